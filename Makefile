@@ -1,0 +1,46 @@
+# Each target sets up its own environment when needed and is quick when it exists.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed
+JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: demo test lint bench interop docs clean
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(PEERS_STAMP): pyproject.toml benchmarks/constraints-peers.txt
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet -c benchmarks/constraints-peers.txt torch
+	$(PEERS)/bin/python -m pip install --quiet -c benchmarks/constraints-peers.txt -e ".[dev,spatial]" pytorch-metric-learning connected-components-3d
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/cellgraph-clr demo --output demo_output
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+bench: $(PEERS_STAMP)
+	$(PEERS)/bin/python -m benchmarks
+
+interop: $(PEERS_STAMP)
+	$(PEERS)/bin/python -m pytest tests/interop -n 0
+
+docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
+	$(BIN)/python -m pdoc cellgraph_clr --docformat numpy --output-directory docs_html
+
+clean:
+	rm -rf $(VENV) $(PEERS) $(JUNK) demo_output docs_html

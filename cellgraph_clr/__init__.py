@@ -1,0 +1,26 @@
+"""Spatial cell graphs from segmented images: learned embeddings, cell types, and "find me more like this", in AnnData."""
+
+import lazy_loader as _lazy
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submodules={"datasets", "gr", "io", "losses", "metrics", "models", "pl", "pp", "tl"},
+    submod_attrs={
+        "_core.errors": ["CellGraphError"],
+        "cells.label_image": ["LabelImage"],
+        "io": [
+            "concat",
+            "from_labels",
+            "from_pyg",
+            "from_table",
+            "read",
+            "read_labels",
+            "to_networkx",
+            "to_pyg",
+            "validate",
+            "write",
+        ],
+    },
+)

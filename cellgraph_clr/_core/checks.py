@@ -1,0 +1,97 @@
+"""Checks at the border; every message reads *Expected …, found …. Remedy.*"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from cellgraph_clr._core.errors import (
+    CellGraphError,
+    MissingKeyError,
+    NonFiniteError,
+    OptionError,
+    ShapeError,
+)
+
+__all__ = ["check_finite", "check_in_range", "check_key", "check_option", "check_same_length", "expected", "listing"]
+
+
+def expected(what: str, found: object, remedy: str) -> str:
+    """Return the one form of message: what was expected, what was found, what to do."""
+    return f"Expected {what}, found {found}. {remedy}"
+
+
+def listing(items: Collection[Any], *, limit: int = 10) -> str:
+    """Return the first `limit` items as text, with the number of those left out."""
+    shown = [str(i) for i in list(items)[:limit]]
+    more = len(items) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if items else "none"
+
+
+def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Raise `OptionError` unless `value` is one of `allowed`."""
+    if value not in allowed:
+        choices = ", ".join(repr(a) for a in allowed)
+        raise OptionError(expected(f"`{name}` to be one of {choices}", repr(value), "Choose one of them."))
+
+
+def check_in_range(
+    name: str,
+    value: float,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    low_open: bool = False,
+    high_open: bool = False,
+) -> None:
+    """Raise `OptionError` unless `value` is a finite number between `low` and `high`."""
+    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    inside = number and (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
+    if not inside:
+        left, right = ("(" if low_open else "["), (")" if high_open else "]")
+        interval = f"`{name}` to be a number in {left}{low:g}, {high:g}{right}"
+        raise OptionError(expected(interval, repr(value), f"Pass a `{name}` inside it."))
+
+
+def check_key(
+    key: str,
+    keys: Collection[str],
+    *,
+    where: str,
+    remedy: str = "",
+    error: type[CellGraphError] = MissingKeyError,
+) -> None:
+    """Raise `error` unless `key` is in `keys`, naming close matches and what is there."""
+    if key in keys:
+        return
+    close = get_close_matches(str(key), [str(k) for k in keys], n=3)
+    hint = f"Did you mean {', '.join(map(repr, close))}? " if close else ""
+    raise error(
+        expected(f"{key!r} in `{where}`", listing([repr(k) for k in keys]), hint + (remedy or "Check the spelling."))
+    )
+
+
+def check_finite(values: np.ndarray, *, what: str, names: Sequence[str] | None = None, remedy: str) -> None:
+    """Raise `NonFiniteError` that counts the bad values, per column when `names` are given.
+
+    Cost: one pass over `values`. Empty input passes.
+    """
+    finite = np.isfinite(values)
+    if finite.all():
+        return
+    n_bad = int(values.size - np.count_nonzero(finite))
+    where = ""
+    if names is not None and values.ndim == 2:
+        per_column = values.shape[0] - np.count_nonzero(finite, axis=0)
+        columns = [f"{names[j]} ({per_column[j]})" for j in np.flatnonzero(per_column)]
+        where = f" in {listing(columns)}"
+    raise NonFiniteError(expected(f"finite {what}", f"{n_bad} values that are NaN or infinite{where}", remedy))
+
+
+def check_same_length(a: int, b: int, *, what_a: str, what_b: str, remedy: str) -> None:
+    """Raise `ShapeError` unless both counts are equal."""
+    if a != b:
+        raise ShapeError(expected(f"as many {what_b} as {what_a} ({a})", b, remedy))

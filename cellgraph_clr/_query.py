@@ -1,0 +1,77 @@
+"""What a query selects: a mask, cell ids, names of rows, or a category, as rows of an AnnData."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["Query", "query_rows", "query_vectors"]
+
+Query: TypeAlias = Any  # bool mask (n,) | cell ids | obs names | {"obs column": value or values} | float vector(s)
+
+
+def query_rows(adata: AnnData, query: Query) -> np.ndarray:
+    """Return the rows a query selects, sorted.
+
+    `query` is a bool mask (n,), one or more cell ids, one or more `obs_names`, or a mapping of `obs` columns to a value or
+    a list of values (all must hold). Raises `EmptyQueryError` when nothing matches (ids and names that are absent are
+    listed with the nearest present), `MissingKeyError` for an unknown column, `ShapeError` for a mask of another length.
+    """
+    if isinstance(query, Mapping):
+        return _rows_by_category(adata, query)
+    values = np.atleast_1d(np.asarray(query))
+    if values.dtype == bool:
+        if values.shape != (adata.n_obs,):
+            raise ShapeError(expected(f"a mask of {adata.n_obs} cells", values.shape, "One entry per row of the AnnData."))
+        rows = np.flatnonzero(values)
+        if len(rows) == 0:
+            raise EmptyQueryError(expected("a query of at least one cell", "a mask without True", "Select some cells."))
+        return rows
+    names = values.dtype.kind not in "iu"
+    known = adata.obs_names.to_numpy().astype(str) if names else adata.obs["cell_id"].to_numpy()
+    wanted = values.astype(str) if names else values
+    absent = np.setdiff1d(wanted, known)
+    if len(absent) or len(wanted) == 0:
+        if len(wanted) == 0:
+            found, hint = "an empty list", "Name at least one cell."
+        elif names:
+            found, hint = f"no row named {listing(absent)}", "Look at `adata.obs_names`."
+        else:
+            nearest = [int(known[np.abs(known - a).argmin()]) for a in absent[:10]]
+            found, hint = f"no cell with id {listing(absent)}", f"The nearest ids are {listing(nearest)}."
+        raise EmptyQueryError(expected("cells that are in the AnnData", found, hint))
+    return np.flatnonzero(np.isin(known, wanted))
+
+
+def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
+    keep = np.ones(adata.n_obs, bool)
+    for column, value in query.items():
+        check_key(column, list(adata.obs.columns), where="adata.obs")
+        text = adata.obs[column].astype(str).to_numpy()
+        values = [str(v) for v in (value if isinstance(value, (list, tuple, set, np.ndarray)) else [value])]
+        hit = np.isin(text, values)
+        if not hit.any():
+            raise EmptyQueryError(
+                expected(f"cells with {column} = {listing(values)}", f"values {listing(np.unique(text))}", "Choose one.")
+            )
+        keep &= hit
+    if not keep.any():
+        raise EmptyQueryError(expected(f"cells that match {dict(query)}", "none", "Loosen one of the conditions."))
+    return np.flatnonzero(keep)
+
+
+def query_vectors(adata: AnnData, query: Query, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the query's vectors (q, d) and its rows (none for a query given as float vectors)."""
+    values = np.asarray(query) if not isinstance(query, Mapping) else None
+    if values is not None and values.dtype.kind == "f":
+        return np.atleast_2d(values).astype(np.float32), np.zeros(0, np.int64)
+    rows = query_rows(adata, query)
+    return vectors[rows], rows

@@ -1,0 +1,1 @@
+"""Analysis on arrays: scores, calibration, retrieval, regions, clusters. No torch."""

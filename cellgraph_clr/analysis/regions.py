@@ -1,0 +1,82 @@
+"""Connected neighbourhoods that resemble a query region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from cellgraph_clr._core.checks import check_in_range
+from cellgraph_clr.graphs.neighbors import row_normalised
+
+__all__ = ["Region", "find_regions", "region_scores", "similarity_threshold"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A connected set of cells: rows and their mean score."""
+
+    rows: np.ndarray
+    score: float
+
+
+def region_scores(similarity: np.ndarray, adjacency: csr_matrix, *, n_smooth: int = 1) -> np.ndarray:
+    """Return the similarity (n,) averaged over each cell and its neighbours, `n_smooth` times.
+
+    A region is more than the sum of lookalike cells: one dissimilar cell inside does not break it, one similar cell
+    outside does not make one. Isolated cells keep their own value.
+    """
+    step = row_normalised(adjacency)
+    has = np.diff(adjacency.indptr) > 0
+    out = np.asarray(similarity, np.float64)
+    for _ in range(n_smooth):
+        out = np.where(has, 0.5 * out + 0.5 * (step @ out), out)
+    return out
+
+
+def similarity_threshold(scores: np.ndarray, query_rows: np.ndarray, *, share: float = 0.75) -> float:
+    """Return the score that `share` of the query's own cells reach: "as similar as the query is to itself"."""
+    return float(np.quantile(scores[query_rows], 1 - share))
+
+
+def find_regions(
+    scores: np.ndarray,
+    adjacency: csr_matrix,
+    *,
+    threshold: float,
+    min_cells: int,
+    blocked: np.ndarray | None = None,
+) -> list[Region]:
+    """Return the connected components of cells that score at least `threshold`, best mean score first.
+
+    Parameters
+    ----------
+    scores : (n,) similarity.
+    adjacency : (n, n) graph of the cells.
+    threshold : lowest score of a member.
+    min_cells : smaller components are left out.
+    blocked : (n,) bool, cells that may be in no region (the query itself).
+
+    Raises
+    ------
+    OptionError
+        If `min_cells` is below 1.
+
+    Notes
+    -----
+    O(n + edges). No cell above the threshold gives an empty list.
+    """
+    check_in_range("min_cells", min_cells, low=1)
+    inside = scores >= threshold
+    if blocked is not None:
+        inside &= ~blocked
+    rows = np.flatnonzero(inside)
+    if len(rows) == 0:
+        return []
+    _, component = connected_components(adjacency[rows][:, rows], directed=False)
+    order = np.argsort(component, kind="stable")
+    pieces = np.split(rows[order], np.flatnonzero(np.diff(component[order])) + 1)
+    found = [Region(np.sort(p), float(scores[p].mean())) for p in pieces if len(p) >= min_cells]
+    return sorted(found, key=lambda r: (-r.score, r.rows[0]))

@@ -1,0 +1,45 @@
+"""Nuclei beside cells: which nucleus lies in which cell, and features of the pair."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import ShapeError
+
+__all__ = ["match_nuclei"]
+
+
+def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return nucleus ids, the cell that holds most of each nucleus, and the share of the nucleus inside it.
+
+    Parameters
+    ----------
+    cells, nuclei : label arrays of one shape.
+
+    Returns
+    -------
+    nucleus_id, cell_id : (n,) int64; cell_id is 0 for a nucleus that lies mostly in the background.
+    share : (n,) float64 in (0, 1].
+
+    Raises
+    ------
+    ShapeError
+        If both arrays have different shapes.
+
+    Notes
+    -----
+    O(v log v) for the v voxels inside nuclei. Ties go to the smaller cell id.
+    """
+    if cells.shape != nuclei.shape:
+        raise ShapeError(
+            expected(f"nuclei of the shape of the cells {cells.shape}", nuclei.shape, "Resample one onto the other.")
+        )
+    inside = nuclei > 0
+    pair = np.stack([nuclei[inside].astype(np.int64), cells[inside].astype(np.int64)], axis=1)
+    unique, count = np.unique(pair, axis=0, return_counts=True)
+    order = np.lexsort((unique[:, 1], -count, unique[:, 0]))
+    unique, count = unique[order], count[order]
+    nucleus_id, first, inverse = np.unique(unique[:, 0], return_index=True, return_inverse=True)
+    total = np.bincount(inverse, weights=count)
+    return nucleus_id, unique[first, 1], count[first] / total

@@ -1,0 +1,124 @@
+"""`LabelImage`: labels with spacing, unit and intensities, checked once at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
+
+__all__ = ["LabelImage", "check_spacing"]
+
+
+def check_spacing(spacing: Sequence[float], ndim: int) -> tuple[float, ...]:
+    """Return `spacing` as floats after checking that there is one positive number per axis.
+
+    Raises `OptionError` for a wrong number of values, or one that is not positive and finite.
+    """
+    values = tuple(float(s) for s in np.atleast_1d(spacing))
+    axes = "z, y, x" if ndim == 3 else "y, x"
+    if len(values) != ndim:
+        raise OptionError(expected(f"`spacing` of {ndim} values ({axes})", f"{len(values)} values", "One per axis."))
+    if not all(np.isfinite(v) and v > 0 for v in values):
+        raise OptionError(expected("`spacing` above 0 on every axis", values, "Check the metadata of the image."))
+    return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelImage:
+    """A label image with its spacing and, when there is one, its intensity image.
+
+    Parameters
+    ----------
+    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1.
+    spacing : size of a pixel or voxel along each axis, in `unit`.
+    unit : "micrometer", "nanometer", "pixel", …
+    image : (c, [z,] y, x) intensities of any real dtype, or None.
+    channels : one name per channel.
+
+    Raises
+    ------
+    LabelImageError
+        If the labels are not 2D or 3D integers, or hold negative ids or ids above 2**63 - 1.
+    NoCellsError
+        If the image is empty or all background.
+    OptionError
+        For a wrong spacing.
+    ShapeError
+        If image and labels, or channels and names, do not fit.
+    """
+
+    labels: np.ndarray
+    spacing: tuple[float, ...]
+    unit: str = "pixel"
+    image: np.ndarray | None = None
+    channels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check labels, spacing and intensities against one another."""
+        labels = self.labels
+        if labels.dtype.kind not in "iu":
+            raise LabelImageError(
+                expected(
+                    "integer labels",
+                    f"dtype {labels.dtype}",
+                    "Pass the segmentation (ids per pixel), not an intensity image; a mask is labelled by "
+                    "`skimage.measure.label(mask)`.",
+                )
+            )
+        if labels.ndim not in (2, 3):
+            raise LabelImageError(
+                expected("labels of 2 (y, x) or 3 (z, y, x) axes", f"shape {labels.shape}", "Select one frame or field.")
+            )
+        if labels.size == 0:
+            raise NoCellsError(expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file."))
+        if labels.dtype.kind == "i" and labels.min() < 0:
+            raise LabelImageError(expected("ids of 0 (background) and above", int(labels.min()), "Relabel the image."))
+        largest = int(labels.max())
+        if largest == 0:
+            raise NoCellsError(expected("at least one labelled cell", "background only", "Check the segmentation."))
+        if largest > np.iinfo(np.int64).max:
+            raise LabelImageError(expected("ids up to 2**63 - 1", largest, "Relabel the image."))
+        check_spacing(self.spacing, labels.ndim)
+        if self.image is None:
+            return
+        if self.image.ndim != labels.ndim + 1 or self.image.shape[1:] != labels.shape:
+            raise ShapeError(
+                expected(
+                    f"an image of shape (channels, {', '.join(map(str, labels.shape))})",
+                    self.image.shape,
+                    "Image and labels need one pixel grid; channels come first.",
+                )
+            )
+        if len(self.channels) != len(self.image):
+            raise ShapeError(expected(f"{len(self.image)} channel names", len(self.channels), "Name every channel."))
+
+    @classmethod
+    def build(
+        cls,
+        labels: np.ndarray,
+        image: np.ndarray | None = None,
+        *,
+        spacing: Sequence[float] | None = None,
+        unit: str = "pixel",
+        channels: Sequence[str] | None = None,
+    ) -> LabelImage:
+        """Return a checked `LabelImage`; a single-channel image may come without its channel axis."""
+        labels = np.asarray(labels)
+        if image is not None:
+            image = np.asarray(image)
+            if image.ndim == labels.ndim:
+                image = image[None]
+            if channels is None:
+                channels = ["intensity"] if len(image) == 1 else [f"channel_{i}" for i in range(len(image))]
+        if spacing is None:
+            spacing = (1.0,) * max(labels.ndim, 1)
+        return cls(labels, check_spacing(spacing, labels.ndim), unit, image, tuple(channels or ()))
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return self.labels.ndim

@@ -1,0 +1,242 @@
+"""Commands: read, call the Python function of the same name, write beside and rename, say what was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+app = typer.Typer(
+    name="cellgraph-clr",
+    help="Spatial cell graphs: from segmented cells to learned, queryable tissue in AnnData.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Input = Annotated[Path, typer.Argument(help="AnnData: .h5ad or .zarr")]
+Output = Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to write; default: over the input")]  # noqa: UP045
+Rep = Annotated[Optional[str], typer.Option(help="obsm key of the features; default: X")]  # noqa: UP045
+Seed = Annotated[int, typer.Option(help="Seed of everything random")]
+
+
+def _save(adata, path: Path) -> None:  # noqa: ANN001
+    from cellgraph_clr.io.anndata_files import write
+
+    write(adata, path)
+    typer.echo(f"wrote {path} ({adata.n_obs} cells)")
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and demo.h5ad")] = Path("demo_output"),
+    data: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder with platynereis/cells.parquet: run the whole-animal table instead"),
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Run the main job: a real tissue image and generated tissue with known truth (or the Platynereis table)."""
+    if data is not None:
+        from cellgraph_clr.cli.demo_platynereis import run_platynereis
+
+        run_platynereis(data, output, random_state=seed, say=typer.echo)
+        return
+    from cellgraph_clr.cli.demo_colon import run_colon
+    from cellgraph_clr.cli.demo_planted import run_planted
+
+    run_colon(output, random_state=seed, say=typer.echo)
+    run_planted(output, random_state=seed, say=typer.echo)
+
+
+@app.command()
+def inspect(path: Annotated[Path, typer.Argument(help="AnnData or label image")]) -> None:
+    """Say what a file holds and whether it follows the layout."""
+    if path.suffix == ".h5ad":
+        from cellgraph_clr.io.anndata_files import read
+        from cellgraph_clr.io.samples import validate
+
+        adata = read(path)
+        typer.echo(str(adata))
+        problems = validate(adata)
+        typer.echo("\n".join(f"problem: {p}" for p in problems) or "follows the layout")
+        raise typer.Exit(1 if problems else 0)
+    import numpy as np
+
+    from cellgraph_clr.io.labels import read_labels
+
+    labels = read_labels(path)
+    ids = np.unique(labels.labels)
+    n_cells = len(ids) - int(ids[0] == 0)
+    shape = " x ".join(map(str, labels.labels.shape))
+    spacing = " x ".join(f"{s:g}" for s in labels.spacing)
+    typer.echo(f"{n_cells} cells in {shape} {labels.labels.dtype}, spacing {spacing} {labels.unit}")
+
+
+@app.command()
+def measure(
+    labels: Annotated[Path, typer.Argument(help="Label image: .tif, .npy, .zarr")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".h5ad or .zarr to write")],
+    image: Annotated[Optional[Path], typer.Option(help="Intensity image on the same grid")] = None,  # noqa: UP045
+    spacing: Annotated[Optional[str], typer.Option(help="Pixel size z,y,x; default: from the metadata")] = None,  # noqa: UP045
+    unit: Annotated[Optional[str], typer.Option(help="Unit of the spacing")] = None,  # noqa: UP045
+) -> None:
+    """Measure cells of a label image and write AnnData (`cgc.from_labels`)."""
+    from cellgraph_clr._core.errors import OptionError
+    from cellgraph_clr.io.cells import from_labels
+
+    try:
+        sizes = [float(s) for s in spacing.split(",")] if spacing else None
+    except ValueError as error:
+        raise OptionError(f"Expected `--spacing` as numbers like 0.5,0.2,0.2, found {spacing!r}. Separate by commas.") from error
+    adata = from_labels(str(labels), None if image is None else str(image), spacing=sizes, unit=unit)
+    _save(adata, output)
+
+
+@app.command()
+def graph(
+    path: Input,
+    method: Annotated[str, typer.Option(help="contact, delaunay, knn or radius")] = "contact",
+    labels: Annotated[Optional[Path], typer.Option(help="Label image (contact; only if the file has no contacts)")] = None,  # noqa: UP045
+    n_neighs: Annotated[int, typer.Option(help="Neighbours (knn)")] = 6,
+    radius: Annotated[float, typer.Option(help="Radius in the unit of positions (radius)")] = 20.0,
+    max_gap: Annotated[float, typer.Option(help="Widest background gap bridged (contact)")] = 0.0,
+    output: Output = None,
+) -> None:
+    """Build the spatial graph (`cgc.gr.*_graph`)."""
+    from cellgraph_clr import gr
+    from cellgraph_clr._core.checks import check_option
+    from cellgraph_clr.io.anndata_files import read
+    from cellgraph_clr.io.labels import read_labels
+
+    check_option("method", method, ("contact", "delaunay", "knn", "radius"))
+    adata = read(path)
+    if method == "contact":
+        gr.contact_graph(adata, None if labels is None else read_labels(labels), max_gap=max_gap)
+    elif method == "delaunay":
+        gr.delaunay_graph(adata)
+    elif method == "knn":
+        gr.knn_graph(adata, n_neighs=n_neighs)
+    else:
+        gr.radius_graph(adata, radius=radius)
+    typer.echo(f"{int(adata.obsp['spatial_connectivities'].nnz) // 2} edges")
+    _save(adata, output or path)
+
+
+@app.command()
+def embed(
+    path: Input,
+    positives: Annotated[str, typer.Option(help="neighbors, views, both, an obs column or an obsp key")] = "both",
+    n_positives: Annotated[int, typer.Option(help="Positives per cell")] = 5,
+    n_steps: Annotated[int, typer.Option(help="Training steps")] = 300,
+    use_rep: Rep = None,
+    key_added: Annotated[str, typer.Option(help="obsm key to write")] = "X_cellgraph",
+    model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045
+    save_model: Annotated[Optional[Path], typer.Option(help="Write the trained model here (.safetensors)")] = None,  # noqa: UP045
+    scale: Annotated[bool, typer.Option(help="Bring features to one scale first (median for missing ones)")] = True,
+    seed: Seed = 0,
+    output: Output = None,
+) -> None:
+    """Learn an embedding of the cells (`cgc.pp.scale_features`, `cgc.tl.embed`)."""
+    from cellgraph_clr import pp, tl
+    from cellgraph_clr.io.anndata_files import read
+    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+
+    adata = read(path)
+    if scale and use_rep is None and "raw" not in adata.layers:
+        pp.scale_features(adata, impute="median")
+    if model is not None:
+        fitted = CellGraphCLR.load(model)
+    else:
+        fitted = CellGraphCLR(positives=positives, n_positives=n_positives, n_steps=n_steps, random_state=seed)
+        fitted.fit(adata, use_rep=use_rep)
+    tl.embed(adata, model=fitted, use_rep=use_rep, key_added=key_added)
+    if save_model is not None:
+        fitted.save(save_model)
+        typer.echo(f"wrote {save_model}")
+    _save(adata, output or path)
+
+
+@app.command()
+def classify(
+    path: Input,
+    label_key: Annotated[str, typer.Argument(help="obs column of classes")],
+    min_confidence: Annotated[Optional[float], typer.Option(help="Below: 'unassigned'")] = None,  # noqa: UP045
+    seed: Seed = 0,
+    output: Output = None,
+) -> None:
+    """Predict a class and its confidence for every cell (`cgc.tl.classify`)."""
+    from cellgraph_clr import tl
+    from cellgraph_clr.io.anndata_files import read
+
+    adata = read(path)
+    tl.classify(adata, label_key, min_confidence=min_confidence, random_state=seed)
+    typer.echo(adata.obs[f"{label_key}_pred"].value_counts().to_string())
+    _save(adata, output or path)
+
+
+@app.command()
+def retrieve(
+    path: Input,
+    query: Annotated[str, typer.Argument(help="cell ids like 12,15 or a category like cell_type=neuron")],
+    k: Annotated[int, typer.Option(help="Cells returned")] = 50,
+    regions: Annotated[bool, typer.Option(help="Find connected regions like the query's cells instead")] = False,
+    use_rep: Annotated[str, typer.Option(help="obsm key searched")] = "X_cellgraph",
+    table: Annotated[Optional[Path], typer.Option(help="Write the table as .csv")] = None,  # noqa: UP045
+    output: Output = None,
+) -> None:
+    """Find cells or regions like a query (`cgc.tl.retrieve`, `cgc.tl.retrieve_regions`)."""
+    from cellgraph_clr import tl
+    from cellgraph_clr._core.errors import OptionError
+    from cellgraph_clr._core.files import replacing
+    from cellgraph_clr.io.anndata_files import read
+
+    adata = read(path)
+    if "=" in query:
+        column, _, value = query.partition("=")
+        asked: object = {column: value}
+    else:
+        try:
+            asked = [int(x) for x in query.split(",")]
+        except ValueError as error:
+            raise OptionError(f"Expected ids like 12,15 or column=value, found {query!r}. Check the query.") from error
+    if regions:
+        found = tl.retrieve_regions(adata, asked, use_rep=use_rep)
+    else:
+        found = tl.retrieve(adata, asked, k=k, use_rep=use_rep)
+    typer.echo(found.to_string())
+    if table is not None:
+        with replacing(table) as beside:
+            found.to_csv(beside)
+        typer.echo(f"wrote {table}")
+    _save(adata, output or path)
+
+
+@app.command()
+def cluster(
+    path: Input,
+    method: Annotated[str, typer.Option(help="leiden or gmm")] = "leiden",
+    n_clusters: Annotated[Optional[int], typer.Option(help="Number; default: chosen")] = None,  # noqa: UP045
+    use_rep: Annotated[str, typer.Option(help="obsm key clustered")] = "X_cellgraph",
+    seed: Seed = 0,
+    output: Output = None,
+) -> None:
+    """Cluster cells by their embedding (`cgc.tl.cluster`)."""
+    from cellgraph_clr import tl
+    from cellgraph_clr.io.anndata_files import read
+
+    adata = read(path)
+    tl.cluster(adata, method=method, n_clusters=n_clusters or "auto", use_rep=use_rep, random_state=seed)
+    typer.echo(adata.obs[method].value_counts().to_string())
+    _save(adata, output or path)
+
+
+@app.command()
+def doctor() -> None:
+    """Say which versions are installed, what hardware is used, and run the smallest possible job."""
+    from cellgraph_clr.cli.doctor import report
+
+    for line in report():
+        typer.echo(line)

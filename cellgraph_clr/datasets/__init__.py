@@ -1,0 +1,12 @@
+"""Tissue to work on: generated with known truth, the colon image of scikit-image, and readers of local files."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "colon": ["ColonTissue", "colon_glands"],
+        "local": ["data_dir", "osmfish_cortex", "platynereis", "platynereis_candidates", "segmented_tissue"],
+        "synth": ["Movie", "Noise", "Tissue", "movie", "tissue"],
+    },
+)

@@ -1,0 +1,89 @@
+"""Colon glands: the immunohistochemistry image that ships with scikit-image, segmented into nuclei."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellgraph_clr.cells.label_image import LabelImage
+
+__all__ = ["ColonTissue", "colon_glands", "segment_nuclei", "stained_regions"]
+
+NUCLEUS_SIGMA = 2.0  # pixels: smooths chromatin, keeps the gap between neighbouring nuclei
+NUCLEUS_DISTANCE = 4  # pixels between the centres of two nuclei at the least
+SMALLEST_NUCLEUS = 20  # pixels
+GLAND_SIGMA = 5.0  # pixels: the stain marks membranes, a gland is where they are dense
+SMALLEST_GLAND = 2000  # pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColonTissue:
+    """A stained section: nuclei with stain channels, the colour image, and the glands that the stain outlines.
+
+    Parameters
+    ----------
+    nuclei : labels (512, 512) with the channels "hematoxylin" and "dab" (optical density of each stain).
+    rgb : (512, 512, 3) uint8.
+    glands : (512, 512) int labels of DAB-dense regions: a reference made from the stain, not an annotation.
+    """
+
+    nuclei: LabelImage
+    rgb: np.ndarray
+    glands: np.ndarray
+
+
+def segment_nuclei(hematoxylin: np.ndarray) -> np.ndarray:
+    """Return nucleus labels (y, x) int32 of a hematoxylin density: local threshold, then watershed on the density."""
+    from skimage.feature import peak_local_max
+    from skimage.filters import gaussian, threshold_local
+    from skimage.morphology import disk, opening, remove_small_objects
+    from skimage.segmentation import watershed
+
+    smooth = gaussian(hematoxylin, 1.0)
+    floor = np.quantile(smooth, 0.3)
+    mask = (smooth > threshold_local(smooth, 51, offset=0)) & (smooth > floor)
+    mask = remove_small_objects(opening(mask, disk(1)), max_size=SMALLEST_NUCLEUS)
+    density = gaussian(hematoxylin, NUCLEUS_SIGMA)
+    peaks = peak_local_max(density, min_distance=NUCLEUS_DISTANCE, labels=mask.astype(int), exclude_border=False)
+    markers = np.zeros(mask.shape, np.int32)
+    markers[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    labels = watershed(-density, markers, mask=mask)
+    small = np.flatnonzero(np.bincount(labels.ravel()) < SMALLEST_NUCLEUS)
+    labels[np.isin(labels, small)] = 0
+    return labels.astype(np.int32)
+
+
+def stained_regions(dab: np.ndarray) -> np.ndarray:
+    """Return labels (y, x) of connected regions dense in a stain: smoothed, above Otsu's threshold, not tiny."""
+    from scipy.ndimage import label
+    from skimage.filters import gaussian, threshold_otsu
+    from skimage.morphology import closing, disk, remove_small_objects
+
+    smooth = gaussian(dab, GLAND_SIGMA)
+    mask = closing(smooth > threshold_otsu(smooth), disk(6))
+    return label(remove_small_objects(mask, max_size=SMALLEST_GLAND))[0]
+
+
+def colon_glands() -> ColonTissue:
+    """Return the colon section of scikit-image, segmented; nothing is downloaded.
+
+    Colour deconvolution into hematoxylin and DAB, watershed to nuclei, and the glands that DAB marks. The pixel size of
+    the image is not published: positions are in pixels.
+
+    Source
+    ------
+    `skimage.data.immunohistochemistry` (FHL2 in colonic glands, Human Protein Atlas image by way of scikit-image);
+    deconvolution after Ruifrok and Johnston 2001.
+    """
+    from skimage import data
+    from skimage.color import rgb2hed
+
+    rgb = data.immunohistochemistry()
+    density = rgb2hed(rgb).astype(np.float32)
+    hematoxylin, dab = density[..., 0], density[..., 2]
+    image = np.stack([hematoxylin, dab])
+    nuclei = LabelImage.build(
+        segment_nuclei(hematoxylin), image, spacing=(1.0, 1.0), unit="pixel", channels=("hematoxylin", "dab")
+    )
+    return ColonTissue(nuclei, rgb, stained_regions(dab))

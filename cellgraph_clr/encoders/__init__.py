@@ -1,0 +1,1 @@
+"""Encoders and heads: tensors in, tensors out; they know no cells and no losses."""

@@ -1,0 +1,1 @@
+"""Cells to graphs: edge builders, `CellGraph`, neighbour sums, tiles, and the bridges to AnnData, PyG and networkx."""

@@ -1,0 +1,84 @@
+"""Edges of the Delaunay triangulation, with long edges pruned."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr.cells.table import CellTable
+from cellgraph_clr.graphs.graph import CellGraph
+from cellgraph_clr.graphs.samples import edges_per_sample
+
+__all__ = ["automatic_max_distance", "delaunay"]
+
+
+def automatic_max_distance(length: np.ndarray) -> float:
+    """Return the longest edge length to keep: Tukey's upper fence on log lengths, exp(q75 + 1.5 (q75 - q25)).
+
+    Scale-free; edges of length 0 are left out of the quartiles. Infinity when no edge has a length.
+    """
+    logs = np.log(length[length > 0])
+    if len(logs) == 0:
+        return float("inf")
+    low, high = np.quantile(logs, [0.25, 0.75])
+    return float(np.exp(high + 1.5 * (high - low)))
+
+
+def delaunay(cells: CellTable, *, max_distance: float | Literal["auto"] | None = "auto") -> tuple[CellGraph, float]:
+    """Return the Delaunay graph and the longest edge kept.
+
+    Parameters
+    ----------
+    cells : positions in physical units; at least d + 2 distinct ones per sample, not all on a line or plane.
+    max_distance : longest edge kept, in the unit of positions; "auto" applies `automatic_max_distance` over all
+        samples, None keeps every edge (the hull's long ones too).
+
+    Raises
+    ------
+    GeometryError
+        If a sample has fewer than d + 2 cells or they are coplanar (collinear in 2D).
+    OptionError
+        If `max_distance` is not "auto", None or above 0.
+
+    Notes
+    -----
+    O(n log n) in 2D. Of several cells at one position only one enters the triangulation; the others are joined to it,
+    so that no cell is lost.
+    """
+    from scipy.spatial import Delaunay, QhullError
+
+    if max_distance not in ("auto", None):
+        if isinstance(max_distance, str):
+            raise OptionError(expected("`max_distance` as a number, 'auto' or None", repr(max_distance), "Choose one."))
+        check_in_range("max_distance", max_distance, low=0, low_open=True)
+
+    def build(position: np.ndarray, name: str) -> np.ndarray:
+        d = position.shape[1]
+        where = f" in sample {name!r}" if name else ""
+        unique, first, inverse = np.unique(position, axis=0, return_index=True, return_inverse=True)
+        inverse = inverse.ravel()
+        if len(unique) < d + 2:
+            raise GeometryError(
+                expected(f"at least {d + 2} cells at distinct positions{where}", len(unique), "Use `gr.knn_graph`.")
+            )
+        try:
+            indptr, indices = Delaunay(unique).vertex_neighbor_vertices
+        except QhullError as error:
+            plane = "line" if d == 2 else "plane"
+            raise GeometryError(
+                expected(f"cells that do not lie on one {plane}{where}", "degenerate positions", "Use `gr.knn_graph`.")
+            ) from error
+        rows = np.repeat(np.arange(len(unique)), np.diff(indptr))
+        doubles = np.flatnonzero(first[inverse] != np.arange(len(position)))
+        edges = np.stack([first[rows], first[indices]], axis=1)
+        return np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1)])
+
+    graph = CellGraph.from_pairs(cells, edges_per_sample(cells, build))
+    length = graph.edge_features["length"]
+    if max_distance is None:
+        return graph, float(length.max(initial=0.0))
+    longest = automatic_max_distance(length) if max_distance == "auto" else float(max_distance)
+    return CellGraph.from_pairs(cells, graph.edges[length <= longest]), longest

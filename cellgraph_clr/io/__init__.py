@@ -1,0 +1,14 @@
+"""Files and other libraries in and out: label images, tables, AnnData, PyG, networkx."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "labels": ["read_labels"],
+        "cells": ["from_labels", "from_table"],
+        "bridges": ["from_pyg", "to_networkx", "to_pyg"],
+        "samples": ["concat", "validate"],
+        "anndata_files": ["read", "write"],
+    },
+)

@@ -1,0 +1,45 @@
+"""AnnData on disk: written beside, then renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import FileFormatError
+from cellgraph_clr._core.files import existing_path, replacing
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["read", "write"]
+
+
+def read(path: str | os.PathLike[str]) -> AnnData:
+    """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`."""
+    import anndata as ad
+
+    target = existing_path(path)
+    try:
+        return ad.read_zarr(target) if target.is_dir() else ad.read_h5ad(target)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise FileFormatError(
+            expected(f"an AnnData (.h5ad or .zarr) at {str(target)!r}", f"{type(error).__name__}: {error}", "Check it.")
+        ) from error
+
+
+def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
+    """Write .h5ad (compressed) or .zarr by suffix and return the path; an old file stays until the new one is whole.
+
+    Raises `FileFormatError` for another suffix.
+    """
+    target = Path(path)
+    if target.suffix not in (".h5ad", ".zarr"):
+        raise FileFormatError(expected("a path ending in .h5ad or .zarr", repr(target.name), "Choose one of them."))
+    with replacing(target) as beside:
+        if target.suffix == ".zarr":
+            adata.write_zarr(beside)
+        else:
+            adata.write_h5ad(beside, compression="gzip")
+    return target

@@ -1,0 +1,93 @@
+"""AnnData to PyG and networkx, and PyG back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr.graphs.layout import graph_from_anndata, write_graph
+
+if TYPE_CHECKING:
+    import networkx
+    from anndata import AnnData
+    from torch_geometric.data import Data
+
+__all__ = ["from_pyg", "to_networkx", "to_pyg"]
+
+
+def to_pyg(
+    adata: AnnData,
+    *,
+    use_rep: str | None = None,
+    label_key: str | None = None,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+) -> Data:
+    """Return `torch_geometric.data.Data` of a cell graph.
+
+    Parameters
+    ----------
+    adata : with a spatial graph.
+    use_rep : `obsm` key of the features; None is `X`.
+    label_key : categorical `obs` column written as `y` (codes, -1 for "unassigned") with `class_names`.
+    neighbors_key, library_key : as in the `gr` functions.
+
+    Returns
+    -------
+    Data with x, edge_index (both directions), edge_attr (length, contact_area where known; see `edge_attr_names`), pos
+    (x, y[, z]), cell_id, sample, unit, feature_info.
+
+    Raises
+    ------
+    NoGraphError, MissingKeyError, LabelKeyError, NonFiniteError
+        If graph, features or labels are missing or not finite.
+    """
+    import torch
+
+    from cellgraph_clr.graphs.labels import label_codes
+    from cellgraph_clr.graphs.pyg import graph_to_pyg
+
+    graph = graph_from_anndata(adata, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+    data = graph_to_pyg(graph)
+    if label_key is not None:
+        codes, classes = label_codes(adata, label_key)
+        data.y = torch.from_numpy(codes)
+        data.class_names = classes
+    return data
+
+
+def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
+    """Return the AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed); the inverse of `to_pyg`.
+
+    Edge attributes named length and contact_area become `obsp` matrices. Raises `ShapeError` when a part is missing.
+    """
+    from cellgraph_clr.graphs.pyg import graph_from_pyg
+    from cellgraph_clr.io.cells import _anndata
+
+    import pandas as pd
+
+    graph = graph_from_pyg(data)
+    adata = _anndata(graph.cells, library_id=None, region="cells")
+    if len(np.unique(graph.cells.sample)) > 1:
+        adata.obs["library_id"] = pd.Categorical(graph.cells.sample)
+        adata.obs_names = [f"{s}-{i}" for s, i in zip(graph.cells.sample, graph.cells.cell_id, strict=True)]
+    if graph.cells.frame.any():
+        adata.obs["frame"] = graph.cells.frame
+    if "y" in data and "class_names" in data:
+        codes = np.asarray(data.y)
+        labels = np.where(codes >= 0, np.asarray([*data.class_names, "unassigned"], object)[codes], "unassigned")
+        adata.obs["label"] = pd.Categorical(labels)
+    write_graph(adata, graph, key_added=key_added, params={"method": "pyg"})
+    return adata
+
+
+def to_networkx(
+    adata: AnnData, *, use_rep: str | None = None, neighbors_key: str = "spatial", library_key: str | None = None
+) -> networkx.Graph:
+    """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges)."""
+    from cellgraph_clr.graphs.nx import graph_to_networkx
+
+    return graph_to_networkx(
+        graph_from_anndata(adata, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+    )

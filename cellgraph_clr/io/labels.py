@@ -1,0 +1,171 @@
+"""Label images (and their intensities) from files, with spacing and unit from the metadata."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import FileFormatError, LabelImageError
+from cellgraph_clr._core.files import existing_path
+from cellgraph_clr.cells.label_image import LabelImage, check_spacing
+from cellgraph_clr.io.tiff import RawImage, canonical_unit, read_tiff
+
+__all__ = ["read_labels", "warn_spacing"]
+
+
+def warn_spacing() -> None:
+    """Warn that no spacing is known and 1 pixel is assumed."""
+    warnings.warn(
+        "No spacing was given and none is in the metadata: 1 pixel is assumed along every axis, and features are in "
+        "pixels. Pass `spacing=(z, y, x)` and `unit=` for physical units.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _read_numpy(path: Path) -> RawImage:
+    try:
+        data = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        hint = "A Cellpose `_seg.npy` holds pickled Python objects: save the masks as TIFF (`_cp_masks.tif`) instead."
+        raise FileFormatError(expected(f"a plain array at {str(path)!r}", f"pickled objects ({error})", hint)) from error
+    if not isinstance(data, np.ndarray):
+        raise FileFormatError(expected("a single array (.npy)", "an archive (.npz)", "Save the labels alone."))
+    return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
+
+
+def _multiscale(group: Any, path: Path) -> dict[str, Any]:
+    attributes = dict(group.attrs)
+    attributes = attributes.get("ome", attributes)
+    if "multiscales" not in attributes:
+        inner = [f"labels/{n}" for n in group["labels"].group_keys()] if "labels" in group else []
+        hint = f"Point at one of its label groups: {listing(inner)}." if inner else "Pass the folder of the image."
+        raise FileFormatError(expected(f"OME-Zarr multiscales at {str(path)!r}", "no multiscales metadata", hint))
+    return attributes["multiscales"][0]
+
+
+def _read_zarr(path: Path, level: int = 0) -> RawImage:
+    import zarr
+
+    try:
+        node = zarr.open(str(path), mode="r")
+    except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
+        raise FileFormatError(expected(f"a Zarr array or group at {str(path)!r}", repr(error), "Check it.")) from error
+    if isinstance(node, zarr.Array):
+        return RawImage(np.asarray(node[...]), "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None)
+    scales = _multiscale(node, path)
+    datasets = scales["datasets"]
+    if level >= len(datasets) or datasets[level]["path"] not in node:
+        raise FileFormatError(expected(f"resolution level {level}", f"{len(datasets)} in the metadata", "Restore it."))
+    array = node[datasets[level]["path"]]
+    axes = [a["name"] if isinstance(a, dict) else str(a) for a in scales.get("axes", list("tczyx")[-array.ndim :])]
+    units = {a["name"]: a.get("unit", "") for a in scales.get("axes", []) if isinstance(a, dict)}
+    scale = np.ones(array.ndim)
+    for transform in [*datasets[level].get("coordinateTransformations", []), *scales.get("coordinateTransformations", [])]:
+        if transform.get("type") == "scale":
+            scale = scale * np.asarray(transform["scale"], float)
+    spacing = {a: float(s) for a, s in zip(axes, scale, strict=True) if a in "zyx"}
+    unit = canonical_unit(units.get("x", "")) if units.get("x") else None
+    return RawImage(np.asarray(array[...]), "".join(axes).upper(), spacing if unit else {}, unit)
+
+
+def read_array(path: str | os.PathLike[str]) -> RawImage:
+    """Return the pixels of a TIFF, NumPy or (OME-)Zarr file with their metadata.
+
+    Raises `MissingFileError` and `FileFormatError`.
+    """
+    target = existing_path(path)
+    suffixes = [s.lower() for s in target.suffixes]
+    if target.is_dir() or ".zarr" in suffixes:
+        return _read_zarr(target)
+    if suffixes and suffixes[-1] in (".tif", ".tiff"):
+        return read_tiff(target)
+    if suffixes and suffixes[-1] == ".npy":
+        return _read_numpy(target)
+    raise FileFormatError(
+        expected("a .tif, .tiff, .npy or .zarr path", f"{target.name!r}", "Convert it to one of these first.")
+    )
+
+
+def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[np.ndarray, str]:
+    """Drop axes of length 1 that are not in `keep`; refuse longer ones."""
+    data, axes = raw.data, raw.axes
+    for i in reversed(range(len(axes))):
+        if axes[i] not in keep:
+            if data.shape[i] != 1 and not (axes[i] in "IQ" and "Z" in keep and "Z" not in axes):
+                raise LabelImageError(
+                    expected(
+                        f"axes {', '.join(keep.lower())} at {str(path)!r}",
+                        f"axis {axes[i]!r} of length {data.shape[i]} (axes {axes})",
+                        "Save one channel, frame or field as a file of its own.",
+                    )
+                )
+            if data.shape[i] == 1:
+                data, axes = data.squeeze(i), axes[:i] + axes[i + 1 :]
+            else:  # an axis without a name: pages of a stack are planes
+                axes = axes[:i] + "Z" + axes[i + 1 :]
+    if "Z" in axes and data.shape[axes.index("Z")] == 1:
+        data, axes = data.squeeze(axes.index("Z")), axes.replace("Z", "")
+    return data, axes
+
+
+def read_labels(
+    path: str | os.PathLike[str],
+    image: str | os.PathLike[str] | None = None,
+    *,
+    spacing: Sequence[float] | None = None,
+    unit: str | None = None,
+    channels: Sequence[str] | None = None,
+) -> LabelImage:
+    """Return a label image from disk, with its intensity image when there is one.
+
+    Parameters
+    ----------
+    path : .tif / .tiff (OME, ImageJ or plain), .npy, or a Zarr array or OME-Zarr (0.4, 0.5) image or label group.
+    image : intensities in one of the same formats, on the same pixel grid, channels in any axis order.
+    spacing : pixel size z, y, x (or y, x); overrides the metadata.
+    unit : unit of the spacing; overrides the metadata.
+    channels : names of the image's channels.
+
+    Returns
+    -------
+    `LabelImage`.
+
+    Raises
+    ------
+    MissingFileError
+        If a file is not there.
+    FileFormatError
+        If a file cannot be read.
+    LabelImageError, NoCellsError, ShapeError, OptionError
+        If it is not a label image, holds no cells, or image and labels do not fit.
+
+    Notes
+    -----
+    Without spacing a UserWarning says that 1 pixel is assumed. The whole array is read into memory.
+    """
+    raw = read_array(path)
+    labels, axes = _squeezed(raw, keep="ZYX", path=path)
+    if spacing is None and raw.spacing and all(a.lower() in raw.spacing for a in axes):
+        spacing = [raw.spacing[a.lower()] for a in axes]
+        unit = unit or raw.unit
+    if spacing is None:
+        warn_spacing()
+    else:
+        spacing = check_spacing(spacing, labels.ndim)
+    light = None
+    if image is not None:
+        raw_image = read_array(image)
+        light, light_axes = _squeezed(raw_image, keep="CZYX", path=image)
+        if "C" in light_axes:
+            light = np.moveaxis(light, light_axes.index("C"), 0)
+        elif light.ndim == labels.ndim + 1:
+            light_axes = "C" + light_axes[1:]
+        channels = channels or raw_image.channels
+    return LabelImage.build(labels, light, spacing=spacing, unit=unit or "pixel", channels=channels)

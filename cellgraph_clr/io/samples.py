@@ -1,0 +1,178 @@
+"""Several samples in one AnnData, and checks of an AnnData against the layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import issparse
+
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
+from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.graphs.layout import PACKAGE_KEY, package_info, unit_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["concat", "validate"]
+
+
+def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: str = "library_id") -> AnnData:
+    """Return one AnnData of several samples, graphs kept block-diagonal.
+
+    Parameters
+    ----------
+    adatas : samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData.
+    library_key : `obs` column of the sample names, written.
+
+    Raises
+    ------
+    NoCellsError
+        For an empty list.
+    CellGraphError
+        If units differ, sample names repeat, or a graph is present in some samples only.
+    ShapeError
+        If features differ.
+
+    Notes
+    -----
+    `anndata.concat` drops graphs unless told otherwise; here `obsp`, the `*_neighbors` entries of `uns` and the contacts
+    of the scans stay. Rows keep their order; `obs_names` get the sample in front when they would collide.
+    """
+    import anndata as ad
+    import pandas as pd
+
+    if len(adatas) == 0:
+        raise NoCellsError(expected("at least one AnnData", "none", "Pass the samples to join."))
+    if isinstance(adatas, Mapping):
+        names, samples = [str(k) for k in adatas], list(adatas.values())
+    else:
+        samples = list(adatas)
+        names = [
+            str(a.obs[library_key].iloc[0]) if library_key in a.obs and a.obs[library_key].nunique() == 1 else str(i)
+            for i, a in enumerate(samples)
+        ]
+    if len(set(names)) < len(names):
+        raise CellGraphError(expected("one name per sample", listing(names), "Pass a mapping name → AnnData."))
+    units = {unit_of(a) for a in samples}
+    if len(units) > 1:
+        raise CellGraphError(expected("one unit of positions", sorted(units), "Convert the positions first."))
+    first = list(samples[0].var_names)
+    for name, a in zip(names, samples, strict=True):
+        if list(a.var_names) != first:
+            difference = sorted(set(a.var_names) ^ set(first))
+            raise ShapeError(expected("the same features in all samples", f"others in {name!r}: {listing(difference)}", "Measure alike."))
+        if set(a.obsp) != set(samples[0].obsp):
+            raise CellGraphError(
+                expected(f"the graphs {sorted(samples[0].obsp)} in every sample", f"{sorted(a.obsp)} in {name!r}", "Build alike.")
+            )
+    out = ad.concat(
+        samples, join="outer", merge="same", uns_merge="same", pairwise=True, label=None, index_unique=None
+    )
+    out.obs[library_key] = pd.Categorical(np.repeat(names, [a.n_obs for a in samples]))
+    if not out.obs_names.is_unique:
+        out.obs_names = [f"{s}-{n}" for s, n in zip(out.obs[library_key], out.obs_names, strict=True)]
+    for column in out.obs.columns:
+        if any(isinstance(a.obs.get(column, pd.Series()).dtype, pd.CategoricalDtype) for a in samples):
+            out.obs[column] = pd.Categorical(out.obs[column].astype(str))
+    _merge_uns(out, samples, names, library_key)
+    return out
+
+
+def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], library_key: str) -> None:
+    for key, value in samples[0].uns.items():
+        if key.endswith("_neighbors"):
+            entry = {k: v for k, v in value.items() if k != "params"}
+            out.uns[key] = {**entry, "params": {**value.get("params", {}), "library_key": library_key}}
+    regions = [str(r) for a in samples for r in (a.obs["region"].cat.categories if "region" in a.obs else [])]
+    if regions:
+        unique = list(dict.fromkeys(regions))
+        out.uns["spatialdata_attrs"] = {
+            "region": unique if len(unique) > 1 else unique[0],
+            "region_key": "region",
+            "instance_key": "cell_id",
+        }
+    package = package_info(out)
+    package["unit"] = unit_of(samples[0])
+    contacts: dict[str, object] = {}
+    for name, a in zip(names, samples, strict=True):
+        for value in a.uns.get(PACKAGE_KEY, {}).get("contacts", {}).values():
+            contacts[name] = value
+    if len(contacts) == len(samples):
+        package["contacts"] = contacts
+    else:
+        package.pop("contacts", None)
+    package.pop("runs", None)
+
+
+def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> list[str]:
+    """Return what is wrong with an AnnData, one sentence each; an empty list when it follows the layout.
+
+    Parameters
+    ----------
+    adata : to be checked; never edited.
+    labels : when given, ids are compared: cells only in the image and only in the table are named.
+
+    Notes
+    -----
+    Checks ids (int, above 0, unique per sample and frame), positions, graph matrices (CSR, symmetric, no diagonal, no
+    explicit zeros), label columns without NaN, and `uns` that h5ad can hold. O(cells + edges).
+    """
+    problems: list[str] = []
+    problems += _check_ids(adata)
+    if "spatial" not in adata.obsm:
+        problems.append("obsm['spatial'] is missing: set it to x, y(, z).")
+    elif not np.isfinite(np.asarray(adata.obsm["spatial"], float)).all():
+        problems.append("obsm['spatial'] holds NaN or infinity.")
+    for key in adata.obsp:
+        if key.endswith("_connectivities") and f"{key.removesuffix('_connectivities')}_neighbors" in adata.uns:
+            problems += _check_graph(key, adata.obsp[key])
+    problems += [
+        f"obs[{c!r}] holds NaN labels: name them 'unassigned'."
+        for c in adata.obs.columns
+        if adata.obs[c].dtype.name == "category" and adata.obs[c].isna().any()
+    ]
+    problems += _check_uns(adata.uns, "uns")
+    if labels is not None and "cell_id" in adata.obs:
+        array = labels.labels if isinstance(labels, LabelImage) else np.asarray(labels)
+        image_ids = np.setdiff1d(np.unique(array), [0])
+        table_ids = adata.obs["cell_id"].to_numpy()
+        for ids, where in ((np.setdiff1d(image_ids, table_ids), "labels"), (np.setdiff1d(table_ids, image_ids), "table")):
+            if len(ids):
+                problems.append(f"{len(ids)} cells are only in the {where}: ids {listing(ids)}.")
+    return problems
+
+
+def _check_ids(adata: AnnData) -> list[str]:
+    if "cell_id" not in adata.obs:
+        return ["obs['cell_id'] is missing: identity is the cell id, never the row number."]
+    ids = adata.obs["cell_id"]
+    if ids.dtype.kind not in "iu":
+        return [f"obs['cell_id'] is {ids.dtype}, not an integer."]
+    out = ["obs['cell_id'] holds 0 or negative ids; 0 is the background."] if (ids <= 0).any() else []
+    keys = [k for k in ("library_id", "frame", "cell_id") if k in adata.obs]
+    if adata.obs.duplicated(keys).any():
+        out.append(f"obs['cell_id'] repeats within {' and '.join(keys[:-1]) or 'the sample'}.")
+    return out
+
+
+def _check_graph(key: str, matrix: object) -> list[str]:
+    if not issparse(matrix) or matrix.format != "csr":
+        return [f"obsp[{key!r}] is not a CSR matrix."]
+    out = []
+    if (matrix.data == 0).any():
+        out.append(f"obsp[{key!r}] holds explicit zeros: call eliminate_zeros().")
+    if matrix.diagonal().any():
+        out.append(f"obsp[{key!r}] links cells to themselves.")
+    if (matrix != matrix.T).nnz:
+        out.append(f"obsp[{key!r}] is not symmetric.")
+    return out
+
+
+def _check_uns(value: object, where: str) -> list[str]:
+    if isinstance(value, Mapping):
+        out = [f"{where} has the key {k!r}, which is not text." for k in value if not isinstance(k, str)]
+        return out + [p for k, v in value.items() for p in _check_uns(v, f"{where}[{k!r}]")]
+    return [f"{where} is a {type(value).__name__}, which files cannot hold."] if isinstance(value, tuple | type(None)) else []

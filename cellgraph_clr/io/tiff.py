@@ -1,0 +1,108 @@
+"""Pixels, axes, spacing and unit of a TIFF: OME, ImageJ, and the JSON header of tifffile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import FileFormatError
+
+__all__ = ["RawImage", "canonical_unit", "read_tiff"]
+
+UNITS = {
+    "µm": "micrometer",
+    "μm": "micrometer",
+    "um": "micrometer",
+    "micron": "micrometer",
+    "microns": "micrometer",
+    "micrometre": "micrometer",
+    "\\u00b5m": "micrometer",
+    "nm": "nanometer",
+    "mm": "millimeter",
+    "pixels": "pixel",
+    "": "pixel",
+}
+JSON_SPACING_KEYS = ("spacing", "voxel_size", "voxel_um_zyx")
+
+
+class RawImage:
+    """Pixels with the names of their axes and, where the file tells, spacing per spatial axis (z, y, x) and unit."""
+
+    def __init__(
+        self, data: np.ndarray, axes: str, spacing: dict[str, float], unit: str | None, channels: list[str] | None = None
+    ) -> None:
+        self.data = data
+        self.axes = axes
+        self.spacing = spacing
+        self.unit = unit
+        self.channels = channels
+
+
+def canonical_unit(unit: str) -> str:
+    """Return the full name of a unit ("um" → "micrometer"); unknown names pass."""
+    return UNITS.get(unit.strip(), unit.strip())
+
+
+def _ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
+    root = ElementTree.fromstring(text)  # noqa: S314 - a local file the user names
+    pixels = next((e for e in root.iter() if e.tag.endswith("Pixels")), None)
+    if pixels is None:
+        return {}, None, None
+    spacing = {a.lower(): float(pixels.get(f"PhysicalSize{a}", "nan")) for a in "ZYX"}
+    spacing = {a: s for a, s in spacing.items() if np.isfinite(s)}
+    names = [e.get("Name") for e in pixels if e.tag.endswith("Channel")]
+    channels = [n for n in names if n] if names and all(names) else None
+    return spacing, canonical_unit(pixels.get("PhysicalSizeXUnit", "µm")) if spacing else None, channels
+
+
+def _imagej_metadata(page_tags: object, metadata: dict) -> tuple[dict[str, float], str | None]:
+    spacing: dict[str, float] = {}
+    for axis, name in (("x", "XResolution"), ("y", "YResolution")):
+        tag = page_tags.get(name)  # type: ignore[attr-defined]
+        if tag is not None and tag.value[0] > 0:
+            spacing[axis] = tag.value[1] / tag.value[0]
+    if metadata.get("spacing"):
+        spacing["z"] = float(metadata["spacing"])
+    unit = canonical_unit(str(metadata.get("unit", "")))
+    return (spacing, unit) if unit != "pixel" else ({}, None)
+
+
+def _json_metadata(description: str, axes: str) -> tuple[dict[str, float], str | None]:
+    try:
+        header = json.loads(description)
+    except ValueError:
+        return {}, None
+    for key in JSON_SPACING_KEYS:
+        values = header.get(key)
+        if isinstance(values, (list, tuple)):
+            spatial = [a.lower() for a in axes if a in "ZYX"][-len(values) :]
+            unit = "micrometer" if "_um_" in key else canonical_unit(str(header.get("unit", "")))
+            return dict(zip(spatial, map(float, values), strict=False)), unit
+    return {}, None
+
+
+def read_tiff(path: Path) -> RawImage:
+    """Return the first series of a TIFF. Raises `FileFormatError` when it cannot be read (truncated, not a TIFF)."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            data = series.asarray()
+            axes = "".join("C" if a == "S" else a for a in series.axes)
+            channels = None
+            if file.is_ome and file.ome_metadata:
+                spacing, unit, channels = _ome_metadata(file.ome_metadata)
+            elif file.is_imagej:
+                spacing, unit = _imagej_metadata(file.pages[0].tags, file.imagej_metadata or {})
+            else:
+                spacing, unit = _json_metadata(file.pages[0].description or "", axes)
+    except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError) as error:
+        raise FileFormatError(
+            expected(f"a readable TIFF at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
+        ) from error
+    return RawImage(data, axes, spacing, unit, channels)

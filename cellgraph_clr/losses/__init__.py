@@ -1,0 +1,14 @@
+"""Losses as torch modules (`InfoNCEp`, `SoftInfoNCE`, …) and, in `functional`, as functions of scores."""
+
+from cellgraph_clr.losses import functional
+from cellgraph_clr.objectives.modules import (
+    MILNCE,
+    CompositeInfoNCE,
+    InfoNCE,
+    InfoNCEp,
+    SoftInfoNCE,
+    SupCon,
+    SupConIn,
+)
+
+__all__ = ["MILNCE", "CompositeInfoNCE", "InfoNCE", "InfoNCEp", "SoftInfoNCE", "SupCon", "SupConIn", "functional"]

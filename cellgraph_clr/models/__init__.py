@@ -1,0 +1,11 @@
+"""One file per system: a frozen configuration with fit, transform, save and load."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
+        "soft_infonce": ["SoftInfoNCEClassifier"],
+    },
+)

@@ -1,0 +1,230 @@
+"""`SoftInfoNCEClassifier`: soft-target heads on feature vectors, with calibrated confidence."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from cellgraph_clr._core.checks import check_in_range, check_option, expected
+from cellgraph_clr._core.errors import LabelKeyError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["SoftInfoNCEClassifier"]
+
+HEADS = ("linear", "mlp")
+LOSSES = ("soft_infonce", "soft_cross_entropy")
+CALIBRATION_FOLDS = 5
+
+
+class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier trained by SoftInfoNCE on soft targets; a scikit-learn estimator on arrays.
+
+    Parameters
+    ----------
+    head : "linear" or "mlp".
+    loss : "soft_infonce" (noise: the other samples' targets) or "soft_cross_entropy" (the control).
+    smoothing : share of every target spread over all classes.
+    mixup : alpha of mixed pairs of samples; 0 for none.
+    temperature : divides the logits, in training and prediction.
+    calibrate : fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
+    n_steps, batch_size, learning_rate, weight_decay : of AdamW with a cosine schedule.
+    random_state : seed.
+
+    Attributes
+    ----------
+    classes_ : sorted class labels.
+    class_prior_ : frequencies of the smoothed training targets, the eta of the loss.
+    calibration_temperature_ : 1 without calibration.
+    n_features_in_ : width of X.
+    history_ : {"loss": one value a step}.
+
+    Notes
+    -----
+    Features are standardised inside. ``fit`` raises ValueError (scikit-learn's checks) for NaN, other widths or continuous
+    targets, `LabelKeyError` for a single class, and `OptionError` for options outside their range.
+
+    Source
+    ------
+    Hugger and Uhlmann 2024, arXiv 2404.14076.
+    """
+
+    def __init__(
+        self,
+        *,
+        head: str = "linear",
+        loss: str = "soft_infonce",
+        smoothing: float = 0.1,
+        mixup: float = 0.0,
+        temperature: float = 1.0,
+        calibrate: bool = True,
+        n_steps: int = 200,
+        batch_size: int = 1024,
+        learning_rate: float = 0.02,
+        weight_decay: float = 0.05,
+        random_state: int = 0,
+    ) -> None:
+        self.head = head
+        self.loss = loss
+        self.smoothing = smoothing
+        self.mixup = mixup
+        self.temperature = temperature
+        self.calibrate = calibrate
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> SoftInfoNCEClassifier:  # noqa: N803 - scikit-learn's name
+        """Train on X (n, f) and labels y (n,), and return self."""
+        self._check_options()
+        X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise LabelKeyError(
+                expected("at least two classes", f"one class: {self.classes_[0]!r}", "Label cells of another class too.")
+            )
+        self.calibration_temperature_ = self._out_of_fold_temperature(X, codes) if self.calibrate else 1.0
+        self._head, self._mean, self._scale, self.class_prior_, losses = self._train(X, codes)
+        self.history_ = {"loss": losses}
+        return self
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return logits (n, k) over the training temperature; (n,) log-odds of the second class for two classes."""
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`."""
+        from scipy.special import softmax
+
+        return softmax(self._logits(X) / self.calibration_temperature_, axis=1)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return the most probable class (n,)."""
+        return self.classes_[self._logits(X).argmax(axis=1)]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one safetensors file (beside, then renamed)."""
+        import torch
+
+        from cellgraph_clr.training.weights import save_weights
+
+        check_is_fitted(self)
+        tensors = {f"head.{k}": v for k, v in self._head.state_dict().items()}
+        tensors |= {"mean": torch.from_numpy(self._mean), "scale": torch.from_numpy(self._scale)}
+        header = {
+            "kind": "SoftInfoNCEClassifier",
+            "config": self.get_params(),
+            "classes": self.classes_.tolist(),
+            "class_prior": self.class_prior_.tolist(),
+            "calibration_temperature": self.calibration_temperature_,
+            "history": self.history_,
+        }
+        save_weights(path, tensors, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SoftInfoNCEClassifier:
+        """Return a saved classifier. Raises `MissingFileError` and `ModelFileError`."""
+        from cellgraph_clr.training.weights import load_weights
+
+        tensors, header = load_weights(path, "SoftInfoNCEClassifier")
+        model = cls(**header["config"])
+        model.classes_ = np.asarray(header["classes"])
+        model.class_prior_ = np.asarray(header["class_prior"], np.float32)
+        model.calibration_temperature_ = header["calibration_temperature"]
+        model.history_ = header["history"]
+        model._mean, model._scale = tensors.pop("mean").numpy(), tensors.pop("scale").numpy()
+        model.n_features_in_ = len(model._mean)
+        model._head = model._new_head(len(model._mean), len(model.classes_))
+        model._head.load_state_dict({k.removeprefix("head."): v for k, v in tensors.items()})
+        model._head.eval()
+        return model
+
+    def _check_options(self) -> None:
+        check_option("head", self.head, HEADS)
+        check_option("loss", self.loss, LOSSES)
+        check_in_range("smoothing", self.smoothing, low=0, high=1, high_open=True)
+        check_in_range("mixup", self.mixup, low=0)
+        check_in_range("n_steps", self.n_steps, low=1)
+        check_in_range("batch_size", self.batch_size, low=2)
+        for name in ("temperature", "learning_rate"):
+            check_in_range(name, getattr(self, name), low=0, low_open=True)
+        check_in_range("weight_decay", self.weight_decay, low=0)
+
+    def _new_head(self, n_in: int, n_classes: int) -> nn.Module:
+        from cellgraph_clr.encoders.heads import linear_head, mlp_head
+
+        return linear_head(n_in, n_classes) if self.head == "linear" else mlp_head(n_in, n_classes)
+
+    def _logits(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        import torch
+
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
+        with torch.inference_mode():
+            z = self._head(torch.from_numpy((X - self._mean) / self._scale))
+        return z.numpy().astype(np.float64) / self.temperature
+
+    def _out_of_fold_temperature(self, X: np.ndarray, codes: np.ndarray) -> float:  # noqa: N803
+        """Return the temperature from logits of cells left out of training; 1 when a class has one cell only."""
+        import torch
+        from sklearn.model_selection import StratifiedKFold
+
+        from cellgraph_clr.analysis.calibration import fit_temperature
+
+        n_folds = min(CALIBRATION_FOLDS, int(np.bincount(codes).min()))
+        if n_folds < 2:
+            return 1.0
+        logits = np.empty((len(codes), len(self.classes_)))
+        for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=0).split(X, codes):
+            head, mean, scale, *_ = self._train(X[train], codes[train])
+            with torch.inference_mode():
+                logits[test] = head(torch.from_numpy((X[test] - mean) / scale)).numpy()
+        return fit_temperature(logits / self.temperature, codes)
+
+    def _train(self, X: np.ndarray, codes: np.ndarray) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray, list[float]]:  # noqa: N803
+        """Return a trained head, the standardisation, the class prior and the losses."""
+        import torch
+
+        from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
+        from cellgraph_clr.views.targets import mix_up, smooth_one_hot
+
+        mean = X.mean(axis=0)
+        spread = X.std(axis=0)
+        scale = np.where(spread > 0, spread, 1).astype(np.float32)
+        x = torch.from_numpy((X - mean) / scale)
+        targets = smooth_one_hot(torch.from_numpy(codes), len(self.classes_), self.smoothing)
+        prior = targets.mean(dim=0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(self.random_state))
+            generator = torch.Generator().manual_seed(int(self.random_state))
+            head = self._new_head(x.shape[1], len(self.classes_)).train()
+            optimizer = torch.optim.AdamW(head.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.n_steps)
+            losses: list[float] = []
+            order = torch.zeros(0, dtype=torch.int64)
+            for _ in range(self.n_steps):
+                if len(order) < min(self.batch_size, len(x)):
+                    order = torch.randperm(len(x), generator=generator)
+                batch, order = order[: self.batch_size], order[self.batch_size :]
+                inputs, soft = mix_up(x[batch], targets[batch], self.mixup, generator)
+                z = head(inputs)
+                if self.loss == "soft_infonce":
+                    value = soft_infonce(z, soft, prior, self.temperature).mean()
+                else:
+                    value = soft_cross_entropy(z, soft, self.temperature).mean()
+                optimizer.zero_grad(set_to_none=True)
+                value.backward()
+                optimizer.step()
+                schedule.step()
+                losses.append(float(value.detach()))
+        return head.eval(), mean, scale, prior.numpy(), losses

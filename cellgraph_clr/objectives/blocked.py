@@ -1,0 +1,80 @@
+"""From vectors to the mean loss without the whole score matrix: blocks of anchors, gradients on the way forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+__all__ = ["RowLoss", "blocked_mean"]
+
+RowLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+
+class _BlockedMean(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        anchor: Tensor,
+        candidates: Tensor,
+        positives: Tensor,
+        exclude: Tensor | None,
+        row_loss: RowLoss,
+        temperature: float,
+        block_size: int,
+    ) -> Tensor:
+        want_grad = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        total = anchor.new_zeros((), dtype=torch.float64)
+        d_anchor = torch.zeros_like(anchor) if want_grad else None
+        d_candidates = torch.zeros_like(candidates) if want_grad else None
+        n = len(anchor)
+        for start in range(0, n, block_size):
+            rows = slice(start, start + block_size)
+            scores = (anchor[rows] @ candidates.T).div_(temperature)
+            with torch.set_grad_enabled(want_grad):
+                scores.requires_grad_(want_grad)
+                losses = row_loss(scores, positives[rows], None if exclude is None else exclude[rows])
+                if want_grad:
+                    (slope,) = torch.autograd.grad(losses.sum(), scores)
+            total += losses.detach().double().sum()
+            if d_anchor is not None and d_candidates is not None:
+                slope = slope.div_(n * temperature)
+                d_anchor[rows] = slope @ candidates
+                d_candidates.addmm_(slope.T, anchor[rows])
+        ctx.save_for_backward(d_anchor, d_candidates)
+        return (total / max(n, 1)).to(anchor.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        d_anchor, d_candidates = ctx.saved_tensors
+        return d_anchor * upstream[0], d_candidates * upstream[0], None, None, None, None, None
+
+
+def blocked_mean(
+    anchor: Tensor,
+    candidates: Tensor,
+    positives: Tensor,
+    exclude: Tensor | None,
+    row_loss: RowLoss,
+    *,
+    temperature: float,
+    block_size: int = 1024,
+) -> Tensor:
+    """Return the mean over anchors of `row_loss` on ``anchor @ candidates.T / temperature``.
+
+    Parameters
+    ----------
+    anchor : (a, d) tensor.
+    candidates : (c, d) tensor of the same dtype and device.
+    positives, exclude : (a, c) bool tensors.
+    row_loss : maps scores and masks of a block of anchors to one loss per anchor.
+    temperature : above 0.
+    block_size : anchors a block; memory beside inputs and gradients is a few (block_size, c) arrays.
+
+    Returns
+    -------
+    Scalar; 0 for no anchors. Gradients reach `anchor` and `candidates`, also when they are the same tensor.
+    """
+    return _BlockedMean.apply(anchor, candidates, positives, exclude, row_loss, temperature, block_size)

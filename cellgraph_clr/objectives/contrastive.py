@@ -1,0 +1,115 @@
+"""The neighbours of InfoNCEp, with its signature: InfoNCE, SupCon (out and in), MIL-NCE and the pairwise composite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import PairsError
+from cellgraph_clr._core.masked import masked_logsumexp
+from cellgraph_clr.objectives.checks import check_masks
+
+__all__ = ["composite_infonce", "infonce", "mil_nce", "supcon_in", "supcon_out"]
+
+
+def _rowwise(
+    scores: Tensor, positives: Tensor, exclude: Tensor | None, row: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Evaluate `row(scores, positives, candidates, p)` in float32 at least; 0 for anchors without a positive."""
+    exclude = check_masks(tuple(scores.shape), positives, exclude)
+    if scores.numel() == 0:
+        return scores.sum(1)
+    work = scores if scores.dtype == torch.float64 else scores.float()
+    p = positives.sum(1)
+    has_positive = p > 0
+    # an anchor without positives borrows one, so that no -inf meets the gradient; its loss is set to 0 below
+    borrowed = positives | (~has_positive.unsqueeze(1) & ~exclude)
+    value = row(work, borrowed, ~exclude, borrowed.sum(1).clamp_min(1))
+    return torch.where(has_positive, value, torch.zeros_like(value)).to(scores.dtype)
+
+
+def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    """Return ``-f_+ + log sum_k exp f_k`` per anchor, which has one positive at the most.
+
+    Parameters
+    ----------
+    scores : (a, c) float tensor, already divided by the temperature.
+    positives, exclude : (a, c) bool tensors as in `infonce_p`.
+
+    Returns
+    -------
+    (a,) nats; 0 for an anchor without a positive.
+
+    Raises
+    ------
+    ShapeError, PairsError
+        As `infonce_p`; PairsError also for an anchor with several positives.
+
+    Source
+    ------
+    van den Oord et al. 2018, eq. 4.
+    """
+    if positives.ndim == 2 and positives.numel() and int(positives.sum(1).max()) > 1:
+        most = int(positives.sum(1).max())
+        raise PairsError(
+            expected("one positive per anchor at the most", most, "Use `infonce_p` or `supcon_out` for several.")
+        )
+    return mil_nce(scores, positives, exclude)
+
+
+def supcon_out(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    """Return ``-mean_S f_i + log sum_k exp f_k`` per anchor (SupCon with the sum outside the logarithm).
+
+    Its minimum is log p, not 0, and a positive that already dominates is repelled. Arguments, result and errors as
+    `infonce_p`. Source: Khosla et al. 2020, eq. 2.
+    """
+    return _rowwise(
+        scores,
+        positives,
+        exclude,
+        lambda f, pos, cand, p: masked_logsumexp(f, cand) - torch.where(pos, f, 0).sum(1) / p,
+    )
+
+
+def supcon_in(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    """Return ``-log mean_S softmax_i`` per anchor (the sum inside the logarithm): MIL-NCE plus log p.
+
+    Arguments, result and errors as `infonce_p`. Source: Khosla et al. 2020, eq. 3.
+    """
+    return _rowwise(
+        scores,
+        positives,
+        exclude,
+        lambda f, pos, cand, p: masked_logsumexp(f, cand) - masked_logsumexp(f, pos) + p.to(f.dtype).log(),
+    )
+
+
+def mil_nce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    """Return ``-log sum_S exp f_i + log sum_k exp f_k`` per anchor: one good positive suffices.
+
+    Arguments, result and errors as `infonce_p`. Source: Miech et al. 2020, eq. 1.
+    """
+    return _rowwise(
+        scores,
+        positives,
+        exclude,
+        lambda f, pos, cand, p: masked_logsumexp(f, cand) - masked_logsumexp(f, pos),
+    )
+
+
+def composite_infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    """Return the mean over positives of InfoNCE with the other positives removed (minimum 0).
+
+    Arguments, result and errors as `infonce_p`. Source: SINCERE (Feeney and Hughes 2023), eq. 5; the several-positive
+    form of NT-Xent.
+    """
+
+    def row(f: Tensor, pos: Tensor, cand: Tensor, p: Tensor) -> Tensor:
+        noise = masked_logsumexp(f, cand & ~pos).unsqueeze(1)
+        pair = torch.nn.functional.softplus(torch.where(pos, noise - f, -torch.inf))
+        return pair.sum(1) / p
+
+    return _rowwise(scores, positives, exclude, row)

@@ -1,0 +1,160 @@
+"""InfoNCEp: the posterior over which p of the candidates are the positives of an anchor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cellgraph_clr.objectives.checks import check_masks
+
+__all__ = ["infonce_p", "log_esp"]
+
+ROWS_PER_CHUNK = 64  # rows a thread takes at a time
+
+
+class _RowsOnCPU(torch.autograd.Function):
+    """Value and closed-form gradient from the Numba kernel; the gradient is kept only when it will be asked for."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
+        from cellgraph_clr.objectives.esp_rows import infonce_p_rows
+
+        work = scores.detach()
+        if work.dtype not in (torch.float32, torch.float64):
+            work = work.float()
+        work = work.contiguous()
+        want_grad = ctx.needs_input_grad[0]
+        loss = torch.zeros(len(work), dtype=torch.float64)
+        grad = torch.zeros_like(work) if want_grad else work.new_zeros((0, 0))
+        infonce_p_rows(
+            work.numpy(),
+            positives.contiguous().numpy(),
+            exclude.contiguous().numpy(),
+            loss.numpy(),
+            grad.numpy(),
+            want_grad,
+            max(1, -(-len(work) // ROWS_PER_CHUNK)),
+        )
+        ctx.save_for_backward(grad)
+        ctx.dtype = scores.dtype
+        return loss.to(scores.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        (grad,) = ctx.saved_tensors
+        return (grad * upstream[0].to(grad.dtype).unsqueeze(1)).to(ctx.dtype), None, None
+
+
+def _tilt(scores: Tensor, p: Tensor, steps: int = 15) -> Tensor:
+    """Return t (a,) with sum_k sigmoid(scores + t) near p; needs 0 < p < number of finite scores."""
+    largest = scores.topk(int(p.max()) + 1, dim=1).values
+    t = -largest.gather(1, p.unsqueeze(1)).squeeze(1)
+    for _ in range(steps):
+        q = torch.sigmoid(scores + t.unsqueeze(1))
+        step = (p - q.sum(1)) / (q * (1 - q)).sum(1).clamp_min(1e-9)
+        t = t + step.clamp(-2, 2)
+    return t
+
+
+def _count_probabilities(logits: Tensor, p_max: int) -> Tensor:
+    """Return Pr(K = 0..p_max) for K = sum of Bernoulli(sigmoid(logits)), by a truncated product tree."""
+    factors = torch.stack([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=2)
+    while factors.shape[1] > 1:
+        if factors.shape[1] % 2:
+            one = torch.zeros_like(factors[:, :1])
+            one[..., 0] = 1
+            factors = torch.cat([factors, one], dim=1)
+        left, right = factors[:, 0::2], factors[:, 1::2]
+        width = min(left.shape[2] + right.shape[2] - 1, p_max + 1)
+        product = 0
+        for i in range(min(left.shape[2], width)):
+            term = left[:, :, i : i + 1] * right[:, :, : width - i]
+            product = product + torch.nn.functional.pad(term, (i, width - i - term.shape[2]))
+        factors = product
+    out = factors[:, 0]
+    return torch.nn.functional.pad(out, (0, p_max + 1 - out.shape[1]))
+
+
+def log_esp(scores: Tensor, p: Tensor) -> Tensor:
+    """Return log e_p(exp(scores)) per row: the log of the sum over all p-subsets of the product of odds.
+
+    Parameters
+    ----------
+    scores : (a, c) float tensor on any device; -inf for a candidate that cannot be chosen.
+    p : (a,) int64, number chosen in each row, between 0 and the number of finite scores.
+
+    Returns
+    -------
+    (a,) tensor, differentiable: the gradient is the inclusion probability of every candidate.
+
+    Notes
+    -----
+    Poisson-binomial form with a tilt (see `esp_rows`); the identity holds for any tilt, so the tilt is a constant of
+    the gradient. O(a c p) time and O(a c) memory. Empty input gives an empty tensor.
+    """
+    if scores.numel() == 0:
+        return scores.sum(1)
+    n_finite = (scores > -torch.inf).sum(1)
+    inner = (p > 0) & (p < n_finite)
+    everything = torch.where(scores > -torch.inf, scores, 0).sum(1)
+    result = torch.where(p == n_finite, everything, torch.zeros_like(everything))
+    if not inner.any():
+        return result
+    f, chosen = scores[inner], p[inner]
+    with torch.no_grad():
+        t = _tilt(f, chosen)
+    logits = f + t.unsqueeze(1)
+    probability = _count_probabilities(logits, int(chosen.max())).gather(1, chosen.unsqueeze(1)).squeeze(1)
+    value = probability.log() + torch.nn.functional.softplus(logits).sum(1) - chosen * t
+    return result.masked_scatter(inner, value)
+
+
+def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    """Return the InfoNCEp loss of every anchor: minus the log posterior that exactly its positives are the p drawn.
+
+    With p positives S among the candidates of an anchor, ``L = -sum_{i in S} f_i + log e_p(exp f)``, where ``e_p`` is
+    the elementary symmetric polynomial: the sum over all p-subsets of candidates.
+
+    Parameters
+    ----------
+    scores : (a, c) float tensor, larger is closer, already divided by the temperature.
+    positives : (a, c) bool tensor; the number p may differ from anchor to anchor.
+    exclude : (a, c) bool tensor, candidates that are neither positive nor noise for an anchor (itself, positives that
+        are known but were not sampled). None excludes nothing.
+
+    Returns
+    -------
+    (a,) nats, in the dtype of `scores`. 0 where p = 0 or p = the number of candidates left.
+
+    Raises
+    ------
+    ShapeError
+        If scores are not 2D or a mask has another shape.
+    PairsError
+        If a mask is not bool or a candidate is both positive and excluded.
+
+    Notes
+    -----
+    p = 1 is InfoNCE. The gradient is ``pi_k - 1[k in S]`` with the inclusion probability pi_k; positives are never
+    repelled and a constant added to a row changes nothing. O(a c p) time. On the CPU a Numba kernel computes in float64
+    whatever the input (float16 and bfloat16 included); elsewhere the same identity runs in torch, in float32 at least.
+    Empty input gives an empty tensor.
+
+    Source
+    ------
+    Our derivation under the noise-contrastive premise (conditionally independent positives, noise from the marginal);
+    the formula of InfoNCEp in Hugger, PhD thesis, Cambridge 2023, is not public. Equal to the likelihood of exact
+    conditional logistic regression (Cox 1972; Gail, Lubin and Rubinstein 1981).
+    """
+    exclude = check_masks(tuple(scores.shape), positives, exclude)
+    if scores.numel() == 0:
+        return scores.sum(1)
+    if scores.device.type == "cpu":
+        return _RowsOnCPU.apply(scores, positives, exclude)
+    work = scores if scores.dtype == torch.float64 else scores.float()
+    p = positives.sum(1)
+    n_left = (~exclude).sum(1)
+    value = log_esp(work.masked_fill(exclude, -torch.inf), p) - torch.where(positives, work, 0).sum(1)
+    return torch.where((p == 0) | (p == n_left), torch.zeros_like(value), value).to(scores.dtype)

@@ -1,0 +1,93 @@
+"""Reliability of confidences, and the course of training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key
+from cellgraph_clr.analysis import calibration
+from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.pl.canvas import new_axes, save_figure
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+__all__ = ["reliability", "training"]
+
+
+def reliability(
+    adata: AnnData,
+    truth_key: str,
+    pred_key: str,
+    *,
+    rows: np.ndarray | None = None,
+    n_bins: int = 10,
+    ax: Axes | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> Axes:
+    """Draw how often a confidence is right: accuracy against confidence, with the number of cells per bin.
+
+    Parameters
+    ----------
+    adata : after `tl.classify`.
+    truth_key : `obs` column of true classes; cells without one are left out.
+    pred_key : key of the prediction (its `obsm[pred_key + "_proba"]` is read).
+    rows : (n,) bool, cells to use, for example those not learned from.
+    n_bins : bins of equal width.
+
+    Returns
+    -------
+    The axes; the title gives the expected calibration error.
+
+    Raises
+    ------
+    LabelKeyError, MissingKeyError
+        If the truth or the probabilities are missing.
+    """
+    check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
+    codes, classes = label_codes(adata, truth_key)
+    proba = adata.obsm[f"{pred_key}_proba"]
+    use = codes >= 0
+    if rows is not None:
+        use &= rows
+    best = np.asarray(proba.columns, dtype=str)[proba.to_numpy().argmax(axis=1)]
+    correct = best == np.asarray([*classes, ""])[codes]
+    bins = calibration.reliability(proba.to_numpy().max(axis=1)[use], correct[use], n_bins=n_bins)
+    ax = new_axes(ax, (5, 5))
+    ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", label="perfect")
+    ax.plot(bins.confidence, bins.accuracy, color="#1f5fa8", marker="o", label="model")
+    for x, y, n in zip(bins.confidence, bins.accuracy, bins.count, strict=True):
+        ax.annotate(str(int(n)), (x, y), textcoords="offset points", xytext=(5, -11), fontsize=8, color="#444444")
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
+    ax.set_title(f"{int(use.sum())} cells, expected calibration error {bins.ece:.3f}")
+    ax.legend(loc="upper left", frameon=False)
+    save_figure(ax, save)
+    return ax
+
+
+def training(
+    history: Mapping[str, Sequence[float]], *, ax: Axes | None = None, save: str | os.PathLike[str] | None = None
+) -> Axes:
+    """Draw `model.history_`: the loss, and the contrastive gap with its cap where it is there.
+
+    `history` maps names to one value a step. Raises `MissingKeyError` when there is no loss in it.
+    """
+    check_key("loss", list(history), where="history", remedy="Fit the model first.")
+    ax = new_axes(ax, (6, 4))
+    steps = np.arange(1, len(history["loss"]) + 1)
+    ax.plot(steps, history["loss"], color="#1f5fa8", label="loss (nats per cell)")
+    ax.set(xlabel="step", ylabel="loss (nats per cell)")
+    if "contrastive_gap" in history:
+        other = ax.twinx()
+        other.plot(steps, history["contrastive_gap"], color="#d7263d", label="contrastive gap (nats per pair)")
+        other.plot(steps, history["contrastive_gap_cap"], color="#d7263d", linestyle=":", label="its cap")
+        other.set(ylabel="contrastive gap (nats per pair)", ylim=(0, None))
+        lines = [*ax.get_lines(), *other.get_lines()]
+        ax.legend(lines, [str(x.get_label()) for x in lines], frameon=False, loc="center right")
+    save_figure(ax, save)
+    return ax

@@ -1,0 +1,1 @@
+"""Training: batches of cells on the graph, the step loop, weights on disk."""

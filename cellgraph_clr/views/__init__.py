@@ -1,0 +1,1 @@
+"""Views and pairs: augmented graphs, positives from relations, soft targets."""

@@ -1,0 +1,125 @@
+"""Positives of anchors: themselves in another view, and cells drawn from a relation (neighbours, classes, tracks)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from cellgraph_clr.views.pairs import Pairs
+
+__all__ = ["ClassRelation", "Relation", "SparseRelation", "draw_pairs"]
+
+
+class Relation(Protocol):
+    """Which cells are known to be alike."""
+
+    def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return (anchor index, row) of up to `n` distinct related cells of every anchor, itself never."""
+
+    def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Return (a, c) bool: related pairs."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SparseRelation:
+    """A relation stored as CSR (n, n): k-hop neighbours, tracks, any `obsp` pattern. The diagonal is ignored."""
+
+    matrix: csr_matrix
+
+    def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return up to `n` related cells of every anchor, without replacement; O(entries of the anchors)."""
+        start, stop = self.matrix.indptr[anchors], self.matrix.indptr[anchors + 1]
+        degree = (stop - start).astype(np.int64)
+        index = np.repeat(np.arange(len(anchors)), degree)
+        ends = np.cumsum(degree)
+        flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - degree), degree)
+        rows = self.matrix.indices[flat]
+        keep = rows != anchors[index]
+        index, rows = index[keep], rows[keep]
+        order = np.lexsort((rng.random(len(rows)), index))
+        index, rows = index[order], rows[order]
+        first = np.searchsorted(index, np.arange(len(anchors)))
+        chosen = np.arange(len(index)) - first[index] < n
+        return index[chosen], rows[chosen].astype(np.int64)
+
+    def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Return related pairs; O(entries of the anchors + a c)."""
+        column = np.full(self.matrix.shape[1], -1)
+        column[candidates] = np.arange(len(candidates))
+        start, stop = self.matrix.indptr[anchors], self.matrix.indptr[anchors + 1]
+        degree = (stop - start).astype(np.int64)
+        index = np.repeat(np.arange(len(anchors)), degree)
+        ends = np.cumsum(degree)
+        flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - degree), degree)
+        at = column[self.matrix.indices[flat]]
+        out = np.zeros((len(anchors), len(candidates)), bool)
+        out[index[at >= 0], at[at >= 0]] = True
+        return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassRelation:
+    """Cells of one class are alike; code -1 is unknown and related to nothing."""
+
+    codes: np.ndarray
+
+    def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return up to `n` distinct cells of the class of every anchor; O(n) per anchor."""
+        order = np.argsort(self.codes, kind="stable")
+        sorted_codes = self.codes[order]
+        code = self.codes[anchors]
+        first = np.searchsorted(sorted_codes, code, side="left")
+        size = np.where(code >= 0, np.searchsorted(sorted_codes, code, side="right") - first, 0)
+        index, rows = [], []
+        for i, (f, s) in enumerate(zip(first, size, strict=True)):
+            if s > 1:
+                picks = order[f + rng.choice(s, min(n + 1, s), replace=False)]
+                picks = picks[picks != anchors[i]][:n]
+                rows.append(picks)
+                index.append(np.full(len(picks), i))
+        if not rows:
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return np.concatenate(index), np.concatenate(rows).astype(np.int64)
+
+    def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Return pairs of one class; O(a c)."""
+        a, c = self.codes[anchors], self.codes[candidates]
+        return (a[:, None] == c[None, :]) & (a[:, None] >= 0)
+
+
+def draw_pairs(
+    anchors: np.ndarray,
+    *,
+    relation: Relation | None,
+    n_related: int,
+    with_self: bool,
+    rng: np.random.Generator,
+) -> Pairs:
+    """Return the pairs of a batch: candidates are the anchors and all drawn positives.
+
+    Parameters
+    ----------
+    anchors : (a,) int64 rows, unique.
+    relation : where positives other than the anchor itself come from; None for two views only.
+    n_related : positives drawn from the relation per anchor (fewer where there are fewer).
+    with_self : the anchor's own second view is a positive; otherwise it is excluded (never noise).
+
+    Notes
+    -----
+    Known positives that were not drawn are excluded: as noise they would contradict "exactly p positives".
+    """
+    if relation is None or n_related == 0:
+        index, rows = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    else:
+        index, rows = relation.draw(anchors, n_related, rng)
+    candidates = np.unique(np.concatenate([anchors, rows]))
+    positives = np.zeros((len(anchors), len(candidates)), bool)
+    positives[index, np.searchsorted(candidates, rows)] = True
+    own = np.searchsorted(candidates, anchors)
+    every = np.arange(len(anchors))
+    exclude = relation.known(anchors, candidates) if relation is not None else np.zeros_like(positives)
+    (positives if with_self else exclude)[every, own] = True
+    return Pairs(anchors, candidates, positives, exclude & ~positives)
