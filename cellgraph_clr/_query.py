@@ -30,7 +30,9 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
     values = np.atleast_1d(np.asarray(query))
     if values.dtype == bool:
         if values.shape != (adata.n_obs,):
-            raise ShapeError(expected(f"a mask of {adata.n_obs} cells", values.shape, "One entry per row of the AnnData."))
+            raise ShapeError(
+                expected(f"a mask of {adata.n_obs} cells", values.shape, "One entry per row of the AnnData.")
+            )
         rows = np.flatnonzero(values)
         if len(rows) == 0:
             raise EmptyQueryError(expected("a query of at least one cell", "a mask without True", "Select some cells."))
@@ -60,7 +62,9 @@ def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
         hit = np.isin(text, values)
         if not hit.any():
             raise EmptyQueryError(
-                expected(f"cells with {column} = {listing(values)}", f"values {listing(np.unique(text))}", "Choose one.")
+                expected(
+                    f"cells with {column} = {listing(values)}", f"values {listing(np.unique(text))}", "Choose one."
+                )
             )
         keep &= hit
     if not keep.any():

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, expected
 from cellgraph_clr._core.errors import MissingKeyError
@@ -30,6 +29,7 @@ from cellgraph_clr.graphs.samples import groups
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from scipy.sparse import csr_matrix
 
     from cellgraph_clr.cells.table import CellTable
 
@@ -155,7 +155,7 @@ def _fresh_contacts(
         return contact.contacts_from_labels(labels.labels, labels.spacing, max_gap=max_gap)
     array = np.asarray(labels)
     spacing = adata.uns.get(PACKAGE_KEY, {}).get("spacing", [1.0] * array.ndim)
-    return contact.contacts_from_labels(array, np.asarray(spacing), max_gap=max_gap)
+    return contact.contacts_from_labels(array, [float(s) for s in spacing], max_gap=max_gap)
 
 
 def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +18,8 @@ from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import UNASSIGNED, adjacency_of, read_features, record_run, sample_of, unit_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from anndata import AnnData
 
@@ -90,7 +91,7 @@ def embed(
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 
     adata = adata.copy() if copy else adata
-    keys = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
+    keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
     if model is None:
         model = CellGraphCLR(
             objective=objective,
@@ -358,7 +359,7 @@ def retrieve_regions(
     use_rep : representation compared by cosine, columns standardised.
     n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
     min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
-        reach.
+        reach, or Otsu's threshold between similar and dissimilar cells where that is lower (never below 0).
     exclude_query : the query's cells can be in no region.
     neighbors_key : the graph that connects.
     key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell) and `obs[f"{key_added}_region"]` (1 …
@@ -396,7 +397,7 @@ def retrieve_regions(
     size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
     size = None
     if size_name is not None:
-        layer = adata.layers["raw"] if "raw" in adata.layers else adata.X
+        layer = adata.layers.get("raw", adata.X)
         size = np.asarray(layer[:, adata.var_names.get_loc(size_name)]).ravel()
     xyz = np.asarray(adata.obsm["spatial"], float)
     samples = sample_of(adata, None)
@@ -482,7 +483,7 @@ def cluster(
 
 
 def _leiden(
-    vectors: np.ndarray, n_clusters: int | str, *, resolution: float, n_neighbors: int, seed: int
+    vectors: np.ndarray, n_clusters: int | Literal["auto"], *, resolution: float, n_neighbors: int, seed: int
 ) -> tuple[np.ndarray, float]:
     """Return Leiden labels as text and the resolution used."""
     import scanpy as sc

@@ -1,10 +1,9 @@
-"""Checks at the border; every message reads *Expected …, found …. Remedy.*"""
+"""Checks at the border; every message names what was expected, what was found, and what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +14,9 @@ from cellgraph_clr._core.errors import (
     OptionError,
     ShapeError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 __all__ = ["check_finite", "check_in_range", "check_key", "check_option", "check_same_length", "expected", "listing"]
 
@@ -86,7 +88,7 @@ def check_finite(values: np.ndarray, *, what: str, names: Sequence[str] | None =
     where = ""
     if names is not None and values.ndim == 2:
         per_column = values.shape[0] - np.count_nonzero(finite, axis=0)
-        columns = [f"{names[j]} ({per_column[j]})" for j in np.flatnonzero(per_column)]
+        columns = [f"{names[int(j)]} ({per_column[j]})" for j in np.flatnonzero(per_column)]
         where = f" in {listing(columns)}"
     raise NonFiniteError(expected(f"finite {what}", f"{n_bad} values that are NaN or infinite{where}", remedy))
 

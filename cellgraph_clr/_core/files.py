@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import uuid
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import MissingFileError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
 
 __all__ = ["existing_path", "replacing"]
 

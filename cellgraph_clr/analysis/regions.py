@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr.graphs.neighbors import row_normalised
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 __all__ = ["Region", "find_regions", "region_scores", "similarity_threshold"]
 
@@ -37,8 +40,19 @@ def region_scores(similarity: np.ndarray, adjacency: csr_matrix, *, n_smooth: in
 
 
 def similarity_threshold(scores: np.ndarray, query_rows: np.ndarray, *, share: float = 0.75) -> float:
-    """Return the score that `share` of the query's own cells reach: "as similar as the query is to itself"."""
-    return float(np.quantile(scores[query_rows], 1 - share))
+    """Return the score from which a cell counts as like the query.
+
+    "As similar as the query is to itself" (what `share` of its own cells reach), or less where the other cells fall into
+    a similar and a dissimilar group below that (Otsu's threshold between them), but never below 0, the similarity of a
+    cell that is like the average.
+    """
+    own = float(np.quantile(scores[query_rows], 1 - share))
+    others = np.delete(scores, query_rows)
+    if len(others) < 2 or np.ptp(others) == 0:
+        return own
+    from skimage.filters import threshold_otsu
+
+    return max(min(own, float(threshold_otsu(others))), 0.0)
 
 
 def find_regions(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_same_length, expected
 from cellgraph_clr._core.errors import EmptyQueryError
 from cellgraph_clr.analysis.retrieval import standardised_directions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["average_precision", "mask_retrieval", "partner_rank", "probe_accuracy"]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["LabelImage", "check_spacing"]
 
@@ -71,10 +74,14 @@ class LabelImage:
             )
         if labels.ndim not in (2, 3):
             raise LabelImageError(
-                expected("labels of 2 (y, x) or 3 (z, y, x) axes", f"shape {labels.shape}", "Select one frame or field.")
+                expected(
+                    "labels of 2 (y, x) or 3 (z, y, x) axes", f"shape {labels.shape}", "Select one frame or field."
+                )
             )
         if labels.size == 0:
-            raise NoCellsError(expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file."))
+            raise NoCellsError(
+                expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file.")
+            )
         if labels.dtype.kind == "i" and labels.min() < 0:
             raise LabelImageError(expected("ids of 0 (background) and above", int(labels.min()), "Relabel the image."))
         largest = int(labels.max())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_option, expected, listing
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
-from cellgraph_clr.cells.scan import LabelStatistics
 from cellgraph_clr.cells.table import FeatureInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cellgraph_clr.cells.scan import LabelStatistics
 
 __all__ = ["FEATURE_GROUPS", "centroid", "contact_areas", "covariance", "intensity_features", "shape_features"]
 

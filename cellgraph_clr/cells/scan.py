@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.cells.label_image import LabelImage
+if TYPE_CHECKING:
+    from cellgraph_clr.cells.label_image import LabelImage
 
 __all__ = ["LabelStatistics", "merge_statistics", "scan_labels"]
 

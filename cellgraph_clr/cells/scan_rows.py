@@ -21,7 +21,7 @@ HASH = np.uint64(0x9E3779B97F4A7C15)
 
 
 @intrinsic
-def _trailing_zeros(typingctx, x):  # noqa: ANN001, ANN202
+def _trailing_zeros(typingctx, x):  # noqa: ANN001, ANN202, ARG001
     def codegen(context, builder, signature, args):  # noqa: ANN001, ANN202, ARG001
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 

@@ -64,7 +64,11 @@ class CellTable:
         for name in ("position", "features", "sample", "frame"):
             check_same_length(n, len(getattr(self, name)), what_a="cell ids", what_b=f"`{name}` rows", remedy="Join.")
         check_same_length(
-            self.features.shape[1], len(self.info), what_a="feature columns", what_b="`info` entries", remedy="Name all."
+            self.features.shape[1],
+            len(self.info),
+            what_a="feature columns",
+            what_b="`info` entries",
+            remedy="Name all.",
         )
         check_finite(self.position, what="positions", remedy="Drop or repair these cells first.")
         names = [i.name for i in self.info]

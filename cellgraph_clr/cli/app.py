@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional, cast
 
 import typer
 
@@ -22,7 +22,7 @@ Rep = Annotated[Optional[str], typer.Option(help="obsm key of the features; defa
 Seed = Annotated[int, typer.Option(help="Seed of everything random")]
 
 
-def _save(adata, path: Path) -> None:  # noqa: ANN001
+def _save(adata: Any, path: Path) -> None:
     from cellgraph_clr.io.anndata_files import write
 
     write(adata, path)
@@ -31,7 +31,9 @@ def _save(adata, path: Path) -> None:  # noqa: ANN001
 
 @app.command()
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and demo.h5ad")] = Path("demo_output"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and demo.h5ad")] = Path(
+        "demo_output"
+    ),
     data: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder with platynereis/cells.parquet: run the whole-animal table instead"),
@@ -90,7 +92,9 @@ def measure(
     try:
         sizes = [float(s) for s in spacing.split(",")] if spacing else None
     except ValueError as error:
-        raise OptionError(f"Expected `--spacing` as numbers like 0.5,0.2,0.2, found {spacing!r}. Separate by commas.") from error
+        raise OptionError(
+            f"Expected `--spacing` as numbers like 0.5,0.2,0.2, found {spacing!r}. Separate by commas."
+        ) from error
     adata = from_labels(str(labels), None if image is None else str(image), spacing=sizes, unit=unit)
     _save(adata, output)
 
@@ -99,7 +103,7 @@ def measure(
 def graph(
     path: Input,
     method: Annotated[str, typer.Option(help="contact, delaunay, knn or radius")] = "contact",
-    labels: Annotated[Optional[Path], typer.Option(help="Label image (contact; only if the file has no contacts)")] = None,  # noqa: UP045
+    labels: Annotated[Path | None, typer.Option(help="Label image (contact; only if the file has no contacts)")] = None,
     n_neighs: Annotated[int, typer.Option(help="Neighbours (knn)")] = 6,
     radius: Annotated[float, typer.Option(help="Radius in the unit of positions (radius)")] = 20.0,
     max_gap: Annotated[float, typer.Option(help="Widest background gap bridged (contact)")] = 0.0,
@@ -228,7 +232,7 @@ def cluster(
     from cellgraph_clr.io.anndata_files import read
 
     adata = read(path)
-    tl.cluster(adata, method=method, n_clusters=n_clusters or "auto", use_rep=use_rep, random_state=seed)
+    tl.cluster(adata, method=cast("Any", method), n_clusters=n_clusters or "auto", use_rep=use_rep, random_state=seed)
     typer.echo(adata.obs[method].value_counts().to_string())
     _save(adata, output or path)
 

@@ -8,7 +8,18 @@ from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["report"]
 
-PACKAGES = ("numpy", "scipy", "numba", "anndata", "scanpy", "scikit-learn", "scikit-image", "torch", "torch-geometric", "zarr")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "anndata",
+    "scanpy",
+    "scikit-learn",
+    "scikit-image",
+    "torch",
+    "torch-geometric",
+    "zarr",
+)
 OPTIONAL = ("squidpy", "spatialdata", "dask")
 
 

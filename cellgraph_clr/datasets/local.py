@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +10,14 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import MissingFileError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr.cells.label_image import LabelImage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
     from anndata import AnnData
+
+    from cellgraph_clr.cells.label_image import LabelImage
 
 __all__ = ["data_dir", "osmfish_cortex", "platynereis", "platynereis_candidates", "segmented_tissue"]
 
@@ -73,7 +75,16 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     from cellgraph_clr.io.cells import from_table
 
     df = _table(path, "platynereis", "cells.parquet")
-    for column in ("label_id", "x_um", "y_um", "z_um", "cell_type_390", "cell_volume_um3", "nuc_volume_um3", "nuc_x_um"):
+    for column in (
+        "label_id",
+        "x_um",
+        "y_um",
+        "z_um",
+        "cell_type_390",
+        "cell_volume_um3",
+        "nuc_volume_um3",
+        "nuc_x_um",
+    ):
         check_key(column, list(df.columns), where="cells.parquet")
     box = [f"cell_bbox_d{a}_um" for a in "xyz"]
     position = [c for c in df.columns if c.startswith("nuc_") and c.endswith(("x_um", "y_um", "z_um"))]

@@ -22,8 +22,8 @@ CELL_SIZE = 10.0  # micrometers between neighbouring centres
 TYPE_CHANNELS = 3
 FIELD_CHANNELS = 3
 REGION_CHANNELS = 3
-FIELD_STRENGTH = 2.0  # spread of the gradients, in units of the type signal
-REGION_STRENGTH = 4.0  # length of the mean that a region adds, in units of the type signal
+FIELD_STRENGTH = 8.0  # spread of the gradients, in units of the type signal
+REGION_STRENGTH = 5.0  # length of the mean that a region adds, in units of the type signal
 TYPES_PER_NICHE = 2
 BACKGROUND, GAIN = 400.0, 60.0  # grey level of the image and grey levels per unit of signal
 
@@ -35,15 +35,15 @@ class Noise:
     Parameters
     ----------
     cell : standard deviation of what every cell adds to each channel, the same in all of its pixels.
-    shape : standard deviation of the log of size and elongation of a cell.
+    shape : standard deviation of the log of size, elongation and grain (texture) of a cell.
     pixel : standard deviation of pixel noise, in units of the signal.
     mixing : share of cells whose type is drawn anew from their niche, whatever their surroundings.
     """
 
-    cell: float = 2.0
-    shape: float = 0.25
+    cell: float = 4.5
+    shape: float = 0.35
     pixel: float = 1.0
-    mixing: float = 0.03
+    mixing: float = 0.01
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -137,8 +137,8 @@ def tissue(
     *,
     ndim: int = 3,
     n_types: int = 8,
-    n_niches: int = 6,
-    cells_per_patch: int = 150,
+    n_niches: int = 4,
+    cells_per_patch: int = 250,
     noise: Noise | None = None,
     random_state: RandomState = 0,
 ) -> Tissue:
@@ -150,6 +150,7 @@ def tissue(
     ndim : 2 or 3.
     n_types : cell types; each has a size, an elongation, and a mean in three channels (type_a … type_c).
     n_niches : regions per side ("organs"), each with two types and a mean of its own in three channels (region_1 …).
+        A thin unlabelled sheath parts neighbouring niches, so contacts do not cross it.
     cells_per_patch : cells of one type lie together in patches of about this size.
     noise : see `Noise`.
     random_state : seed.
@@ -197,6 +198,7 @@ def tissue(
     label_of = np.empty(2 * n, np.int64)
     label_of[order] = np.arange(1, 2 * n + 1)
     labels, spacing = _grown(seeds[order], kind[both], n_types, ndim, extent, noise, rng)
+    _cut_septa(labels, np.concatenate([[-1], niche[both]]))
     image = _painted(labels, kind[both], fields[both], n_types, noise, rng)
     twin = label_of[(order + n) % (2 * n)]
     present = np.bincount(labels.ravel(), minlength=2 * n + 1)[1:] > 0
@@ -212,7 +214,7 @@ def tissue(
     channels += [f"region_{i + 1}" for i in range(REGION_CHANNELS)]
     if ndim == 2:
         labels, image = labels[0], image[:, 0]
-    light = LabelImage.build(labels, image, spacing=spacing[3 - ndim :], unit="micrometer", channels=channels)
+    light = LabelImage.build(labels, image, spacing=spacing[3 - ndim :].tolist(), unit="micrometer", channels=channels)
     return Tissue(light, truth[present])
 
 
@@ -249,6 +251,19 @@ def _grown(
     return labels, spacing
 
 
+def _cut_septa(labels: np.ndarray, niche_of: np.ndarray) -> None:
+    """Set the voxels on both sides of every border between niches to background, in place: organs have sheaths."""
+    niche = niche_of[labels]
+    border = np.zeros(labels.shape, bool)
+    for axis in range(labels.ndim):
+        low = tuple(slice(None, -1) if a == axis else slice(None) for a in range(labels.ndim))
+        high = tuple(slice(1, None) if a == axis else slice(None) for a in range(labels.ndim))
+        differ = (niche[low] != niche[high]) & (niche[low] >= 0) & (niche[high] >= 0)
+        border[low] |= differ
+        border[high] |= differ
+    labels[border] = 0
+
+
 def _painted(
     labels: np.ndarray, kind: np.ndarray, fields: np.ndarray, n_types: int, noise: Noise, rng: np.random.Generator
 ) -> np.ndarray:
@@ -259,7 +274,8 @@ def _painted(
     signal = np.concatenate([marker[kind], fields], axis=1)
     signal = signal + rng.normal(0, noise.cell, signal.shape)
     table = np.concatenate([np.full((1, signal.shape[1]), -4.0), signal])
-    rough = np.concatenate([[0.5], grain[kind]]).astype(np.float32) * noise.pixel
+    own_grain = grain[kind] * np.exp(rng.normal(0, noise.shape, len(kind)))
+    rough = np.concatenate([[0.5], own_grain]).astype(np.float32) * noise.pixel
     out = np.empty((signal.shape[1], *labels.shape), np.uint16)
     for c in range(signal.shape[1]):
         pixels = rng.standard_normal(labels.shape, dtype=np.float32) * rough[labels]

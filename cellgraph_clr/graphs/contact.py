@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.measure import contact_areas
 from cellgraph_clr.cells.scan import scan_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Contacts", "contacts_from_labels"]
 

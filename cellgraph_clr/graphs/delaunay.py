@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import GeometryError, OptionError
-from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import edges_per_sample
+
+if TYPE_CHECKING:
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["automatic_max_distance", "delaunay"]
 

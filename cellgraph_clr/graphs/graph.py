@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr.cells.table import CellTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["CellGraph", "canonical_edges"]
 

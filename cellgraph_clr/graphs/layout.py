@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anndata import AnnData
     from scipy.sparse import csr_matrix
 
@@ -145,7 +146,9 @@ def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]
     key = str(info.get("connectivities_key", f"{stem}_connectivities"))
     if key not in adata.obsp:
         raise NoGraphError(
-            expected(f"a spatial graph at `adata.obsp[{key!r}]`", f"{list(adata.obsp) or 'no graph'}", f"Call {BUILDERS}.")
+            expected(
+                f"a spatial graph at `adata.obsp[{key!r}]`", f"{list(adata.obsp) or 'no graph'}", f"Call {BUILDERS}."
+            )
         )
     keys = {"connectivities": key}
     for name in ("distances", "contact_area"):

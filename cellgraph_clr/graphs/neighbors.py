@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["AGGREGATIONS", "aggregate", "hop_relation", "row_normalised"]
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import CellGraphError
-from cellgraph_clr.graphs.graph import CellGraph
 
 if TYPE_CHECKING:
-    import networkx
+    import networkx as nx
+
+    from cellgraph_clr.graphs.graph import CellGraph
 
 __all__ = ["graph_to_networkx"]
 
 
-def graph_to_networkx(graph: CellGraph) -> networkx.Graph:
+def graph_to_networkx(graph: CellGraph) -> nx.Graph:
     """Return an undirected networkx graph.
 
     Nodes are the cell ids (of one sample), or (sample, frame, id) tuples when the table holds several samples or frames;

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import GeometryError, OptionError
-from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import edges_per_sample
+
+if TYPE_CHECKING:
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["knn", "radius"]
 
 
-def _tree(position: np.ndarray):  # noqa: ANN202
+def _tree(position: np.ndarray) -> Any:
     from scipy.spatial import cKDTree
 
     return cKDTree(position, balanced_tree=False, compact_nodes=False)

@@ -29,7 +29,9 @@ def graph_to_pyg(graph: CellGraph) -> Data:
     both = np.concatenate([graph.edges, graph.edges[:, ::-1]]).T
     names = list(graph.edge_features)
     attributes = (
-        np.stack([graph.edge_features[k] for k in names], axis=1) if names else np.zeros((len(graph.edges), 0), np.float32)
+        np.stack([graph.edge_features[k] for k in names], axis=1)
+        if names
+        else np.zeros((len(graph.edges), 0), np.float32)
     )
     cells = graph.cells
     return Data(
@@ -47,7 +49,7 @@ def graph_to_pyg(graph: CellGraph) -> Data:
 
 
 def _get(data: Any, name: str, default: object) -> Any:
-    value = data[name] if name in data else None
+    value = data.get(name)
     return default if value is None else value
 
 

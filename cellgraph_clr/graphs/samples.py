@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.cells.table import CellTable
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["edges_per_sample", "groups"]
 

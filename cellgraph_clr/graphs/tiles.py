@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
-from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.samples import groups
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["Subgraph", "curve_order", "halo"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr._core.files import existing_path, replacing
 
 if TYPE_CHECKING:
+    import os
+
     from anndata import AnnData
 
 __all__ = ["read", "write"]

@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr.graphs.layout import graph_from_anndata, write_graph
 
 if TYPE_CHECKING:
-    import networkx
+    import networkx as nx
     from anndata import AnnData
     from torch_geometric.data import Data
 
@@ -62,10 +62,10 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
 
     Edge attributes named length and contact_area become `obsp` matrices. Raises `ShapeError` when a part is missing.
     """
+    import pandas as pd
+
     from cellgraph_clr.graphs.pyg import graph_from_pyg
     from cellgraph_clr.io.cells import _anndata
-
-    import pandas as pd
 
     graph = graph_from_pyg(data)
     adata = _anndata(graph.cells, library_id=None, region="cells")
@@ -84,7 +84,7 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
 
 def to_networkx(
     adata: AnnData, *, use_rep: str | None = None, neighbors_key: str = "spatial", library_key: str | None = None
-) -> networkx.Graph:
+) -> nx.Graph:
     """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges)."""
     from cellgraph_clr.graphs.nx import graph_to_networkx
 

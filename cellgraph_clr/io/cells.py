@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError
+from cellgraph_clr._core.log import log
 from cellgraph_clr.cells.compartments import match_nuclei
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.measure import centroid, check_groups, contact_areas, intensity_features, shape_features
@@ -18,9 +18,10 @@ from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, to_xyz
 from cellgraph_clr.io.labels import read_labels, warn_spacing
-from cellgraph_clr._core.log import log
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from anndata import AnnData
 
@@ -146,7 +147,11 @@ def from_labels(
         if spacing is None:
             warn_spacing()
         labels = LabelImage.build(
-            labels, None if image is None else np.asarray(image), spacing=spacing, unit=unit or "pixel", channels=channels
+            labels,
+            None if image is None else np.asarray(image),
+            spacing=spacing,
+            unit=unit or "pixel",
+            channels=channels,
         )
     check_groups(features, has_image=labels.image is not None)
     s = scan_labels(labels, n_jobs=n_jobs)
@@ -174,7 +179,9 @@ def from_labels(
             "surface": (s.faces[:, 3 - labels.ndim :] @ face).astype(np.float64),
         }
     }
-    log.info("from_labels: %d cells, %d features, wrote X, obsm['spatial'], obs['cell_id']", len(cells), values.shape[1])
+    log.info(
+        "from_labels: %d cells, %d features, wrote X, obsm['spatial'], obs['cell_id']", len(cells), values.shape[1]
+    )
     return adata
 
 
@@ -242,7 +249,9 @@ def from_table(
         adata.obs["library_id"] = pd.Categorical(cells.sample)
         adata.obs_names = [f"{s}-{i}" for s, i in zip(cells.sample, cells.cell_id, strict=True)]
     for name in obs:
-        adata.obs[name] = _obs_column(df[name]).to_numpy() if df[name].dtype.kind in "biuf" else _obs_column(df[name]).array
+        adata.obs[name] = (
+            _obs_column(df[name]).to_numpy() if df[name].dtype.kind in "biuf" else _obs_column(df[name]).array
+        )
     return adata
 
 

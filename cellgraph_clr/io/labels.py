@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +12,11 @@ from cellgraph_clr._core.errors import FileFormatError, LabelImageError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing
 from cellgraph_clr.io.tiff import RawImage, canonical_unit, read_tiff
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["read_labels", "warn_spacing"]
 
@@ -34,7 +36,9 @@ def _read_numpy(path: Path) -> RawImage:
         data = np.load(path, allow_pickle=False)
     except ValueError as error:
         hint = "A Cellpose `_seg.npy` holds pickled Python objects: save the masks as TIFF (`_cp_masks.tif`) instead."
-        raise FileFormatError(expected(f"a plain array at {str(path)!r}", f"pickled objects ({error})", hint)) from error
+        raise FileFormatError(
+            expected(f"a plain array at {str(path)!r}", f"pickled objects ({error})", hint)
+        ) from error
     if not isinstance(data, np.ndarray):
         raise FileFormatError(expected("a single array (.npy)", "an archive (.npz)", "Save the labels alone."))
     return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
@@ -54,11 +58,13 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
     import zarr
 
     try:
-        node = zarr.open(str(path), mode="r")
+        node: Any = zarr.open(str(path), mode="r")
     except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
         raise FileFormatError(expected(f"a Zarr array or group at {str(path)!r}", repr(error), "Check it.")) from error
     if isinstance(node, zarr.Array):
-        return RawImage(np.asarray(node[...]), "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None)
+        return RawImage(
+            np.asarray(node[...]), "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None
+        )
     scales = _multiscale(node, path)
     datasets = scales["datasets"]
     if level >= len(datasets) or datasets[level]["path"] not in node:
@@ -67,7 +73,10 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
     axes = [a["name"] if isinstance(a, dict) else str(a) for a in scales.get("axes", list("tczyx")[-array.ndim :])]
     units = {a["name"]: a.get("unit", "") for a in scales.get("axes", []) if isinstance(a, dict)}
     scale = np.ones(array.ndim)
-    for transform in [*datasets[level].get("coordinateTransformations", []), *scales.get("coordinateTransformations", [])]:
+    for transform in [
+        *datasets[level].get("coordinateTransformations", []),
+        *scales.get("coordinateTransformations", []),
+    ]:
         if transform.get("type") == "scale":
             scale = scale * np.asarray(transform["scale"], float)
     spacing = {a: float(s) for a, s in zip(axes, scale, strict=True) if a in "zyx"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -63,14 +63,20 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
     for name, a in zip(names, samples, strict=True):
         if list(a.var_names) != first:
             difference = sorted(set(a.var_names) ^ set(first))
-            raise ShapeError(expected("the same features in all samples", f"others in {name!r}: {listing(difference)}", "Measure alike."))
+            raise ShapeError(
+                expected(
+                    "the same features in all samples", f"others in {name!r}: {listing(difference)}", "Measure alike."
+                )
+            )
         if set(a.obsp) != set(samples[0].obsp):
             raise CellGraphError(
-                expected(f"the graphs {sorted(samples[0].obsp)} in every sample", f"{sorted(a.obsp)} in {name!r}", "Build alike.")
+                expected(
+                    f"the graphs {sorted(samples[0].obsp)} in every sample",
+                    f"{sorted(a.obsp)} in {name!r}",
+                    "Build alike.",
+                )
             )
-    out = ad.concat(
-        samples, join="outer", merge="same", uns_merge="same", pairwise=True, label=None, index_unique=None
-    )
+    out = ad.concat(samples, join="outer", merge="same", uns_merge="same", pairwise=True, label=None, index_unique=None)
     out.obs[library_key] = pd.Categorical(np.repeat(names, [a.n_obs for a in samples]))
     if not out.obs_names.is_unique:
         out.obs_names = [f"{s}-{n}" for s, n in zip(out.obs[library_key], out.obs_names, strict=True)]
@@ -139,7 +145,10 @@ def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> l
         array = labels.labels if isinstance(labels, LabelImage) else np.asarray(labels)
         image_ids = np.setdiff1d(np.unique(array), [0])
         table_ids = adata.obs["cell_id"].to_numpy()
-        for ids, where in ((np.setdiff1d(image_ids, table_ids), "labels"), (np.setdiff1d(table_ids, image_ids), "table")):
+        for ids, where in (
+            (np.setdiff1d(image_ids, table_ids), "labels"),
+            (np.setdiff1d(table_ids, image_ids), "table"),
+        ):
             if len(ids):
                 problems.append(f"{len(ids)} cells are only in the {where}: ids {listing(ids)}.")
     return problems
@@ -158,7 +167,7 @@ def _check_ids(adata: AnnData) -> list[str]:
     return out
 
 
-def _check_graph(key: str, matrix: object) -> list[str]:
+def _check_graph(key: str, matrix: Any) -> list[str]:
     if not issparse(matrix) or matrix.format != "csr":
         return [f"obsp[{key!r}] is not a CSR matrix."]
     out = []
@@ -175,4 +184,8 @@ def _check_uns(value: object, where: str) -> list[str]:
     if isinstance(value, Mapping):
         out = [f"{where} has the key {k!r}, which is not text." for k in value if not isinstance(k, str)]
         return out + [p for k, v in value.items() for p in _check_uns(v, f"{where}[{k!r}]")]
-    return [f"{where} is a {type(value).__name__}, which files cannot hold."] if isinstance(value, tuple | type(None)) else []
+    return (
+        [f"{where} is a {type(value).__name__}, which files cannot hold."]
+        if isinstance(value, tuple | type(None))
+        else []
+    )

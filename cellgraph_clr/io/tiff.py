@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["RawImage", "canonical_unit", "read_tiff"]
 
@@ -33,7 +36,12 @@ class RawImage:
     """Pixels with the names of their axes and, where the file tells, spacing per spatial axis (z, y, x) and unit."""
 
     def __init__(
-        self, data: np.ndarray, axes: str, spacing: dict[str, float], unit: str | None, channels: list[str] | None = None
+        self,
+        data: np.ndarray,
+        axes: str,
+        spacing: dict[str, float],
+        unit: str | None,
+        channels: list[str] | None = None,
     ) -> None:
         self.data = data
         self.axes = axes
@@ -48,7 +56,7 @@ def canonical_unit(unit: str) -> str:
 
 
 def _ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
-    root = ElementTree.fromstring(text)  # noqa: S314 - a local file the user names
+    root = ET.fromstring(text)
     pixels = next((e for e in root.iter() if e.tag.endswith("Pixels")), None)
     if pixels is None:
         return {}, None, None
@@ -98,9 +106,9 @@ def read_tiff(path: Path) -> RawImage:
             if file.is_ome and file.ome_metadata:
                 spacing, unit, channels = _ome_metadata(file.ome_metadata)
             elif file.is_imagej:
-                spacing, unit = _imagej_metadata(file.pages[0].tags, file.imagej_metadata or {})
+                spacing, unit = _imagej_metadata(file.pages.first.tags, file.imagej_metadata or {})
             else:
-                spacing, unit = _json_metadata(file.pages[0].description or "", axes)
+                spacing, unit = _json_metadata(file.pages.first.description or "", axes)
     except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError) as error:
         raise FileFormatError(
             expected(f"a readable TIFF at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")

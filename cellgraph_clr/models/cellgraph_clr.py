@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,9 @@ from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.layout import graph_from_anndata
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
     import torch
     from anndata import AnnData
     from torch import nn
@@ -155,7 +156,10 @@ class CellGraphCLR:
         from cellgraph_clr.training.contrastive import Schedule, Strength, train_contrastive
 
         samples = list(data) if isinstance(data, (list, tuple)) else [data]
-        graphs = [graph_from_anndata(a, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key) for a in samples]
+        graphs = [
+            graph_from_anndata(a, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+            for a in samples
+        ]
         graph = _joined(graphs)
         if len(graph.cells) < 2:
             raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
@@ -179,6 +183,11 @@ class CellGraphCLR:
             encoder = GraphEncoder(len(self._mean), c.n_hidden, c.n_dims, c.n_layers).to(device)
             projection = ProjectionHead(c.n_dims, c.n_dims).to(device)
         history: dict[str, list[float]] = {}
+
+        def record(figures: dict[str, float]) -> None:
+            for name, value in figures.items():
+                history.setdefault(name, []).append(value)
+
         train_contrastive(
             encoder,
             projection,
@@ -191,7 +200,7 @@ class CellGraphCLR:
             n_layers=c.n_layers,
             generator=torch.Generator().manual_seed(seed),
             rng=np.random.default_rng(seed),
-            on_step=lambda figures: [history.setdefault(k, []).append(v) for k, v in figures.items()],
+            on_step=record,
             progress=self.progress,
         )
         self._encoder = encoder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,8 @@ from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import LabelKeyError
 
 if TYPE_CHECKING:
+    import os
+
     from torch import nn
 
 __all__ = ["SoftInfoNCEClassifier"]
@@ -90,7 +91,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise LabelKeyError(
-                expected("at least two classes", f"one class: {self.classes_[0]!r}", "Label cells of another class too.")
+                expected(
+                    "at least two classes", f"one class: {self.classes_[0]!r}", "Label cells of another class too."
+                )
             )
         self.calibration_temperature_ = self._out_of_fold_temperature(X, codes) if self.calibrate else 1.0
         self._head, self._mean, self._scale, self.class_prior_, losses = self._train(X, codes)
@@ -191,7 +194,11 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
                 logits[test] = head(torch.from_numpy((X[test] - mean) / scale)).numpy()
         return fit_temperature(logits / self.temperature, codes)
 
-    def _train(self, X: np.ndarray, codes: np.ndarray) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray, list[float]]:  # noqa: N803
+    def _train(
+        self,
+        X: np.ndarray,  # noqa: N803
+        codes: np.ndarray,
+    ) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray, list[float]]:
         """Return a trained head, the standardisation, the class prior and the losses."""
         import torch
 

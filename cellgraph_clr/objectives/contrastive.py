@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import PairsError
 from cellgraph_clr._core.masked import masked_logsumexp
 from cellgraph_clr.objectives.checks import check_masks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["composite_infonce", "infonce", "mil_nce", "supcon_in", "supcon_out"]
 
@@ -96,7 +99,7 @@ def mil_nce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) ->
         scores,
         positives,
         exclude,
-        lambda f, pos, cand, p: masked_logsumexp(f, cand) - masked_logsumexp(f, pos),
+        lambda f, pos, cand, _p: masked_logsumexp(f, cand) - masked_logsumexp(f, pos),
     )
 
 

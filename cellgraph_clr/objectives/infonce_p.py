@@ -68,7 +68,7 @@ def _count_probabilities(logits: Tensor, p_max: int) -> Tensor:
             factors = torch.cat([factors, one], dim=1)
         left, right = factors[:, 0::2], factors[:, 1::2]
         width = min(left.shape[2] + right.shape[2] - 1, p_max + 1)
-        product = 0
+        product = factors.new_zeros((len(left), left.shape[1], width))
         for i in range(min(left.shape[2], width)):
             term = left[:, :, i : i + 1] * right[:, :, : width - i]
             product = product + torch.nn.functional.pad(term, (i, width - i - term.shape[2]))

@@ -13,7 +13,7 @@ from cellgraph_clr.objectives.contrastive import composite_infonce, infonce, mil
 from cellgraph_clr.objectives.infonce_p import infonce_p
 from cellgraph_clr.objectives.soft_infonce import soft_infonce
 
-__all__ = ["CompositeInfoNCE", "InfoNCE", "InfoNCEp", "MILNCE", "SoftInfoNCE", "SupCon", "SupConIn"]
+__all__ = ["MILNCE", "CompositeInfoNCE", "InfoNCE", "InfoNCEp", "SoftInfoNCE", "SupCon", "SupConIn"]
 
 
 class _PairLoss(nn.Module):

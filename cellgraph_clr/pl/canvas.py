@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +11,12 @@ from cellgraph_clr._core.files import replacing
 from cellgraph_clr.graphs.layout import unit_of
 
 if TYPE_CHECKING:
+    import os
+
     from anndata import AnnData
     from matplotlib.axes import Axes
 
-__all__ = ["PROJECTIONS", "new_axes", "plane", "place", "point_size", "save_figure", "slab_rows"]
+__all__ = ["PROJECTIONS", "new_axes", "place", "plane", "point_size", "save_figure", "slab_rows"]
 
 PROJECTIONS = ("xy", "xz", "yz")
 UNIT_SIGNS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px"}
@@ -72,4 +73,4 @@ def save_figure(ax: Axes, save: str | os.PathLike[str] | None) -> None:
     if save is None:
         return
     with replacing(save) as beside:
-        ax.figure.savefig(beside, dpi=150)
+        ax.get_figure(root=True).savefig(beside, dpi=150)  # type: ignore[union-attr]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +12,9 @@ from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.pl.canvas import new_axes, save_figure
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
     from anndata import AnnData
     from matplotlib.axes import Axes
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,8 @@ from cellgraph_clr.graphs.layout import PACKAGE_KEY, UNASSIGNED, adjacency_of
 from cellgraph_clr.pl.canvas import new_axes, place, plane, point_size, save_figure, slab_rows
 
 if TYPE_CHECKING:
+    import os
+
     from anndata import AnnData
     from matplotlib.axes import Axes
 
@@ -68,10 +69,10 @@ def graph(
     _background(ax, adata, image)
     keep = (adjacency.row < adjacency.col) & inside[adjacency.row] & inside[adjacency.col]
     lines = np.stack([xy[adjacency.row[keep]], xy[adjacency.col[keep]]], axis=1)
-    ax.add_collection(LineCollection(lines, colors="#ffd23f" if image is not None else "#888888", linewidths=0.6))
+    ax.add_collection(LineCollection(list(lines), colors="#ffd23f" if image is not None else "#888888", linewidths=0.6))
     size = point_size(int(inside.sum())) / 2
     if color is None:
-        ax.scatter(*xy[inside].T, s=size, c="#d7263d", zorder=3, linewidths=0)
+        ax.scatter(xy[inside, 0], xy[inside, 1], s=size, c="#d7263d", zorder=3, linewidths=0)
     else:
         _categories(ax, adata, color, xy, inside, size)
     ax.autoscale_view()
@@ -89,13 +90,13 @@ def _categories(ax: Axes, adata: AnnData, color: str, xy: np.ndarray, inside: np
     names = list(column.cat.categories)
     palette = adata.uns.get(f"{color}_colors")
     if palette is None or len(palette) < len(names):
-        table = colormaps["tab10" if len(names) <= 10 else "tab20"].colors
-        palette = [table[i % len(table)] for i in range(len(names))]
+        table = colormaps["tab10" if len(names) <= 10 else "tab20"]
+        palette = [table(i % table.N) for i in range(len(names))]
     codes = column.cat.codes.to_numpy()
     for i, name in enumerate(names):
         rows = inside & (codes == i)
         shade = "#bbbbbb" if str(name) == UNASSIGNED else palette[i]
-        ax.scatter(*xy[rows].T, s=size, color=[shade], label=str(name), zorder=3, linewidths=0)
+        ax.scatter(xy[rows, 0], xy[rows, 1], s=size, color=[shade], label=str(name), zorder=3, linewidths=0)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=2, title=color)
 
 
@@ -119,7 +120,9 @@ def spatial(
     _background(ax, adata, image)
     size = point_size(int(inside.sum()))
     if adata.obs[color].dtype.kind == "f":
-        dots = ax.scatter(*xy[inside].T, s=size, c=adata.obs[color].to_numpy()[inside], cmap="viridis", linewidths=0)
+        dots = ax.scatter(
+            xy[inside, 0], xy[inside, 1], s=size, c=adata.obs[color].to_numpy()[inside], cmap="viridis", linewidths=0
+        )
         ax.figure.colorbar(dots, ax=ax, label=color, shrink=0.7)
     else:
         _categories(ax, adata, color, xy, inside, size)
@@ -174,20 +177,31 @@ def retrieval(
     number = adata.obs[region_key if has_regions else rank_key].to_numpy()
     size = point_size(int(inside.sum()))
     rest = inside & (number == 0) & ~asked
-    ax.scatter(*xy[rest].T, s=size / 2, c="#cccccc", linewidths=0, label="other cells")
+    ax.scatter(xy[rest, 0], xy[rest, 1], s=size / 2, c="#cccccc", linewidths=0, label="other cells")
     if has_regions:
         for i in range(1, min(n_regions, int(number.max())) + 1):
             found = inside & (number == i)
-            ax.scatter(*xy[found].T, s=size, color=[colormaps["tab10"](i - 1)], label=f"region {i}", linewidths=0)
+            ax.scatter(
+                xy[found, 0], xy[found, 1], s=size, color=[colormaps["tab10"](i - 1)], label=f"region {i}", linewidths=0
+            )
         more = inside & (number > n_regions)
         if more.any():
-            ax.scatter(*xy[more].T, s=size, c="#f4c095", linewidths=0, label=f"{int(number.max()) - n_regions} more")
+            ax.scatter(
+                xy[more, 0],
+                xy[more, 1],
+                s=size,
+                c="#f4c095",
+                linewidths=0,
+                label=f"{int(number.max()) - n_regions} more",
+            )
     else:
         found = inside & (number > 0)
-        dots = ax.scatter(*xy[found].T, s=size, c=number[found], cmap="plasma_r", linewidths=0, label="found")
+        dots = ax.scatter(
+            xy[found, 0], xy[found, 1], s=size, c=number[found], cmap="plasma_r", linewidths=0, label="found"
+        )
         ax.figure.colorbar(dots, ax=ax, label="rank", shrink=0.7)
     shown = inside & asked
-    ax.scatter(*xy[shown].T, s=size, c="black", linewidths=0, label="query")
+    ax.scatter(xy[shown, 0], xy[shown, 1], s=size, c="black", linewidths=0, label="query")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, markerscale=2)
     place(ax, adata, projection, "retrieved regions" if has_regions else "retrieved cells")
     save_figure(ax, save)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.tiles import curve_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["anchor_batches"]
 

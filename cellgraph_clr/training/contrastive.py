@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr.encoders.graph import sparse_tensor
-from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.tiles import halo
 from cellgraph_clr.training.batches import anchor_batches
 from cellgraph_clr.views.augment import drop_edges, jitter_features, mask_features
-from cellgraph_clr.views.pairs import Pairs
 from cellgraph_clr.views.positives import Relation, draw_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.views.pairs import Pairs
 
 __all__ = ["PairSource", "Schedule", "Strength", "contrastive_gap", "train_contrastive"]
 

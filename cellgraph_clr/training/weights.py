@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ModelFileError
 from cellgraph_clr._core.files import existing_path, replacing
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from torch import Tensor
 
 __all__ = ["load_weights", "save_weights"]
 
@@ -44,7 +46,9 @@ def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Ten
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelFileError(
-            expected(f"a saved model at {str(target)!r}", f"an unreadable file ({error})", "It may be truncated: save again.")
+            expected(
+                f"a saved model at {str(target)!r}", f"an unreadable file ({error})", "It may be truncated: save again."
+            )
         ) from error
     if header.get("kind") != kind:
         raise ModelFileError(

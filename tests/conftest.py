@@ -1,0 +1,63 @@
+"""Shared fixtures: small tissue, made once a session."""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)  # two workers share two cores
+
+
+@pytest.fixture(scope="session")
+def tissue_2d():
+    from cellgraph_clr.datasets import tissue
+
+    return tissue(150, ndim=2, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def tissue_3d():
+    from cellgraph_clr.datasets import tissue
+
+    return tissue(150, ndim=3, random_state=0)
+
+
+@pytest.fixture(scope="session", params=[2, 3], ids=["2D", "3D"])
+def any_tissue(request, tissue_2d, tissue_3d):
+    return tissue_2d if request.param == 2 else tissue_3d
+
+
+@pytest.fixture
+def adata(tissue_2d):
+    """Scaled cells of a small 2D tissue with their contact graph."""
+    from cellgraph_clr import gr, pp
+
+    out = tissue_2d.adata()
+    gr.contact_graph(out)
+    pp.scale_features(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def _embedded(tissue_2d):
+    from cellgraph_clr import gr, pp, tl
+
+    out = tissue_2d.adata()
+    gr.contact_graph(out)
+    pp.scale_features(out)
+    tl.embed(out, n_steps=30, n_dims=16, progress=False)
+    return out
+
+
+@pytest.fixture
+def embedded(_embedded):
+    """The same with an embedding of 30 steps."""
+    return _embedded.copy()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

@@ -1,0 +1,82 @@
+"""The modules: normalisation, temperature, blocks, gradients to both sides."""
+
+import pytest
+import torch
+
+from cellgraph_clr import losses
+from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr.objectives.blocked import blocked_mean
+
+PAIR_LOSSES = [losses.InfoNCEp, losses.InfoNCE, losses.SupCon, losses.SupConIn, losses.MILNCE, losses.CompositeInfoNCE]
+
+
+@pytest.fixture
+def vectors():
+    g = torch.Generator().manual_seed(0)
+    anchor = torch.randn(20, 6, generator=g, dtype=torch.float64, requires_grad=True)
+    candidates = torch.randn(30, 6, generator=g, dtype=torch.float64, requires_grad=True)
+    positives = torch.zeros(20, 30, dtype=torch.bool)
+    positives[torch.arange(20), torch.arange(20)] = True
+    return anchor, candidates, positives
+
+
+@pytest.mark.parametrize("kind", PAIR_LOSSES, ids=lambda k: k.__name__)
+def test_equals_the_function_on_cosines(kind, vectors):
+    anchor, candidates, positives = vectors
+    if kind is not losses.InfoNCE:
+        positives = positives | (torch.rand(20, 30, generator=torch.Generator().manual_seed(1)) < 0.1)
+    a = torch.nn.functional.normalize(anchor, dim=1)
+    c = torch.nn.functional.normalize(candidates, dim=1)
+    reference = kind.row_loss(a @ c.T / 0.3, positives, None).mean()
+    loss = kind(0.3)(anchor, candidates, positives)
+    torch.testing.assert_close(loss, reference)
+    for ours, theirs in zip(
+        torch.autograd.grad(loss, [anchor, candidates]),
+        torch.autograd.grad(reference, [anchor, candidates]),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-9)
+
+
+def test_blocks_change_nothing(vectors):
+    anchor, candidates, positives = vectors
+    options = {"temperature": 0.5}
+    whole = blocked_mean(anchor, candidates, positives, None, losses.InfoNCEp.row_loss, block_size=100, **options)
+    parts = blocked_mean(anchor, candidates, positives, None, losses.InfoNCEp.row_loss, block_size=7, **options)
+    torch.testing.assert_close(whole, parts)
+    for a, b in zip(
+        torch.autograd.grad(whole, [anchor, candidates]), torch.autograd.grad(parts, [anchor, candidates]), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_gradients_add_up_when_anchors_are_the_candidates(vectors):
+    anchor, _, _ = vectors
+    positives = torch.roll(torch.eye(20, dtype=torch.bool), 1, 0)
+    exclude = torch.eye(20, dtype=torch.bool)
+    loss = losses.InfoNCEp(0.2)(anchor, anchor, positives, exclude)
+    z = torch.nn.functional.normalize(anchor, dim=1)
+    reference = losses.functional.infonce_p(z @ z.T / 0.2, positives, exclude).mean()
+    torch.testing.assert_close(torch.autograd.grad(loss, anchor)[0], torch.autograd.grad(reference, anchor)[0])
+
+
+def test_temperature_changes_the_loss(vectors):
+    values = {float(losses.InfoNCEp(t)(*vectors).detach()) for t in (0.05, 0.1, 1.0)}
+    assert len(values) == 3
+
+
+def test_bad_input_is_named(vectors):
+    anchor, candidates, positives = vectors
+    with pytest.raises(OptionError, match="above 0, found -1"):
+        losses.InfoNCEp(-1)
+    with pytest.raises(ShapeError, match=r"anchor \(a, d\) and candidates \(c, d\)"):
+        losses.InfoNCEp(1)(anchor[:, :3], candidates, positives)
+
+
+def test_soft_infonce_module_is_the_mean():
+    z = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+    w = torch.softmax(z.flip(0), 1)
+    prior = w.mean(0)
+    module = losses.SoftInfoNCE(prior)
+    torch.testing.assert_close(module(z, w), losses.functional.soft_infonce(z, w, prior).mean())
+    assert "n_classes=3" in repr(module)
