@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 
 if TYPE_CHECKING:
@@ -75,7 +75,11 @@ def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
 def query_vectors(adata: AnnData, query: Query, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the query's vectors (q, d) and its rows (none for a query given as float vectors)."""
     values = np.asarray(query) if not isinstance(query, Mapping) else None
-    if values is not None and values.dtype.kind == "f":
-        return np.atleast_2d(values).astype(np.float32), np.zeros(0, np.int64)
+    if values is not None and values.dtype.kind == "f" and values.size:
+        given = np.atleast_2d(values).astype(np.float32)
+        if given.shape[1] != vectors.shape[1]:
+            raise ShapeError(expected(f"query vectors of width {vectors.shape[1]}", given.shape, "Use one embedding."))
+        check_finite(given, what="query vectors", remedy="Look at the cells they come from.")
+        return given, np.zeros(0, np.int64)
     rows = query_rows(adata, query)
     return vectors[rows], rows

@@ -30,7 +30,7 @@ def listing(items: Collection[Any], *, limit: int = 10) -> str:
     """Return the first `limit` items as text, with the number of those left out."""
     shown = [str(i) for i in list(items)[:limit]]
     more = len(items) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if items else "none"
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "") if len(items) else "none"
 
 
 def check_option(name: str, value: object, allowed: Sequence[object]) -> None:

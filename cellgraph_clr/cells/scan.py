@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelStatistics", "merge_statistics", "scan_labels"]
 
-BIG = np.int64(1) << 62
+COMPILED_INTENSITIES = (np.uint8, np.uint16, np.float32, np.float64)  # other dtypes are read as float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,6 +128,11 @@ def _slab(labels: np.ndarray, image: np.ndarray, shift: np.ndarray, z0: int, z1:
     )
 
 
+def _native(array: np.ndarray) -> np.ndarray:
+    """Return the array C-contiguous and in the byte order of the machine, itself when it already is."""
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
 def scan_labels(image: LabelImage, *, n_jobs: int | None = None) -> LabelStatistics:
     """Return the statistics of every cell and every touching pair from one read of labels and intensities.
 
@@ -145,9 +150,10 @@ def scan_labels(image: LabelImage, *, n_jobs: int | None = None) -> LabelStatist
     O(voxels) comparisons and O(runs) table updates; memory is O(cells + pairs) a thread beside the arrays. Coordinate
     sums are exact in int64 as long as voxels of a cell times the squared extent of the image stay below 2**63.
     """
-    labels = np.ascontiguousarray(image.labels)
-    light = image.image if image.image is not None else np.empty((0, *labels.shape), np.uint8)
-    light = np.ascontiguousarray(light)
+    labels = _native(image.labels)
+    light = np.empty((0, *labels.shape), np.uint8) if image.image is None else _native(image.image)
+    if light.dtype not in COMPILED_INTENSITIES:
+        light = light.astype(np.float64)
     if labels.ndim == 2:  # y takes the place of z, so that slabs of rows run in parallel
         labels, light = labels[:, None, :], light[:, :, None, :]
     step = max(1, labels.shape[0] // 64)

@@ -94,7 +94,7 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
     tl.embed(adata, random_state=random_state, **LOCAL)
     tl.embed(adata, random_state=random_state, **NICHE)
     measured = planted_figures(adata, types="X", place="X", niche="X")
-    learned = planted_figures(adata, types=("X", "X_cellgraph"), place="X_cellgraph", niche="X_niche")
+    learned = planted_figures(adata, types="X_cellgraph", place="X_cellgraph", niche="X_niche")
     say("                                            measured   learned    chance")
     for name, text in {
         "types": "type accuracy from 2 % labels",
@@ -102,7 +102,7 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
         "twins": "true twin within the nearest 1 %",
     }.items():
         say(f"   {text:42s} {measured[name]:6.3f}    {learned[name]:6.3f}    {learned[f'{name}, chance']:6.3f}")
-    tl.classify(adata, "cell_type", min_confidence=0.5, random_state=random_state)
+    tl.classify(adata, "cell_type", use_rep="X_cellgraph", min_confidence=0.5, random_state=random_state)
     query = _half_a_niche(adata)
     tl.retrieve_regions(adata, query, use_rep="X_niche", min_cells=20)
     depth = np.asarray(adata.obsm["spatial"])[:, 2]

@@ -132,8 +132,10 @@ def platynereis_candidates(path: str | os.PathLike[str] | None = None) -> pd.Dat
 def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
     """Return the 4,839 valid cells of the osmFISH mouse somatosensory cortex with 33 gene counts.
 
-    `obs` holds cell_type and region, ids number the rows of the file's valid cells from 1; `obsm["spatial"]` is in micrometers (0.065 a pixel). Raises `MissingFileError` and
-    `MissingKeyError`. Public original: linnarssonlab.org/osmFISH (Codeluppi et al. 2018, Nature Methods).
+    `obs` holds cell_type and region; ids number the rows of the file's valid cells from 1; `obsm["spatial"]` is in
+    micrometers (0.065 a pixel). Raises `MissingFileError` and `MissingKeyError`.
+
+    Public original: linnarssonlab.org/osmFISH (Codeluppi et al. 2018, Nature Methods).
     """
     from cellgraph_clr.io.cells import from_table
 

@@ -40,8 +40,8 @@ class Noise:
     mixing : share of cells whose type is drawn anew from their niche, whatever their surroundings.
     """
 
-    cell: float = 4.5
-    shape: float = 0.35
+    cell: float = 4.0
+    shape: float = 0.3
     pixel: float = 1.0
     mixing: float = 0.01
 

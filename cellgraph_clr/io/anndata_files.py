@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from cellgraph_clr._core.files import existing_path, replacing
 
 if TYPE_CHECKING:
     import os
+    from contextlib import AbstractContextManager
 
     from anndata import AnnData
 
@@ -30,6 +33,15 @@ def read(path: str | os.PathLike[str]) -> AnnData:
         ) from error
 
 
+def _zarr_v3() -> AbstractContextManager[object]:
+    """Return a context in which anndata writes Zarr format 3, where it lets one choose."""
+    from anndata import settings
+
+    wanted = {"zarr_write_format": 3, "auto_shard_zarr_v3": False}
+    known = {k: v for k, v in wanted.items() if k in dir(settings)}
+    return settings.override(**known) if known else nullcontext()
+
+
 def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     """Write .h5ad (compressed) or .zarr by suffix and return the path; an old file stays until the new one is whole.
 
@@ -40,7 +52,9 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
         raise FileFormatError(expected("a path ending in .h5ad or .zarr", repr(target.name), "Choose one of them."))
     with replacing(target) as beside:
         if target.suffix == ".zarr":
-            adata.write_zarr(beside)
+            with _zarr_v3(), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+                adata.write_zarr(beside)
         else:
             adata.write_h5ad(beside, compression="gzip")
     return target

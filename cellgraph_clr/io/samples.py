@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,9 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
                     "Build alike.",
                 )
             )
-    out = ad.concat(samples, join="outer", merge="same", uns_merge="same", pairwise=True, label=None, index_unique=None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Observation names are not unique")  # mended below
+        out = ad.concat(samples, join="outer", merge="same", uns_merge="same", pairwise=True)
     out.obs[library_key] = pd.Categorical(np.repeat(names, [a.n_obs for a in samples]))
     if not out.obs_names.is_unique:
         out.obs_names = [f"{s}-{n}" for s, n in zip(out.obs[library_key], out.obs_names, strict=True)]

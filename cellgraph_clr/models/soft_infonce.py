@@ -113,7 +113,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return the most probable class (n,)."""
-        return self.classes_[self._logits(X).argmax(axis=1)]
+        best = self._logits(X).argmax(axis=1)
+        return self.classes_[best]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file (beside, then renamed)."""

@@ -1,0 +1,50 @@
+"""What is and is not a label image."""
+
+import numpy as np
+import pytest
+
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr.cells.label_image import LabelImage
+
+GOOD = np.array([[0, 1], [2, 2]])
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_accepts_every_dimensionality(ndim, channels):
+    labels = np.ones((4,) * ndim, np.uint16)
+    image = LabelImage.build(labels, np.zeros((channels, *labels.shape)), spacing=(1.0,) * ndim, unit="micrometer")
+    assert image.ndim == ndim
+    assert len(image.channels) == channels
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "text"),
+    [
+        (GOOD.astype(float), LabelImageError, "integer labels, found dtype float64"),
+        (-GOOD, LabelImageError, r"ids of 0 \(background\) and above, found -2"),
+        (np.zeros((0, 3), int), NoCellsError, "found an empty image"),
+        (np.zeros((3, 3), int), NoCellsError, "found background only"),
+        (np.ones((2, 2, 2, 2), int), LabelImageError, r"2 \(y, x\) or 3 \(z, y, x\) axes, found shape"),
+        (np.full((2, 2), 2**63, np.uint64), LabelImageError, r"ids up to 2\*\*63 - 1, found 9223372036854775808"),
+    ],
+)
+def test_refuses_what_is_no_label_image(labels, error, text):
+    with pytest.raises(error, match=text):
+        LabelImage.build(labels)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "text"),
+    [((1.0,), "of 2 values .* found 1"), ((1, 0), "above 0"), ((1, -1), "above 0"), ((1, np.nan), "above 0")],
+)
+def test_refuses_wrong_spacing(spacing, text):
+    with pytest.raises(OptionError, match=text):
+        LabelImage.build(GOOD, spacing=spacing)
+
+
+def test_refuses_images_of_another_grid():
+    with pytest.raises(ShapeError, match=r"\(channels, 2, 2\), found \(1, 3, 2\)"):
+        LabelImage.build(GOOD, np.zeros((3, 2)))
+    with pytest.raises(ShapeError, match="2 channel names, found 1"):
+        LabelImage.build(GOOD, np.zeros((2, 2, 2)), channels=["a"])

@@ -1,0 +1,54 @@
+"""Scaling: known moments, raw values kept, missing values refused or filled."""
+
+import numpy as np
+import pytest
+
+from cellgraph_clr import pp
+from cellgraph_clr._core.errors import NonFiniteError, OptionError
+
+
+@pytest.fixture
+def raw(tissue_2d):
+    return tissue_2d.adata()
+
+
+@pytest.mark.parametrize("method", ["zscore", "robust", "quantile"])
+def test_features_come_to_one_scale(raw, method):
+    before = raw.X.copy()
+    pp.scale_features(raw, method=method, clip=None)
+    np.testing.assert_array_equal(raw.layers["raw"], before)
+    varies = before.std(0) > 0
+    assert np.abs(np.median(raw.X[:, varies], axis=0)).max() < 0.6
+    if method == "zscore":
+        np.testing.assert_allclose(raw.X[:, varies].std(0), 1, rtol=1e-4)
+    assert not raw.X[:, ~varies].any()
+
+
+def test_methods_and_clip_are_options(raw):
+    results = [
+        pp.scale_features(raw, method=m, clip=c, copy=True).X
+        for m, c in (("zscore", None), ("robust", None), ("quantile", None), ("zscore", 1.0))
+    ]
+    assert all(not np.allclose(a, b) for i, a in enumerate(results) for b in results[:i])
+    assert np.abs(results[3]).max() <= 1
+    assert "raw" not in raw.layers
+
+
+def test_samples_can_be_scaled_alone(raw):
+    raw.obs["slide"] = np.where(np.arange(raw.n_obs) % 2, "a", "b")
+    pp.scale_features(raw, method="zscore", clip=None, library_key="slide")
+    for name in "ab":
+        np.testing.assert_allclose(raw.X[raw.obs["slide"] == name, 0].mean(), 0, atol=1e-5)
+
+
+def test_missing_values_are_counted_or_filled(raw):
+    raw.X[:3, 0] = np.nan
+    with pytest.raises(
+        NonFiniteError, match=r"3 values that are NaN or infinite in area \(3\). Pass `impute='median'`"
+    ):
+        pp.scale_features(raw)
+    pp.scale_features(raw, impute="median", method="zscore")
+    assert np.isfinite(raw.X).all()
+    assert raw.X[0, 0] == raw.X[1, 0]
+    with pytest.raises(OptionError, match="'zscore', 'robust', 'quantile', found 'log'"):
+        pp.scale_features(raw, method="log")

@@ -1,0 +1,174 @@
+"""Tools on AnnData: keys written, queries of every kind, provenance, scanpy afterwards, bad input."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellgraph_clr import concat, tl, validate, write
+from cellgraph_clr._core.errors import (
+    EmptyQueryError,
+    LabelKeyError,
+    MissingKeyError,
+    NoGraphError,
+    OptionError,
+    ShapeError,
+)
+from cellgraph_clr.models import CellGraphCLR
+
+
+def test_embed_writes_vectors_and_provenance(embedded):
+    assert embedded.obsm["X_cellgraph"].shape == (embedded.n_obs, 16)
+    run = json.loads(embedded.uns["cellgraph_clr"]["runs"]["X_cellgraph"])
+    assert run["config"]["objective"] == "infonce_p"
+    assert run["seed"] == 0
+    assert run["features"] == embedded.var_names.tolist()
+    assert run["versions"]["cellgraph_clr"]
+    assert validate(embedded) == []
+
+
+def test_embed_applies_a_fitted_model(embedded):
+    model = CellGraphCLR(n_steps=30, n_dims=16, progress=False).fit(embedded)
+    again = tl.embed(embedded, model=model, key_added="again", copy=True)
+    np.testing.assert_array_equal(again.obsm["again"], embedded.obsm["X_cellgraph"])
+    assert "again" not in embedded.obsm
+    with pytest.raises(OptionError, match=r"beside `model`, found \['n_steps'\]"):
+        tl.embed(embedded, model=model, n_steps=3)
+
+
+def test_scanpy_runs_on_it_untouched(embedded):
+    import scanpy as sc
+
+    sc.pp.neighbors(embedded, use_rep="X_cellgraph", random_state=0)
+    sc.tl.leiden(embedded, flavor="igraph", n_iterations=2, directed=False)
+    assert embedded.obs["leiden"].nunique() > 1
+
+
+def test_context_is_own_and_neighbours(adata):
+    tl.morpho_context(adata, use_rep=None)
+    out = adata.obsm["X_morphocontext"]
+    a = adata.obsp["spatial_connectivities"]
+    np.testing.assert_array_equal(out[:, : adata.n_vars], adata.X)
+    np.testing.assert_allclose(out[7, adata.n_vars :], adata.X[a[7].indices].mean(0), atol=1e-5)
+    tl.morpho_context(adata, use_rep=None, mode="mean")
+    both = np.concatenate([adata.X[[7]], adata.X[a[7].indices]]).mean(0)
+    np.testing.assert_allclose(adata.obsm["X_morphocontext"][7], both, atol=1e-5)
+    tl.morpho_context(adata, use_rep=None, n_features=10)
+    assert adata.obsm["X_morphocontext"].shape == (adata.n_obs, 10)
+    far, near = (tl.morpho_context(adata, use_rep=None, n_hops=h, copy=True) for h in (3, 1))
+    assert not np.allclose(far.obsm["X_morphocontext"], near.obsm["X_morphocontext"])
+
+
+def partly_labelled(adata, share=0.5):
+    known = np.random.default_rng(0).random(adata.n_obs) < share
+    adata.obs["kind"] = pd.Categorical(np.where(known, adata.obs["true_niche"].astype(str), "unassigned"))
+    return known
+
+
+def test_classify_writes_class_confidence_and_probabilities(embedded):
+    partly_labelled(embedded)
+    tl.classify(embedded, "kind")
+    proba = embedded.obsm["kind_pred_proba"]
+    assert list(proba.columns) == sorted(embedded.obs["true_niche"].astype(str).unique())
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(embedded.obs["kind_pred_confidence"], proba.max(axis=1), rtol=1e-5)
+    assert (embedded.obs["kind_pred"].astype(str) == embedded.obs["true_niche"].astype(str)).mean() > 0.8
+    tl.classify(embedded, "kind", min_confidence=0.9, key_added="strict")
+    low = embedded.obs["strict_confidence"] < 0.9
+    assert (embedded.obs.loc[low, "strict"] == "unassigned").all()
+    assert validate(embedded) == []
+
+
+def test_retrieve_takes_every_kind_of_query(embedded):
+    ids = embedded.obs["cell_id"].to_numpy()[[4, 9]]
+    by_ids = tl.retrieve(embedded, ids, k=10)
+    mask = np.isin(embedded.obs["cell_id"], ids)
+    for query in (mask, embedded.obs_names[mask].tolist(), {"cell_id": [str(i) for i in ids]}):
+        pd.testing.assert_frame_equal(tl.retrieve(embedded, query, k=10), by_ids)
+    assert by_ids["rank"].tolist() == list(range(1, 11))
+    assert by_ids["score"].is_monotonic_decreasing
+    assert not set(by_ids["cell_id"]) & set(ids)
+    assert set(tl.retrieve(embedded, ids, k=10, exclude_query=False)["cell_id"]) & set(ids)
+    assert (embedded.obs["retrieval_rank"] > 0).sum() == 10
+    vector = embedded.obsm["X_cellgraph"][4]
+    assert tl.retrieve(embedded, vector, k=1)["cell_id"].iloc[0] == ids[0]
+    one = tl.retrieve(embedded, ids, k=10, aggregate="max")
+    assert one["score"].tolist() != by_ids["score"].tolist()
+
+
+def test_retrieve_searches_another_sample(embedded):
+    other = embedded[50:].copy()
+    found = tl.retrieve(embedded, [int(embedded.obs["cell_id"].iloc[60])], reference=other, k=3)
+    assert found["cell_id"].iloc[0] == embedded.obs["cell_id"].iloc[60]
+    other.obsm["X_cellgraph"] = other.obsm["X_cellgraph"][:, :5]
+    with pytest.raises(ShapeError, match="a reference of width 16, found 5"):
+        tl.retrieve(embedded, embedded.obs_names[:1], reference=other)
+
+
+def test_regions_are_connected_and_described(embedded):
+    niche = embedded.obs["true_niche"].cat.categories[0]
+    inside = (embedded.obs["true_niche"] == niche).to_numpy()
+    x = embedded.obsm["spatial"][:, 0]
+    query = inside & (x < np.median(x))
+    table = tl.retrieve_regions(embedded, query, min_cells=3)
+    member = embedded.obs["retrieval_region"].to_numpy()
+    assert len(table)
+    assert not member[query].any()
+    assert table["score"].is_monotonic_decreasing
+    for number, row in table.iterrows():
+        rows = np.flatnonzero(member == number)
+        assert row["n_cells"] == len(rows) >= 3
+        assert row["size"] == pytest.approx(embedded.layers["raw"][rows, 0].sum(), rel=1e-5)
+        np.testing.assert_allclose(row[["x", "y"]].astype(float), embedded.obsm["spatial"][rows].mean(0))
+    assert inside[member == 1].mean() > 0.5
+    assert tl.retrieve_regions(embedded, query, min_similarity=0.999).empty
+
+
+@pytest.mark.parametrize("method", ["leiden", "gmm"])
+def test_clusters_of_a_given_number(embedded, method):
+    tl.cluster(embedded, method=method, n_clusters=3)
+    assert embedded.obs[method].nunique() == 3
+    tl.cluster(embedded, method=method, key_added="auto")
+    assert embedded.obs["auto"].dtype == "category"
+
+
+def test_everything_can_be_written(embedded, tmp_path):
+    partly_labelled(embedded)
+    tl.classify(embedded, "kind")
+    tl.cluster(embedded, method="gmm", n_clusters=2)
+    tl.retrieve(embedded, [5])
+    tl.retrieve_regions(embedded, [5])
+    tl.morpho_context(embedded, use_rep="X_cellgraph")
+    for name in ("all.h5ad", "all.zarr"):
+        write(embedded, tmp_path / name)
+    joined = concat({"a": embedded, "b": embedded.copy()})
+    assert len(tl.retrieve(joined, {"library_id": "a", "cell_id": "5"}, k=4)) == 4
+
+
+def test_bad_input_is_named(embedded, tissue_2d):
+    with pytest.raises(EmptyQueryError, match=r"no cell with id 10000\d*. The nearest ids are 144"):
+        tl.retrieve(embedded, [100000])
+    with pytest.raises(EmptyQueryError, match="cells with true_niche = muscle, found values niche 0"):
+        tl.retrieve(embedded, {"true_niche": "muscle"})
+    with pytest.raises(EmptyQueryError, match="a mask without True"):
+        tl.retrieve_regions(embedded, np.zeros(embedded.n_obs, bool))
+    with pytest.raises(EmptyQueryError, match="an empty list"):
+        tl.retrieve(embedded, [])
+    with pytest.raises(ShapeError, match="a mask of 144 cells"):
+        tl.retrieve(embedded, np.ones(3, bool))
+    with pytest.raises(MissingKeyError, match="'X_morpho' in `adata.obsm`"):
+        tl.retrieve(embedded, [5], use_rep="X_morpho")
+    with pytest.raises(LabelKeyError, match="'celltype' in `adata.obs`"):
+        tl.classify(embedded, "celltype")
+    embedded.obs["one"] = pd.Categorical(["a"] * embedded.n_obs)
+    with pytest.raises(LabelKeyError, match="at least two classes"):
+        tl.classify(embedded, "one")
+    with pytest.raises(LabelKeyError, match=r"class labels in obs\['contact_fraction'\], found dtype float"):
+        tl.classify(embedded, "contact_fraction")
+    with pytest.raises(OptionError, match="'steps' in `options of tl.classify`"):
+        tl.classify(embedded, "true_type", steps=3)
+    with pytest.raises(OptionError, match="'leiden', 'gmm', found 'kmeans'"):
+        tl.cluster(embedded, method="kmeans")
+    with pytest.raises(NoGraphError, match="Call `cgc.gr.contact_graph"):
+        tl.embed(tissue_2d.adata())

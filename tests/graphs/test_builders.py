@@ -1,0 +1,127 @@
+"""Edge builders: laws that hold for all of them, and what each promises."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr.cells.table import CellTable
+from cellgraph_clr.graphs.contact import contacts_from_labels
+from cellgraph_clr.graphs.delaunay import automatic_max_distance, delaunay
+from cellgraph_clr.graphs.proximity import knn, radius
+
+BUILDERS = {
+    "knn": lambda c: knn(c, n_neighs=4),
+    "mutual knn": lambda c: knn(c, n_neighs=4, mutual=True),
+    "radius": lambda c: radius(c, radius=0.2 if c.position.shape[1] == 2 else 0.3),
+    "delaunay": lambda c: delaunay(c, max_distance=None)[0],
+}
+
+
+def cells(n=200, d=2, seed=0, **kwargs):
+    rng = np.random.default_rng(seed)
+    return CellTable.build(rng.permutation(n) + 1, rng.random((n, d)), unit="micrometer", **kwargs)
+
+
+@pytest.fixture(params=BUILDERS, ids=list(BUILDERS))
+def build(request):
+    return BUILDERS[request.param]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_rotation_and_translation_change_nothing(build, d):
+    table = cells(d=d)
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(d, d)))[0]
+    moved = CellTable.build(table.cell_id, table.position @ rotation.T + 7, unit="micrometer")
+    np.testing.assert_array_equal(build(table).edges, build(moved).edges)
+
+
+def test_the_order_of_cells_does_not_matter(build):
+    table = cells()
+    order = np.random.default_rng(2).permutation(len(table))
+    ids = lambda g: sorted(tuple(sorted(e)) for e in g.cells.cell_id[g.edges].tolist())  # noqa: E731
+    assert ids(build(table)) == ids(build(table.select(order)))
+
+
+def test_samples_never_mix(build):
+    sample = np.array(["a", "b"])[np.arange(200) % 2]
+    table = cells(sample=sample)
+    graph = build(table)
+    assert (sample[graph.edges[:, 0]] == sample[graph.edges[:, 1]]).all()
+    for name in "ab":
+        rows = np.flatnonzero(sample == name)
+        alone = build(table.select(rows))
+        inside = graph.edges[sample[graph.edges[:, 0]] == name]
+        np.testing.assert_array_equal(rows[alone.edges], inside)
+
+
+def test_knn_is_the_union_of_both_directions():
+    table = cells(60)
+    distance = cdist(table.position, table.position)
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argsort(distance, axis=1)[:, :4]
+    directed = {(i, int(j)) for i in range(60) for j in nearest[i]}
+    union = sorted({(min(e), max(e)) for e in directed})
+    both = sorted({(i, j) for i, j in directed if i < j and (j, i) in directed})
+    assert [tuple(e) for e in knn(table, n_neighs=4).edges.tolist()] == union
+    assert [tuple(e) for e in knn(table, n_neighs=4, mutual=True).edges.tolist()] == both
+
+
+def test_radius_is_all_pairs_within():
+    table = cells(60)
+    distance = cdist(table.position, table.position)
+    expected = [(i, j) for i in range(60) for j in range(i + 1, 60) if distance[i, j] <= 0.2]
+    assert [tuple(e) for e in radius(table, radius=0.2).edges.tolist()] == expected
+
+
+def test_delaunay_prunes_long_edges_and_says_where():
+    table = cells(300)
+    full, _ = delaunay(table, max_distance=None)
+    pruned, longest = delaunay(table)
+    assert longest == pytest.approx(automatic_max_distance(full.edge_features["length"]))
+    assert pruned.edge_features["length"].max() <= longest
+    assert 0.9 * len(full.edges) < len(pruned.edges) < len(full.edges)
+    assert delaunay(table, max_distance=0.05)[0].edge_features["length"].max() <= 0.05
+
+
+def test_coincident_cells_are_kept():
+    position = np.random.default_rng(0).random((20, 2))
+    table = CellTable.build(np.arange(25), np.concatenate([position, position[:5]]), unit="pixel")
+    for graph in (knn(table, n_neighs=3), delaunay(table, max_distance=None)[0], radius(table, radius=0.3)):
+        joined = {tuple(e) for e in graph.edges.tolist()}
+        assert {(i, 20 + i) for i in range(5)} <= joined
+        assert not (graph.edges[:, 0] == graph.edges[:, 1]).any()
+
+
+def test_bad_geometry_and_options_are_named():
+    with pytest.raises(GeometryError, match=r"more than 6 cells, found 5. Lower `n_neighs` to 4"):
+        knn(cells(5), n_neighs=6)
+    with pytest.raises(GeometryError, match="at least 4 cells at distinct positions, found 3"):
+        delaunay(cells(3))
+    line = CellTable.build(np.arange(6), np.stack([np.arange(6.0), np.arange(6.0)], 1), unit="pixel")
+    with pytest.raises(GeometryError, match="do not lie on one line"):
+        delaunay(line)
+    with pytest.raises(OptionError, match=r"`n_neighs` to be a whole number >= 1, found 0"):
+        knn(cells(9), n_neighs=0)
+    with pytest.raises(OptionError, match=r"`radius` to be a number in \(0, inf\], found -1"):
+        radius(cells(9), radius=-1)
+    with pytest.raises(OptionError, match="'auto' or None, found 'far'"):
+        delaunay(cells(9), max_distance="far")
+
+
+def test_contacts_are_faces_and_gaps_are_bridged():
+    labels = np.zeros((5, 9), int)
+    labels[:, :3], labels[:, 3:5], labels[:, 7:] = 4, 11, 6  # 4 touches 11; 2 pixels of background up to 6
+    touching = contacts_from_labels(labels, (1.0, 0.5))
+    assert touching.pairs.tolist() == [[4, 11]]
+    np.testing.assert_allclose(touching.area, [5.0])
+    bridged = contacts_from_labels(labels, (1.0, 0.5), max_gap=1.1)
+    assert bridged.pairs.tolist() == [[4, 11], [6, 11]]
+    rows, area = touching.between(np.array([11, 6, 4]))
+    assert rows.tolist() == [[2, 0]]
+    assert touching.between(np.array([11, 6, 4]), min_area=5.0)[0].shape == (0, 2)
+    assert touching.between(np.array([11, 6]))[1].shape == (0,)
+
+
+def test_corners_do_not_touch():
+    assert len(contacts_from_labels(np.array([[1, 0], [0, 2]]), (1.0, 1.0)).pairs) == 0

@@ -1,0 +1,106 @@
+"""`from_labels` and `from_table`: ids, units, the layout of AnnData, nuclei, bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellgraph_clr import from_labels, from_table, gr, read, validate, write
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NonFiniteError
+
+
+def test_the_layout_is_followed(any_tissue):
+    adata = from_labels(any_tissue.image)
+    image = any_tissue.image
+    assert adata.X.dtype == np.float32
+    assert set(adata.var) == {"group", "channel", "unit"}
+    assert adata.obs["cell_id"].dtype == np.int64
+    np.testing.assert_array_equal(adata.obs["cell_id"], np.unique(image.labels[image.labels > 0]))
+    assert adata.obs_names[0] == str(adata.obs["cell_id"].iloc[0])
+    assert adata.obsm["spatial"].shape == (adata.n_obs, image.ndim)
+    assert adata.uns["spatialdata_attrs"] == {"region": "cells", "region_key": "region", "instance_key": "cell_id"}
+    assert adata.var.loc["volume" if image.ndim == 3 else "area", "unit"] == f"micrometer^{image.ndim}"
+    assert adata.var.loc["type_a_mean", "channel"] == "type_a"
+    assert validate(adata, image) == []
+
+
+def test_spatial_is_x_y_z_in_units():
+    labels = np.zeros((3, 5, 9), np.int32)
+    labels[2, 1, 7] = 42
+    adata = from_labels(labels, spacing=(3.0, 0.5, 0.25), unit="micrometer")
+    np.testing.assert_allclose(adata.obsm["spatial"], [[7 * 0.25, 0.5, 6.0]])
+
+
+@pytest.mark.parametrize("suffix", [".h5ad", ".zarr"])
+def test_it_can_be_written_and_read_with_its_graph(adata, tmp_path, suffix):
+    path = write(adata, tmp_path / f"cells{suffix}")
+    back = read(path)
+    np.testing.assert_array_equal(back.obs["cell_id"], adata.obs["cell_id"])
+    assert (back.obsp["spatial_contact_area"] != adata.obsp["spatial_contact_area"]).nnz == 0
+    gr.contact_graph(back)  # the contacts of the scan survive the file
+    assert (back.obsp["spatial_connectivities"] != adata.obsp["spatial_connectivities"]).nnz == 0
+    assert validate(back) == []
+
+
+def test_nuclei_are_measured_beside_their_cells():
+    cells = np.zeros((20, 40), int)
+    cells[2:18, 2:18], cells[2:18, 22:38] = 5, 9
+    nuclei = np.zeros_like(cells)
+    nuclei[4:8, 4:8], nuclei[10:16, 10:16] = 1, 2  # two in cell 5, none in cell 9
+    adata = from_labels(cells, nuclei=nuclei, spacing=(0.5, 0.5), unit="micrometer")
+    assert adata.obs["n_nuclei"].tolist() == [2, 0]
+    assert adata[:, "nucleus_area"].X.ravel()[0] == 9.0  # the larger one
+    assert adata[:, "nucleus_fraction"].X.ravel()[0] == pytest.approx(36 / 256)
+    assert adata[:, "nucleus_offset"].X.ravel()[0] == pytest.approx(np.hypot(1.5, 1.5), rel=1e-5)
+    assert np.isnan(adata[:, "nucleus_area"].X.ravel()[1])
+    assert adata.var.loc["nucleus_area", "group"] == "nucleus"
+
+
+def test_groups_are_options(tissue_2d):
+    shape = from_labels(tissue_2d.image, features=("shape",))
+    both = from_labels(tissue_2d.image)
+    assert set(shape.var["group"]) == {"shape"}
+    assert set(both.var["group"]) == {"shape", "intensity"}
+
+
+def test_missing_spacing_warns():
+    with pytest.warns(UserWarning, match="1 pixel is assumed"):
+        from_labels(np.eye(4, dtype=int))
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "id": [9, 4, 7],
+            "x": [0.0, 1, 2],
+            "y": [5.0, 6, 7],
+            "gene": [1.0, np.nan, 3.0],
+            "kind": ["a", None, "b"],
+            "slide": ["s", "s", "t"],
+            "flag": [True, False, True],
+        }
+    )
+
+
+def test_tables_keep_ids_and_name_unknown_labels():
+    adata = from_table(frame(), cell_id="id", position=["x", "y"], features=["gene"], obs=["kind", "flag"])
+    assert adata.obs["cell_id"].tolist() == [9, 4, 7]
+    assert adata.obs["kind"].tolist() == ["a", "unassigned", "b"]
+    assert adata.obs["flag"].dtype == bool
+    np.testing.assert_array_equal(adata.obsm["spatial"], frame()[["x", "y"]])
+    assert np.isnan(adata.X[1, 0])
+    assert validate(adata) == []
+    samples = from_table(frame(), cell_id="id", position=["x", "y"], library_id="slide")
+    assert samples.obs_names.tolist() == ["s-9", "s-4", "t-7"]
+
+
+def test_bad_tables_are_named():
+    with pytest.raises(NoCellsError, match="a table with rows"):
+        from_table(frame()[:0], cell_id="id", position=["x", "y"])
+    with pytest.raises(MissingKeyError, match="'gen' in `df.columns`.*Did you mean 'gene'"):
+        from_table(frame(), cell_id="id", position=["x", "y"], features=["gen"])
+    with pytest.raises(CellGraphError, match="numeric features, found text in kind"):
+        from_table(frame(), cell_id="id", position=["x", "y"], features=["kind"])
+    with pytest.raises(NonFiniteError, match=r"positions, found 1 values that are NaN or infinite in gene \(1\)"):
+        from_table(frame(), cell_id="id", position=["x", "gene"])
+    with pytest.raises(CellGraphError, match="whole numbers in 'kind'"):
+        from_table(frame(), cell_id="kind", position=["x", "y"])

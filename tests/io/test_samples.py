@@ -1,0 +1,94 @@
+"""Several samples: graphs stay, never mix, and `validate` sees what is wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellgraph_clr import concat, from_labels, from_pyg, gr, to_networkx, to_pyg, validate
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
+
+
+@pytest.fixture
+def two(tissue_2d):
+    from cellgraph_clr.datasets import tissue
+
+    parts = {}
+    for name, made in {"left": tissue_2d, "right": tissue(80, ndim=2, random_state=3)}.items():
+        parts[name] = from_labels(made.image)
+        gr.contact_graph(parts[name])
+    return parts
+
+
+def test_graphs_are_kept_block_diagonal(two):
+    joined = concat(two)
+    n = two["left"].n_obs
+    for key in ("spatial_connectivities", "spatial_distances", "spatial_contact_area"):
+        matrix = joined.obsp[key]
+        assert (matrix[:n, :n] != two["left"].obsp[key]).nnz == 0
+        assert (matrix[n:, n:] != two["right"].obsp[key]).nnz == 0
+        assert matrix[:n, n:].nnz == 0
+    assert joined.obs["library_id"].tolist() == ["left"] * n + ["right"] * two["right"].n_obs
+    assert joined.uns["spatial_neighbors"]["params"]["library_key"] == "library_id"
+    assert joined.obs_names.is_unique
+    assert validate(joined) == []
+
+
+def test_graphs_rebuilt_after_joining_are_the_same_with_rows_interleaved(two):
+    joined = concat(two)
+    order = np.random.default_rng(0).permutation(joined.n_obs)
+    mixed = joined[order].copy()
+    for build in (gr.contact_graph, gr.knn_graph, gr.delaunay_graph):
+        build(mixed, key_added="again")
+        build(joined, key_added="again")
+        again = joined.obsp["again_connectivities"][order][:, order]
+        if build is not gr.delaunay_graph:  # its automatic length is the same; ties of the triangulation may not be
+            assert (mixed.obsp["again_connectivities"] != again).nnz == 0
+        library = mixed.obs["library_id"].to_numpy()
+        rows, columns = mixed.obsp["again_connectivities"].nonzero()
+        assert (library[rows] == library[columns]).all()
+    assert (joined.obsp["spatial_connectivities"] != joined.obsp["spatial_connectivities"].T).nnz == 0
+
+
+def test_bad_joins_are_named(two):
+    with pytest.raises(NoCellsError, match="at least one AnnData"):
+        concat([])
+    with pytest.raises(ShapeError, match="others in 'right': area"):
+        concat({"left": two["left"], "right": two["right"][:, 1:].copy()})
+    bare = two["right"].copy()
+    del bare.obsp
+    with pytest.raises(CellGraphError, match="in every sample, found .* in 'right'"):
+        concat({"left": two["left"], "right": bare})
+
+
+def test_pyg_round_trip_on_anndata(adata):
+    back = from_pyg(to_pyg(adata, label_key="true_type"))
+    np.testing.assert_array_equal(back.obs["cell_id"], adata.obs["cell_id"])
+    np.testing.assert_array_equal(back.X, adata.X)
+    np.testing.assert_allclose(back.obsm["spatial"], adata.obsm["spatial"])
+    assert back.var_names.tolist() == adata.var_names.tolist()
+    assert back.var["unit"].tolist() == adata.var["unit"].tolist()
+    for key in ("spatial_connectivities", "spatial_contact_area"):
+        assert (back.obsp[key] != adata.obsp[key]).nnz == 0
+    assert back.obs["label"].astype(str).tolist() == adata.obs["true_type"].astype(str).tolist()
+    assert to_networkx(adata).number_of_edges() == adata.obsp["spatial_connectivities"].nnz // 2
+
+
+def test_validate_sees_what_is_wrong(adata, tissue_2d):
+    assert validate(adata, tissue_2d.image) == []
+    bad = adata.copy()
+    bad.obs["cell_id"] = bad.obs["cell_id"].to_numpy() * 0
+    bad.obs["kind"] = pd.Categorical([None] + ["a"] * (bad.n_obs - 1))
+    matrix = bad.obsp["spatial_connectivities"].copy()
+    matrix.data[0] = 0
+    bad.obsp["spatial_connectivities"] = matrix
+    bad.uns["odd"] = {"shape": (1, 2)}
+    problems = "\n".join(validate(bad, tissue_2d.image))
+    for text in (
+        "0 is the background",
+        "repeats within",
+        "explicit zeros",
+        "NaN labels",
+        "is a tuple",
+        "only in the labels",
+    ):
+        assert text in problems

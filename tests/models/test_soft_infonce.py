@@ -1,0 +1,74 @@
+"""`SoftInfoNCEClassifier`: scikit-learn's own checks, planted classes, calibration, files."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from cellgraph_clr._core.errors import LabelKeyError, OptionError
+from cellgraph_clr.metrics import expected_calibration_error
+from cellgraph_clr.models import SoftInfoNCEClassifier
+
+
+@parametrize_with_checks([SoftInfoNCEClassifier(n_steps=60, calibrate=False)])
+def test_scikit_learn_accepts_it(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_classification(600, 12, n_informative=6, n_classes=4, class_sep=1.2, flip_y=0.1, random_state=0)
+
+
+@pytest.mark.parametrize("loss", ["soft_infonce", "soft_cross_entropy"])
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+def test_learns_as_well_as_logistic_regression(data, head, loss):
+    x, y = data
+    reference = cross_val_score(LogisticRegression(max_iter=1000), x, y, cv=3).mean()
+    model = SoftInfoNCEClassifier(head=head, loss=loss, calibrate=False)
+    assert cross_val_score(model, x, y, cv=3).mean() > reference - 0.03
+
+
+def test_calibration_lowers_the_error_of_confidence(data):
+    x, y = data
+    train = np.arange(600) < 300
+    raw = SoftInfoNCEClassifier(smoothing=0.4, calibrate=False).fit(x[train], y[train])
+    scaled = clone(raw).set_params(calibrate=True).fit(x[train], y[train])
+    errors = [expected_calibration_error(m.predict_proba(x[~train]), y[~train]) for m in (raw, scaled)]
+    assert errors[1] < errors[0]
+    np.testing.assert_array_equal(raw.predict(x), scaled.predict(x))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("head", "mlp"), ("loss", "soft_cross_entropy"), ("smoothing", 0.3), ("mixup", 0.5), ("temperature", 2.0),
+     ("calibrate", True), ("n_steps", 21), ("batch_size", 50), ("learning_rate", 0.1), ("weight_decay", 1.0),
+     ("random_state", 7)],
+)  # fmt: skip
+def test_each_option_changes_the_output(data, name, value):
+    x, y = data
+    base = SoftInfoNCEClassifier(n_steps=20, calibrate=False, batch_size=100)
+    changed = clone(base).set_params(**{name: value})
+    assert not np.allclose(base.fit(x, y).predict_proba(x), changed.fit(x, y).predict_proba(x))
+
+
+def test_saved_and_loaded_it_is_the_same(data, tmp_path):
+    x, y = data
+    model = SoftInfoNCEClassifier(n_steps=20).fit(x, np.array(["a", "b", "c", "d"])[y])
+    model.save(tmp_path / "c.safetensors")
+    back = SoftInfoNCEClassifier.load(tmp_path / "c.safetensors")
+    np.testing.assert_array_equal(back.predict_proba(x), model.predict_proba(x))
+    np.testing.assert_array_equal(back.predict(x), model.predict(x))
+
+
+def test_bad_input_is_named(data):
+    x, y = data
+    with pytest.raises(LabelKeyError, match="at least two classes, found one class"):
+        SoftInfoNCEClassifier().fit(x, np.zeros(600))
+    with pytest.raises(OptionError, match="'linear', 'mlp', found 'forest'"):
+        SoftInfoNCEClassifier(head="forest").fit(x, y)
+    with pytest.raises(ValueError, match="NaN"):
+        SoftInfoNCEClassifier().fit(np.where(x > 2, np.nan, x), y)

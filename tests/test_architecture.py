@@ -1,0 +1,122 @@
+"""The shape of the package: imports go downwards, `import` is light, public names exist, style and types hold."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cellgraph_clr as cgc
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cellgraph_clr"
+LAYERS = [
+    {"_core"},
+    {"cells"},
+    {"graphs"},
+    {"encoders", "objectives", "views"},
+    {"analysis", "training"},
+    {"models"},
+    {"_query", "cli", "datasets", "gr", "io", "losses", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
+]
+EXCEPTIONS = {("models", "losses")}  # the modules of `losses` are those of `objectives`
+RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "cellgraph_clr":
+            parts = node.module.split(".")
+            yield from ([parts[1]] if len(parts) > 1 else [a.name for a in node.names])
+
+
+def test_imports_go_downwards():
+    wrong = []
+    for path in PACKAGE.rglob("*.py"):
+        part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for target in imports_of(path):
+            if target in RANK and RANK[target] > RANK[part] and (part, target) not in EXCEPTIONS:
+                wrong.append(f"{path.relative_to(ROOT)} imports {target}")
+            same_rank = target in RANK and RANK[target] == RANK[part] and target != part
+            if same_rank and RANK[part] in (3, 4):
+                wrong.append(f"{path.relative_to(ROOT)} imports its sibling {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_folder_is_in_a_layer():
+    names = {p.name.removesuffix(".py") for p in PACKAGE.iterdir() if p.name not in ("__pycache__", "py.typed")}
+    assert names <= set(RANK)
+
+
+def loaded_after(code):
+    script = f"import sys; {code}; print(' '.join(m for m in sys.modules))"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(out.stdout.split())
+
+
+def test_import_is_light():
+    heavy = {"torch", "numba", "scanpy", "anndata", "pandas", "sklearn", "scipy", "matplotlib", "numpy"}
+    assert not heavy & loaded_after("import cellgraph_clr")
+
+
+@pytest.mark.parametrize("part", ["cells.scan", "graphs.contact", "graphs.layout", "analysis.scores", "gr", "pp"])
+def test_these_need_no_torch(part):
+    assert "torch" not in loaded_after(f"import cellgraph_clr.{part}")
+
+
+PUBLIC = [
+    "read_labels",
+    "from_labels",
+    "from_table",
+    "concat",
+    "validate",
+    "to_pyg",
+    "from_pyg",
+    "to_networkx",
+    "gr.contact_graph",
+    "gr.delaunay_graph",
+    "gr.knn_graph",
+    "gr.radius_graph",
+    "gr.aggregate_neighbors",
+    "pp.scale_features",
+    "tl.embed",
+    "tl.morpho_context",
+    "tl.classify",
+    "tl.retrieve",
+    "tl.retrieve_regions",
+    "tl.cluster",
+    "models.CellGraphCLR",
+    "models.SoftInfoNCEClassifier",
+    "losses.InfoNCE",
+    "losses.InfoNCEp",
+    "losses.SoftInfoNCE",
+    "losses.SupCon",
+    "losses.functional.infonce_p",
+    "losses.functional.soft_infonce",
+    "pl.graph",
+    "pl.retrieval",
+    "pl.reliability",
+    "datasets.platynereis",
+    "datasets.tissue",
+    "metrics.average_precision",
+]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_exist_and_are_documented(name):
+    value = cgc
+    for part in name.split("."):
+        value = getattr(value, part)
+    assert value.__doc__
+    assert name.split(".")[0] in dir(cgc)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)],
+    ids=["lint", "format", "types"],
+)
+def test_style_and_types(command):
+    out = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stdout + out.stderr
