@@ -13,7 +13,9 @@ from cellgraph_clr._core.errors import OptionError, ShapeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AGGREGATIONS", "aggregate", "hop_relation", "row_normalised"]
+    from cellgraph_clr.graphs.graph import CellGraph
+
+__all__ = ["AGGREGATIONS", "aggregate", "hop_relation", "packing", "row_normalised"]
 
 AGGREGATIONS = ("mean", "std", "max", "min", "sum")
 
@@ -86,6 +88,20 @@ def aggregate(
                 blocks.append(_extreme(current, adjacency, np.maximum if name == "max" else np.minimum))
         current = mean
     return np.concatenate(blocks, axis=1).astype(np.float32)
+
+
+def packing(graph: CellGraph) -> np.ndarray:
+    """Return, per cell, the log of its mean edge length and of 1 + its degree: (n, 2) float32.
+
+    Both stay as they are under rotation and translation. Isolated cells get the median length; all 0 without edges.
+    """
+    degree = np.bincount(graph.edges.ravel(), minlength=len(graph.cells))
+    length = np.zeros(len(degree))
+    np.add.at(length, graph.edges, graph.edge_features["length"].astype(np.float64)[:, None])
+    mean = length / np.maximum(degree, 1)
+    positive = mean > 0
+    typical = np.median(mean[positive]) if positive.any() else 1.0
+    return np.column_stack([np.log(np.where(positive, mean, typical)), np.log1p(degree)]).astype(np.float32)
 
 
 def hop_relation(adjacency: csr_matrix, n_hops: int) -> csr_matrix:

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionErr
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.layout import graph_from_anndata
+from cellgraph_clr.graphs.neighbors import packing
 
 if TYPE_CHECKING:
     import os
@@ -43,6 +44,8 @@ class CellGraphCLRConfig:
     """Positives per anchor, the cell's own view included where it is one; fewer where a cell has fewer."""
     n_hops: int = 1
     """How many steps away a neighbour may be to be a positive."""
+    edge_lengths: bool = True
+    """Whether the log of a cell's mean edge length and of its degree stand beside its features: how densely cells lie."""
     n_dims: int = 64
     """Width of the embedding."""
     n_hidden: int = 128
@@ -165,7 +168,8 @@ class CellGraphCLR:
             raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
         source = self._pair_source(graph, samples)
         self.feature_names_ = graph.cells.names
-        values = graph.cells.features.astype(np.float64)
+        inputs = self._inputs(graph)
+        values = inputs.astype(np.float64)
         self._mean = values.mean(axis=0).astype(np.float32)
         spread = values.std(axis=0).astype(np.float32)
         self._scale = np.where(spread > 0, spread, 1).astype(np.float32)
@@ -193,7 +197,7 @@ class CellGraphCLR:
             projection,
             loss,
             graph,
-            self._standardised(graph.cells.features).to(device),
+            self._standardised(inputs).to(device),
             source=source,
             strength=Strength(c.mask_features, c.jitter, c.drop_edges),
             schedule=Schedule(c.n_steps, c.batch_size, c.learning_rate, c.weight_decay),
@@ -230,7 +234,7 @@ class CellGraphCLR:
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
         _check_features(self.feature_names_, graph.cells.names)
         device = next(encoder.parameters()).device
-        x = self._standardised(graph.cells.features)
+        x = self._standardised(self._inputs(graph))
         adjacency = graph.adjacency()
         encoder.eval()
         with torch.inference_mode():
@@ -287,6 +291,13 @@ class CellGraphCLR:
         if self._encoder is None:
             raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` or `load` first."))
         return self._encoder
+
+    def _inputs(self, graph: CellGraph) -> np.ndarray:
+        """Return what the encoder reads of every cell (n, f) float32: features, and how densely it lies if asked."""
+        features = graph.cells.features
+        if not self.config.edge_lengths:
+            return features
+        return np.concatenate([features, packing(graph)], axis=1)
 
     def _standardised(self, features: np.ndarray) -> torch.Tensor:
         import torch

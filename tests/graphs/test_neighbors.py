@@ -56,3 +56,15 @@ def test_bad_options_are_named(graph):
         aggregate(np.zeros((30, 1)), graph, n_hops=0)
     with pytest.raises(ShapeError, match="30 rows of values, found 29"):
         aggregate(np.zeros((29, 1)), graph)
+
+
+def test_packing_is_mean_edge_length_and_degree(rng):
+    from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.graphs.neighbors import packing
+
+    cells = CellTable.build(np.arange(4), np.array([[0.0, 0], [0, 3], [4, 0], [9, 9]]), unit="pixel")
+    out = packing(CellGraph.from_pairs(cells, np.array([[0, 1], [0, 2]])))
+    np.testing.assert_allclose(np.exp(out[:3, 0]), [3.5, 3, 4], rtol=1e-6)
+    np.testing.assert_allclose(np.exp(out[:, 1]) - 1, [2, 1, 1, 0], atol=1e-6)
+    assert np.isfinite(packing(CellGraph.from_pairs(cells, np.zeros((0, 2), int)))).all()

@@ -82,6 +82,7 @@ OPTIONS = {
     "positives": "neighbors",
     "n_positives": 3,
     "n_hops": 2,
+    "edge_lengths": False,
     "n_dims": 9,
     "n_hidden": 20,
     "n_layers": 1,

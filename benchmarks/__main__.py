@@ -1,0 +1,25 @@
+"""Run benchmarks: `python -m benchmarks [NAME …] [--size small|full] [--data DIR]`; without names, all that can run."""
+
+import argparse
+import importlib
+
+NAMES = ("infonce_p", "measure", "start_up", "planted", "platynereis")
+
+
+def main() -> None:
+    """Parse the command line and run the benchmarks asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run")
+    parser.add_argument("--size", choices=("small", "full"), default="full", help="small: does it run at all")
+    parser.add_argument("--data", help="folder of data sets, for platynereis and the EM volume")
+    options = parser.parse_args()
+    unknown = set(options.names) - set(NAMES)
+    if unknown:
+        parser.error(f"expected names among {', '.join(NAMES)}, found {', '.join(sorted(unknown))}")
+    for name in options.names or NAMES:
+        print(f"== {name} ({options.size})")
+        importlib.import_module(f"benchmarks.{name}").run(size=options.size, data=options.data)
+
+
+if __name__ == "__main__":
+    main()
