@@ -27,6 +27,8 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
     """
     if isinstance(query, Mapping):
         return _rows_by_category(adata, query)
+    if isinstance(query, (set, frozenset)):
+        query = sorted(query)
     values = np.atleast_1d(np.asarray(query))
     if values.dtype == bool:
         if values.shape != (adata.n_obs,):
@@ -38,6 +40,10 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
             raise EmptyQueryError(expected("a query of at least one cell", "a mask without True", "Select some cells."))
         return rows
     names = values.dtype.kind not in "iu"
+    if not names:
+        check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy="Query by `obs_names` instead.")
+    if adata.n_obs == 0:
+        raise EmptyQueryError(expected("an AnnData with cells", "none", "Check the filter before."))
     known = adata.obs_names.to_numpy().astype(str) if names else adata.obs["cell_id"].to_numpy()
     wanted = values.astype(str) if names else values
     absent = np.setdiff1d(wanted, known)
@@ -50,7 +56,16 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
             nearest = [int(known[np.abs(known - a).argmin()]) for a in absent[:10]]
             found, hint = f"no cell with id {listing(absent)}", f"The nearest ids are {listing(nearest)}."
         raise EmptyQueryError(expected("cells that are in the AnnData", found, hint))
-    return np.flatnonzero(np.isin(known, wanted))
+    rows = np.flatnonzero(np.isin(known, wanted))
+    if not names and len(rows) > len(np.unique(wanted)):
+        raise EmptyQueryError(
+            expected(
+                "ids that name one cell each",
+                f"{len(rows)} cells for {len(np.unique(wanted))} ids, in several samples or frames",
+                'Add the sample: {"library_id": …, "cell_id": …}, or query by `obs_names`.',
+            )
+        )
+    return rows
 
 
 def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
@@ -58,7 +73,7 @@ def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
     for column, value in query.items():
         check_key(column, list(adata.obs.columns), where="adata.obs")
         text = adata.obs[column].astype(str).to_numpy()
-        values = [str(v) for v in (value if isinstance(value, (list, tuple, set, np.ndarray)) else [value])]
+        values = [str(v) for v in (value if hasattr(value, "__iter__") and not isinstance(value, str) else [value])]
         hit = np.isin(text, values)
         if not hit.any():
             raise EmptyQueryError(

@@ -18,11 +18,12 @@ from cellgraph_clr.graphs import contact, neighbors, proximity
 from cellgraph_clr.graphs import delaunay as triangulation
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.layout import (
-    PACKAGE_KEY,
     adjacency_of,
     graph_keys,
     read_features,
+    stored_contacts,
     table_from_anndata,
+    unit_of,
     write_graph,
 )
 from cellgraph_clr.graphs.samples import groups
@@ -59,6 +60,7 @@ def _cells(adata: AnnData, library_key: str | None) -> CellTable:
 
 
 def _named(library_key: str | None) -> dict[str, str]:
+    """Return the entry of `params` that names the sample column, when one was given."""
     return {"library_key": library_key} if library_key else {}
 
 
@@ -84,7 +86,7 @@ def contact_graph(
     library_key : `obs` column of samples; None takes `obs["library_id"]` when it is there.
     key_added : results go to `obsp[f"{key_added}_connectivities"]`, `_distances` (centre to centre), `_contact_area`,
         `uns[f"{key_added}_neighbors"]`, `obs["n_neighbors"]` and `obs["contact_fraction"]` (share of the surface that
-        touches cells; without `labels` only).
+        touches cells; without `labels` only), the last two with `key_added` in front unless it is "spatial".
     copy : return a `SpatialGraph` and leave `adata` alone.
 
     Raises
@@ -106,9 +108,15 @@ def contact_graph(
         raise MissingKeyError(
             expected("`labels` for `max_gap` above 0", "none", "Call `cgc.gr.contact_graph(adata, labels, max_gap=…)`.")
         )
+    parts = groups(cells)
+    stored = _stored(adata, [name for name, _ in parts]) if labels is None else {}
+    fresh = {} if labels is None else _by_sample(labels, [name for name, _ in parts])
     pairs, areas = [], []
-    for name, rows in groups(cells):
-        found = _stored_contacts(adata, name) if labels is None else _fresh_contacts(adata, labels, name, max_gap)
+    for name, rows in parts:
+        if labels is None:
+            found = contact.Contacts(np.asarray(stored[name]["pairs"]), np.asarray(stored[name]["area"]))
+        else:
+            found = _fresh_contacts(adata, fresh[name], name, max_gap)
         local, area = found.between(cells.cell_id[rows], min_area=min_area)
         pairs.append(rows[local])
         areas.append(area)
@@ -116,53 +124,71 @@ def contact_graph(
     params = {"method": "contact", "max_gap": float(max_gap), "min_area": float(min_area), **_named(library_key)}
     out = _finish("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
     if out is None and labels is None:
-        adata.obs["contact_fraction"] = _contact_fraction(adata, cells, graph)
+        prefix = "" if key_added == "spatial" else f"{key_added}_"
+        adata.obs[f"{prefix}contact_fraction"] = _contact_fraction(adata, cells, graph)
     return out
 
 
-def _stored(adata: AnnData, name: str) -> Mapping[str, np.ndarray]:
-    stored = adata.uns.get(PACKAGE_KEY, {}).get("contacts", {})
-    if name not in stored and len(stored) == 1:
-        return next(iter(stored.values()))
-    check_key(
-        name or "cells",
-        list(stored),
-        where="adata.uns['cellgraph_clr']['contacts']",
-        remedy="Pass the label image: `cgc.gr.contact_graph(adata, labels)`.",
-    )
-    return stored[name or "cells"]
-
-
-def _stored_contacts(adata: AnnData, name: str) -> contact.Contacts:
-    entry = _stored(adata, name)
-    return contact.Contacts(np.asarray(entry["pairs"]), np.asarray(entry["area"]))
-
-
-def _fresh_contacts(
-    adata: AnnData,
-    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray],
-    name: str,
-    max_gap: float,
-) -> contact.Contacts:
-    if isinstance(labels, Mapping):
-        check_key(name, [str(k) for k in labels], where="labels", remedy="Give one label image per sample.")
-        labels = labels[name]
-    elif len(groups(_cells(adata, None))) > 1:
-        raise MissingKeyError(
-            expected("a mapping sample → labels for several samples", "one array", "Pass {sample: labels, …}.")
+def _stored(adata: AnnData, names: list[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the contacts the scans left, for every sample; raises `MissingKeyError` where they are gone."""
+    stored = stored_contacts(adata)
+    if len(names) == 1 and len(stored) == 1:
+        stored = {names[0]: next(iter(stored.values()))}
+    for name in names:
+        check_key(
+            name,
+            list(stored),
+            where="the contacts of the scan",
+            remedy="Pass the label image: `cgc.gr.contact_graph(adata, labels)`.",
         )
+    return stored
+
+
+def _by_sample(
+    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray], names: list[str]
+) -> dict[str, LabelImage | np.ndarray]:
+    """Return one label image per sample; raises `MissingKeyError` for a sample without one."""
+    if not isinstance(labels, Mapping):
+        if len(names) > 1:
+            raise MissingKeyError(
+                expected(
+                    f"a mapping sample → labels for {len(names)} samples", "one image", "Pass {sample: labels, …}."
+                )
+            )
+        return {names[0]: labels}
+    images = {str(k): v for k, v in labels.items()}
+    if len(names) == 1 and len(images) == 1:
+        return {names[0]: next(iter(images.values()))}
+    for name in names:
+        check_key(name, list(images), where="labels", remedy="Give one label image per sample.")
+    return images
+
+
+def _fresh_contacts(adata: AnnData, labels: LabelImage | np.ndarray, name: str, max_gap: float) -> contact.Contacts:
+    """Return contacts of a label image; the spacing of a plain array is that of the scan of the sample."""
     if isinstance(labels, LabelImage):
         return contact.contacts_from_labels(labels.labels, labels.spacing, max_gap=max_gap)
     array = np.asarray(labels)
-    spacing = adata.uns.get(PACKAGE_KEY, {}).get("spacing", [1.0] * array.ndim)
-    return contact.contacts_from_labels(array, [float(s) for s in spacing], max_gap=max_gap)
+    stored = stored_contacts(adata)
+    entry = stored.get(name) or (next(iter(stored.values())) if len(stored) == 1 else None)
+    if entry is None and unit_of(adata) != "pixel":
+        raise MissingKeyError(
+            expected(
+                f"labels with a spacing, since positions are in {unit_of(adata)}",
+                "a plain array",
+                "Pass `cgc.LabelImage.build(labels, spacing=…)`.",
+            )
+        )
+    spacing = [1.0] * array.ndim if entry is None else [float(s) for s in entry["spacing"]]
+    return contact.contacts_from_labels(array, spacing, max_gap=max_gap)
 
 
 def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.ndarray:
     touching = np.asarray(graph.adjacency("contact_area").sum(axis=1)).ravel()
     surface = np.ones(len(cells))
+    stored = _stored(adata, [name for name, _ in groups(cells)])
     for name, rows in groups(cells):
-        entry = _stored(adata, name)
+        entry = stored[name]
         ids, areas = np.asarray(entry["cell_id"]), np.asarray(entry["surface"])
         order = np.argsort(ids)
         at = order[np.searchsorted(ids, cells.cell_id[rows], sorter=order).clip(max=len(ids) - 1)]

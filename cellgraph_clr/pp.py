@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, check_in_range, check_option
+from cellgraph_clr._core.checks import check_finite, check_in_range, check_option, expected
+from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import read_features, sample_of
 
@@ -23,7 +24,8 @@ def _scaled(values: np.ndarray, method: str) -> np.ndarray:
         from sklearn.preprocessing import QuantileTransformer
 
         n = min(1000, len(values))
-        return QuantileTransformer(output_distribution="normal", n_quantiles=n, subsample=None).fit_transform(values)
+        out = QuantileTransformer(output_distribution="normal", n_quantiles=n, subsample=None).fit_transform(values)
+        return np.where(np.ptp(values, axis=0) > 0, out, 0.0)
     if method == "robust":
         centre = np.median(values, axis=0)
         spread = (np.quantile(values, 0.75, axis=0) - np.quantile(values, 0.25, axis=0)) / 1.349
@@ -41,7 +43,7 @@ def scale_features(
     library_key: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Bring features to one scale; the raw ones go to `layers["raw"]`.
+    """Bring features to one scale; the raw ones go to `layers["raw"]`, and are scaled anew when they are there.
 
     Parameters
     ----------
@@ -61,15 +63,19 @@ def scale_features(
     ------
     NonFiniteError
         If features hold NaN (counted per feature) and `impute` is None, or infinity.
-    MissingKeyError, OptionError
-        For missing features or wrong options.
+    MissingKeyError, NoCellsError, OptionError
+        For missing features, no cells, or wrong options.
     """
     check_option("method", method, METHODS)
     check_option("impute", impute, (None, "median"))
     if clip is not None:
         check_in_range("clip", clip, low=0, low_open=True)
     adata = adata.copy() if copy else adata
+    if adata.n_obs == 0:
+        raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     raw, info = read_features(adata, None)
+    if "raw" in adata.layers:  # scaled before: start again from what was measured
+        raw = np.asarray(adata.layers["raw"], np.float32)
     values = raw.astype(np.float64)
     if impute == "median":
         missing = np.isnan(values)

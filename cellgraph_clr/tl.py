@@ -6,9 +6,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from scipy.sparse import issparse
 
-from cellgraph_clr._core.checks import check_finite, check_in_range, check_option, expected
-from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr._core.checks import (
+    check_finite,
+    check_in_range,
+    check_key,
+    check_option,
+    check_whole,
+    expected,
+    listing,
+)
+from cellgraph_clr._core.errors import EmptyQueryError, LabelKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._query import Query, query_rows, query_vectors
@@ -76,8 +85,8 @@ def embed(
     positives : "neighbors", "views", "both", an `obs` column (cells of one class) or an `obsp` key (any relation).
     n_positives : positives per anchor.
     use_rep, neighbors_key, library_key : where features, graph and samples are.
-    model : a fitted `CellGraphCLR` to apply instead of training one (`config` must then be empty).
-    key_added : `obsm` key of the embedding (n, n_dims) float32; provenance and training history go to
+    model : a fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
+    key_added : `obsm` key of the embedding (n, n_dims) float32; provenance and the figures of the last step go to
         `uns["cellgraph_clr"]["runs"][key_added]`.
     random_state, device, progress : as in `CellGraphCLR`.
     copy : return a new AnnData.
@@ -103,11 +112,15 @@ def embed(
             **config,
         )
         model.fit(adata, **keys)
-    elif config:
-        raise OptionError(expected("no training options beside `model`", sorted(config), "Set them when fitting."))
+    else:
+        defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}
+        given = {"objective": objective, "positives": positives, "n_positives": n_positives}
+        changed = sorted([*config, *(k for k, v in given.items() if v != defaults[k])])
+        if changed:
+            raise OptionError(expected("no training options beside `model`", changed, "Set them when fitting."))
     adata.obsm[key_added] = model.transform(adata, **keys)
     last = {k: v[-1] for k, v in model.history_.items() if v}
-    run = {"function": "tl.embed", "config": asdict(model.config), "seed": as_seed(model.random_state), **keys}
+    run = {"function": "tl.embed", "config": asdict(model.config), "seed": model.seed_, **keys}
     record_run(adata, key_added, {**run, "features": model.feature_names_, "last_step": last})
     log_written("tl.embed", [f"obsm[{key_added!r}]"])
     return adata if copy else None
@@ -154,7 +167,7 @@ def morpho_context(
     from cellgraph_clr.graphs.neighbors import hop_relation, row_normalised
 
     check_option("mode", mode, ("concat", "mean"))
-    check_in_range("n_hops", n_hops, low=1)
+    check_whole("n_hops", n_hops)
     if weights is not None and n_hops > 1:
         raise OptionError(expected("`weights` with n_hops = 1", n_hops, "Leave `weights` out for several hops."))
     adata = adata.copy() if copy else adata
@@ -169,7 +182,7 @@ def morpho_context(
         scale = float(adjacency.data.mean()) if adjacency.nnz else 1.0  # a cell weighs as much as a mean neighbour
         out = row_normalised((adjacency + scale * own).tocsr()) @ values
     if n_features is not None:
-        check_in_range("n_features", n_features, low=1, high=out.shape[1])
+        check_whole("n_features", n_features, high=out.shape[1])
         from sklearn.cluster import FeatureAgglomeration
 
         out = FeatureAgglomeration(n_clusters=n_features).fit_transform(out)
@@ -225,6 +238,13 @@ def classify(
         check_in_range("min_confidence", min_confidence, low=0, high=1)
     adata = adata.copy() if copy else adata
     codes, classes = label_codes(adata, label_key)
+    slashed = [c for c in classes if "/" in c]
+    if slashed:
+        raise LabelKeyError(
+            expected(
+                "class names that files can hold as columns", f"a slash in {listing(slashed)}", "Rename these classes."
+            )
+        )
     vectors, names = representation(adata, use_rep)
     network = options.pop("network", "linear")
     model = SoftInfoNCEClassifier(
@@ -306,7 +326,12 @@ def retrieve(
     own = vectors if reference is None else representation(adata, use_rep)[0]
     if own.shape[1] != vectors.shape[1]:
         raise ShapeError(expected(f"a reference of width {own.shape[1]}", vectors.shape[1], "Embed both by one model."))
+    check_whole("k", k)
     chosen, rows = query_vectors(adata, query, own)
+    if reference is None and exclude_query and len(rows) == adata.n_obs:
+        raise EmptyQueryError(
+            expected("cells outside the query to search", "a query of all cells", "Pass `exclude_query=False`.")
+        )
     scores = query_similarity(
         standardised_directions(vectors), standardised_directions(chosen, vectors), aggregate=aggregate
     )
@@ -318,6 +343,9 @@ def retrieve(
     rank[found] = np.arange(1, len(found) + 1)
     target.obs[f"{key_added}_score"] = scores.astype(np.float32)
     target.obs[f"{key_added}_rank"] = rank
+    if f"{key_added}_region" in target.obs:  # the answer to an older question
+        del target.obs[f"{key_added}_region"]
+    record_run(target, key_added, {"function": "tl.retrieve", "use_rep": use_rep, "k": int(k), "aggregate": aggregate})
     log_written("tl.retrieve", [f"obs['{key_added}_score']", f"obs['{key_added}_rank']"])
     table = _places(target, found)
     table.insert(0, "rank", rank[found])
@@ -378,6 +406,9 @@ def retrieve_regions(
     """
     import pandas as pd
 
+    check_whole("min_cells", min_cells)
+    check_whole("n_smooth", n_smooth, low=0)
+    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
     vectors, _ = representation(adata, use_rep)
     rows = query_rows(adata, query)
     adjacency = adjacency_of(adata, neighbors_key)
@@ -398,7 +429,8 @@ def retrieve_regions(
     size = None
     if size_name is not None:
         layer = adata.layers.get("raw", adata.X)
-        size = np.asarray(layer[:, adata.var_names.get_loc(size_name)]).ravel()
+        column = layer[:, adata.var_names.get_loc(size_name)]
+        size = np.asarray(column.toarray() if issparse(column) else column).ravel()
     xyz = np.asarray(adata.obsm["spatial"], float)
     samples = sample_of(adata, None)
     for number, region in enumerate(found, start=1):
@@ -414,6 +446,15 @@ def retrieve_regions(
         records.append(record)
     adata.obs[f"{key_added}_score"] = scores.astype(np.float32)
     adata.obs[f"{key_added}_region"] = member
+    if f"{key_added}_rank" in adata.obs:  # the answer to an older question
+        del adata.obs[f"{key_added}_rank"]
+    run = {
+        "function": "tl.retrieve_regions",
+        "use_rep": use_rep,
+        "min_cells": int(min_cells),
+        "n_smooth": int(n_smooth),
+    }
+    record_run(adata, key_added, {**run, "min_similarity": threshold})
     log_written("tl.retrieve_regions", [f"obs['{key_added}_score']", f"obs['{key_added}_region']"])
     table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
     table = table.set_index("region")
@@ -456,8 +497,11 @@ def cluster(
 
     check_option("method", method, ("leiden", "gmm"))
     if n_clusters != "auto":
-        check_in_range("n_clusters", n_clusters, low=1, high=adata.n_obs)
+        check_whole("n_clusters", n_clusters, high=adata.n_obs)
     check_in_range("resolution", resolution, low=0, low_open=True)
+    check_whole("n_neighbors", n_neighbors, low=2)
+    if adata.n_obs < 3:
+        raise NoCellsError(expected("at least three cells to cluster", adata.n_obs, "Check the selection before."))
     adata = adata.copy() if copy else adata
     key = key_added or method
     vectors, _ = representation(adata, use_rep)

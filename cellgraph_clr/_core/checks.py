@@ -18,7 +18,16 @@ from cellgraph_clr._core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-__all__ = ["check_finite", "check_in_range", "check_key", "check_option", "check_same_length", "expected", "listing"]
+__all__ = [
+    "check_finite",
+    "check_in_range",
+    "check_key",
+    "check_option",
+    "check_same_length",
+    "check_whole",
+    "expected",
+    "listing",
+]
 
 
 def expected(what: str, found: object, remedy: str) -> str:
@@ -56,6 +65,14 @@ def check_in_range(
         left, right = ("(" if low_open else "["), (")" if high_open else "]")
         interval = f"`{name}` to be a number in {left}{low:g}, {high:g}{right}"
         raise OptionError(expected(interval, repr(value), f"Pass a `{name}` inside it."))
+
+
+def check_whole(name: str, value: object, *, low: int = 1, high: float = np.inf) -> None:
+    """Raise `OptionError` unless `value` is a whole number between `low` and `high`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not (whole and low <= value <= high):  # type: ignore[operator]
+        limit = f"between {low} and {high:g}" if np.isfinite(high) else f">= {low}"
+        raise OptionError(expected(f"`{name}` to be a whole number {limit}", repr(value), f"Pass such a `{name}`."))
 
 
 def check_key(

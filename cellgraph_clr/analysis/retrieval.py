@@ -19,7 +19,8 @@ def standardised_directions(vectors: np.ndarray, reference: np.ndarray | None = 
     """
     base = np.asarray(vectors if reference is None else reference, np.float64)
     mean, spread = base.mean(axis=0), base.std(axis=0)
-    scaled = (np.asarray(vectors, np.float64) - mean) / np.where(spread > 0, spread, 1)
+    varies = spread > 1e-9 * np.maximum(np.abs(mean), 1e-12)  # else rounding would be blown up to unit spread
+    scaled = np.where(varies, (np.asarray(vectors, np.float64) - mean) / np.where(varies, spread, 1), 0.0)
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
     return (scaled / np.where(length > 0, length, 1)).astype(np.float32)
 

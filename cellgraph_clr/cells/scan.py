@@ -139,7 +139,7 @@ def scan_labels(image: LabelImage, *, n_jobs: int | None = None) -> LabelStatist
     Parameters
     ----------
     image : a checked `LabelImage`.
-    n_jobs : threads; None uses all cores. The result is the same for any number (intensity sums to float64 rounding).
+    n_jobs : threads; None or -1 uses all cores. The result is the same for any number (intensity sums to float64 rounding).
 
     Returns
     -------
@@ -159,7 +159,7 @@ def scan_labels(image: LabelImage, *, n_jobs: int | None = None) -> LabelStatist
     step = max(1, labels.shape[0] // 64)
     shift = light[:, ::step].mean(axis=(1, 2, 3), dtype=np.float64) if len(light) else np.zeros(0)
     shift = np.where(np.isfinite(shift), shift, 0.0)
-    workers = max(1, n_jobs or os.cpu_count() or 1)
+    workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
     n_slabs = min(workers, labels.shape[0])
     edges = [labels.shape[0] * i // n_slabs for i in range(n_slabs + 1)]
     with ThreadPoolExecutor(n_slabs) as pool:

@@ -53,10 +53,15 @@ def demo(
     run_planted(output, random_state=seed, say=typer.echo)
 
 
+def _is_anndata(path: Path) -> bool:
+    """Return whether a folder is an AnnData in Zarr."""
+    return path.is_dir() and (path / "obs").is_dir() and (path / "var").is_dir()
+
+
 @app.command()
 def inspect(path: Annotated[Path, typer.Argument(help="AnnData or label image")]) -> None:
     """Say what a file holds and whether it follows the layout."""
-    if path.suffix == ".h5ad":
+    if path.suffix == ".h5ad" or _is_anndata(path):
         from cellgraph_clr.io.anndata_files import read
         from cellgraph_clr.io.samples import validate
 
@@ -134,7 +139,7 @@ def embed(
     path: Input,
     positives: Annotated[str, typer.Option(help="neighbors, views, both, an obs column or an obsp key")] = "both",
     n_positives: Annotated[int, typer.Option(help="Positives per cell")] = 5,
-    n_steps: Annotated[int, typer.Option(help="Training steps")] = 300,
+    n_steps: Annotated[int, typer.Option(help="Training steps")] = 150,
     use_rep: Rep = None,
     key_added: Annotated[str, typer.Option(help="obsm key to write")] = "X_cellgraph",
     model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045

@@ -43,6 +43,8 @@ def _table(path: str | os.PathLike[str] | None, folder: str, name: str) -> pd.Da
     import pandas as pd
 
     root = data_dir(path)
+    if root.is_file():
+        root = root.parent
     root = root if (root / name).exists() else root / folder
     return pd.read_parquet(existing_path(root / name))
 
@@ -75,18 +77,10 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     from cellgraph_clr.io.cells import from_table
 
     df = _table(path, "platynereis", "cells.parquet")
-    for column in (
-        "label_id",
-        "x_um",
-        "y_um",
-        "z_um",
-        "cell_type_390",
-        "cell_volume_um3",
-        "nuc_volume_um3",
-        "nuc_x_um",
-    ):
-        check_key(column, list(df.columns), where="cells.parquet")
     box = [f"cell_bbox_d{a}_um" for a in "xyz"]
+    needed = ["label_id", "cell_type_390", "cell_volume_um3", "nuc_volume_um3", *box]
+    for column in [*needed, *(f"{p}{a}_um" for p in ("", "nuc_") for a in "xyz")]:
+        check_key(column, list(df.columns), where="cells.parquet")
     position = [c for c in df.columns if c.startswith("nuc_") and c.endswith(("x_um", "y_um", "z_um"))]
     features = [
         c

@@ -13,11 +13,11 @@ from cellgraph_clr.graphs.layout import UNASSIGNED
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["label_codes"]
+__all__ = ["label_codes", "label_names"]
 
 
-def label_codes(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
-    """Return class codes (n,) int64, -1 for missing or "unassigned", and the class names in sorted order.
+def label_names(adata: AnnData, label_key: str) -> np.ndarray:
+    """Return class names (n,) as text, "" for missing, empty or "unassigned".
 
     Raises `LabelKeyError` when the column is absent, holds measurements (floats), or no class at all.
     """
@@ -27,12 +27,22 @@ def label_codes(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
         raise LabelKeyError(
             expected(f"class labels in obs[{label_key!r}]", f"dtype {column.dtype}", "Convert classes to text first.")
         )
-    values = column.astype(object).to_numpy()
-    known = column.notna().to_numpy() & (values.astype(str) != UNASSIGNED)
-    if not known.any():
+    names = column.astype(object).where(column.notna(), "").astype(str).to_numpy().astype(str)
+    names[names == UNASSIGNED] = ""
+    if not (names != "").any():
         raise LabelKeyError(
             expected(f"a labelled cell in obs[{label_key!r}]", "only missing or 'unassigned'", "Label some cells.")
         )
-    codes = np.full(len(values), -1, np.int64)
-    classes, codes[known] = np.unique(values[known].astype(str), return_inverse=True)
+    return names
+
+
+def label_codes(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
+    """Return class codes (n,) int64, -1 for missing or "unassigned", and the class names in sorted order.
+
+    Raises `LabelKeyError` as `label_names`.
+    """
+    names = label_names(adata, label_key)
+    known = names != ""
+    codes = np.full(len(names), -1, np.int64)
+    classes, codes[known] = np.unique(names[known], return_inverse=True)
     return codes, [str(c) for c in classes]

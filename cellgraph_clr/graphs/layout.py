@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected
-from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, NoGraphError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph
 
@@ -29,6 +29,8 @@ __all__ = [
     "read_features",
     "record_run",
     "sample_of",
+    "store_contacts",
+    "stored_contacts",
     "table_from_anndata",
     "to_xyz",
     "unit_of",
@@ -62,15 +64,28 @@ def unit_of(adata: AnnData) -> str:
 def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
     """Return the sample of every cell as str.
 
-    `library_key` None takes `obs["library_id"]` when it is there, else one sample. Raises `MissingKeyError` for an
-    unknown key.
+    `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
+    Raises `MissingKeyError` for an unknown key.
     """
     if library_key is None:
-        library_key = "library_id" if "library_id" in adata.obs else None
+        recorded = adata.uns.get(PACKAGE_KEY, {}).get("library_key", "library_id")
+        library_key = str(recorded) if recorded in adata.obs else None
     if library_key is None:
         return np.full(adata.n_obs, "", dtype="U1")
     check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
     return adata.obs[library_key].astype(str).to_numpy()
+
+
+def stored_contacts(adata: AnnData) -> dict[str, Mapping[str, Any]]:
+    """Return what the scan of each sample left: name → cell pairs, areas, ids, surfaces, spacing (z, y, x)."""
+    entries = adata.uns.get(PACKAGE_KEY, {}).get("contacts", {})
+    return {str(e["sample"]): e for e in entries.values()}
+
+
+def store_contacts(adata: AnnData, sample: str, entry: Mapping[str, Any]) -> None:
+    """Add the contacts of a sample to `uns`; names are values, since keys may not hold a slash."""
+    entries = package_info(adata).setdefault("contacts", {})
+    entries[str(len(entries))] = {**entry, "sample": sample}
 
 
 def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
@@ -97,7 +112,7 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
             for i, name in enumerate(adata.var_names)
         )
     else:
-        check_key(str(use_rep), list(adata.obsm), where="adata.obsm", remedy="Compute it first (`cgc.tl.embed`, …).")
+        check_key(str(use_rep), list(adata.obsm), where="adata.obsm", remedy="Compute it first, or pass `use_rep='X'`.")
         matrix = adata.obsm[use_rep]
         columns = getattr(matrix, "columns", None)
         matrix = matrix.to_numpy() if columns is not None else matrix
@@ -113,7 +128,7 @@ _INFO_DEFAULTS = (("group", "other"), ("channel", ""), ("unit", "1"))
 def table_from_anndata(
     adata: AnnData, *, use_rep: str | None = None, library_key: str | None = None, features: bool = True
 ) -> CellTable:
-    """Return the cells of an AnnData: ids from `obs["cell_id"]` (else 0 … n - 1), positions from `obsm["spatial"]`.
+    """Return the cells of an AnnData: ids from `obs["cell_id"]` (else 1 … n), positions from `obsm["spatial"]`.
 
     Raises
     ------
@@ -129,7 +144,13 @@ def table_from_anndata(
     check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
     position = to_xyz(np.asarray(adata.obsm["spatial"], np.float64))
     values, info = read_features(adata, use_rep) if features else (None, ())
-    ids = adata.obs["cell_id"].to_numpy() if "cell_id" in adata.obs else np.arange(adata.n_obs)
+    ids = adata.obs["cell_id"].to_numpy() if "cell_id" in adata.obs else np.arange(1, adata.n_obs + 1)
+    if ids.dtype.kind not in "iu":
+        raise CellGraphError(
+            expected(
+                "whole numbers in obs['cell_id']", f"{ids.dtype}", "Keep text ids in `obs_names` and drop the column."
+            )
+        )
     sample = sample_of(adata, library_key)
     frame = adata.obs["frame"].to_numpy() if "frame" in adata.obs else 0
     return CellTable.build(ids, position, unit=unit_of(adata), features=values, info=info, sample=sample, frame=frame)
@@ -159,14 +180,16 @@ def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]
 
 
 def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | None = None) -> csr_matrix:
-    """Return the (n, n) CSR matrix of a graph: of ones, or of `weights` ("contact_area", "distances", an obsp key)."""
+    """Return the (n, n) CSR matrix of a graph: of ones, or of `weights` ("contact_area", "distances", an obsp key).
+
+    Of ones it is undirected: an edge in either direction counts, stored zeros do not.
+    """
     from scipy.sparse import csr_matrix
 
     keys = graph_keys(adata, neighbors_key)
     if weights is None:
-        out = csr_matrix(adata.obsp[keys["connectivities"]], dtype=np.float32, copy=True)
-        out.data[:] = 1
-        return out
+        stored = csr_matrix(adata.obsp[keys["connectivities"]])
+        return csr_matrix((stored + stored.T).astype(bool), dtype=np.float32)
     name = keys.get(weights, weights)
     check_key(
         name, list(adata.obsp), where="adata.obsp", remedy="Contact areas come from `cgc.gr.contact_graph(adata)`."
@@ -226,9 +249,16 @@ def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Map
         elif name in adata.obsp:  # of an older graph under the same key
             del adata.obsp[name]
     adata.uns[f"{key_added}_neighbors"] = {**written, "params": {**params, "unit": graph.cells.unit}}
-    adata.obs["n_neighbors"] = np.diff(adjacency.indptr)
+    prefix = "" if key_added == "spatial" else f"{key_added}_"
+    adata.obs[f"{prefix}n_neighbors"] = np.diff(adjacency.indptr)
+    if f"{prefix}contact_fraction" in adata.obs:  # of an older graph under the same key
+        del adata.obs[f"{prefix}contact_fraction"]
     package_info(adata)
-    return [*(f"obsp[{v!r}]" for v in written.values()), f"uns['{key_added}_neighbors']", "obs['n_neighbors']"]
+    return [*(f"obsp[{v!r}]" for v in written.values()), f"uns['{key_added}_neighbors']", f"obs['{prefix}n_neighbors']"]
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def record_run(adata: AnnData, key: str, what: Mapping[str, Any]) -> None:
@@ -237,4 +267,4 @@ def record_run(adata: AnnData, key: str, what: Mapping[str, Any]) -> None:
 
     versions = {name: version(dist) for name, dist in (("cellgraph_clr", "cellgraph-clr"), ("anndata", "anndata"))}
     runs = package_info(adata).setdefault("runs", {})
-    runs[key] = json.dumps({**what, "versions": versions}, sort_keys=True, default=str)
+    runs[key] = json.dumps({**what, "versions": versions}, sort_keys=True, default=_plain)

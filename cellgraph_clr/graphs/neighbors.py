@@ -81,7 +81,8 @@ def aggregate(
             if name == "mean":
                 blocks.append(mean)
             elif name == "std":
-                blocks.append(np.sqrt(np.maximum(step @ current**2 - mean**2, 0)))
+                centred = current - current.mean(axis=0)  # else squares of large values cancel in float32
+                blocks.append(np.sqrt(np.maximum(step @ centred**2 - (step @ centred) ** 2, 0)))
             elif name == "sum":
                 blocks.append(adjacency.astype(np.float32) @ current)
             else:

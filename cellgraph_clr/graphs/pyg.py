@@ -63,6 +63,7 @@ def graph_from_pyg(data: Data) -> CellGraph:
     ShapeError
         If `pos` or `edge_index` is missing.
     """
+    data = data.detach().cpu()
     for name in ("pos", "edge_index"):
         if _get(data, name, None) is None:
             raise ShapeError(expected(f"`data.{name}`", "None", "A cell graph needs positions and edges."))
@@ -71,7 +72,7 @@ def graph_from_pyg(data: Data) -> CellGraph:
     x = np.asarray(_get(data, "x", np.zeros((n, 0))), np.float32)
     info = _get(data, "feature_info", [(f"feature_{i}",) for i in range(x.shape[1])])
     cells = CellTable.build(
-        np.asarray(_get(data, "cell_id", np.arange(n))),
+        np.asarray(_get(data, "cell_id", np.arange(1, n + 1))),
         position,
         unit=_get(data, "unit", "pixel"),
         features=x,
@@ -80,6 +81,7 @@ def graph_from_pyg(data: Data) -> CellGraph:
         frame=np.asarray(_get(data, "frame", np.zeros(n, np.int64))),
     )
     pairs = np.asarray(data.edge_index, np.int64).T
-    attributes = np.asarray(_get(data, "edge_attr", np.zeros((len(pairs), 0))), np.float32).reshape(len(pairs), -1)
+    attributes = np.asarray(_get(data, "edge_attr", np.zeros((len(pairs), 0))), np.float32)
+    attributes = attributes.reshape(len(pairs), attributes.size // len(pairs) if len(pairs) else attributes.shape[-1])
     names = _get(data, "edge_attr_names", [f"edge_feature_{i}" for i in range(attributes.shape[1])])
     return CellGraph.from_pairs(cells, pairs, {k: attributes[:, i] for i, k in enumerate(names)})

@@ -69,11 +69,14 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
 
     graph = graph_from_pyg(data)
     adata = _anndata(graph.cells, library_id=None, region="cells")
-    if len(np.unique(graph.cells.sample)) > 1:
-        adata.obs["library_id"] = pd.Categorical(graph.cells.sample)
-        adata.obs_names = [f"{s}-{i}" for s, i in zip(graph.cells.sample, graph.cells.cell_id, strict=True)]
+    names = adata.obs["cell_id"].astype(str).to_numpy()
     if graph.cells.frame.any():
         adata.obs["frame"] = graph.cells.frame
+        names = np.char.add(np.char.add(graph.cells.frame.astype(str), "-"), names.astype(str))
+    if (graph.cells.sample != "").any():
+        adata.obs["library_id"] = pd.Categorical(graph.cells.sample)
+        names = np.char.add(np.char.add(graph.cells.sample.astype(str), "-"), names.astype(str))
+    adata.obs_names = names
     if "y" in data and "class_names" in data:
         codes = np.asarray(data.y)
         labels = np.where(codes >= 0, np.asarray([*data.class_names, "unassigned"], object)[codes], "unassigned")

@@ -16,8 +16,8 @@ from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.measure import centroid, check_groups, contact_areas, intensity_features, shape_features
 from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
-from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, to_xyz
-from cellgraph_clr.io.labels import read_labels, warn_spacing
+from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, store_contacts, to_xyz
+from cellgraph_clr.io.labels import read_image, read_labels, warn_spacing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["from_labels", "from_table"]
 
 
-def _anndata(cells: CellTable, *, library_id: str | None, region: str) -> AnnData:
+def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_key: str = "region") -> AnnData:
     """Return the AnnData of a table: features in X, ids and region in obs, x, y(, z) in obsm."""
     import pandas as pd
     from anndata import AnnData
 
     ids = cells.cell_id
     names = [f"{region}-{i}" if library_id else str(i) for i in ids]
-    obs = pd.DataFrame({"cell_id": ids, "region": pd.Categorical([region] * len(ids))}, index=names)
+    obs = pd.DataFrame({"cell_id": ids, region_key: pd.Categorical([region] * len(ids))}, index=names)
     if library_id:
         obs["library_id"] = pd.Categorical([library_id] * len(ids))
     var = pd.DataFrame(
@@ -48,7 +48,7 @@ def _anndata(cells: CellTable, *, library_id: str | None, region: str) -> AnnDat
     )
     adata = AnnData(X=np.array(cells.features, np.float32), obs=obs, var=var)
     adata.obsm["spatial"] = to_xyz(cells.position)
-    adata.uns["spatialdata_attrs"] = {"region": region, "region_key": "region", "instance_key": "cell_id"}
+    adata.uns["spatialdata_attrs"] = {"region": region, "region_key": region_key, "instance_key": "cell_id"}
     package_info(adata)["unit"] = cells.unit
     return adata
 
@@ -93,13 +93,40 @@ def _nucleus_features(
     return columns, info + extra, np.bincount(at, minlength=len(s.cell_id))
 
 
+def _label_image(
+    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    image: np.ndarray | str | os.PathLike[str] | None,
+    *,
+    spacing: Sequence[float] | None,
+    unit: str | None,
+    channels: Sequence[str] | None,
+) -> LabelImage:
+    """Return one checked `LabelImage` from what `from_labels` takes; what is given overrides what the file says."""
+    pixels = read_image(image) if isinstance(image, (str, os.PathLike)) else image
+    if isinstance(labels, (str, os.PathLike)):
+        labels = read_labels(labels, spacing=spacing, unit=unit)
+    if isinstance(labels, LabelImage):
+        given = labels
+        return LabelImage.build(
+            given.labels,
+            given.image if pixels is None else np.asarray(pixels),
+            spacing=given.spacing if spacing is None else spacing,
+            unit=unit or given.unit,
+            channels=channels if channels is not None or pixels is not None else given.channels or None,
+        )
+    if spacing is None:
+        warn_spacing()
+    pixels = None if pixels is None else np.asarray(pixels)
+    return LabelImage.build(labels, pixels, spacing=spacing, unit=unit or "pixel", channels=channels)
+
+
 def from_labels(
     labels: LabelImage | np.ndarray | str | os.PathLike[str],
     image: np.ndarray | str | os.PathLike[str] | None = None,
     *,
     spacing: Sequence[float] | None = None,
     unit: str | None = None,
-    nuclei: np.ndarray | None = None,
+    nuclei: LabelImage | np.ndarray | str | os.PathLike[str] | None = None,
     features: Sequence[str] = ("shape", "intensity"),
     channels: Sequence[str] | None = None,
     library_id: str | None = None,
@@ -112,8 +139,9 @@ def from_labels(
     labels : `LabelImage`, (y, x) or (z, y, x) integers with 0 as background, or a path (see `read_labels`).
     image : (c, [z,] y, x) or ([z,] y, x) intensities, or a path.
     spacing, unit : pixel size z, y, x and its unit; a warning says that 1 pixel is assumed when they are unknown.
-    nuclei : nucleus labels on the same grid; adds `nucleus_*` features of each cell's largest nucleus, the share of the
-        cell it fills and its offset from the cell's centroid (NaN for cells without one), and `obs["n_nuclei"]`.
+    nuclei : nucleus labels (array, `LabelImage` or path) on the same grid; adds `nucleus_*` features of each cell's
+        largest nucleus, the share of the cell it fills and its offset from the cell's centroid (NaN for cells without
+        one), and `obs["n_nuclei"]`.
     features : groups to measure: "shape" and "intensity" (the latter needs an image).
     channels : names of the image's channels.
     library_id : name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.
@@ -136,27 +164,15 @@ def from_labels(
     -----
     One read of labels and intensities, O(voxels); exact integer sums per cell.
     """
-    if isinstance(labels, (str, os.PathLike)):
-        path_image = image if isinstance(image, (str, os.PathLike)) else None
-        labels = read_labels(labels, path_image, spacing=spacing, unit=unit, channels=channels)
-        if image is not None and path_image is None:
-            labels = LabelImage.build(
-                labels.labels, np.asarray(image), spacing=labels.spacing, unit=labels.unit, channels=channels
-            )
-    elif not isinstance(labels, LabelImage):
-        if spacing is None:
-            warn_spacing()
-        labels = LabelImage.build(
-            labels,
-            None if image is None else np.asarray(image),
-            spacing=spacing,
-            unit=unit or "pixel",
-            channels=channels,
-        )
+    labels = _label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     check_groups(features, has_image=labels.image is not None)
     s = scan_labels(labels, n_jobs=n_jobs)
     values, info = _measured(s, labels, features)
     n_nuclei = None
+    if isinstance(nuclei, (str, os.PathLike)):
+        nuclei = read_labels(nuclei, spacing=labels.spacing, unit=labels.unit)
+    if isinstance(nuclei, LabelImage):
+        nuclei = nuclei.labels
     if nuclei is not None:
         more, more_info, n_nuclei = _nucleus_features(labels, nuclei, s, features, n_jobs)
         values, info = np.concatenate([values, more], axis=1), info + more_info
@@ -171,14 +187,14 @@ def from_labels(
     package = package_info(adata)
     package["spacing"] = [float(x) for x in labels.spacing]
     face = np.asarray(labels.spacing).prod() / np.asarray(labels.spacing)
-    package["contacts"] = {
-        region: {
-            "pairs": s.pairs,
-            "area": contact_areas(s, labels.spacing),
-            "cell_id": s.cell_id,
-            "surface": (s.faces[:, 3 - labels.ndim :] @ face).astype(np.float64),
-        }
+    entry = {
+        "pairs": s.pairs,
+        "area": contact_areas(s, labels.spacing),
+        "cell_id": s.cell_id,
+        "surface": (s.faces[:, 3 - labels.ndim :] @ face).astype(np.float64),
+        "spacing": [float(x) for x in labels.spacing],
     }
+    store_contacts(adata, library_id or "", entry)
     log.info(
         "from_labels: %d cells, %d features, wrote X, obsm['spatial'], obs['cell_id']", len(cells), values.shape[1]
     )
@@ -227,6 +243,9 @@ def from_table(
         check_key(name, [str(c) for c in df.columns], where="df.columns", error=MissingKeyError)
     if len(position) not in (2, 3):
         raise CellGraphError(expected("`position` of 2 or 3 columns (x, y or x, y, z)", list(position), "Name them."))
+    text = [p for p in position if not pd.api.types.is_numeric_dtype(df[p])]
+    if text:
+        raise CellGraphError(expected("numeric positions", f"text in {listing(text)}", "Convert these columns."))
     xyz = df[list(position)].to_numpy(np.float64)
     check_finite(xyz, what="positions", names=list(position), remedy="Drop the cells without a position.")
     text = [f for f in features if not pd.api.types.is_numeric_dtype(df[f])]
@@ -244,14 +263,12 @@ def from_table(
         info=tuple(FeatureInfo(str(f)) for f in features),
         sample=sample,
     )
-    adata = _anndata(cells, library_id=None, region="cells")
+    adata = _anndata(cells, library_id=None, region="cells", region_key="cells" if "region" in obs else "region")
     if library_id:
         adata.obs["library_id"] = pd.Categorical(cells.sample)
         adata.obs_names = [f"{s}-{i}" for s, i in zip(cells.sample, cells.cell_id, strict=True)]
     for name in obs:
-        adata.obs[name] = (
-            _obs_column(df[name]).to_numpy() if df[name].dtype.kind in "biuf" else _obs_column(df[name]).array
-        )
+        adata.obs[name] = _obs_column(df[name]).array
     return adata
 
 
@@ -259,7 +276,8 @@ def _obs_column(column: Any) -> Any:
     """Return a column fit for `obs`: text as categories without NaN, numbers and flags as they are."""
     import pandas as pd
 
-    if column.dtype.kind in "biuf":
+    missing = pd.api.types.is_extension_array_dtype(column.dtype) and column.isna().any()
+    if column.dtype.kind in "biuf" and not missing:
         return column
     text = column.astype(object).where(column.notna(), UNASSIGNED).astype(str)
     return pd.Series(pd.Categorical(text), index=column.index)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["read_labels", "warn_spacing"]
+__all__ = ["read_image", "read_labels", "warn_spacing"]
 
 
 def warn_spacing() -> None:
@@ -34,13 +34,21 @@ def warn_spacing() -> None:
 def _read_numpy(path: Path) -> RawImage:
     try:
         data = np.load(path, allow_pickle=False)
+    except (EOFError, OSError) as error:
+        raise FileFormatError(
+            expected(f"a whole array at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
+        ) from error
     except ValueError as error:
+        if "pickle" not in str(error):
+            raise FileFormatError(expected(f"a whole array at {str(path)!r}", error, "It may be truncated.")) from error
         hint = "A Cellpose `_seg.npy` holds pickled Python objects: save the masks as TIFF (`_cp_masks.tif`) instead."
         raise FileFormatError(
             expected(f"a plain array at {str(path)!r}", f"pickled objects ({error})", hint)
         ) from error
-    if not isinstance(data, np.ndarray):
-        raise FileFormatError(expected("a single array (.npy)", "an archive (.npz)", "Save the labels alone."))
+    if not isinstance(data, np.ndarray) or data.ndim == 0:
+        raise FileFormatError(
+            expected("a single array of 2 or 3 axes (.npy)", "an archive or a number", "Save the labels alone.")
+        )
     return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
 
 
@@ -81,7 +89,8 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
             scale = scale * np.asarray(transform["scale"], float)
     spacing = {a: float(s) for a, s in zip(axes, scale, strict=True) if a in "zyx"}
     unit = canonical_unit(units.get("x", "")) if units.get("x") else None
-    return RawImage(np.asarray(array[...]), "".join(axes).upper(), spacing if unit else {}, unit)
+    known = unit is not None or any(s != 1 for s in spacing.values())
+    return RawImage(np.asarray(array[...]), "".join(axes).upper(), spacing if known else {}, unit)
 
 
 def read_array(path: str | os.PathLike[str]) -> RawImage:
@@ -122,6 +131,12 @@ def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[np.ndarray, st
     if "Z" in axes and data.shape[axes.index("Z")] == 1:
         data, axes = data.squeeze(axes.index("Z")), axes.replace("Z", "")
     return data, axes
+
+
+def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Return the intensities of a file, channels first; raises as `read_labels`."""
+    data, axes = _squeezed(read_array(path), keep="CZYX", path=path)
+    return np.moveaxis(data, axes.index("C"), 0) if "C" in axes else data
 
 
 def read_labels(
@@ -174,7 +189,5 @@ def read_labels(
         light, light_axes = _squeezed(raw_image, keep="CZYX", path=image)
         if "C" in light_axes:
             light = np.moveaxis(light, light_axes.index("C"), 0)
-        elif light.ndim == labels.ndim + 1:
-            light_axes = "C" + light_axes[1:]
         channels = channels or raw_image.channels
     return LabelImage.build(labels, light, spacing=spacing, unit=unit or "pixel", channels=channels)

@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.graphs.layout import PACKAGE_KEY, package_info, unit_of
+from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, sample_of, store_contacts, stored_contacts, unit_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -33,7 +33,7 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
     NoCellsError
         For an empty list.
     CellGraphError
-        If units differ, sample names repeat, or a graph is present in some samples only.
+        If units differ, sample names repeat, a graph is present in some samples only, or an AnnData holds several samples.
     ShapeError
         If features differ.
 
@@ -57,6 +57,14 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
         ]
     if len(set(names)) < len(names):
         raise CellGraphError(expected("one name per sample", listing(names), "Pass a mapping name → AnnData."))
+    for name, a in zip(names, samples, strict=True):
+        inside = np.unique(sample_of(a, None))
+        if len(inside) > 1:
+            raise CellGraphError(
+                expected(
+                    f"one sample in {name!r}", f"{len(inside)} ({listing(inside)})", "Join all single samples at once."
+                )
+            )
     units = {unit_of(a) for a in samples}
     if len(units) > 1:
         raise CellGraphError(expected("one unit of positions", sorted(units), "Convert the positions first."))
@@ -85,7 +93,10 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
         out.obs_names = [f"{s}-{n}" for s, n in zip(out.obs[library_key], out.obs_names, strict=True)]
     for column in out.obs.columns:
         if any(isinstance(a.obs.get(column, pd.Series()).dtype, pd.CategoricalDtype) for a in samples):
-            out.obs[column] = pd.Categorical(out.obs[column].astype(str))
+            values = out.obs[column].astype(object)
+            out.obs[column] = pd.Categorical(values.where(values.notna(), UNASSIGNED).astype(str))
+    if "region" in out.obs and sum(a.obs["region"].nunique() for a in samples) > out.obs["region"].nunique():
+        out.obs["region"] = out.obs[library_key].copy()  # (region, cell_id) identifies a cell
     _merge_uns(out, samples, names, library_key)
     return out
 
@@ -95,9 +106,8 @@ def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], l
         if key.endswith("_neighbors"):
             entry = {k: v for k, v in value.items() if k != "params"}
             out.uns[key] = {**entry, "params": {**value.get("params", {}), "library_key": library_key}}
-    regions = [str(r) for a in samples for r in (a.obs["region"].cat.categories if "region" in a.obs else [])]
-    if regions:
-        unique = list(dict.fromkeys(regions))
+    if "region" in out.obs:
+        unique = [str(r) for r in out.obs["region"].cat.categories]
         out.uns["spatialdata_attrs"] = {
             "region": unique if len(unique) > 1 else unique[0],
             "region_key": "region",
@@ -105,15 +115,12 @@ def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], l
         }
     package = package_info(out)
     package["unit"] = unit_of(samples[0])
-    contacts: dict[str, object] = {}
-    for name, a in zip(names, samples, strict=True):
-        for value in a.uns.get(PACKAGE_KEY, {}).get("contacts", {}).values():
-            contacts[name] = value
-    if len(contacts) == len(samples):
-        package["contacts"] = contacts
-    else:
-        package.pop("contacts", None)
+    package["library_key"] = library_key
+    package.pop("contacts", None)
     package.pop("runs", None)
+    for name, a in zip(names, samples, strict=True):
+        for contacts in stored_contacts(a).values():
+            store_contacts(out, name, contacts)
 
 
 def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> list[str]:
@@ -141,7 +148,7 @@ def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> l
     problems += [
         f"obs[{c!r}] holds NaN labels: name them 'unassigned'."
         for c in adata.obs.columns
-        if adata.obs[c].dtype.name == "category" and adata.obs[c].isna().any()
+        if adata.obs[c].dtype.name in ("category", "object", "string") and adata.obs[c].isna().any()
     ]
     problems += _check_uns(adata.uns, "uns")
     if labels is not None and "cell_id" in adata.obs:
@@ -158,15 +165,17 @@ def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> l
 
 
 def _check_ids(adata: AnnData) -> list[str]:
+    import pandas as pd
+
     if "cell_id" not in adata.obs:
         return ["obs['cell_id'] is missing: identity is the cell id, never the row number."]
     ids = adata.obs["cell_id"]
     if ids.dtype.kind not in "iu":
         return [f"obs['cell_id'] is {ids.dtype}, not an integer."]
     out = ["obs['cell_id'] holds 0 or negative ids; 0 is the background."] if (ids <= 0).any() else []
-    keys = [k for k in ("library_id", "frame", "cell_id") if k in adata.obs]
-    if adata.obs.duplicated(keys).any():
-        out.append(f"obs['cell_id'] repeats within {' and '.join(keys[:-1]) or 'the sample'}.")
+    frame = adata.obs["frame"].to_numpy() if "frame" in adata.obs else np.zeros(adata.n_obs)
+    if pd.DataFrame({"sample": sample_of(adata, None), "frame": frame, "id": ids.to_numpy()}).duplicated().any():
+        out.append("obs['cell_id'] repeats within a sample.")
     return out
 
 
@@ -189,6 +198,6 @@ def _check_uns(value: object, where: str) -> list[str]:
         return out + [p for k, v in value.items() for p in _check_uns(v, f"{where}[{k!r}]")]
     return (
         [f"{where} is a {type(value).__name__}, which files cannot hold."]
-        if isinstance(value, tuple | type(None))
+        if isinstance(value, tuple | set | type(None))
         else []
     )

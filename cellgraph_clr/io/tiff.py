@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -29,6 +30,7 @@ UNITS = {
     "pixels": "pixel",
     "": "pixel",
 }
+LENGTHS = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6}
 JSON_SPACING_KEYS = ("spacing", "voxel_size", "voxel_um_zyx")
 
 
@@ -52,7 +54,8 @@ class RawImage:
 
 def canonical_unit(unit: str) -> str:
     """Return the full name of a unit ("um" → "micrometer"); unknown names pass."""
-    return UNITS.get(unit.strip(), unit.strip())
+    name = unit.strip().lower()
+    return UNITS.get(name, name)
 
 
 def _ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
@@ -61,10 +64,16 @@ def _ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | 
     if pixels is None:
         return {}, None, None
     spacing = {a.lower(): float(pixels.get(f"PhysicalSize{a}", "nan")) for a in "ZYX"}
+    units = {a.lower(): canonical_unit(pixels.get(f"PhysicalSize{a}Unit", "µm")) for a in "ZYX"}
+    target = units["x"]
+    spacing = {
+        a: s if units[a] == target else s * LENGTHS.get(units[a], np.nan) / LENGTHS.get(target, np.nan)
+        for a, s in spacing.items()
+    }
     spacing = {a: s for a, s in spacing.items() if np.isfinite(s)}
     names = [e.get("Name") for e in pixels if e.tag.endswith("Channel")]
     channels = [n for n in names if n] if names and all(names) else None
-    return spacing, canonical_unit(pixels.get("PhysicalSizeXUnit", "µm")) if spacing else None, channels
+    return spacing, target if spacing else None, channels
 
 
 def _imagej_metadata(page_tags: object, metadata: dict) -> tuple[dict[str, float], str | None]:
@@ -83,6 +92,8 @@ def _json_metadata(description: str, axes: str) -> tuple[dict[str, float], str |
     try:
         header = json.loads(description)
     except ValueError:
+        return {}, None
+    if not isinstance(header, dict):
         return {}, None
     for key in JSON_SPACING_KEYS:
         values = header.get(key)
@@ -109,7 +120,7 @@ def read_tiff(path: Path) -> RawImage:
                 spacing, unit = _imagej_metadata(file.pages.first.tags, file.imagej_metadata or {})
             else:
                 spacing, unit = _json_metadata(file.pages.first.description or "", axes)
-    except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError) as error:
+    except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError, zlib.error) as error:
         raise FileFormatError(
             expected(f"a readable TIFF at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
         ) from error

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, check_option, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionError
+from cellgraph_clr._core.checks import check_in_range, check_key, check_option, check_whole, expected, listing
+from cellgraph_clr._core.errors import CellGraphError, ModelFileError, NoGraphError, OptionError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.layout import graph_from_anndata
@@ -44,7 +44,7 @@ class CellGraphCLRConfig:
     """Positives per anchor, the cell's own view included where it is one; fewer where a cell has fewer."""
     n_hops: int = 1
     """How many steps away a neighbour may be to be a positive."""
-    edge_lengths: bool = True
+    edge_lengths: bool = False
     """Whether the log of a cell's mean edge length and of its degree stand beside its features: how densely cells lie."""
     n_dims: int = 64
     """Width of the embedding."""
@@ -72,10 +72,9 @@ class CellGraphCLRConfig:
     def __post_init__(self) -> None:
         """Check every field."""
         check_option("objective", self.objective, OBJECTIVES)
-        for name in ("n_positives", "n_hops", "n_dims", "n_hidden", "n_steps"):
-            check_in_range(name, getattr(self, name), low=1)
-        check_in_range("n_layers", self.n_layers, low=0)
-        check_in_range("batch_size", self.batch_size, low=2)
+        lowest = {"n_layers": 0, "batch_size": 2}
+        for name in ("n_positives", "n_hops", "n_dims", "n_hidden", "n_steps", "n_layers", "batch_size"):
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
         for name in ("temperature", "learning_rate"):
             check_in_range(name, getattr(self, name), low=0, low_open=True)
         for name in ("mask_features", "drop_edges"):
@@ -102,6 +101,7 @@ class CellGraphCLR:
     ----------
     config : `CellGraphCLRConfig`.
     feature_names_ : names of the features it was fitted on.
+    seed_ : the integer seed that `fit` used.
     history_ : per figure (loss, contrastive_gap, contrastive_gap_cap in nats per pair, positives_per_anchor), one value a
         step.
     """
@@ -118,6 +118,7 @@ class CellGraphCLR:
         self.progress = progress
         self.history_: dict[str, list[float]] = {}
         self.feature_names_: list[str] = []
+        self.seed_ = 0
         self._mean = np.zeros(0, np.float32)
         self._scale = np.zeros(0, np.float32)
         self._encoder: nn.Module | None = None
@@ -174,7 +175,7 @@ class CellGraphCLR:
         spread = values.std(axis=0).astype(np.float32)
         self._scale = np.where(spread > 0, spread, 1).astype(np.float32)
         c = self.config
-        seed = as_seed(self.random_state)
+        seed = self.seed_ = as_seed(self.random_state)
         device = _device(self.device)
         loss = {
             "infonce_p": losses.InfoNCEp,
@@ -266,7 +267,7 @@ class CellGraphCLR:
             "config": asdict(self.config),
             "features": self.feature_names_,
             "history": self.history_,
-            "seed": as_seed(self.random_state),
+            "seed": self.seed_,
         }
         save_weights(path, tensors, header)
 
@@ -279,6 +280,7 @@ class CellGraphCLR:
         tensors, header = load_weights(path, "CellGraphCLR")
         model = cls(random_state=header["seed"], device=device, **header["config"])
         model.feature_names_ = list(header["features"])
+        model.seed_ = header["seed"]
         model.history_ = header["history"]
         model._mean, model._scale = tensors.pop("mean").numpy(), tensors.pop("scale").numpy()
         c = model.config
@@ -313,6 +315,10 @@ class CellGraphCLR:
         if c.positives == "views":
             return PairSource(None, 0, with_self=True)
         if c.positives in ("neighbors", "both"):
+            if c.positives == "neighbors" and len(graph.edges) == 0:
+                raise NoGraphError(
+                    expected("edges, for neighbours to be positives", "a graph without any", "Build another graph.")
+                )
             relation: Relation = SparseRelation(hop_relation(graph.adjacency(), c.n_hops))
         else:
             relation = _relation_by_key(samples, c.positives)
@@ -325,7 +331,7 @@ def _relation_by_key(samples: Sequence[AnnData], key: str) -> Relation:
     from scipy.sparse import block_diag, csr_matrix
 
     from cellgraph_clr._core.errors import LabelKeyError
-    from cellgraph_clr.graphs.layout import UNASSIGNED
+    from cellgraph_clr.graphs.labels import label_names
     from cellgraph_clr.views.positives import ClassRelation, SparseRelation
 
     if all(key in a.obsp for a in samples):
@@ -334,10 +340,13 @@ def _relation_by_key(samples: Sequence[AnnData], key: str) -> Relation:
     modes = ["neighbors", "views", "both"]
     for a in samples:
         check_key(key, [*modes, *a.obs.columns, *a.obsp], where="positives", error=LabelKeyError)
-    values = np.concatenate([a.obs[key].astype(object).to_numpy() for a in samples])
-    known = np.array([v == v and v is not None and str(v) != UNASSIGNED for v in values])  # noqa: PLR0124 - NaN
-    codes = np.full(len(values), -1)
-    codes[known] = np.unique(values[known].astype(str), return_inverse=True)[1]
+    names = [label_names(a, key) for a in samples]
+    _, codes = np.unique(np.concatenate(names), return_inverse=True)
+    codes = np.where(np.concatenate(names) == "", -1, codes)
+    if np.bincount(codes[codes >= 0], minlength=1).max() < 2:
+        raise LabelKeyError(
+            expected(f"two cells of one class in obs[{key!r}]", "none", "Label more cells, or choose other positives.")
+        )
     return ClassRelation(codes)
 
 
@@ -345,6 +354,10 @@ def _device(name: str) -> str:
     import torch
 
     if name != "auto":
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError) as error:
+            raise OptionError(expected("a usable `device`", f"{name!r} ({error})", "Pass 'auto' or 'cpu'.")) from error
         return name
     return "cuda" if torch.cuda.is_available() else "cpu"
 

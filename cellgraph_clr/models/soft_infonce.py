@@ -9,8 +9,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cellgraph_clr._core.checks import check_in_range, check_option, expected
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
 from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr._core.rng import RandomState, as_seed
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +23,14 @@ __all__ = ["SoftInfoNCEClassifier"]
 HEADS = ("linear", "mlp")
 LOSSES = ("soft_infonce", "soft_cross_entropy")
 CALIBRATION_FOLDS = 5
+
+
+def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and spread per column, float32; a column that is constant but for rounding gets a spread of 1."""
+    mean = x.mean(axis=0, dtype=np.float64)
+    spread = x.std(axis=0, dtype=np.float64)
+    varies = spread > 1e-6 * np.maximum(np.abs(mean), 1e-12)
+    return mean.astype(np.float32), np.where(varies, spread, 1.0).astype(np.float32)
 
 
 class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
@@ -69,7 +78,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 1024,
         learning_rate: float = 0.02,
         weight_decay: float = 0.05,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> None:
         self.head = head
         self.loss = loss
@@ -158,8 +167,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         check_option("loss", self.loss, LOSSES)
         check_in_range("smoothing", self.smoothing, low=0, high=1, high_open=True)
         check_in_range("mixup", self.mixup, low=0)
-        check_in_range("n_steps", self.n_steps, low=1)
-        check_in_range("batch_size", self.batch_size, low=2)
+        check_whole("n_steps", self.n_steps)
+        check_whole("batch_size", self.batch_size, low=2)
         for name in ("temperature", "learning_rate"):
             check_in_range(name, getattr(self, name), low=0, low_open=True)
         check_in_range("weight_decay", self.weight_decay, low=0)
@@ -206,15 +215,14 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
         from cellgraph_clr.views.targets import mix_up, smooth_one_hot
 
-        mean = X.mean(axis=0)
-        spread = X.std(axis=0)
-        scale = np.where(spread > 0, spread, 1).astype(np.float32)
+        mean, scale = _moments(X)
         x = torch.from_numpy((X - mean) / scale)
         targets = smooth_one_hot(torch.from_numpy(codes), len(self.classes_), self.smoothing)
         prior = targets.mean(dim=0)
+        seed = as_seed(self.random_state)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(self.random_state))
-            generator = torch.Generator().manual_seed(int(self.random_state))
+            torch.manual_seed(seed)
+            generator = torch.Generator().manual_seed(seed)
             head = self._new_head(x.shape[1], len(self.classes_)).train()
             optimizer = torch.optim.AdamW(head.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.n_steps)

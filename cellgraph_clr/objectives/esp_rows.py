@@ -147,6 +147,8 @@ def _row(scores, positive, excluded, grad, want_grad, work, heap, lanes, poly): 
         if want_grad:
             grad[k] = 0.0
         f[k] = -np.inf if excluded[k] else scores[k]
+        if f[k] != f[k]:
+            return np.nan
         n_candidates += not excluded[k]
         p += positive[k]
     if p == 0 or p == n_candidates:
@@ -167,7 +169,9 @@ def _row(scores, positive, excluded, grad, want_grad, work, heap, lanes, poly): 
         if odds > 1.0:
             q[k] = 0.0
             n_heavy += 1
-            loss += (math.log1p(1.0 / odds)) if positive[k] else math.log1p(odds)
+            logit = (f[k] - pivot) + u  # the odds may be clipped, the value must not be
+            rest = math.log1p(1.0 / odds)
+            loss += rest if positive[k] else logit + rest
             continue
         r = 1.0 / (1.0 + odds)
         q[k] = odds * r

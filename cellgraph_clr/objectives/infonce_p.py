@@ -107,7 +107,7 @@ def log_esp(scores: Tensor, p: Tensor) -> Tensor:
         t = _tilt(f, chosen)
     logits = f + t.unsqueeze(1)
     probability = _count_probabilities(logits, int(chosen.max())).gather(1, chosen.unsqueeze(1)).squeeze(1)
-    value = probability.log() + torch.nn.functional.softplus(logits).sum(1) - chosen * t
+    value = probability.log() - torch.nn.functional.logsigmoid(-logits).sum(1) - chosen * t
     return result.masked_scatter(inner, value)
 
 

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import NonFiniteError
 from cellgraph_clr.encoders.graph import sparse_tensor
 from cellgraph_clr.graphs.tiles import halo
+from cellgraph_clr.objectives.modules import InfoNCEp
 from cellgraph_clr.training.batches import anchor_batches
 from cellgraph_clr.views.augment import drop_edges, jitter_features, mask_features
 from cellgraph_clr.views.positives import Relation, draw_pairs
@@ -93,7 +95,7 @@ def train_contrastive(
 ) -> None:
     """Train encoder and projection in place; `on_step` receives the figures of every step.
 
-    Raises `FloatingPointError` when the loss stops being finite.
+    Raises `NonFiniteError` when the loss stops being finite.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def train_contrastive(
             values, edges, candidates, own = x, adjacency, pairs.candidates, anchors
         first = view(values, edges)[torch.from_numpy(own).to(x.device)]
         second = view(values, edges)[torch.from_numpy(candidates).to(x.device)]
-        mean_p = max(float(pairs.positives.sum(axis=1).mean()), 1.0)
+        mean_p = float(pairs.positives.sum(axis=1).mean())
         value = loss(
             first,
             second,
@@ -146,15 +148,16 @@ def train_contrastive(
             torch.from_numpy(pairs.exclude).to(x.device),
         )
         optimizer.zero_grad(set_to_none=True)
-        (value / mean_p).backward()
+        (value / max(mean_p, 1.0)).backward()
         optimizer.step()
         warm.step()
         figures = {"loss": float(value.detach()), "positives_per_anchor": mean_p}
         if not math.isfinite(figures["loss"]):
-            raise FloatingPointError(
+            raise NonFiniteError(
                 expected("a finite loss", figures["loss"], "Lower the learning rate or raise the temperature.")
             )
-        figures["contrastive_gap"], figures["contrastive_gap_cap"] = contrastive_gap(figures["loss"], pairs)
+        if isinstance(loss, InfoNCEp):
+            figures["contrastive_gap"], figures["contrastive_gap_cap"] = contrastive_gap(figures["loss"], pairs)
         on_step(figures)
         bar.set_postfix(loss=f"{figures['loss']:.3f}")
     encoder.eval()

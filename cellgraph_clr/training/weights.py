@@ -18,13 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["load_weights", "save_weights"]
 
 
+def _plain(value: object) -> object:
+    """Return a NumPy number as a Python one, for JSON; anything else is a mistake of ours."""
+    item = getattr(value, "item", None)
+    if item is None:
+        raise TypeError(f"cannot be written as JSON: {value!r}")
+    return item()
+
+
 def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and a JSON header to `path`, beside first, then renamed."""
     from safetensors.torch import save_file
 
     with replacing(path) as beside:
         clean = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        save_file(clean, str(beside), metadata={"cellgraph_clr": json.dumps(header, sort_keys=True)})
+        save_file(clean, str(beside), metadata={"cellgraph_clr": json.dumps(header, sort_keys=True, default=_plain)})
 
 
 def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -42,9 +42,11 @@ def test_the_path_from_labels_to_regions(tissue_2d, tmp_path):
     run("cluster", cells, "--n-clusters", 3)
     assert "rank" in run("retrieve", cells, "5,7", "--k", 3, "--table", tmp_path / "found.csv")
     assert (tmp_path / "found.csv").read_text().count("\n") == 4
+    assert "retrieval_rank" in read(cells).obs
     run("retrieve", cells, "kind=niche 1", "--regions")
     back = read(cells)
-    assert {"kind_pred", "leiden", "retrieval_rank", "retrieval_region"} <= set(back.obs)
+    assert {"kind_pred", "leiden", "retrieval_region"} <= set(back.obs)
+    assert "retrieval_rank" not in back.obs  # the answer to the older question
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 

@@ -134,3 +134,22 @@ def test_bad_input_is_named(plain, adata):
     plain.obsm["spatial"][2] = np.nan
     with pytest.raises(NonFiniteError, match="finite positions"):
         gr.knn_graph(plain)
+
+
+def test_a_plain_array_needs_its_spacing(tissue_2d):
+    import pandas as pd
+
+    from cellgraph_clr import from_table
+
+    table = from_table(pd.DataFrame({"x": [0.0, 1], "y": [0.0, 1]}), cell_id=None, position=["x", "y"])
+    with pytest.raises(MissingKeyError, match="positions are in micrometer"):
+        gr.contact_graph(table, tissue_2d.image.labels)
+    gr.contact_graph(table, tissue_2d.image)
+
+
+def test_what_belongs_to_an_older_graph_goes(plain):
+    gr.contact_graph(plain)
+    gr.knn_graph(plain, n_neighs=2, key_added="two")
+    assert {"n_neighbors", "contact_fraction", "two_n_neighbors"} <= set(plain.obs)
+    gr.knn_graph(plain, n_neighs=2)
+    assert "contact_fraction" not in plain.obs

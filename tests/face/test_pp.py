@@ -52,3 +52,13 @@ def test_missing_values_are_counted_or_filled(raw):
     assert raw.X[0, 0] == raw.X[1, 0]
     with pytest.raises(OptionError, match="'zscore', 'robust', 'quantile', found 'log'"):
         pp.scale_features(raw, method="log")
+
+
+def test_scaling_twice_starts_from_what_was_measured(raw):
+    before = raw.X.copy()
+    pp.scale_features(raw)
+    pp.scale_features(raw, method="zscore")
+    np.testing.assert_array_equal(raw.layers["raw"], before)
+    raw.X[:, 0] = raw.layers["raw"][:, 0] = 7
+    pp.scale_features(raw, method="quantile")
+    assert not raw.X[:, 0].any()

@@ -172,3 +172,11 @@ def test_bad_input_is_named(embedded, tissue_2d):
         tl.cluster(embedded, method="kmeans")
     with pytest.raises(NoGraphError, match="Call `cgc.gr.contact_graph"):
         tl.embed(tissue_2d.adata())
+
+
+def test_ids_in_several_samples_are_asked_back(embedded):
+    joined = concat({"a": embedded, "b": embedded.copy()})
+    with pytest.raises(EmptyQueryError, match="2 cells for 1 ids"):
+        tl.retrieve(joined, [5])
+    with pytest.raises(EmptyQueryError, match="a query of all cells"):
+        tl.retrieve(joined, np.ones(joined.n_obs, bool))

@@ -125,3 +125,11 @@ def test_contacts_are_faces_and_gaps_are_bridged():
 
 def test_corners_do_not_touch():
     assert len(contacts_from_labels(np.array([[1, 0], [0, 2]]), (1.0, 1.0)).pairs) == 0
+
+
+@pytest.mark.parametrize("gap", [1, 2, 3, 4])
+def test_a_gap_is_bridged_from_its_own_width_on(gap):
+    labels = np.zeros((5, 6 + gap), int)
+    labels[:, :3], labels[:, 3 + gap :] = 1, 2
+    assert len(contacts_from_labels(labels, (1.0, 1.0), max_gap=gap).pairs) == 1
+    assert len(contacts_from_labels(labels, (1.0, 1.0), max_gap=gap - 1).pairs) == 0

@@ -68,3 +68,10 @@ def test_packing_is_mean_edge_length_and_degree(rng):
     np.testing.assert_allclose(np.exp(out[:3, 0]), [3.5, 3, 4], rtol=1e-6)
     np.testing.assert_allclose(np.exp(out[:, 1]) - 1, [2, 1, 1, 0], atol=1e-6)
     assert np.isfinite(packing(CellGraph.from_pairs(cells, np.zeros((0, 2), int)))).all()
+
+
+def test_the_spread_of_large_values_does_not_cancel(graph, rng):
+    x = (1e4 + rng.normal(size=(30, 1))).astype(np.float32)
+    out = aggregate(x, graph, aggregations=("std",))[:, 1]
+    expected = [x[graph[i].indices].astype(float).std() if graph[i].nnz else 0.0 for i in range(30)]
+    np.testing.assert_allclose(out, expected, atol=2e-3)

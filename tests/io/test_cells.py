@@ -104,3 +104,27 @@ def test_bad_tables_are_named():
         from_table(frame(), cell_id="id", position=["x", "gene"])
     with pytest.raises(CellGraphError, match="whole numbers in 'kind'"):
         from_table(frame(), cell_id="kind", position=["x", "y"])
+
+
+def test_what_is_given_overrides_the_label_image(tissue_2d):
+    from cellgraph_clr import LabelImage
+
+    bare = LabelImage.build(tissue_2d.image.labels)
+    adata = from_labels(bare, tissue_2d.image.image[0], spacing=(2, 2), unit="nanometer", channels=["dapi"])
+    assert adata.var.loc["area", "unit"] == "nanometer^2"
+    assert "dapi_mean" in adata.var_names
+    assert adata.obsm["spatial"][:, 0].max() > bare.labels.shape[1]
+
+
+def test_images_and_nuclei_may_be_paths(tissue_2d, tmp_path):
+    np.save(tmp_path / "i.npy", tissue_2d.image.image)
+    np.save(tmp_path / "n.npy", tissue_2d.image.labels)
+    adata = from_labels(tissue_2d.image.labels, tmp_path / "i.npy", nuclei=tmp_path / "n.npy", spacing=(1, 1))
+    np.testing.assert_allclose(adata[:, "nucleus_fraction"].X, 1)
+
+
+def test_a_region_column_of_the_user_is_kept():
+    df = frame().assign(region=["head", "tail", "head"])
+    adata = from_table(df, cell_id="id", position=["x", "y"], obs=["region"])
+    assert adata.obs["region"].tolist() == ["head", "tail", "head"]
+    assert adata.uns["spatialdata_attrs"]["region_key"] == "cells"

@@ -92,3 +92,28 @@ def test_validate_sees_what_is_wrong(adata, tissue_2d):
         "only in the labels",
     ):
         assert text in problems
+
+
+def test_labels_missing_in_one_sample_become_unassigned(two):
+    two["left"].obs["kind"] = pd.Categorical(["a", *["b"] * (two["left"].n_obs - 1)])
+    assert set(concat(two).obs["kind"]) == {"a", "b", "unassigned"}
+
+
+def test_joined_samples_are_not_joined_again(two):
+    with pytest.raises(CellGraphError, match=r"one sample in 'x', found 2 \(left, right\)"):
+        concat({"x": concat(two), "y": two["left"]})
+
+
+def test_another_sample_column_is_remembered(two):
+    joined = concat(two, library_key="slide/well")
+    gr.contact_graph(joined)
+    gr.knn_graph(joined, n_neighs=3)
+    assert validate(joined) == []
+    library = joined.obs["slide/well"].to_numpy()
+    rows, columns = joined.obsp["spatial_connectivities"].nonzero()
+    assert (library[rows] == library[columns]).all()
+
+
+def test_a_graph_without_edges_survives_pyg(adata):
+    gr.contact_graph(adata, min_area=1e9)
+    assert from_pyg(to_pyg(adata)).obsp["spatial_connectivities"].nnz == 0

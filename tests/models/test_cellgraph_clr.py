@@ -82,7 +82,7 @@ OPTIONS = {
     "positives": "neighbors",
     "n_positives": 3,
     "n_hops": 2,
-    "edge_lengths": False,
+    "edge_lengths": True,
     "n_dims": 9,
     "n_hidden": 20,
     "n_layers": 1,
@@ -131,3 +131,21 @@ def test_bad_input_is_named(adata, tissue_2d):
     adata.X[3, 2] = np.nan
     with pytest.raises(NonFiniteError, match=r"1 values that are NaN or infinite in circularity \(1\)"):
         CellGraphCLR(**QUICK).fit(adata)
+
+
+def test_training_without_a_positive_is_refused(adata):
+    adata.obs["kind"] = "unassigned"
+    with pytest.raises(LabelKeyError, match="only missing or 'unassigned'"):
+        CellGraphCLR(positives="kind", **QUICK).fit(adata)
+    adata.obs["kind"] = adata.obs_names.to_numpy()
+    with pytest.raises(LabelKeyError, match="two cells of one class"):
+        CellGraphCLR(positives="kind", **QUICK).fit(adata)
+    adata.obsp["spatial_connectivities"] = adata.obsp["spatial_connectivities"] * 0
+    with pytest.raises(NoGraphError, match="edges, for neighbours to be positives"):
+        CellGraphCLR(positives="neighbors", **QUICK).fit(adata)
+
+
+def test_the_seed_used_is_kept(adata, tmp_path):
+    model = CellGraphCLR(random_state=None, **{**QUICK, "n_dims": np.int64(8)}).fit(adata)
+    model.save(tmp_path / "m.safetensors")
+    assert CellGraphCLR.load(tmp_path / "m.safetensors").seed_ == model.seed_

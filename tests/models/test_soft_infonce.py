@@ -72,3 +72,12 @@ def test_bad_input_is_named(data):
         SoftInfoNCEClassifier(head="forest").fit(x, y)
     with pytest.raises(ValueError, match="NaN"):
         SoftInfoNCEClassifier().fit(np.where(x > 2, np.nan, x), y)
+
+
+def test_a_constant_feature_carries_nothing(data):
+    x, y = data
+    x = np.column_stack([x, np.full(len(x), 0.1)])
+    model = SoftInfoNCEClassifier(n_steps=20, calibrate=False, random_state=None).fit(x, y)
+    moved = x.copy()
+    moved[:, -1] += 1e-4
+    np.testing.assert_allclose(model.predict_proba(moved), model.predict_proba(x), atol=1e-3)

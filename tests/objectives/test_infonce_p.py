@@ -237,3 +237,11 @@ def test_contradictions_and_shapes_are_named():
         infonce_p(scores, positives[:, :2])
     with pytest.raises(PairsError, match=r"bool mask, found torch.float32"):
         infonce_p(scores, positives.float())
+
+
+def test_far_scores_keep_their_value():
+    assert value_and_grad(np.array([-2000.0, 0, 5, 1000]), [0])[0] == pytest.approx(3000)
+
+
+def test_nan_scores_are_not_swallowed():
+    assert np.isnan(value_and_grad(np.array([1.0, np.nan, 0.0]), [0])[0])
