@@ -25,7 +25,7 @@ demo: $(STAMP)
 	$(BIN)/cellgraph-clr demo --output demo_output
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two workers share two cores
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .

@@ -17,14 +17,13 @@ __all__ = ["IDENTITY", "ORGANS", "PLACE", "accuracy", "organ_retrieval", "prepar
 
 ORGANS = ("foregut", "midgut", "muscle", "vnc", "lateralectoderm", "crypticsegment", "pygidium", "head")
 N_NEIGHS = 10
-# The documented pair: what a cell is (told from its neighbours), and where it belongs (alike with its neighbours).
+# The documented pair: what a cell is (its own second view; neighbours are neither positives nor noise), and where it
+# belongs (alike with its neighbours up to three steps away).
 IDENTITY: dict[str, Any] = {
     "positives": "both",
-    "n_positives": 2,
+    "n_positives": 1,
     "mask_features": 0.8,
     "jitter": 0.3,
-    "n_hidden": 256,
-    "n_dims": 128,
     "n_steps": 400,
     "key_added": "X_identity",
 }

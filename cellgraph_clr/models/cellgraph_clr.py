@@ -39,7 +39,10 @@ class CellGraphCLRConfig:
     objective: str = "infonce_p"
     """infonce_p (subset posterior), composite_infonce, supcon or mil_nce."""
     positives: str = "both"
-    """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column or an `obsp` key."""
+    """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column or an `obsp` key.
+
+    With "views" the neighbours of a cell are noise like any other; with "both" and `n_positives` = 1 its own view is the only
+    positive too, but its neighbours are kept out of the noise."""
     n_positives: int = 5
     """Positives per anchor, the cell's own view included where it is one; fewer where a cell has fewer."""
     n_hops: int = 1
