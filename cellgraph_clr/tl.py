@@ -387,7 +387,7 @@ def retrieve_regions(
     use_rep : representation compared by cosine, columns standardised.
     n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
     min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
-        reach, or Otsu's threshold between similar and dissimilar cells where that is lower (never below 0).
+        reach, or where the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
     exclude_query : the query's cells can be in no region.
     neighbors_key : the graph that connects.
     key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell) and `obs[f"{key_added}_region"]` (1 …

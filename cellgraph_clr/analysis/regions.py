@@ -43,16 +43,16 @@ def similarity_threshold(scores: np.ndarray, query_rows: np.ndarray, *, share: f
     """Return the score from which a cell counts as like the query.
 
     "As similar as the query is to itself" (what `share` of its own cells reach), or less where the other cells fall into
-    a similar and a dissimilar group below that (Otsu's threshold between them), but never below 0, the similarity of a
-    cell that is like the average.
+    similar, intermediate and dissimilar ones and the similar ones begin below that (Otsu's thresholds for three classes),
+    but never below 0, the similarity of a cell that is like the average.
     """
+    from skimage.filters import threshold_multiotsu
+
     own = float(np.quantile(scores[query_rows], 1 - share))
     others = np.delete(scores, query_rows)
-    if len(others) < 2 or np.ptp(others) == 0:
+    if len(np.unique(others)) < 3:
         return own
-    from skimage.filters import threshold_otsu
-
-    return max(min(own, float(threshold_otsu(others))), 0.0)
+    return max(min(own, float(threshold_multiotsu(others, classes=3)[-1])), 0.0)
 
 
 def find_regions(

@@ -59,8 +59,8 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     Returns
     -------
     AnnData: `X` shape, nucleus texture and chromatin features (NaN where not measured), the offset of the nucleus and its
-    share of the cell; `obs` cell_type ("unassigned" where not one of the 390 annotated cells), side, ganglion_name and one
-    flag per region; `obsm["spatial"]` x, y, z in micrometers. Positions are no features.
+    share of the cell; `obs` cell_type ("unassigned" where not one of the 390 annotated cells), side
+    ("a" or "b" of the midline; the file does not say which is left), ganglion_name and one flag per region; `obsm["spatial"]` x, y, z in micrometers. Positions are no features.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
 
     df = _table(path, "platynereis", "cells.parquet")
     box = [f"cell_bbox_d{a}_um" for a in "xyz"]
-    needed = ["label_id", "cell_type_390", "cell_volume_um3", "nuc_volume_um3", *box]
+    needed = ["label_id", "cell_type_390", "cell_volume_um3", "nuc_volume_um3", "side", *box]
     for column in [*needed, *(f"{p}{a}_um" for p in ("", "nuc_") for a in "xyz")]:
         check_key(column, list(df.columns), where="cells.parquet")
     position = [c for c in df.columns if c.startswith("nuc_") and c.endswith(("x_um", "y_um", "z_um"))]
@@ -99,8 +99,7 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     regions = [c for c in df.columns if c.startswith("region_")]
     for region in regions:
         df[region] = df[region].fillna(0).astype(bool)
-    if "side" in df:
-        df["side"] = df["side"].map({True: "left", False: "right"}).astype(object)
+    df["side"] = df["side"].map({True: "a", False: "b"}).astype(object)
     labels = [c for c in ("cell_type", "side", "ganglion_name") if c in df]
     return from_table(
         df,

@@ -63,6 +63,7 @@ def test_the_animal_demo_runs_on_a_generated_file(tmp_path, monkeypatch):
         df[f"{a}_um"] = rng.random(n)
         df[f"nuc_{a}_um"] = df[f"{a}_um"]
     df["label_id"] = np.arange(1, n + 1)
+    df["side"] = pd.array(np.arange(n) % 2 == 0, dtype="boolean")
     df["cell_type_390"] = pd.Categorical(np.where(np.arange(n) < 150, np.array(["a", "b", "c"])[kind], None))
     for organ in demo_platynereis.ORGANS:
         df[f"region_{organ}"] = rng.random(n) < 0.2

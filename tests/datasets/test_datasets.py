@@ -101,7 +101,7 @@ def test_the_animal_is_read_without_positions_as_features(animal, monkeypatch):
     assert adata[:, "nucleus_offset_um"].X[0, 0] == pytest.approx(np.sqrt(0.75), rel=1e-5)
     assert adata.obs["cell_type"].value_counts().to_dict() == {"unassigned": 40, "neuron": 20}
     assert adata.obs["region_head"].dtype == bool
-    assert set(adata.obs["side"]) == {"left", "right", "unassigned"}
+    assert set(adata.obs["side"]) == {"a", "b", "unassigned"}
     assert datasets.platynereis_candidates(animal)["candidate"].tolist() == [12, 13]
 
 
