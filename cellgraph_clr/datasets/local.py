@@ -59,8 +59,9 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     Returns
     -------
     AnnData: `X` shape, nucleus texture and chromatin features (NaN where not measured), the offset of the nucleus and its
-    share of the cell; `obs` cell_type ("unassigned" where not one of the 390 annotated cells), side
-    ("a" or "b" of the midline; the file does not say which is left), ganglion_name and one flag per region; `obsm["spatial"]` x, y, z in micrometers. Positions are no features.
+    share of the cell; `obs` cell_type ("unassigned" where not one of the 390 annotated cells), side ("a" or "b" of the
+    midline; the file does not say which is left), ganglion_name and one flag per region; `obsm["spatial"]` x, y, z in
+    micrometers. Positions are no features.
 
     Raises
     ------
