@@ -517,43 +517,12 @@ def cluster(
         adata.obsm[f"{key}_proba"] = pd.DataFrame(mixture.proba, index=adata.obs_names, columns=columns)
         run["bic"] = mixture.bic
     else:
-        labels, run["resolution"] = _leiden(
-            vectors, n_clusters, resolution=resolution, n_neighbors=n_neighbors, seed=seed
+        from cellgraph_clr.analysis.clustering import leiden
+
+        labels, run["resolution"] = leiden(
+            vectors, n_clusters, resolution=resolution, n_neighbors=n_neighbors, random_state=seed
         )
     adata.obs[key] = pd.Categorical(labels, categories=sorted(set(labels), key=int))
     record_run(adata, key, run)
     log_written("tl.cluster", [f"obs[{key!r}]"])
     return adata if copy else None
-
-
-def _leiden(
-    vectors: np.ndarray, n_clusters: int | Literal["auto"], *, resolution: float, n_neighbors: int, seed: int
-) -> tuple[np.ndarray, float]:
-    """Return Leiden labels as text and the resolution used."""
-    import scanpy as sc
-    from anndata import AnnData
-
-    work = AnnData(X=vectors)
-    sc.pp.neighbors(work, n_neighbors=min(n_neighbors, work.n_obs - 1), use_rep="X", random_state=seed)
-
-    def at(value: float) -> np.ndarray:
-        sc.tl.leiden(
-            work, resolution=value, flavor="igraph", n_iterations=2, directed=False, random_state=seed, key_added="c"
-        )
-        return work.obs["c"].to_numpy().astype(str)
-
-    if n_clusters == "auto":
-        return at(resolution), resolution
-    low, high, tried = 1e-4, 100.0, []
-    value = resolution
-    for _ in range(24):
-        labels = at(value)
-        n = len(set(labels))
-        tried.append(n)
-        if n == n_clusters:
-            return labels, value
-        low, high = (value, high) if n < n_clusters else (low, value)
-        value = float(np.sqrt(low * high))
-    raise OptionError(
-        expected(f"a resolution that gives {n_clusters} clusters", f"{sorted(set(tried))}", "Use `method='gmm'`.")
-    )
