@@ -20,6 +20,7 @@ from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.layout import (
     adjacency_of,
     graph_keys,
+    obs_prefix,
     read_features,
     stored_contacts,
     table_from_anndata,
@@ -109,8 +110,9 @@ def contact_graph(
             expected("`labels` for `max_gap` above 0", "none", "Call `cgc.gr.contact_graph(adata, labels, max_gap=…)`.")
         )
     parts = groups(cells)
-    stored = _stored(adata, [name for name, _ in parts]) if labels is None else {}
-    fresh = {} if labels is None else _by_sample(labels, [name for name, _ in parts])
+    names = [name for name, _ in parts]
+    stored = _stored(adata, names) if labels is None else {}
+    fresh = {} if labels is None else _by_sample(labels, names)
     pairs, areas = [], []
     for name, rows in parts:
         if labels is None:
@@ -124,8 +126,7 @@ def contact_graph(
     params = {"method": "contact", "max_gap": float(max_gap), "min_area": float(min_area), **_named(library_key)}
     out = _finish("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
     if out is None and labels is None:
-        prefix = "" if key_added == "spatial" else f"{key_added}_"
-        adata.obs[f"{prefix}contact_fraction"] = _contact_fraction(adata, cells, graph)
+        adata.obs[f"{obs_prefix(key_added)}contact_fraction"] = _contact_fraction(adata, cells, graph)
     return out
 
 
@@ -186,8 +187,9 @@ def _fresh_contacts(adata: AnnData, labels: LabelImage | np.ndarray, name: str, 
 def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.ndarray:
     touching = np.asarray(graph.adjacency("contact_area").sum(axis=1)).ravel()
     surface = np.ones(len(cells))
-    stored = _stored(adata, [name for name, _ in groups(cells)])
-    for name, rows in groups(cells):
+    parts = groups(cells)
+    stored = _stored(adata, [name for name, _ in parts])
+    for name, rows in parts:
         entry = stored[name]
         ids, areas = np.asarray(entry["cell_id"]), np.asarray(entry["surface"])
         order = np.argsort(ids)

@@ -26,6 +26,7 @@ __all__ = [
     "adjacency_of",
     "graph_from_anndata",
     "graph_keys",
+    "obs_prefix",
     "read_features",
     "record_run",
     "sample_of",
@@ -221,14 +222,18 @@ def graph_from_anndata(
         names=cells.names,
         remedy="Call `cgc.pp.scale_features(adata, impute='median')` or drop these cells.",
     )
-    matrix = adata.obsp[keys["connectivities"]]
-    pattern = triu((matrix + matrix.T).astype(bool), k=1, format="coo")
+    pattern = triu(adjacency_of(adata, neighbors_key), k=1, format="coo")
     edges = np.stack([pattern.row, pattern.col], axis=1).astype(np.int64)
     graph = CellGraph.from_pairs(cells, edges)
     if "contact_area" not in keys or len(graph.edges) == 0:
         return graph
     area = np.asarray(adata.obsp[keys["contact_area"]][graph.edges[:, 0], graph.edges[:, 1]]).ravel()
     return CellGraph(cells, graph.edges, {**graph.edge_features, "contact_area": area.astype(np.float32)})
+
+
+def obs_prefix(key_added: str) -> str:
+    """Return what stands before the `obs` columns of a graph: nothing for "spatial", else its key."""
+    return "" if key_added == "spatial" else f"{key_added}_"
 
 
 def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any]) -> list[str]:
@@ -249,7 +254,7 @@ def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Map
         elif name in adata.obsp:  # of an older graph under the same key
             del adata.obsp[name]
     adata.uns[f"{key_added}_neighbors"] = {**written, "params": {**params, "unit": graph.cells.unit}}
-    prefix = "" if key_added == "spatial" else f"{key_added}_"
+    prefix = obs_prefix(key_added)
     adata.obs[f"{prefix}n_neighbors"] = np.diff(adjacency.indptr)
     if f"{prefix}contact_fraction" in adata.obs:  # of an older graph under the same key
         del adata.obs[f"{prefix}contact_fraction"]

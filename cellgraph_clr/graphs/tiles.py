@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr.graphs.neighbors import row_entries
 from cellgraph_clr.graphs.samples import groups
 
 if TYPE_CHECKING:
@@ -56,18 +57,10 @@ def halo(adjacency: csr_matrix, core: np.ndarray, n_hops: int) -> Subgraph:
     inside[core] = True
     frontier = np.unique(core)
     for _ in range(n_hops):
-        reached = np.unique(_neighbours(adjacency, frontier))
+        reached = np.unique(row_entries(adjacency, frontier)[1])
         frontier = reached[~inside[reached]]
         inside[frontier] = True
         if len(frontier) == 0:
             break
     rows = np.flatnonzero(inside)
     return Subgraph(rows, adjacency[rows][:, rows].tocsr(), np.searchsorted(rows, core))
-
-
-def _neighbours(adjacency: csr_matrix, rows: np.ndarray) -> np.ndarray:
-    start, stop = adjacency.indptr[rows], adjacency.indptr[rows + 1]
-    length = stop - start
-    ends = np.cumsum(length)
-    flat = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - length, length) + np.repeat(start, length)
-    return adjacency.indices[flat]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from cellgraph_clr.graphs.neighbors import row_entries
 from cellgraph_clr.views.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ class SparseRelation:
 
     def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Return up to `n` related cells of every anchor, without replacement; O(entries of the anchors)."""
-        start, stop = self.matrix.indptr[anchors], self.matrix.indptr[anchors + 1]
-        degree = (stop - start).astype(np.int64)
-        index = np.repeat(np.arange(len(anchors)), degree)
-        ends = np.cumsum(degree)
-        flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - degree), degree)
-        rows = self.matrix.indices[flat]
+        index, rows = row_entries(self.matrix, anchors)
         keep = rows != anchors[index]
         index, rows = index[keep], rows[keep]
         order = np.lexsort((rng.random(len(rows)), index))
@@ -51,12 +47,8 @@ class SparseRelation:
         """Return related pairs; O(entries of the anchors + a c)."""
         column = np.full(self.matrix.shape[1], -1)
         column[candidates] = np.arange(len(candidates))
-        start, stop = self.matrix.indptr[anchors], self.matrix.indptr[anchors + 1]
-        degree = (stop - start).astype(np.int64)
-        index = np.repeat(np.arange(len(anchors)), degree)
-        ends = np.cumsum(degree)
-        flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - degree), degree)
-        at = column[self.matrix.indices[flat]]
+        index, rows = row_entries(self.matrix, anchors)
+        at = column[rows]
         out = np.zeros((len(anchors), len(candidates)), bool)
         out[index[at >= 0], at[at >= 0]] = True
         return out
