@@ -10,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_key, check_option, check_whole, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, ModelFileError, NoGraphError, OptionError
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.layout import graph_from_anndata
 from cellgraph_clr.graphs.neighbors import packing
@@ -173,10 +174,7 @@ class CellGraphCLR:
         source = self._pair_source(graph, samples)
         self.feature_names_ = graph.cells.names
         inputs = self._inputs(graph)
-        values = inputs.astype(np.float64)
-        self._mean = values.mean(axis=0).astype(np.float32)
-        spread = values.std(axis=0).astype(np.float32)
-        self._scale = np.where(spread > 0, spread, 1).astype(np.float32)
+        self._mean, self._scale = column_moments(inputs)
         c = self.config
         seed = self.seed_ = as_seed(self.random_state)
         device = _device(self.device)

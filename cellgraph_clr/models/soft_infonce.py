@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
 from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr._core.scaling import column_moments
 
 if TYPE_CHECKING:
     import os
@@ -23,14 +24,6 @@ __all__ = ["SoftInfoNCEClassifier"]
 HEADS = ("linear", "mlp")
 LOSSES = ("soft_infonce", "soft_cross_entropy")
 CALIBRATION_FOLDS = 5
-
-
-def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and spread per column, float32; a column that is constant but for rounding gets a spread of 1."""
-    mean = x.mean(axis=0, dtype=np.float64)
-    spread = x.std(axis=0, dtype=np.float64)
-    varies = spread > 1e-6 * np.maximum(np.abs(mean), 1e-12)
-    return mean.astype(np.float32), np.where(varies, spread, 1.0).astype(np.float32)
 
 
 class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
@@ -215,7 +208,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
         from cellgraph_clr.views.targets import mix_up, smooth_one_hot
 
-        mean, scale = _moments(X)
+        mean, scale = column_moments(X)
         x = torch.from_numpy((X - mean) / scale)
         targets = smooth_one_hot(torch.from_numpy(codes), len(self.classes_), self.smoothing)
         prior = targets.mean(dim=0)

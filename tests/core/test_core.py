@@ -74,3 +74,12 @@ def test_masked_logsumexp_has_defined_values_and_gradients():
     assert out[1] == -torch.inf
     (grad,) = torch.autograd.grad(out[0], x)
     assert torch.isfinite(grad).all()
+
+
+def test_a_constant_column_has_a_spread_of_one():
+    from cellgraph_clr._core.scaling import column_moments
+
+    x = np.column_stack([np.full(999, 0.1), np.arange(999.0), np.zeros(999)]).astype(np.float32)
+    mean, scale = column_moments(x)
+    np.testing.assert_allclose(mean, [0.1, 499, 0], rtol=1e-6)
+    np.testing.assert_allclose(scale, [1, np.arange(999.0).std(), 1], rtol=1e-6)
