@@ -50,8 +50,8 @@ def _finish(
     function: str, adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any], copy: bool
 ) -> SpatialGraph | None:
     if copy:
-        area = graph.adjacency("contact_area") if "contact_area" in graph.edge_features else None
-        return SpatialGraph(graph.adjacency(), graph.adjacency("length"), area)
+        wanted = [None, "length", *(["contact_area"] if "contact_area" in graph.edge_features else [])]
+        return SpatialGraph(*graph.adjacencies(*wanted))
     log_written(function, write_graph(adata, graph, key_added=key_added, params=params))
     return None
 
@@ -185,7 +185,8 @@ def _fresh_contacts(adata: AnnData, labels: LabelImage | np.ndarray, name: str, 
 
 
 def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.ndarray:
-    touching = np.asarray(graph.adjacency("contact_area").sum(axis=1)).ravel()
+    area = graph.edge_features["contact_area"]
+    touching = sum(np.bincount(side, weights=area, minlength=len(cells)) for side in graph.edges.T)
     surface = np.ones(len(cells))
     parts = groups(cells)
     stored = _stored(adata, [name for name, _ in parts])

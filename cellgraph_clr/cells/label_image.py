@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr.cells.blocks import is_chunked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,13 +83,6 @@ class LabelImage:
             raise NoCellsError(
                 expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file.")
             )
-        if labels.dtype.kind == "i" and labels.min() < 0:
-            raise LabelImageError(expected("ids of 0 (background) and above", int(labels.min()), "Relabel the image."))
-        largest = int(labels.max())
-        if largest == 0:
-            raise NoCellsError(expected("at least one labelled cell", "background only", "Check the segmentation."))
-        if largest > np.iinfo(np.int64).max:
-            raise LabelImageError(expected("ids up to 2**63 - 1", largest, "Relabel the image."))
         check_spacing(self.spacing, labels.ndim)
         if self.image is None:
             return
@@ -100,8 +94,10 @@ class LabelImage:
                     "Image and labels need one pixel grid; channels come first.",
                 )
             )
-        if len(self.channels) != len(self.image):
-            raise ShapeError(expected(f"{len(self.image)} channel names", len(self.channels), "Name every channel."))
+        if len(self.channels) != self.image.shape[0]:
+            raise ShapeError(
+                expected(f"{self.image.shape[0]} channel names", len(self.channels), "Name every channel.")
+            )
 
     @classmethod
     def build(
@@ -114,13 +110,13 @@ class LabelImage:
         channels: Sequence[str] | None = None,
     ) -> LabelImage:
         """Return a checked `LabelImage`; a single-channel image may come without its channel axis."""
-        labels = np.asarray(labels)
+        labels = labels if is_chunked(labels) else np.asarray(labels)
         if image is not None:
-            image = np.asarray(image)
+            image = image if is_chunked(image) else np.asarray(image)
             if image.ndim == labels.ndim:
                 image = image[None]
             if channels is None:
-                channels = ["intensity"] if len(image) == 1 else [f"channel_{i}" for i in range(len(image))]
+                channels = ["intensity"] if image.shape[0] == 1 else [f"channel_{i}" for i in range(image.shape[0])]
         if spacing is None:
             spacing = (1.0,) * max(labels.ndim, 1)
         return cls(labels, check_spacing(spacing, labels.ndim), unit, image, tuple(channels or ()))

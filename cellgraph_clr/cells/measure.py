@@ -8,6 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_option, expected, listing
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
+from cellgraph_clr.cells.crofton import crofton_surface
 from cellgraph_clr.cells.table import FeatureInfo
 
 if TYPE_CHECKING:
@@ -60,16 +61,6 @@ def contact_areas(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
     return s.pair_faces @ _face_areas(spacing)
 
 
-def _surface(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
-    """Return surface areas (3D) or perimeters (2D) by Crofton's formula over the axis directions.
-
-    The mean projection over all directions is estimated from those along the axes: 2/3 of the face areas in 3D, pi/4 of
-    the face lengths in 2D. Unbiased for shapes without a preferred direction; a box along the axes reads 2/3 (pi/4) of
-    its surface.
-    """
-    return s.faces @ _face_areas(spacing) * (2 / 3 if len(spacing) == 3 else np.pi / 4)
-
-
 def shape_features(s: LabelStatistics, spacing: Sequence[float], unit: str) -> tuple[np.ndarray, list[FeatureInfo]]:
     """Return shape features (n, f) float64 and what they are.
 
@@ -81,7 +72,7 @@ def shape_features(s: LabelStatistics, spacing: Sequence[float], unit: str) -> t
     d = len(spacing)
     step = np.asarray(spacing, float)
     size = s.count * step.prod()
-    surface = _surface(s, spacing)
+    surface = crofton_surface(s.count, s.faces, s.overlaps, spacing)
     eigen = np.linalg.eigvalsh(covariance(s, spacing))[:, ::-1]
     axes = 2 * np.sqrt((d + 2) * eigen)
     box = (s.box[:, 3 - d :, 1] - s.box[:, 3 - d :, 0] + 1) * step

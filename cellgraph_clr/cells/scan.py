@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError
+from cellgraph_clr.cells.blocks import block_shape, is_chunked, is_dask, walk_blocks
+from cellgraph_clr.cells.crofton import lag_steps, scan_lines
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
@@ -30,6 +35,7 @@ class LabelStatistics:
     box : (n, 3, 2) int64 inclusive lowest and highest coordinate.
     faces : (n, 3) int64 faces of the cell towards anything else (other cells, background, border), per axis.
     border_faces : (n, 3) int64 of these, faces on the border of the image.
+    overlaps : (n, 4) int64 pairs of voxels, both in the cell, at the diagonal lags of `crofton.lag_families`.
     intensity : (n, c, 7) float64: sum, sum of squares about `shift`, min, max, intensity-weighted z, y, x sums.
     shift : (c,) float64 subtracted before squaring (the sum in column 0 is shifted as well).
     pairs : (m, 2) int64 cell ids, first below second, sorted; background never appears.
@@ -43,6 +49,7 @@ class LabelStatistics:
     box: np.ndarray
     faces: np.ndarray
     border_faces: np.ndarray
+    overlaps: np.ndarray
     intensity: np.ndarray
     shift: np.ndarray
     pairs: np.ndarray
@@ -91,6 +98,7 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
         box=np.stack([low, high], axis=2),
         faces=total("faces"),
         border_faces=total("border_faces"),
+        overlaps=total("overlaps"),
         intensity=intensity,
         shift=parts[0].shift,
         pairs=pairs[pair_starts],
@@ -98,29 +106,42 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
     )
 
 
-def _slab(labels: np.ndarray, image: np.ndarray, shift: np.ndarray, z0: int, z1: int) -> LabelStatistics:
-    from cellgraph_clr.cells.scan_rows import scan_slab
+def _statistics(
+    labels: np.ndarray,
+    image: np.ndarray,
+    shift: np.ndarray,
+    core: np.ndarray,
+    origin: np.ndarray,
+    shape: np.ndarray,
+    lines: np.ndarray,
+) -> LabelStatistics:
+    """Return the statistics of one block behind its halo (see `scan_rows.scan_block`), rows turned into ids."""
+    from cellgraph_clr.cells.scan_rows import scan_block
 
-    ids, sums, light, keys, faces = scan_slab(labels, image, shift, z0, z1)
+    compiled = image if image.dtype in COMPILED_INTENSITIES else image.astype(np.float64)
+    unsigned = labels.view(f"u{labels.dtype.itemsize}")
+    ids, sums, overlaps, light, keys, faces = scan_block(unsigned, compiled, shift, core, origin, shape, lines)
     a, b = (keys >> np.uint64(32)).astype(np.int64), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    cell_faces = sums[:, 17:20].copy()  # the border, to which the faces of every pair are added
+    cell_faces = sums[:, 16:19].copy()  # the border, to which the faces of every pair are added
     for axis in range(3):
         for side in (a, b):
             cell_faces[:, axis] += np.bincount(side, weights=faces[:, axis], minlength=len(ids)).astype(np.int64)
-    seen = np.flatnonzero((sums[:, 0] > 0) | (cell_faces.sum(axis=1) > 0))
+    seen = np.flatnonzero((sums[:, 0] > 0) | (cell_faces.sum(axis=1) > 0) | (overlaps.sum(axis=1) > 0))
     seen = seen[seen > 0]
     cells = seen[np.argsort(ids[seen])]
-    kept = np.flatnonzero(a > 0)
-    pairs = np.sort(np.stack([ids[a[kept]], ids[b[kept]]], axis=1), axis=1)
+    met = faces.sum(axis=1) > 0  # a pair may lie wholly in the halo
+    kept = np.flatnonzero((a > 0) & met)
+    pairs = np.sort(np.stack([ids[a[kept]], ids[b[kept]]], axis=1), axis=1).astype(np.int64)
     order = np.lexsort((pairs[:, 1], pairs[:, 0]))
     return LabelStatistics(
-        cell_id=ids[cells],
+        cell_id=ids[cells].astype(np.int64),
         count=sums[cells, 0],
         first=sums[cells, 1:4],
         second=sums[cells, 4:10],
         box=sums[cells, 10:16].reshape(-1, 3, 2),
         faces=cell_faces[cells],
-        border_faces=sums[cells, 17:20],
+        border_faces=sums[cells, 16:19],
+        overlaps=overlaps[cells],
         intensity=light[cells],
         shift=shift,
         pairs=pairs[order],
@@ -128,44 +149,222 @@ def _slab(labels: np.ndarray, image: np.ndarray, shift: np.ndarray, z0: int, z1:
     )
 
 
-def _native(array: np.ndarray) -> np.ndarray:
-    """Return the array C-contiguous and in the byte order of the machine, itself when it already is."""
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-
-
-def scan_labels(image: LabelImage, *, n_jobs: int | None = None) -> LabelStatistics:
+def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None = None) -> LabelStatistics:
     """Return the statistics of every cell and every touching pair from one read of labels and intensities.
 
     Parameters
     ----------
-    image : a checked `LabelImage`.
-    n_jobs : threads; None or -1 uses all cores. The result is the same for any number (intensity sums to float64 rounding).
+    image : labels and intensities in memory, memory-mapped, or chunked (Zarr, HDF5, dask).
+    surface : count the diagonal neighbours that `crofton.crofton_surface` needs.
+    n_jobs : threads; None uses all. Dask arrays run where dask runs: on the `dask.distributed` client of the session
+        if there is one, else on its threads.
 
     Returns
     -------
-    `LabelStatistics` in voxel units.
+    `LabelStatistics` in voxel units: integers do not depend on blocks and threads, intensity sums to float64 rounding.
+
+    Raises
+    ------
+    LabelImageError
+        If an id is negative or above 2**63 - 1.
+    NoCellsError
+        If there is only background.
 
     Notes
     -----
-    O(voxels) comparisons and O(runs) table updates; memory is O(cells + pairs) a thread beside the arrays. Coordinate
-    sums are exact in int64 as long as voxels of a cell times the squared extent of the image stay below 2**63.
+    O(voxels) comparisons and O(runs) table updates; memory is O(cells + pairs) a thread beside the arrays. Chunked
+    arrays are walked in blocks of whole chunks (`blocks.BLOCK_BYTES`), each read once. Coordinate sums are exact in
+    int64 as long as voxels of a cell times the squared extent of the image stay below 2**63.
     """
-    labels = _native(image.labels)
-    light = np.empty((0, *labels.shape), np.uint8) if image.image is None else _native(image.image)
-    if light.dtype not in COMPILED_INTENSITIES:
-        light = light.astype(np.float64)
-    if labels.ndim == 2:  # y takes the place of z, so that slabs of rows run in parallel
-        labels, light = labels[:, None, :], light[:, :, None, :]
-    step = max(1, labels.shape[0] // 64)
-    shift = light[:, ::step].mean(axis=(1, 2, 3), dtype=np.float64) if len(light) else np.zeros(0)
-    shift = np.where(np.isfinite(shift), shift, 0.0)
     workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
-    n_slabs = min(workers, labels.shape[0])
-    edges = [labels.shape[0] * i // n_slabs for i in range(n_slabs + 1)]
-    with ThreadPoolExecutor(n_slabs) as pool:
-        parts = list(pool.map(lambda i: _slab(labels, light, shift, edges[i], edges[i + 1]), range(n_slabs)))
+    steps = lag_steps(image.spacing)
+    lines = scan_lines(steps) if surface else np.zeros((0, 5), np.int64)
+    halo = np.maximum(steps, 1) if surface else np.ones(3, int)
+    labels, light = image.labels, image.image
+    if image.ndim == 2:  # y takes the place of z, so that slabs of rows run in parallel
+        lines, halo = lines[:, [1, 0, 2, 3, 4]], halo[[1, 0, 2]]
+    if is_dask(labels):
+        parts = _scan_dask(labels, light, halo, lines)
+    elif is_chunked(labels) or is_chunked(light) or not (_is_plain(labels) and _is_plain(light)):
+        parts = _scan_blocks(labels, light, halo, lines, workers)
+    else:
+        parts = _scan_slabs(labels, light, halo, lines, workers)
     merged = merge_statistics(parts)
+    _check_ids(merged.cell_id, labels.dtype)
     return _back_to_2d(merged) if image.ndim == 2 else merged
+
+
+def _check_ids(ids: np.ndarray, dtype: np.dtype) -> None:
+    """Raise for no cell, negative ids and ids beyond int64; ids were read as unsigned numbers of the width of `dtype`."""
+    if len(ids) == 0:
+        raise NoCellsError(expected("at least one labelled cell", "background only", "Check the segmentation."))
+    if dtype.kind == "i":
+        negative = ids.astype(np.uint64) > np.uint64(np.iinfo(dtype).max)
+        if negative.any():
+            worst = int(ids[negative].astype(np.uint64).astype(dtype).min())
+            raise LabelImageError(expected("ids of 0 (background) and above", worst, "Relabel the image."))
+    elif (ids < 0).any():
+        raise LabelImageError(expected("ids up to 2**63 - 1", int(ids.astype(np.uint64).max()), "Relabel the image."))
+
+
+def _is_plain(array: np.ndarray | None) -> bool:
+    return array is None or (array.flags.c_contiguous and array.dtype.isnative)
+
+
+def _as_3d(array: Any, ndim: int) -> Any:
+    """Return (…, z, y, x) of a 3D array, (…, y, 1, x) of a 2D one."""
+    return array if ndim == 3 else array[..., :, None, :]
+
+
+def _no_light(shape: tuple[int, ...]) -> np.ndarray:
+    return np.empty((0, *shape), np.uint8)
+
+
+def _mean_light(light: np.ndarray) -> np.ndarray:
+    """Return a value (c,) near the mean of each channel, about which squares are summed."""
+    step = max(1, light.shape[1] // 64)
+    shift = light[:, ::step].mean(axis=tuple(range(1, light.ndim)), dtype=np.float64) if len(light) else np.zeros(0)
+    return np.where(np.isfinite(shift), shift, 0.0)
+
+
+def _in_slabs(
+    labels: np.ndarray,
+    light: np.ndarray,
+    shift: np.ndarray,
+    core: np.ndarray,
+    origin: np.ndarray,
+    shape: np.ndarray,
+    halo: np.ndarray,
+    lines: np.ndarray,
+    workers: int,
+) -> list[LabelStatistics]:
+    """Scan a block behind its halo with several threads, each on a slab of planes."""
+    n = labels.shape[0] - core[0]
+    n_slabs = max(1, min(workers, n // int(halo[0]) if n > halo[0] else 1))
+    cuts = [int(core[0] + n * i // n_slabs) for i in range(n_slabs + 1)]
+
+    def slab(i: int) -> LabelStatistics:
+        low = max(0, cuts[i] - int(halo[0]))
+        start = np.array([cuts[i] - low, core[1], core[2]])
+        pixels = light[:, cuts[i] - core[0] : cuts[i + 1] - core[0]]
+        return _statistics(
+            labels[low : cuts[i + 1]], pixels, shift, start, origin + np.array([low, 0, 0]), shape, lines
+        )
+
+    if n_slabs == 1:
+        return [slab(0)]
+    with ThreadPoolExecutor(n_slabs) as pool:
+        return list(pool.map(slab, range(n_slabs)))
+
+
+def _scan_slabs(
+    labels: np.ndarray, light: np.ndarray | None, halo: np.ndarray, lines: np.ndarray, workers: int
+) -> list[LabelStatistics]:
+    pixels = _no_light(labels.shape) if light is None else light
+    whole, pixels = _as_3d(labels, labels.ndim), _as_3d(pixels, labels.ndim)
+    zero = np.zeros(3, np.int64)
+    return _in_slabs(whole, pixels, _mean_light(pixels), zero, zero, np.array(whole.shape), halo, lines, workers)
+
+
+class _As3D:
+    """A chunked 2D array (y, x) that is sliced as (y, 1, x)."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.dtype = array, array.dtype
+        self.shape = (array.shape[0], 1, array.shape[1])
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
+        """Return the values of the rows and columns asked for."""
+        return np.asarray(self.array[key[0], key[2]])[:, None, :]
+
+
+def _scan_blocks(labels: Any, light: Any, halo: np.ndarray, lines: np.ndarray, workers: int) -> list[LabelStatistics]:
+    """Walk blocks; what is known of the blocks so far is merged as it grows, so that memory stays flat."""
+    ndim = labels.ndim
+    chunks = labels.chunks if is_chunked(labels) else labels.shape if ndim == 2 else (16, *labels.shape[1:])
+    if ndim == 2:
+        chunks = (chunks[0], 1, chunks[1])
+    if ndim == 2:
+        array: Any = _As3D(labels)
+    else:
+        array = labels
+    block = block_shape(array.shape, chunks, labels.dtype.itemsize, least=halo.tolist())
+    shape = np.array(array.shape)
+    shift = None
+    kept: list[LabelStatistics] = []
+    for padded, core, origin in walk_blocks(array, block, halo.tolist()):
+        plain = padded if padded.dtype.isnative else padded.astype(padded.dtype.newbyteorder("="))
+        low, high = origin + core, origin + padded.shape
+        if light is None:
+            pixels = _no_light(tuple(high - low))
+        else:
+            z, y, x = (slice(a, b) for a, b in zip(low, high, strict=True))
+            where = (slice(None), z, y, x) if ndim == 3 else (slice(None), z, x)
+            pixels = np.asarray(light[where])
+            pixels = _as_3d(np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("=")), ndim)
+        shift = _mean_light(pixels) if shift is None else shift
+        kept += _in_slabs(plain, pixels, shift, core, origin, shape, halo, lines, workers)
+        if len(kept) > 16:
+            kept = [merge_statistics(kept)]
+    return kept
+
+
+def _scan_dask(labels: Any, light: Any, halo: np.ndarray, lines: np.ndarray) -> list[LabelStatistics]:
+    """Scan every chunk as a task of its own; dask brings the halo, and runs a task again when its worker died."""
+    import dask
+    from dask.array.overlap import ensure_minimum_chunksize, overlap
+
+    ndim = labels.ndim
+    whole = labels if ndim == 3 else labels[:, None, :]
+    whole = whole.rechunk(
+        tuple(ensure_minimum_chunksize(min(int(h), sum(c)), c) for h, c in zip(halo, whole.chunks, strict=True))
+    )
+    sizes = whole.chunks
+    shape = np.array(whole.shape)
+    starts = [np.concatenate([[0], np.cumsum(c)[:-1]]).astype(int) for c in sizes]
+    padded = overlap(
+        whole,
+        depth={a: (min(int(h), whole.shape[a]), 0) for a, h in enumerate(halo)},
+        boundary="none",
+        allow_rechunk=False,
+    ).to_delayed()
+    shift = np.zeros(0)
+    pixels = None
+    if light is not None:
+        import dask.array as da
+
+        pixels = da.asarray(light)
+        pixels = (pixels if ndim == 3 else pixels[:, :, None, :]).rechunk(
+            {0: -1, 1: sizes[0], 2: sizes[1], 3: sizes[2]}
+        )
+        shift = dask.delayed(_mean_light)(pixels.to_delayed()[0, 0, 0, 0]).compute()
+        pixels = pixels.to_delayed()
+    scan = dask.delayed(_scan_chunk, pure=True)
+    parts = []
+    for index in np.ndindex(*padded.shape):
+        low = np.array([s[i] for s, i in zip(starts, index, strict=True)])
+        core = np.minimum(low, halo)
+        chunk = None if pixels is None else pixels[(0, *index)]
+        parts.append(scan(padded[index], chunk, shift, core, low - core, shape, lines))
+    merge = dask.delayed(merge_statistics, pure=True)
+    while len(parts) > 1:
+        parts = [merge(parts[i : i + 16]) for i in range(0, len(parts), 16)]
+    return [parts[0].compute()]
+
+
+def _scan_chunk(
+    labels: np.ndarray,
+    light: np.ndarray | None,
+    shift: np.ndarray,
+    core: np.ndarray,
+    origin: np.ndarray,
+    shape: np.ndarray,
+    lines: np.ndarray,
+) -> LabelStatistics:
+    inner = tuple(np.array(labels.shape) - core)
+    plain = np.ascontiguousarray(labels, labels.dtype.newbyteorder("="))
+    pixels = _no_light(inner) if light is None else np.ascontiguousarray(light, light.dtype.newbyteorder("="))
+    return _statistics(plain, pixels, shift, core, origin, shape, lines)
 
 
 def _back_to_2d(s: LabelStatistics) -> LabelStatistics:
@@ -189,6 +388,7 @@ def _back_to_2d(s: LabelStatistics) -> LabelStatistics:
         box=moved(s.box),
         faces=moved(s.faces),
         border_faces=moved(s.border_faces),
+        overlaps=s.overlaps,
         intensity=intensity,
         shift=s.shift,
         pairs=s.pairs,

@@ -57,7 +57,7 @@ def delaunay(cells: CellTable, *, max_distance: float | Literal["auto"] | None =
             raise OptionError(expected("`max_distance` as a number, 'auto' or None", repr(max_distance), "Choose one."))
         check_in_range("max_distance", max_distance, low=0, low_open=True)
 
-    def build(position: np.ndarray, name: str) -> np.ndarray:
+    def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         d = position.shape[1]
         where = f" in sample {name!r}" if name else ""
         unique, first, inverse = np.unique(position, axis=0, return_index=True, return_inverse=True)
@@ -76,9 +76,10 @@ def delaunay(cells: CellTable, *, max_distance: float | Literal["auto"] | None =
         rows = np.repeat(np.arange(len(unique)), np.diff(indptr))
         doubles = np.flatnonzero(first[inverse] != np.arange(len(position)))
         edges = np.stack([first[rows], first[indices]], axis=1)
-        return np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1)])
+        edges = np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1)])
+        return edges, np.linalg.norm(position[edges[:, 0]] - position[edges[:, 1]], axis=1)
 
-    graph = CellGraph.from_pairs(cells, edges_per_sample(cells, build))
+    graph = CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
     length = graph.edge_features["length"]
     if max_distance is None:
         return graph, float(length.max(initial=0.0))

@@ -243,13 +243,14 @@ def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Map
     """
     if len(graph.cells) != adata.n_obs:
         raise ShapeError(expected(f"a graph of {adata.n_obs} cells", len(graph.cells), "Rebuild the graph."))
-    adjacency = graph.adjacency()
+    slots = [feature for feature in EDGE_SLOTS if feature in graph.edge_features]
+    adjacency, *others = graph.adjacencies(None, *slots)
     written = {"connectivities_key": f"{key_added}_connectivities"}
     adata.obsp[written["connectivities_key"]] = adjacency
     for feature, slot in EDGE_SLOTS.items():
         name = f"{key_added}_{slot}"
         if feature in graph.edge_features:
-            adata.obsp[name] = graph.adjacency(feature)
+            adata.obsp[name] = others[slots.index(feature)]
             written[f"{slot}_key"] = name
         elif name in adata.obsp:  # of an older graph under the same key
             del adata.obsp[name]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,15 +14,116 @@ from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import edges_per_sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["knn", "radius"]
+__all__ = ["knn", "nearest_lists", "radius", "radius_lists"]
+
+CROWDED = 32  # points met per point and bin, relative to an even spread, from which a tree is faster than a grid
 
 
-def _tree(position: np.ndarray) -> Any:
+class _Grid:
+    """Points sorted into bins; `crowded` tells that they lie too unevenly for bins of one size."""
+
+    def __init__(self, position: np.ndarray, size: float) -> None:
+        from cellgraph_clr.graphs.cell_lists import bins_of
+
+        n, d = position.shape
+        points = np.zeros((n, 3))
+        points[:, 3 - d :] = position
+        self.low = points.min(axis=0)
+        extent = points.max(axis=0) - self.low
+        wide = extent > 0
+        if wide.any():  # no more than about 4 bins a point
+            volume = np.log(extent[wide]).sum()
+            size = max(size, float(np.exp((volume - np.log(4.0 * n)) / wide.sum())), float(extent.max()) / 2**20)
+        self.size = size if size > 0 else 1.0
+        self.shape = (extent / self.size).astype(np.int64) + 1
+        while self.shape.prod() > 16 * n + 64:  # flat sets: few points along one axis, many bins along the others
+            self.size *= 2
+            self.shape = (extent / self.size).astype(np.int64) + 1
+        self.order, self.points, self.starts = bins_of(points, self.low, self.size, self.shape)
+        self.met = float((np.diff(self.starts).astype(float) ** 2).sum()) / n
+
+    def in_threads(self, work: Callable[[int, int], None], n_jobs: int) -> None:
+        """Call `work(first, last)` for consecutive parts of the sorted points."""
+        n = len(self.order)
+        workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
+        parts = min(8 * workers, max(n // 1000, 1))
+        cuts = [n * i // parts for i in range(parts + 1)]
+        with ThreadPoolExecutor(min(workers, parts)) as pool:
+            list(pool.map(lambda i: work(cuts[i], cuts[i + 1]), range(parts)))
+
+
+def nearest_lists(position: np.ndarray, k: int, *, n_jobs: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """Return the k nearest other points of every point: rows (n, k) int32 and distances (n, k) float32, near to far.
+
+    Parameters
+    ----------
+    position : (n, d) float64, d 2 or 3, n > k.
+    k : neighbours of every point, itself not counted. Points at one position are neighbours at distance 0; of points
+        equally far the lower rows come first.
+    n_jobs : threads; -1 uses all. The result does not depend on it.
+
+    Notes
+    -----
+    O(n k) for even densities with a grid of bins; very uneven sets go to `scipy.spatial.cKDTree`, where ties among
+    equally far points are broken by the tree. Memory 8 bytes a neighbour and 60 a point.
+    """
+    n, d = position.shape
+    extent = np.ptp(position, axis=0)
+    wide = extent[extent > 0]
+    even = max(1.0, k / 4 if d == 2 else k / 8)  # points in a bin
+    grid = _Grid(position, float(np.exp((np.log(wide).sum() + np.log(even / n)) / len(wide))) if len(wide) else 1.0)
+    if grid.met > CROWDED * (even + 1):
+        return _nearest_by_tree(position, k, n_jobs)
+    from cellgraph_clr.graphs.cell_lists import nearest
+
+    index = np.empty((n, k), np.int32)
+    distance = np.empty((n, k), np.float32)
+
+    def work(first: int, last: int) -> None:
+        nearest(grid.points, grid.order, grid.starts, grid.low, grid.size, grid.shape, k, first, last, index, distance)
+
+    grid.in_threads(work, n_jobs)
+    return index, distance
+
+
+def _nearest_by_tree(position: np.ndarray, k: int, n_jobs: int) -> tuple[np.ndarray, np.ndarray]:
     from scipy.spatial import cKDTree
 
-    return cKDTree(position, balanced_tree=False, compact_nodes=False)
+    n = len(position)
+    tree = cKDTree(position, balanced_tree=False, compact_nodes=False)
+    order = tree.indices  # neighbours in space follow one another: each query finds the tree warm in cache
+    distance, found = tree.query(position[order], k + 1, workers=n_jobs)
+    is_self = found == order[:, None]
+    is_self[~is_self.any(axis=1), -1] = True  # a point hidden behind its doubles loses the farthest instead
+    back = np.argsort(order)
+    index = found[~is_self].reshape(n, k)[back].astype(np.int32)
+    return index, distance[~is_self].reshape(n, k)[back].astype(np.float32)
+
+
+def radius_lists(position: np.ndarray, radius: float, *, n_jobs: int = -1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return all other points within `radius` of every point as CSR: indptr, rows (ascending) and float32 distances.
+
+    Position as in `nearest_lists`. O(n + neighbours) for a radius that spans few points of an even set; a grid of bins
+    of that size, or for very uneven sets `scipy.spatial.cKDTree`. Empty input gives empty lists.
+    """
+    n = len(position)
+    if n == 0:
+        return np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+    from cellgraph_clr.graphs.cell_lists import count_within, fill_within
+
+    grid = _Grid(position, radius)
+    where = (grid.points, grid.order, grid.starts, grid.low, grid.size, grid.shape, radius)
+    degree = np.empty(n, np.int64)
+    grid.in_threads(lambda first, last: count_within(*where, first, last, degree), n_jobs)
+    indptr = np.concatenate([[0], np.cumsum(degree)])
+    index = np.empty(indptr[-1], np.int32)
+    distance = np.empty(indptr[-1], np.float32)
+    grid.in_threads(lambda first, last: fill_within(*where, first, last, degree, indptr, index, distance), n_jobs)
+    return indptr, index, distance
 
 
 def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: int = -1) -> CellGraph:
@@ -30,7 +133,7 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
     ----------
     cells : positions in physical units.
     n_neighs : neighbours of every cell, itself not counted. Cells at one and the same position are neighbours at
-        distance 0 like any others; ties are broken by the tree.
+        distance 0 like any others.
     mutual : keep an edge only where both cells are among the neighbours of the other.
 
     Raises
@@ -42,12 +145,14 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
 
     Notes
     -----
-    O(n log n) with `scipy.spatial.cKDTree`, queried in tree order. A table without cells gives a graph without edges.
+    As `nearest_lists`. A table without cells gives a graph without edges.
     """
     if not isinstance(n_neighs, (int, np.integer)) or n_neighs < 1:
         raise OptionError(expected("`n_neighs` to be a whole number >= 1", repr(n_neighs), "6 is usual in 2D."))
 
-    def build(position: np.ndarray, name: str) -> np.ndarray:
+    def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+        from cellgraph_clr.graphs.cell_lists import undirected
+
         n = len(position)
         if n <= n_neighs:
             raise GeometryError(
@@ -57,31 +162,23 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
                     f"Lower `n_neighs` to {max(n - 1, 1)} at the most or leave the sample out.",
                 )
             )
-        tree = _tree(position)
-        order = tree.indices  # neighbours in space follow one another: each query finds the tree warm in cache
-        _, found = tree.query(position[order], n_neighs + 1, workers=n_jobs)
-        found = found[np.argsort(order)]
-        is_self = found == np.arange(n)[:, None]
-        is_self[~is_self.any(axis=1), -1] = True  # a cell hidden behind its doubles loses the farthest instead
-        neighbours = found[~is_self].reshape(n, n_neighs)
-        edges = np.stack([np.repeat(np.arange(n), n_neighs), neighbours.ravel()], axis=1)
-        if not mutual:
-            return edges
-        key = np.sort(edges, axis=1) @ np.array([n, 1])
-        unique, count = np.unique(key, return_counts=True)
-        both = unique[count == 2]
-        return np.stack([both // n, both % n], axis=1)
+        low, high, length = undirected(*nearest_lists(position, int(n_neighs), n_jobs=n_jobs), mutual)
+        return np.stack([low, high], axis=1), length
 
-    return CellGraph.from_pairs(cells, edges_per_sample(cells, build))
+    return CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
 
 
-def radius(cells: CellTable, *, radius: float) -> CellGraph:
+def radius(cells: CellTable, *, radius: float, n_jobs: int = -1) -> CellGraph:
     """Return the graph of all pairs of cells within `radius` of one another (same unit as the positions).
 
     Raises `OptionError` if the radius is not above 0. O(n + edges); a table without cells gives no edges.
     """
     check_in_range("radius", radius, low=0, low_open=True)
-    return CellGraph.from_pairs(
-        cells,
-        edges_per_sample(cells, lambda position, _: _tree(position).query_pairs(radius, output_type="ndarray")),
-    )
+
+    def build(position: np.ndarray, _: str) -> tuple[np.ndarray, np.ndarray]:
+        indptr, high, length = radius_lists(position, radius, n_jobs=n_jobs)
+        low = np.repeat(np.arange(len(position), dtype=np.int32), np.diff(indptr))
+        upper = high > low
+        return np.stack([low[upper], high[upper]], axis=1), length[upper]
+
+    return CellGraph.from_pairs(cells, *edges_per_sample(cells, build))

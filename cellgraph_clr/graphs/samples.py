@@ -25,7 +25,16 @@ def groups(cells: CellTable) -> list[tuple[str, np.ndarray]]:
     return [(str(unique[i]), order[starts[i] : starts[i + 1]]) for i in range(len(unique))]
 
 
-def edges_per_sample(cells: CellTable, build: Callable[[np.ndarray, str], np.ndarray]) -> np.ndarray:
-    """Return the edges (m, 2) of all samples; `build(position, name)` gives those of one as local rows."""
-    edges = [rows[build(cells.position[rows], name)] for name, rows in groups(cells)]
-    return np.concatenate(edges) if edges else np.zeros((0, 2), np.int64)
+def edges_per_sample(
+    cells: CellTable, build: Callable[[np.ndarray, str], tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the edges (m, 2) of all samples with their lengths; `build(position, name)` gives those of one by local rows."""
+    parts = [(rows, *build(cells.position[rows], name)) for name, rows in groups(cells)]
+    if len(parts) == 1:
+        return parts[0][1], {"length": parts[0][2]}
+    edges = [rows[local] for rows, local, _ in parts]
+    lengths = [length for _, _, length in parts]
+    return (
+        np.concatenate(edges) if edges else np.zeros((0, 2), np.int64),
+        {"length": np.concatenate(lengths) if lengths else np.zeros(0, np.float32)},
+    )

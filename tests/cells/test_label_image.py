@@ -22,11 +22,8 @@ def test_accepts_every_dimensionality(ndim, channels):
     ("labels", "error", "text"),
     [
         (GOOD.astype(float), LabelImageError, "integer labels, found dtype float64"),
-        (-GOOD, LabelImageError, r"ids of 0 \(background\) and above, found -2"),
         (np.zeros((0, 3), int), NoCellsError, "found an empty image"),
-        (np.zeros((3, 3), int), NoCellsError, "found background only"),
         (np.ones((2, 2, 2, 2), int), LabelImageError, r"2 \(y, x\) or 3 \(z, y, x\) axes, found shape"),
-        (np.full((2, 2), 2**63, np.uint64), LabelImageError, r"ids up to 2\*\*63 - 1, found 9223372036854775808"),
     ],
 )
 def test_refuses_what_is_no_label_image(labels, error, text):

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.scan import scan_labels
 
@@ -121,3 +122,17 @@ def test_views_and_orders_in_memory_change_nothing(tissue_3d):
         found = scan_labels(LabelImage.build(other))
         np.testing.assert_array_equal(plain.second, found.second)
         np.testing.assert_array_equal(plain.pair_faces, found.pair_faces)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "text"),
+    [
+        (np.array([[0, -1], [-2, 2]]), LabelImageError, r"ids of 0 \(background\) and above, found -2"),
+        (np.array([[0, -1], [-2, 2]], np.int8), LabelImageError, r"ids of 0 \(background\) and above, found -2"),
+        (np.zeros((3, 3), int), NoCellsError, "found background only"),
+        (np.full((2, 2), 2**63, np.uint64), LabelImageError, r"ids up to 2\*\*63 - 1, found 9223372036854775808"),
+    ],
+)
+def test_refuses_values_that_are_no_ids(labels, error, text):
+    with pytest.raises(error, match=text):
+        scan_labels(LabelImage.build(labels))

@@ -1,0 +1,89 @@
+"""Arrays that do not fit into memory, walked block by block: each block is read once, with what lies just before it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["BLOCK_BYTES", "block_shape", "is_chunked", "is_dask", "walk_blocks"]
+
+BLOCK_BYTES = 64 * 2**20  # a block is made of whole chunks, up to about this size
+
+
+def is_dask(array: object) -> bool:
+    """Return whether `array` is a dask array, without importing dask."""
+    return type(array).__module__.startswith("dask.array")
+
+
+def is_chunked(array: object) -> bool:
+    """Return whether `array` is read in pieces (Zarr, HDF5, dask) and not an array in memory or a memory map."""
+    return not isinstance(array, np.ndarray) and all(
+        hasattr(array, name) for name in ("shape", "dtype", "chunks", "ndim")
+    )
+
+
+def block_shape(
+    shape: Sequence[int], chunks: Sequence[int], itemsize: int, *, least: Sequence[int], n_bytes: int = BLOCK_BYTES
+) -> tuple[int, ...]:
+    """Return the shape of blocks of whole chunks: at least `least`, grown along the last axes first up to `n_bytes`."""
+    block = [min(n, -(-low // c) * c) for n, c, low in zip(shape, chunks, least, strict=True)]
+    for axis in reversed(range(len(shape))):
+        rest = itemsize * int(np.prod(block)) // max(block[axis], 1)
+        fits = max(n_bytes // max(rest * chunks[axis], 1), 1) * chunks[axis]
+        block[axis] = min(shape[axis], max(block[axis], fits))
+    return tuple(block)
+
+
+def walk_blocks(
+    array: Any, block: Sequence[int], halo: Sequence[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield (block with its halo, core, origin) over a 3D array in raster order, every element read once.
+
+    Parameters
+    ----------
+    array : (z, y, x), sliced as NumPy slices.
+    block : shape of a block, no smaller than `halo` along any axis.
+    halo : voxels before a block (towards lower z, y, x) that are given again, fewer at the border of the array.
+
+    Yields
+    ------
+    padded : C-contiguous array of the block behind its halo, valid until the next step.
+    core : (3,) index of the first voxel of the block in `padded`.
+    origin : (3,) place of padded[0, 0, 0] in `array`.
+
+    Notes
+    -----
+    Memory: one block, and of what was read the last `halo[0]` planes, `halo[1]` rows and `halo[2]` columns.
+    """
+    n_z, n_y, n_x = array.shape
+    below = np.zeros((0, n_y, n_x), array.dtype)
+    for z0, z1 in _cuts(n_z, block[0]):
+        next_below = np.empty((min(halo[0], z1 - z0), n_y, n_x), array.dtype)
+        beside = np.zeros((z1 - z0, 0, n_x), array.dtype)
+        for y0, y1 in _cuts(n_y, block[1]):
+            next_beside = np.empty((z1 - z0, min(halo[1], y1 - y0), n_x), array.dtype)
+            left = np.zeros((z1 - z0, y1 - y0, 0), array.dtype)
+            for x0, x1 in _cuts(n_x, block[2]):
+                core = np.array([below.shape[0], beside.shape[1], left.shape[2]])
+                origin = np.array([z0, y0, x0]) - core
+                padded = np.empty(np.array([z1, y1, x1]) - origin, array.dtype)
+                inner = padded[core[0] :, core[1] :, core[2] :]
+                inner[...] = array[z0:z1, y0:y1, x0:x1]
+                padded[: core[0]] = below[:, origin[1] : y1, origin[2] : x1]
+                padded[core[0] :, : core[1]] = beside[:, :, origin[2] : x1]
+                padded[core[0] :, core[1] :, : core[2]] = left
+                next_below[:, y0:y1, x0:x1] = inner[inner.shape[0] - len(next_below) :]
+                next_beside[:, :, x0:x1] = inner[:, inner.shape[1] - next_beside.shape[1] :]
+                left = inner[:, :, max(inner.shape[2] - halo[2], 0) :].copy()
+                yield padded, core, origin
+            beside = next_beside
+        below = next_below
+
+
+def _cuts(n: int, step: int) -> Iterator[tuple[int, int]]:
+    return itertools.pairwise([*range(0, n, step), n])

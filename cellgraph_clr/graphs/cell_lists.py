@@ -1,0 +1,191 @@
+"""Exact neighbours within a radius and nearest neighbours, by points sorted into a grid of bins (cell lists).
+
+Points of one bin lie side by side in memory and are searched one after the other, so that the candidates of a query are
+in cache from the query before. Ties in distance go to the lower row, so results do not depend on order or threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = ["bins_of", "count_within", "fill_within", "nearest", "undirected"]
+
+
+@njit(cache=True, nogil=True)
+def bins_of(position, low, size, shape):  # noqa: ANN001, ANN201
+    """Sort points (n, 3) into bins of edge `size`: return their order, the sorted points, and where each bin starts."""
+    n = len(position)
+    n_bins = shape[0] * shape[1] * shape[2]
+    starts = np.zeros(n_bins + 1, np.int64)
+    key = np.empty(n, np.int64)
+    for i in range(n):
+        k = np.int64(0)
+        for axis in range(3):
+            k = k * shape[axis] + min(max(np.int64((position[i, axis] - low[axis]) / size), 0), shape[axis] - 1)
+        key[i] = k
+        starts[k + 1] += 1
+    for b in range(n_bins):
+        starts[b + 1] += starts[b]
+    at = starts[:-1].copy()
+    order = np.empty(n, np.int32)
+    points = np.empty((n, 3))
+    for i in range(n):
+        p = at[key[i]]
+        at[key[i]] += 1
+        order[p] = i
+        for axis in range(3):
+            points[p, axis] = position[i, axis]
+    return order, points, starts
+
+
+@njit(cache=True, nogil=True)
+def nearest(points, order, starts, low, size, shape, k, first, last, index, distance):  # noqa: ANN001, ANN201
+    """Write the k nearest other points of the sorted points first to last into rows `order` of index and distance."""
+    best = np.empty(k)
+    who = np.empty(k, np.int64)
+    span = max(shape[0], shape[1], shape[2])
+    at = np.zeros(3, np.int64)
+    for i in range(first, last):
+        for axis in range(3):
+            at[axis] = min(max(np.int64((points[i, axis] - low[axis]) / size), 0), shape[axis] - 1)
+        found = 0
+        for ring in range(span + 1):
+            for z in range(max(at[0] - ring, 0), min(at[0] + ring, shape[0] - 1) + 1):
+                for y in range(max(at[1] - ring, 0), min(at[1] + ring, shape[1] - 1) + 1):
+                    whole = abs(z - at[0]) == ring or abs(y - at[1]) == ring
+                    row = (z * shape[1] + y) * shape[2]
+                    x = at[2] - ring
+                    while x <= at[2] + ring:
+                        x_last = x
+                        if whole:  # the row of bins belongs to the ring as a whole
+                            x, x_last = max(x, 0), min(at[2] + ring, shape[2] - 1)
+                        if x >= 0 and x_last < shape[2]:
+                            for q in range(starts[row + x], starts[row + x_last + 1]):
+                                d = (
+                                    (points[q, 0] - points[i, 0]) ** 2
+                                    + (points[q, 1] - points[i, 1]) ** 2
+                                    + (points[q, 2] - points[i, 2]) ** 2
+                                )
+                                if q == i or (found == k and d > best[k - 1]):
+                                    continue
+                                if found == k and d == best[k - 1] and order[q] > who[k - 1]:
+                                    continue
+                                p = found if found < k else k - 1
+                                found = min(found + 1, k)
+                                while p > 0 and (best[p - 1] > d or (best[p - 1] == d and who[p - 1] > order[q])):
+                                    best[p] = best[p - 1]
+                                    who[p] = who[p - 1]
+                                    p -= 1
+                                best[p] = d
+                                who[p] = order[q]
+                        x = at[2] + ring + 1 if whole or ring == 0 else x + 2 * ring
+            if found == k:
+                reach = np.inf  # how far from the point every bin was seen
+                for axis in range(3):
+                    here = points[i, axis] - low[axis]
+                    if at[axis] - ring > 0:
+                        reach = min(reach, here - (at[axis] - ring) * size)
+                    if at[axis] + ring < shape[axis] - 1:
+                        reach = min(reach, (at[axis] + ring + 1) * size - here)
+                if reach > 0 and best[k - 1] < reach * reach * (1 - 1e-12):
+                    break
+        for j in range(k):
+            index[order[i], j] = who[j]
+            distance[order[i], j] = np.sqrt(best[j])
+
+
+@njit(cache=True, nogil=True)
+def count_within(points, order, starts, low, size, shape, radius, first, last, degree):  # noqa: ANN001, ANN201
+    """Write how many other points lie within `radius` of the sorted points first to last into degree[order]."""
+    fill_within(
+        points, order, starts, low, size, shape, radius, first, last, degree, degree[:0], degree[:0], points[:0, 0]
+    )
+
+
+@njit(cache=True, nogil=True)
+def fill_within(points, order, starts, low, size, shape, radius, first, last, degree, indptr, index, distance):  # noqa: ANN001, ANN201
+    """Write the other points within `radius` (at most one bin) and their distances, by row; count only without indptr."""
+    counting = len(indptr) == 0
+    limit = radius * radius
+    for i in range(first, last):
+        cz = min(max(np.int64((points[i, 0] - low[0]) / size), 0), shape[0] - 1)
+        cy = min(max(np.int64((points[i, 1] - low[1]) / size), 0), shape[1] - 1)
+        cx = min(max(np.int64((points[i, 2] - low[2]) / size), 0), shape[2] - 1)
+        n = 0
+        base = 0 if counting else indptr[order[i]]
+        for z in range(max(cz - 1, 0), min(cz + 1, shape[0] - 1) + 1):
+            for y in range(max(cy - 1, 0), min(cy + 1, shape[1] - 1) + 1):
+                row = (z * shape[1] + y) * shape[2]
+                for q in range(starts[row + max(cx - 1, 0)], starts[row + min(cx + 1, shape[2] - 1) + 1]):
+                    d = (
+                        (points[q, 0] - points[i, 0]) ** 2
+                        + (points[q, 1] - points[i, 1]) ** 2
+                        + (points[q, 2] - points[i, 2]) ** 2
+                    )
+                    if d <= limit and q != i:
+                        if not counting:
+                            p = base + n  # insertion keeps the row sorted
+                            while p > base and index[p - 1] > order[q]:
+                                index[p] = index[p - 1]
+                                distance[p] = distance[p - 1]
+                                p -= 1
+                            index[p] = order[q]
+                            distance[p] = np.sqrt(d)
+                        n += 1
+        if counting:
+            degree[order[i]] = n
+
+
+@njit(cache=True, nogil=True)
+def _transposed(index, distance):  # noqa: ANN001, ANN202
+    """Return who has each row in its list, as CSR (indptr, rows ascending, distances), of lists (n, k)."""
+    n, k = index.shape
+    indptr = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        for j in range(k):
+            indptr[index[i, j] + 1] += 1
+    for i in range(n):
+        indptr[i + 1] += indptr[i]
+    at = indptr[:-1].copy()
+    rows = np.empty(n * k, np.int32)
+    lengths = np.empty(n * k, np.float32)
+    for i in range(n):
+        for j in range(k):
+            p = at[index[i, j]]
+            at[index[i, j]] += 1
+            rows[p] = i
+            lengths[p] = distance[i, j]
+    return indptr, rows, lengths
+
+
+@njit(cache=True, nogil=True)
+def undirected(index, distance, mutual):  # noqa: ANN001, ANN201
+    """Return the pairs (low, high) in lexicographic order, and distances, that are in either list or (`mutual`) in both."""
+    n, k = index.shape
+    indptr, rows, lengths = _transposed(index, distance)
+    own = np.empty(k, np.int32)
+    low = np.empty(n * k, np.int32)
+    high = np.empty(n * k, np.int32)
+    out = np.empty(n * k, np.float32)
+    m = 0
+    for i in range(n):
+        by_row = np.argsort(index[i])
+        for j in range(k):
+            own[j] = index[i, by_row[j]]
+        a, b = 0, indptr[i]
+        while a < k or b < indptr[i + 1]:  # two ascending lists: whom i names, and who names i
+            if b == indptr[i + 1] or (a < k and own[a] < rows[b]):
+                other, d, both = own[a], distance[i, by_row[a]], False
+                a += 1
+            elif a == k or rows[b] < own[a]:
+                other, d, both = rows[b], lengths[b], False
+                b += 1
+            else:
+                other, d, both = own[a], distance[i, by_row[a]], True
+                a += 1
+                b += 1
+            if other > i and (both or not mutual):
+                low[m], high[m], out[m] = i, other, d
+                m += 1
+    return low[:m], high[:m], out[:m]
