@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr._core.rng import as_rng
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import edges_per_sample
 
@@ -29,7 +30,14 @@ def automatic_max_distance(length: np.ndarray) -> float:
     return float(np.exp(high + 1.5 * (high - low)))
 
 
-def delaunay(cells: CellTable, *, max_distance: float | Literal["auto"] | None = "auto") -> tuple[CellGraph, float]:
+def delaunay(
+    cells: CellTable,
+    *,
+    max_distance: float | Literal["auto"] | None = "auto",
+    duplicates: Literal["join", "raise"] = "join",
+    degenerate: Literal["raise", "jitter"] = "raise",
+    rng: np.random.Generator | None = None,
+) -> tuple[CellGraph, float]:
     """Return the Delaunay graph and the longest edge kept.
 
     Parameters
@@ -37,18 +45,21 @@ def delaunay(cells: CellTable, *, max_distance: float | Literal["auto"] | None =
     cells : positions in physical units; at least d + 2 distinct ones per sample, not all on a line or plane.
     max_distance : longest edge kept, in the unit of positions; "auto" applies `automatic_max_distance` over all
         samples, None keeps every edge (the hull's long ones too).
+    duplicates : of several cells at one position only one enters the triangulation and the others are joined to it, so
+        that no cell is lost ("join"); or they are refused ("raise").
+    degenerate : cells that lie on a line (3D: plane) are refused ("raise"), or moved by 1e-6 of their extent ("jitter").
+    rng : generator of the jitter, needed for "jitter".
 
     Raises
     ------
     GeometryError
-        If a sample has fewer than d + 2 cells or they are coplanar (collinear in 2D).
+        If a sample has fewer than d + 2 distinct positions, or what `duplicates` and `degenerate` refuse.
     OptionError
         If `max_distance` is not "auto", None or above 0.
 
     Notes
     -----
-    O(n log n) in 2D. Of several cells at one position only one enters the triangulation; the others are joined to it,
-    so that no cell is lost.
+    O(n log n) in 2D.
     """
     from scipy.spatial import Delaunay, QhullError
 
@@ -56,22 +67,32 @@ def delaunay(cells: CellTable, *, max_distance: float | Literal["auto"] | None =
         if isinstance(max_distance, str):
             raise OptionError(expected("`max_distance` as a number, 'auto' or None", repr(max_distance), "Choose one."))
         check_in_range("max_distance", max_distance, low=0, low_open=True)
+    check_option("duplicates", duplicates, ("join", "raise"))
+    check_option("degenerate", degenerate, ("raise", "jitter"))
 
     def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         d = position.shape[1]
         where = f" in sample {name!r}" if name else ""
         unique, first, inverse = np.unique(position, axis=0, return_index=True, return_inverse=True)
         inverse = inverse.ravel()
+        if duplicates == "raise" and len(unique) < len(position):
+            n_more = len(position) - len(unique)
+            remedy = "Pass `duplicates='join'`, or remove them."
+            raise GeometryError(expected(f"one cell per position{where}", f"{n_more} more", remedy))
         if len(unique) < d + 2:
             raise GeometryError(
                 expected(f"at least {d + 2} cells at distinct positions{where}", len(unique), "Use `gr.knn_graph`.")
             )
+        if degenerate == "jitter" and np.linalg.matrix_rank(unique - unique.mean(axis=0)) < d:
+            noise = as_rng(rng).normal(size=unique.shape)
+            unique = unique + noise * 1e-6 * np.ptp(unique, axis=0).max()
         try:
             indptr, indices = Delaunay(unique).vertex_neighbor_vertices
         except QhullError as error:
             plane = "line" if d == 2 else "plane"
+            remedy = "Pass `degenerate='jitter'`, or use `gr.knn_graph`."
             raise GeometryError(
-                expected(f"cells that do not lie on one {plane}{where}", "degenerate positions", "Use `gr.knn_graph`.")
+                expected(f"cells that do not lie on one {plane}{where}", "degenerate positions", remedy)
             ) from error
         rows = np.repeat(np.arange(len(unique)), np.diff(indptr))
         doubles = np.flatnonzero(first[inverse] != np.arange(len(position)))

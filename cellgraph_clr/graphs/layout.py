@@ -41,7 +41,7 @@ __all__ = [
 PACKAGE_KEY = "cellgraph_clr"
 SCHEMA_VERSION = 1
 UNASSIGNED = "unassigned"
-EDGE_SLOTS = {"length": "distances", "contact_area": "contact_area"}
+EDGE_SLOTS = {"length": "distances", "contact_area": "contact_area", "overlap": "overlap"}
 BUILDERS = "`cgc.gr.contact_graph(adata)`, `cgc.gr.delaunay_graph(adata)` or `cgc.gr.knn_graph(adata)`"
 
 
@@ -199,7 +199,12 @@ def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | 
 
 
 def graph_from_anndata(
-    adata: AnnData, *, use_rep: str | None = None, neighbors_key: str = "spatial", library_key: str | None = None
+    adata: AnnData,
+    *,
+    use_rep: str | None = None,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+    features: bool = True,
 ) -> CellGraph:
     """Return the cell graph of an AnnData: features of `use_rep`, edges of `neighbors_key`, lengths and contact areas.
 
@@ -215,7 +220,7 @@ def graph_from_anndata(
     from scipy.sparse import triu
 
     keys = graph_keys(adata, neighbors_key)
-    cells = table_from_anndata(adata, use_rep=use_rep, library_key=library_key)
+    cells = table_from_anndata(adata, use_rep=use_rep, library_key=library_key, features=features)
     check_finite(
         cells.features,
         what="features",

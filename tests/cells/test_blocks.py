@@ -125,7 +125,7 @@ def test_every_voxel_is_read_once_and_the_halo_is_right():
     array = np.arange(5 * 7 * 9).reshape(5, 7, 9)
     counting = Counting(array)
     for padded, core, origin in walk_blocks(counting, (2, 3, 4), (2, 1, 3)):
-        inner = tuple(slice(o, o + n) for o, n in zip(origin, padded.shape))
+        inner = tuple(slice(o, o + n) for o, n in zip(origin, padded.shape, strict=True))
         np.testing.assert_array_equal(padded, array[inner])
         assert (core <= (2, 1, 3)).all()
     assert (counting.reads == 1).all()

@@ -18,7 +18,9 @@ def surface(mask, spacing):
 
 def grid(spacing, half):
     n = np.ceil(half / np.array(spacing)).astype(int) + 2
-    return np.stack(np.meshgrid(*[np.arange(-k, k + 1) * s for k, s in zip(n, spacing)], indexing="ij"), -1)
+    return np.stack(
+        np.meshgrid(*[np.arange(-k, k + 1) * s for k, s in zip(n, spacing, strict=True)], indexing="ij"), -1
+    )
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)

@@ -153,3 +153,39 @@ def test_what_belongs_to_an_older_graph_goes(plain):
     assert {"n_neighbors", "contact_fraction", "two_n_neighbors"} <= set(plain.obs)
     gr.knn_graph(plain, n_neighs=2)
     assert "contact_fraction" not in plain.obs
+
+
+def test_degenerate_positions_are_named_choices(plain):
+    line = plain.copy()
+    line.obsm["spatial"] = np.outer(np.arange(line.n_obs, dtype=float), np.ones(line.obsm["spatial"].shape[1]))
+    with pytest.raises(GeometryError, match="degenerate='jitter'"):
+        gr.delaunay_graph(line)
+    gr.delaunay_graph(line, degenerate="jitter", max_distance=None)
+    assert (line.obs["n_neighbors"] > 0).all()
+    twice = plain.copy()
+    twice.obsm["spatial"][1] = twice.obsm["spatial"][0]
+    gr.delaunay_graph(twice)
+    assert twice.obsp["spatial_connectivities"][0, 1] == 1
+    with pytest.raises(GeometryError, match="one cell per position, found 1 more"):
+        gr.delaunay_graph(twice, duplicates="raise")
+
+
+def test_isolates_are_a_named_choice(plain):
+    gr.radius_graph(plain, radius=1e-6)
+    assert (plain.obs["n_neighbors"] == 0).all()
+    gr.radius_graph(plain, radius=1e-6, isolates="nearest")
+    assert (plain.obs["n_neighbors"] > 0).all()
+    with pytest.raises(GeometryError, match="a neighbour for every cell"):
+        gr.radius_graph(plain, radius=1e-6, isolates="raise")
+
+
+def test_common_edges_of_two_graphs(plain):
+    gr.contact_graph(plain, key_added="touching")
+    gr.knn_graph(plain, n_neighs=2, key_added="near")
+    gr.intersect_graphs(plain, "touching", "near")
+    both = plain.obsp["touching_connectivities"].multiply(plain.obsp["near_connectivities"])
+    assert (plain.obsp["spatial_connectivities"] != both).nnz == 0
+    assert (plain.obsp["spatial_contact_area"].data > 0).all()
+    assert plain.uns["spatial_neighbors"]["params"]["of"] == ["touching", "near"]
+    with pytest.raises(NoGraphError):
+        gr.intersect_graphs(plain, "touching", "nothing")

@@ -5,6 +5,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.contact import contacts_from_labels
 from cellgraph_clr.graphs.delaunay import automatic_max_distance, delaunay
@@ -112,10 +113,10 @@ def test_bad_geometry_and_options_are_named():
 def test_contacts_are_faces_and_gaps_are_bridged():
     labels = np.zeros((5, 9), int)
     labels[:, :3], labels[:, 3:5], labels[:, 7:] = 4, 11, 6  # 4 touches 11; 2 pixels of background up to 6
-    touching = contacts_from_labels(labels, (1.0, 0.5))
+    touching = contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 0.5)))
     assert touching.pairs.tolist() == [[4, 11]]
     np.testing.assert_allclose(touching.area, [5.0])
-    bridged = contacts_from_labels(labels, (1.0, 0.5), max_gap=1.1)
+    bridged = contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 0.5)), max_gap=1.1)
     assert bridged.pairs.tolist() == [[4, 11], [6, 11]]
     rows, area = touching.between(np.array([11, 6, 4]))
     assert rows.tolist() == [[2, 0]]
@@ -124,12 +125,12 @@ def test_contacts_are_faces_and_gaps_are_bridged():
 
 
 def test_corners_do_not_touch():
-    assert len(contacts_from_labels(np.array([[1, 0], [0, 2]]), (1.0, 1.0)).pairs) == 0
+    assert len(contacts_from_labels(LabelImage.build(np.array([[1, 0], [0, 2]]), spacing=(1.0, 1.0))).pairs) == 0
 
 
 @pytest.mark.parametrize("gap", [1, 2, 3, 4])
 def test_a_gap_is_bridged_from_its_own_width_on(gap):
     labels = np.zeros((5, 6 + gap), int)
     labels[:, :3], labels[:, 3 + gap :] = 1, 2
-    assert len(contacts_from_labels(labels, (1.0, 1.0), max_gap=gap).pairs) == 1
-    assert len(contacts_from_labels(labels, (1.0, 1.0), max_gap=gap - 1).pairs) == 0
+    assert len(contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 1.0)), max_gap=gap).pairs) == 1
+    assert len(contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 1.0)), max_gap=gap - 1).pairs) == 0

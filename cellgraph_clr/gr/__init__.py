@@ -1,0 +1,18 @@
+"""Graphs on AnnData: contact, Delaunay, nearest-neighbour, radius and temporal graphs, and sums over neighbours.
+
+Follows squidpy: results go to `obsp` and `uns`, `copy=True` returns them instead.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__,
+    submod_attrs={
+        "common": ["SpatialGraph"],
+        "contact": ["contact_graph"],
+        "positions": ["delaunay_graph", "knn_graph", "radius_graph"],
+        "combine": ["intersect_graphs", "surface_distances"],
+        "temporal": ["temporal_graph"],
+        "aggregate": ["aggregate_neighbors"],
+    },
+)

@@ -1,0 +1,105 @@
+"""Graphs from graphs that an AnnData holds: common edges, and distances between surfaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.gr.common import SpatialGraph, finish, named
+from cellgraph_clr.gr.contact import labels_by_sample, with_spacing
+from cellgraph_clr.graphs import combine
+from cellgraph_clr.graphs.layout import graph_from_anndata, graph_keys
+from cellgraph_clr.graphs.samples import groups
+from cellgraph_clr.graphs.surface_distance import surface_distances as array_distances
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.cells.label_image import LabelImage
+
+__all__ = ["intersect_graphs", "surface_distances"]
+
+
+def intersect_graphs(
+    adata: AnnData,
+    first_key: str,
+    second_key: str,
+    *,
+    library_key: str | None = None,
+    key_added: str = "spatial",
+    copy: bool = False,
+) -> SpatialGraph | None:
+    """Keep the edges that two graphs have in common, for example contacts among the nearest neighbours.
+
+    Parameters
+    ----------
+    adata : with both graphs.
+    first_key, second_key : their `key_added`. Contact areas are kept from whichever has them.
+    library_key, key_added, copy : as in `contact_graph`.
+
+    Raises
+    ------
+    NoGraphError
+        If a graph is missing.
+    """
+    a, b = (
+        graph_from_anndata(adata, neighbors_key=key, library_key=library_key, features=False)
+        for key in (first_key, second_key)
+    )
+    params = {"method": "intersection", "of": [first_key, second_key], **named(library_key)}
+    graph = combine.intersection(a, b)
+    return finish("gr.intersect_graphs", adata, graph, key_added=key_added, params=params, copy=copy)
+
+
+def surface_distances(
+    adata: AnnData,
+    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray],
+    *,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+    n_jobs: int = -1,
+    copy: bool = False,
+) -> csr_matrix | None:
+    """Measure how far apart the surfaces of neighbouring cells are, beside the distance of their centres.
+
+    Parameters
+    ----------
+    adata : with a spatial graph.
+    labels : the label image (several samples: a mapping sample → image); the spacing of the scan is used for an array.
+    neighbors_key : the graph. Distances of its edges go to `obsp[f"{key}_surface_distances"]`, in the unit of positions:
+        0 for cells that share a face, else the distance of their nearest voxel centres.
+    library_key : as in `contact_graph`.
+    n_jobs : threads; -1 uses all.
+    copy : return the (n, n) CSR matrix and leave `adata` alone.
+
+    Raises
+    ------
+    NoGraphError, MissingKeyError
+        If there is no graph, or cells or samples are not in the labels.
+    LabelImageError, NoCellsError
+        For bad labels.
+    """
+    graph = graph_from_anndata(adata, neighbors_key=neighbors_key, library_key=library_key, features=False)
+    parts = groups(graph.cells)
+    images = labels_by_sample(labels, [name for name, _ in parts])
+    distance = np.zeros(len(graph.edges), np.float32)
+    part_of = np.empty(len(graph.cells), int)
+    for i, (_, rows) in enumerate(parts):
+        part_of[rows] = i
+    for i, (name, _) in enumerate(parts):
+        mine = part_of[graph.edges[:, 0]] == i
+        pairs = graph.cells.cell_id[graph.edges[mine]]
+        distance[mine] = array_distances(with_spacing(adata, images[name], name), pairs, n_jobs=n_jobs)
+    measured = type(graph)(graph.cells, graph.edges, {"surface_distance": distance})
+    matrix = measured.adjacency("surface_distance")
+    if copy:
+        return matrix
+    key = graph_keys(adata, neighbors_key)["connectivities"].replace("connectivities", "surface_distances")
+    adata.obsp[key] = matrix
+    log_written("gr.surface_distances", [f"obsp[{key!r}]"])
+    return None

@@ -1,0 +1,50 @@
+"""What every graph function shares: reading the cells, and writing or returning the graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.graphs.graph import CellGraph
+
+__all__ = ["Isolates", "SpatialGraph", "cells_of", "finish", "named"]
+
+Isolates = Literal["keep", "nearest", "raise"]
+
+
+class SpatialGraph(NamedTuple):
+    """What a graph function returns with `copy=True`: symmetric (n, n) CSR matrices; areas for contact graphs only."""
+
+    connectivities: csr_matrix
+    distances: csr_matrix
+    contact_area: csr_matrix | None = None
+
+
+def finish(
+    function: str, adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any], copy: bool
+) -> SpatialGraph | None:
+    """Write the graph into `adata` and log the keys, or return its matrices."""
+    if copy:
+        wanted = [None, "length", *(["contact_area"] if "contact_area" in graph.edge_features else [])]
+        return SpatialGraph(*graph.adjacencies(*wanted))
+    log_written(function, write_graph(adata, graph, key_added=key_added, params=params))
+    return None
+
+
+def cells_of(adata: AnnData, library_key: str | None) -> CellTable:
+    """Return the cells without their features."""
+    return table_from_anndata(adata, library_key=library_key, features=False)
+
+
+def named(library_key: str | None) -> dict[str, str]:
+    """Return the entry of `params` that names the sample column, when one was given."""
+    return {"library_key": library_key} if library_key else {}

@@ -1,0 +1,178 @@
+"""Graphs from positions: Delaunay, nearest neighbours, fixed radius."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, check_option, expected
+from cellgraph_clr._core.errors import MissingKeyError
+from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
+from cellgraph_clr.gr.contact import labels_by_sample, with_spacing
+from cellgraph_clr.graphs import delaunay as triangulation
+from cellgraph_clr.graphs import proximity
+from cellgraph_clr.graphs.combine import with_isolates
+from cellgraph_clr.graphs.contact import Contacts
+from cellgraph_clr.graphs.graph import CellGraph
+from cellgraph_clr.graphs.samples import groups
+from cellgraph_clr.graphs.surface_distance import near_pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anndata import AnnData
+
+    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.cells.table import CellTable
+
+__all__ = ["delaunay_graph", "knn_graph", "radius_graph"]
+
+
+def delaunay_graph(
+    adata: AnnData,
+    *,
+    max_distance: float | Literal["auto"] | None = "auto",
+    duplicates: Literal["join", "raise"] = "join",
+    degenerate: Literal["raise", "jitter"] = "raise",
+    isolates: Isolates = "keep",
+    random_state: int = 0,
+    library_key: str | None = None,
+    key_added: str = "spatial",
+    copy: bool = False,
+) -> SpatialGraph | None:
+    """Join cells by the Delaunay triangulation of their positions, long edges pruned.
+
+    Parameters
+    ----------
+    adata : with `obsm["spatial"]`.
+    max_distance : longest edge kept, in the unit of positions. "auto" is Tukey's upper fence on log lengths (reported in
+        `uns[f"{key_added}_neighbors"]["params"]["max_distance"]`); None keeps all.
+    duplicates : of cells at one position one enters the triangulation and the others are joined to it ("join"), or they
+        are refused ("raise").
+    degenerate : cells that all lie on a line (3D: plane) are refused ("raise") or moved by 1e-6 of their extent at random
+        for the triangulation ("jitter"); `obsm["spatial"]` stays.
+    isolates : what to do with cells that the pruning leaves without neighbours, as in `contact_graph`.
+    random_state : seed of the jitter.
+    library_key, key_added, copy : as in `contact_graph`.
+
+    Raises
+    ------
+    GeometryError
+        If a sample has fewer than d + 2 distinct positions, or what `duplicates`, `degenerate`, `isolates` refuse.
+    OptionError, MissingKeyError, NoCellsError, NonFiniteError
+        For wrong options, missing or bad positions.
+    """
+    graph, longest = triangulation.delaunay(
+        cells_of(adata, library_key),
+        max_distance=max_distance,
+        duplicates=duplicates,
+        degenerate=degenerate,
+        rng=np.random.default_rng(random_state),
+    )
+    graph = with_isolates(graph, isolates)
+    params: dict[str, Any] = {"method": "delaunay", "max_distance": float(longest), **named(library_key)}
+    params |= {"duplicates": duplicates, "degenerate": degenerate, "isolates": isolates}
+    return finish("gr.delaunay_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+
+
+def knn_graph(
+    adata: AnnData,
+    *,
+    n_neighs: int = 6,
+    mutual: bool = False,
+    library_key: str | None = None,
+    key_added: str = "spatial",
+    n_jobs: int = -1,
+    copy: bool = False,
+) -> SpatialGraph | None:
+    """Join every cell to its nearest cells: the union of both directions, or the intersection.
+
+    Parameters
+    ----------
+    adata : with `obsm["spatial"]`.
+    n_neighs : neighbours sought per cell.
+    mutual : keep pairs only where each is among the nearest of the other.
+    library_key, key_added, copy : as in `contact_graph`.
+    n_jobs : threads of the search; -1 uses all. The result does not depend on it.
+
+    Raises
+    ------
+    GeometryError
+        If a sample has no more than `n_neighs` cells.
+    OptionError, MissingKeyError, NoCellsError, NonFiniteError
+        For wrong options, missing or bad positions.
+    """
+    graph = proximity.knn(cells_of(adata, library_key), n_neighs=n_neighs, mutual=mutual, n_jobs=n_jobs)
+    params = {"method": "knn", "n_neighs": int(n_neighs), "mutual": bool(mutual), **named(library_key)}
+    return finish("gr.knn_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+
+
+def radius_graph(
+    adata: AnnData,
+    *,
+    radius: float,
+    distance: Literal["centroid", "surface"] = "centroid",
+    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray] | None = None,
+    isolates: Isolates = "keep",
+    library_key: str | None = None,
+    key_added: str = "spatial",
+    n_jobs: int = -1,
+    copy: bool = False,
+) -> SpatialGraph | None:
+    """Join all pairs of cells within `radius` of one another.
+
+    Parameters
+    ----------
+    adata : with `obsm["spatial"]`.
+    radius : in the unit of positions.
+    distance : between "centroid"s, or between the nearest voxels of the "surface"s (needs `labels`); cells that share a
+        face are at 0.
+    labels : label image for `distance="surface"`, as in `contact_graph`.
+    isolates : what to do with cells without neighbours, as in `contact_graph`.
+    library_key, key_added, copy : as in `contact_graph`. Stored distances are those asked for.
+    n_jobs : threads; -1 uses all. The result does not depend on it.
+
+    Raises
+    ------
+    OptionError
+        If the radius is not above 0, or for another distance.
+    MissingKeyError, NoCellsError, NonFiniteError
+        For missing labels, missing or bad positions.
+    GeometryError
+        For `isolates="raise"`, if a cell has no neighbour.
+    """
+    check_option("distance", distance, ("centroid", "surface"))
+    cells = cells_of(adata, library_key)
+    if distance == "centroid":
+        graph = proximity.radius(cells, radius=radius, n_jobs=n_jobs)
+    else:
+        graph = _near_surfaces(adata, cells, labels, radius, n_jobs)
+    params: dict[str, Any] = {"method": "radius", "radius": float(radius), "distance": distance, "isolates": isolates}
+    params |= named(library_key)
+    graph = with_isolates(graph, isolates)
+    return finish("gr.radius_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+
+
+def _near_surfaces(
+    adata: AnnData,
+    cells: CellTable,
+    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray] | None,
+    radius: float,
+    n_jobs: int,
+) -> CellGraph:
+    """Return the graph of cells whose surfaces are within `radius`, with that distance as length."""
+    check_in_range("radius", radius, low=0, low_open=True)
+    if labels is None:
+        raise MissingKeyError(
+            expected("`labels` for distance='surface'", "none", "Pass the label image: `labels=labels`.")
+        )
+    parts = groups(cells)
+    images = labels_by_sample(labels, [name for name, _ in parts])
+    pairs, lengths = [], []
+    for name, rows in parts:
+        ids, length = near_pairs(with_spacing(adata, images[name], name), radius, n_jobs=n_jobs)
+        local, kept = Contacts(ids, length).between(cells.cell_id[rows], min_area=-1.0)
+        pairs.append(rows[local])
+        lengths.append(kept)
+    return CellGraph.from_pairs(cells, np.concatenate(pairs), {"length": np.concatenate(lengths)})

@@ -1,0 +1,74 @@
+"""Graphs from graphs: edges that two graphs share, and edges for cells without any."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_option, expected, listing
+from cellgraph_clr._core.errors import GeometryError, ShapeError
+from cellgraph_clr.graphs.graph import CellGraph
+from cellgraph_clr.graphs.samples import groups
+
+__all__ = ["intersection", "with_isolates"]
+
+
+def intersection(a: CellGraph, b: CellGraph) -> CellGraph:
+    """Return the graph of the edges in both; edge features of `a`, and those that only `b` has.
+
+    Raises `ShapeError` if the graphs are not of the same cells. O(m log m).
+    """
+    same = len(a.cells) == len(b.cells) and np.array_equal(a.cells.cell_id, b.cells.cell_id)
+    if not same or not np.array_equal(a.cells.sample, b.cells.sample):
+        raise ShapeError(expected("two graphs of the same cells", "others", "Build both from one table."))
+    n = max(len(a.cells), 1)
+    key_a, key_b = (g.edges[:, 0] * n + g.edges[:, 1] for g in (a, b))
+    _, rows_a, rows_b = np.intersect1d(key_a, key_b, assume_unique=True, return_indices=True)
+    features = {k: np.asarray(v)[rows_b] for k, v in b.edge_features.items()}
+    features |= {k: np.asarray(v)[rows_a] for k, v in a.edge_features.items()}
+    return CellGraph(a.cells, a.edges[rows_a], features)
+
+
+def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"]) -> CellGraph:
+    """Return the graph with its isolated cells kept as they are, joined to the nearest cell of their sample, or refused.
+
+    A cell that is alone in its sample stays alone. Edge features other than "length" are 0 on the new edges.
+
+    Raises
+    ------
+    GeometryError
+        For "raise", if there are isolated cells; the message names them.
+    OptionError
+        For another value.
+    """
+    check_option("isolates", isolates, ("keep", "nearest", "raise"))
+    alone = np.ones(len(graph.cells), bool)
+    alone[graph.edges.ravel()] = False
+    if isolates == "keep" or not alone.any():
+        return graph
+    if isolates == "raise":
+        ids = graph.cells.cell_id[alone]
+        raise GeometryError(
+            expected(
+                "a neighbour for every cell",
+                f"{len(ids)} cells without (ids {listing(ids)})",
+                "Pass `isolates='keep'` to allow them or `isolates='nearest'` to join them to the nearest cell.",
+            )
+        )
+    from scipy.spatial import cKDTree
+
+    edges = [graph.edges]
+    for _, rows in groups(graph.cells):
+        lost = rows[alone[rows]]
+        if len(lost) == 0 or len(rows) == 1:
+            continue
+        _, found = cKDTree(graph.cells.position[rows]).query(graph.cells.position[lost], 2)
+        other = rows[found]
+        edges.append(np.stack([lost, np.where(other[:, 0] == lost, other[:, 1], other[:, 0])], axis=1))
+    pairs = np.concatenate(edges)
+    length = np.linalg.norm(graph.cells.position[pairs[:, 0]] - graph.cells.position[pairs[:, 1]], axis=1)
+    features = {
+        k: np.concatenate([v, np.zeros(len(pairs) - len(v), np.float32)]) for k, v in graph.edge_features.items()
+    }
+    return CellGraph.from_pairs(graph.cells, pairs, {**features, "length": length})
