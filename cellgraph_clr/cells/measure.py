@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.scan import LabelStatistics
 
-__all__ = ["FEATURE_GROUPS", "centroid", "contact_areas", "covariance", "intensity_features", "shape_features"]
+__all__ = [
+    "FEATURE_GROUPS",
+    "centroid",
+    "contact_areas",
+    "covariance",
+    "intensity_features",
+    "major_axis",
+    "shape_features",
+]
 
-FEATURE_GROUPS = ("shape", "intensity")
+FEATURE_GROUPS = ("shape", "intensity", "hull", "texture", "thickness", "skeleton", "mesh", "cellprofiler")
 
 
 def centroid(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
@@ -43,6 +51,13 @@ def covariance(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
     cov = full[:, 3 - d :, 3 - d :] * step[:, None] * step[None, :]
     cov[:, np.arange(d), np.arange(d)] = np.maximum(cov[:, np.arange(d), np.arange(d)], 0) + step**2 / 12
     return cov
+
+
+def major_axis(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
+    """Return (n, d) float64 unit vectors z, y, x along the longest axis of each cell; the largest component is positive."""
+    axis = np.linalg.eigh(covariance(s, spacing))[1][:, :, -1]
+    largest = np.take_along_axis(axis, np.abs(axis).argmax(axis=1)[:, None], axis=1)
+    return axis * np.where(largest < 0, -1.0, 1.0)
 
 
 def _face_areas(spacing: Sequence[float]) -> np.ndarray:
@@ -154,5 +169,6 @@ def check_groups(features: Sequence[str], *, has_image: bool) -> None:
         raise OptionError(expected("`features` as a sequence of groups", repr(features), f"Pass ({features!r},)."))
     for group in features:
         check_option("features", group, FEATURE_GROUPS)
-    if not has_image and list(features) == ["intensity"]:
-        raise OptionError(expected("an image for the group 'intensity'", "no image", "Pass `image=`."))
+    needs = [g for g in features if g in ("intensity", "texture", "cellprofiler")]
+    if not has_image and needs and (list(features) == needs or needs != ["intensity"]):
+        raise OptionError(expected(f"an image for the group {needs[-1]!r}", "no image", "Pass `image=`."))

@@ -12,8 +12,16 @@ from cellgraph_clr._core.checks import check_finite, check_key, expected, listin
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError
 from cellgraph_clr._core.log import log
 from cellgraph_clr.cells.compartments import match_nuclei
+from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.cells.measure import centroid, check_groups, contact_areas, intensity_features, shape_features
+from cellgraph_clr.cells.measure import (
+    centroid,
+    check_groups,
+    contact_areas,
+    intensity_features,
+    major_axis,
+    shape_features,
+)
 from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, store_contacts, to_xyz
@@ -54,7 +62,7 @@ def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_ke
 
 
 def _measured(
-    s: LabelStatistics, image: LabelImage, groups: Sequence[str]
+    s: LabelStatistics, image: LabelImage, groups: Sequence[str], n_jobs: int | None
 ) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
     blocks, info = [], []
     if "shape" in groups:
@@ -65,17 +73,22 @@ def _measured(
         values, names = intensity_features(s, image.spacing, image.unit, image.channels)
         blocks.append(values)
         info += names
-    return np.concatenate(blocks, axis=1) if blocks else np.zeros((len(s.cell_id), 0)), tuple(info)
+    for group in EXTRA_GROUPS:
+        if group in groups:
+            values, names = extra_features(group, image, s, n_jobs=n_jobs)
+            blocks.append(values)
+            info += names
+    return np.concatenate([np.zeros((len(s.cell_id), 0)), *blocks], axis=1), tuple(info)
 
 
 def _nucleus_features(
     image: LabelImage, nuclei: np.ndarray, s: LabelStatistics, groups: Sequence[str], n_jobs: int | None
 ) -> tuple[np.ndarray, tuple[FeatureInfo, ...], np.ndarray]:
     """Return features of each cell's largest nucleus (NaN without one), their names, and nuclei per cell."""
-    nucleus_image = replace(image, labels=np.asarray(nuclei))
+    nucleus_image = replace(image, labels=nuclei)
     t = scan_labels(nucleus_image, n_jobs=n_jobs)
-    values, info = _measured(t, nucleus_image, groups)
-    nucleus_id, cell_id, _ = match_nuclei(image.labels, nucleus_image.labels)
+    values, info = _measured(t, nucleus_image, groups, n_jobs)
+    nucleus_id, cell_id, _ = match_nuclei(np.asarray(image.labels), np.asarray(nuclei))
     row = np.searchsorted(t.cell_id, nucleus_id)
     inside = cell_id > 0
     row, cell_id = row[inside], cell_id[inside]
@@ -109,14 +122,13 @@ def _label_image(
         given = labels
         return LabelImage.build(
             given.labels,
-            given.image if pixels is None else np.asarray(pixels),
+            given.image if pixels is None else pixels,
             spacing=given.spacing if spacing is None else spacing,
             unit=unit or given.unit,
             channels=channels if channels is not None or pixels is not None else given.channels or None,
         )
     if spacing is None:
         warn_spacing()
-    pixels = None if pixels is None else np.asarray(pixels)
     return LabelImage.build(labels, pixels, spacing=spacing, unit=unit or "pixel", channels=channels)
 
 
@@ -142,16 +154,21 @@ def from_labels(
     nuclei : nucleus labels (array, `LabelImage` or path) on the same grid; adds `nucleus_*` features of each cell's
         largest nucleus, the share of the cell it fills and its offset from the cell's centroid (NaN for cells without
         one), and `obs["n_nuclei"]`.
-    features : groups to measure: "shape" and "intensity" (the latter needs an image).
+    features : groups to measure. In the one read of the labels: "shape" and "intensity" (the latter needs an image).
+        On request, crop by crop and in parallel (see `cells.extras`): "hull" (solidity, largest diameter), "texture"
+        (grey-level co-occurrence per channel), "thickness" (largest ball, mean depth), "skeleton" (length), "mesh"
+        (area of a smoothed mesh, 3D), "cellprofiler" (everything of `cp_measure`, an extra to install).
     channels : names of the image's channels.
     library_id : name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.
-    n_jobs : threads; None uses all.
+    n_jobs : threads (processes for groups on request); None uses all.
 
     Returns
     -------
     AnnData with `X` float32 (n, f) and `var["group"]`, `["channel"]`, `["unit"]`; `obs["cell_id"]` (ids of the file),
-    `["touches_border"]`; `obsm["spatial"]` x, y(, z) in physical units, centre of pixel 0 at 0; the contacts of the scan
-    in `uns["cellgraph_clr"]["contacts"]`, so that `gr.contact_graph` reads nothing again.
+    `["touches_border"]`; `obsm["spatial"]` x, y(, z) in physical units, centre of pixel 0 at 0 (plus the translation of
+    the file); `obsm["major_axis"]`, unit vectors x, y(, z) along the longest axis (not among the features, which do not
+    depend on how the image is turned); the contacts of the scan in `uns["cellgraph_clr"]["contacts"]`, so that
+    `gr.contact_graph` reads nothing again.
 
     Raises
     ------
@@ -167,7 +184,7 @@ def from_labels(
     labels = _label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     check_groups(features, has_image=labels.image is not None)
     s = scan_labels(labels, n_jobs=n_jobs)
-    values, info = _measured(s, labels, features)
+    values, info = _measured(s, labels, features, n_jobs)
     n_nuclei = None
     if isinstance(nuclei, (str, os.PathLike)):
         nuclei = read_labels(nuclei, spacing=labels.spacing, unit=labels.unit)
@@ -181,6 +198,7 @@ def from_labels(
         s.cell_id, centroid(s, labels.spacing), unit=labels.unit, features=values, info=info, sample=library_id or ""
     )
     adata = _anndata(cells, library_id=library_id, region=region)
+    adata.obsm["major_axis"] = to_xyz(major_axis(s, labels.spacing)).astype(np.float32)
     adata.obs["touches_border"] = s.border_faces.sum(axis=1) > 0
     if n_nuclei is not None:
         adata.obs["n_nuclei"] = n_nuclei
@@ -191,7 +209,7 @@ def from_labels(
         "pairs": s.pairs,
         "area": contact_areas(s, labels.spacing),
         "cell_id": s.cell_id,
-        "surface": (s.faces[:, 3 - labels.ndim :] @ face).astype(np.float64),
+        "surface": s.faces[:, 3 - labels.ndim :] @ face,
         "spacing": [float(x) for x in labels.spacing],
     }
     store_contacts(adata, library_id or "", entry)

@@ -1,0 +1,58 @@
+"""One crop per cell: the box of a cell cut out of labels and image, and functions run over all crops in parallel."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.cells.scan import LabelStatistics
+
+__all__ = ["Crop", "crops", "per_cell"]
+
+WORTH_PROCESSES = 256  # crops from which starting processes pays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A cell in its box: mask ([z,] y, x) bool, image (c, [z,] y, x) or None, spacing, and where the box starts."""
+
+    cell_id: int
+    mask: np.ndarray
+    image: np.ndarray | None
+    spacing: tuple[float, ...]
+    start: tuple[int, ...]
+
+
+def crops(image: LabelImage, s: LabelStatistics) -> Iterator[Crop]:
+    """Yield the crop of every cell of the scan, in the order of `s`; chunked arrays are read box by box."""
+    d = image.ndim
+    for cell_id, box in zip(s.cell_id.tolist(), s.box[:, 3 - d :].tolist(), strict=True):
+        where = tuple(slice(a, b + 1) for a, b in box)
+        mask = np.asarray(image.labels[where]) == cell_id
+        pixels = None if image.image is None else np.asarray(image.image[(slice(None), *where)])
+        yield Crop(cell_id, mask, pixels, image.spacing, tuple(a for a, _ in box))
+
+
+def per_cell(
+    function: Callable[[Crop], Sequence[float]], image: LabelImage, s: LabelStatistics, *, n_jobs: int | None = None
+) -> np.ndarray:
+    """Return `function` of the crop of every cell as (n, f) float64; (0, 0) without cells.
+
+    `n_jobs` processes (None or -1: one per core) share the work when there are enough cells; results do not depend on
+    it. A function that runs in processes must be importable.
+    """
+    workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
+    if workers == 1 or len(s.cell_id) < WORTH_PROCESSES:
+        rows = [function(crop) for crop in crops(image, s)]
+    else:
+        from joblib import Parallel, delayed
+
+        rows = Parallel(n_jobs=workers, batch_size=32)(delayed(function)(crop) for crop in crops(image, s))
+    return np.array(rows, np.float64).reshape(len(rows), -1) if rows else np.zeros((0, 0))
