@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
-    submodules={"datasets", "gr", "io", "losses", "metrics", "models", "pl", "pp", "tl"},
+    submodules={"datasets", "gr", "im", "io", "losses", "metrics", "models", "pl", "pp", "tl"},
     submod_attrs={
         "_core.errors": ["CellGraphError"],
         "cells.label_image": ["LabelImage"],

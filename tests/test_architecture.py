@@ -18,7 +18,7 @@ LAYERS = [
     {"encoders", "objectives", "views"},
     {"analysis", "training"},
     {"models"},
-    {"_query", "cli", "datasets", "gr", "io", "losses", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
+    {"_query", "cli", "datasets", "gr", "im", "io", "losses", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
 ]
 EXCEPTIONS = {("models", "losses")}  # the modules of `losses` are those of `objectives`
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
@@ -74,7 +74,11 @@ PUBLIC = [
     "to_pyg",
     "from_pyg",
     "to_networkx",
+    "im.label_qc",
     "gr.contact_graph",
+    "gr.intersect_graphs",
+    "gr.surface_distances",
+    "gr.temporal_graph",
     "gr.delaunay_graph",
     "gr.knn_graph",
     "gr.radius_graph",

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["BLOCK_BYTES", "block_shape", "is_chunked", "is_dask", "walk_blocks"]
+__all__ = ["BLOCK_BYTES", "RowsAsPlanes", "block_shape", "is_chunked", "is_dask", "walk_blocks"]
 
 BLOCK_BYTES = 64 * 2**20  # a block is made of whole chunks, up to about this size
 
@@ -37,6 +37,18 @@ def block_shape(
         fits = max(n_bytes // max(rest * chunks[axis], 1), 1) * chunks[axis]
         block[axis] = min(shape[axis], max(block[axis], fits))
     return tuple(block)
+
+
+class RowsAsPlanes:
+    """A 2D array (y, x) that is sliced as (y, 1, x), so that one code serves both."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.dtype = array, array.dtype
+        self.shape = (array.shape[0], 1, array.shape[1])
+
+    def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
+        """Return the values of the rows and columns asked for."""
+        return np.asarray(self.array[key[0], key[2]])[:, None, :]
 
 
 def walk_blocks(

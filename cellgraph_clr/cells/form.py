@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["mesh_area", "skeleton_length", "thickness"]
 
-SMOOTHING = 0.4  # standard deviation of the filter before the mesh, in steps of the coarsest axis, at 10 steps of radius
+SMOOTHING = (
+    0.4  # standard deviation of the filter before the mesh, in steps of the coarsest axis, at 10 steps of radius
+)
 RELAXATIONS = 4
 SHRINK, INFLATE = 0.5, -0.53  # Taubin 1995: pass band without shrinkage
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError
-from cellgraph_clr.cells.blocks import block_shape, is_chunked, is_dask, walk_blocks
+from cellgraph_clr.cells.blocks import RowsAsPlanes, block_shape, is_chunked, is_dask, walk_blocks
 from cellgraph_clr.cells.crofton import lag_steps, scan_lines
 
 if TYPE_CHECKING:
@@ -266,28 +266,13 @@ def _scan_slabs(
     return _in_slabs(whole, pixels, _mean_light(pixels), zero, zero, np.array(whole.shape), halo, lines, workers)
 
 
-class _As3D:
-    """A chunked 2D array (y, x) that is sliced as (y, 1, x)."""
-
-    def __init__(self, array: Any) -> None:
-        self.array, self.dtype = array, array.dtype
-        self.shape = (array.shape[0], 1, array.shape[1])
-
-    def __getitem__(self, key: tuple[slice, slice, slice]) -> np.ndarray:
-        """Return the values of the rows and columns asked for."""
-        return np.asarray(self.array[key[0], key[2]])[:, None, :]
-
-
 def _scan_blocks(labels: Any, light: Any, halo: np.ndarray, lines: np.ndarray, workers: int) -> list[LabelStatistics]:
     """Walk blocks; what is known of the blocks so far is merged as it grows, so that memory stays flat."""
     ndim = labels.ndim
     chunks = labels.chunks if is_chunked(labels) else labels.shape if ndim == 2 else (16, *labels.shape[1:])
+    array: Any = labels
     if ndim == 2:
-        chunks = (chunks[0], 1, chunks[1])
-    if ndim == 2:
-        array: Any = _As3D(labels)
-    else:
-        array = labels
+        array, chunks = RowsAsPlanes(labels), (chunks[0], 1, chunks[1])
     block = block_shape(array.shape, chunks, labels.dtype.itemsize, least=halo.tolist())
     shape = np.array(array.shape)
     shift = None

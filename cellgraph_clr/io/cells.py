@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["from_labels", "from_table"]
+__all__ = ["from_labels", "from_table", "label_image"]
 
 
 def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_key: str = "region") -> AnnData:
@@ -106,13 +106,13 @@ def _nucleus_features(
     return columns, info + extra, np.bincount(at, minlength=len(s.cell_id))
 
 
-def _label_image(
+def label_image(
     labels: LabelImage | np.ndarray | str | os.PathLike[str],
-    image: np.ndarray | str | os.PathLike[str] | None,
+    image: np.ndarray | str | os.PathLike[str] | None = None,
     *,
-    spacing: Sequence[float] | None,
-    unit: str | None,
-    channels: Sequence[str] | None,
+    spacing: Sequence[float] | None = None,
+    unit: str | None = None,
+    channels: Sequence[str] | None = None,
 ) -> LabelImage:
     """Return one checked `LabelImage` from what `from_labels` takes; what is given overrides what the file says."""
     pixels = read_image(image) if isinstance(image, (str, os.PathLike)) else image
@@ -181,7 +181,7 @@ def from_labels(
     -----
     One read of labels and intensities, O(voxels); exact integer sums per cell.
     """
-    labels = _label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
+    labels = label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     check_groups(features, has_image=labels.image is not None)
     s = scan_labels(labels, n_jobs=n_jobs)
     values, info = _measured(s, labels, features, n_jobs)

@@ -1,0 +1,127 @@
+"""Images of labels: quality control before anything is measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, expected, listing
+from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.cells.components import label_pieces
+from cellgraph_clr.cells.scan import scan_labels
+from cellgraph_clr.graphs.layout import sample_of
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    from anndata import AnnData
+
+    from cellgraph_clr.cells.label_image import LabelImage
+
+__all__ = ["label_qc"]
+
+
+def _bounds(size: np.ndarray, min_size: float | None, max_size: float | None) -> tuple[float, float]:
+    """Return the sizes outside which cells are tiny or huge: what was given, else Tukey's far fences on log sizes."""
+    low, high = np.quantile(np.log(size), [0.25, 0.75])
+    far = 3 * (high - low)
+    return (
+        float(np.exp(low - far)) if min_size is None else float(min_size),
+        float(np.exp(high + far)) if max_size is None else float(max_size),
+    )
+
+
+def label_qc(
+    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    *,
+    adata: AnnData | None = None,
+    library_id: str | None = None,
+    min_size: float | None = None,
+    max_size: float | None = None,
+) -> pd.DataFrame:
+    """Look for what segmentation leaves behind: fragments, holes, tiny, huge, one-voxel-thick and cut cells.
+
+    Parameters
+    ----------
+    labels : label image in memory, in chunks, or a path (see `read_labels`).
+    adata : results are written to its `obs`, matched by `cell_id`; nothing is dropped.
+    library_id : the sample of `adata` that the labels are of; needed when it holds several.
+    min_size, max_size : volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes
+        Tukey's far fences on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR).
+
+    Returns
+    -------
+    DataFrame by `cell_id`: n_fragments (face-connected pieces), largest_fragment (its share of the cell), n_holes (pieces
+    of background enclosed by one cell), hole_fraction (of the filled cell), touches_border, and the flags is_fragmented,
+    has_holes, is_tiny, is_huge, is_thin (one voxel thick along an axis everywhere).
+
+    Raises
+    ------
+    LabelImageError, NoCellsError, MissingFileError, FileFormatError
+        For bad labels.
+    OptionError
+        If a size is negative, or `library_id` is missing for several samples.
+    MissingKeyError
+        If no cell of `adata` is in the labels.
+
+    Notes
+    -----
+    Two reads of the labels, O(voxels); blocks of chunked arrays are joined exactly, so chunks do not change the answer.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.io.cells import label_image
+
+    for name, value in (("min_size", min_size), ("max_size", max_size)):
+        if value is not None:
+            check_in_range(name, value, low=0)
+    image = label_image(labels, None)
+    s = scan_labels(image, surface=False)
+    pieces = label_pieces(image)
+    size = s.count * np.prod(image.spacing)
+    low, high = _bounds(size, min_size, max_size)
+    axes = range(3 - image.ndim, 3)
+    # a cell whose runs along an axis all have length 1 has as many runs, half its faces, as voxels
+    thin = np.any([s.faces[:, a] == 2 * s.count for a in axes], axis=0) & (s.count > 0)
+    out = pd.DataFrame(
+        {
+            "n_fragments": pieces.n_fragments,
+            "largest_fragment": pieces.largest_fragment,
+            "n_holes": pieces.n_holes,
+            "hole_fraction": pieces.hole_voxels / (pieces.hole_voxels + s.count),
+            "touches_border": s.border_faces.sum(axis=1) > 0,
+            "is_fragmented": pieces.n_fragments > 1,
+            "has_holes": pieces.n_holes > 0,
+            "is_tiny": size < low,
+            "is_huge": size > high,
+            "is_thin": thin,
+        },
+        index=pd.Index(s.cell_id, name="cell_id"),
+    )
+    if adata is not None:
+        _write(adata, out, library_id)
+    return out
+
+
+def _write(adata: AnnData, found: pd.DataFrame, library_id: str | None) -> None:
+    """Write the columns to `obs` of the cells of one sample; cells of others keep what they have (else 0 or False)."""
+    sample = sample_of(adata, None)
+    names = np.unique(sample)
+    if library_id is None and len(names) > 1:
+        raise OptionError(
+            expected("`library_id` for an AnnData of several samples", listing(names), "Name the sample of the labels.")
+        )
+    mine = np.ones(adata.n_obs, bool) if library_id is None or len(names) == 1 else sample == library_id
+    ids = adata.obs["cell_id"].to_numpy()
+    rows = np.flatnonzero(mine & np.isin(ids, found.index))
+    if len(rows) == 0:
+        raise MissingKeyError(expected("cells of these labels in `adata`", "none", "Check `obs['cell_id']`."))
+    for name in found.columns:
+        values = found[name].to_numpy()
+        column = adata.obs[name].to_numpy().copy() if name in adata.obs else np.zeros(adata.n_obs, values.dtype)
+        column[rows] = found.loc[ids[rows], name].to_numpy()
+        adata.obs[name] = column.astype(values.dtype)
+    log_written("im.label_qc", [f"obs[{c!r}]" for c in found.columns])

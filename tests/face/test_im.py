@@ -1,0 +1,93 @@
+"""Quality control of labels: planted faults are found, chunks change nothing, nothing is dropped."""
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from cellgraph_clr import LabelImage, concat, from_labels, im
+from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr.cells.blocks import block_shape
+from cellgraph_clr.cells.components import label_pieces
+
+
+@pytest.fixture
+def planted():
+    """Six cells of 6 x 6: whole, in two pieces, with a hole, an open bay, thin, tiny; and a huge one."""
+    labels = np.zeros((40, 60), int)
+    for i, cell in enumerate((11, 12, 13, 14)):
+        labels[2:8, 2 + 8 * i : 8 + 8 * i] = cell
+    labels[4, 10:16] = 0
+    labels[4:6, 20:22] = 0
+    labels[4, 29:34] = 0
+    labels[10:16, 2] = 15
+    labels[12, 10] = 16
+    labels[18:40, 20:60] = 17
+    labels[10:16, 20:26] = 18
+    return labels
+
+
+def test_planted_faults_are_found(planted):
+    found = im.label_qc(LabelImage.build(planted, spacing=(0.5, 0.5)))
+    assert found.index.tolist() == [11, 12, 13, 14, 15, 16, 17, 18]
+    assert found["n_fragments"].tolist() == [1, 2, 1, 1, 1, 1, 1, 1]
+    assert found.loc[12, "largest_fragment"] == pytest.approx(18 / 30)
+    assert found.index[found["has_holes"]].tolist() == [13]
+    assert found.loc[13, "hole_fraction"] == pytest.approx(4 / 36)
+    assert found.index[found["is_thin"]].tolist() == [15, 16]
+    assert found.index[found["touches_border"]].tolist() == [17]
+    assert 17 in found.index[found["is_huge"]]
+    by_size = im.label_qc(LabelImage.build(planted, spacing=(0.5, 0.5)), min_size=2.0, max_size=8.0)
+    assert by_size.index[by_size["is_tiny"]].tolist() == [15, 16]
+    assert by_size.index[by_size["is_huge"]].tolist() == [11, 14, 17, 18]
+
+
+def by_scipy(labels):
+    """Fragments and holes by labelling each cell, and its complement, on its own."""
+    out = {}
+    for cell in np.unique(labels[labels > 0]):
+        background, n = ndimage.label(labels == 0)
+        holes = 0
+        for piece in range(1, n + 1):
+            mask = background == piece
+            edge = ndimage.binary_dilation(mask) & ~mask
+            border = any(mask.take(i, axis=a).any() for a in range(labels.ndim) for i in (0, -1))
+            holes += not border and set(np.unique(labels[edge])) == {cell}
+        out[int(cell)] = (ndimage.label(labels == cell)[1], holes)
+    return out
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 3), st.integers(0, 999), st.integers(1, 5))
+def test_equal_scipy_for_any_chunks(ndim, seed, chunk):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice([0, 0, 1, 1, 1, 1, 5], tuple(rng.integers(1, 9, ndim)))
+    labels.flat[0] = 1
+    true = by_scipy(labels)
+    stored = zarr.array(labels, chunks=(chunk,) * ndim)
+    with pytest.MonkeyPatch.context() as patch:
+        for array, n_bytes in ((labels, 2**20), (stored, 1)):
+            patch.setitem(block_shape.__kwdefaults__, "n_bytes", n_bytes)
+            found = label_pieces(LabelImage.build(array))
+            assert found.cell_id.tolist() == sorted(true)
+            assert list(zip(found.n_fragments, found.n_holes, strict=True)) == [true[c] for c in sorted(true)]
+
+
+def test_results_go_to_obs_by_id(planted):
+    adata = from_labels(planted, spacing=(1, 1))
+    shuffled = adata[::-1].copy()
+    found = im.label_qc(LabelImage.build(planted), adata=shuffled)
+    assert shuffled.n_obs == 8
+    assert shuffled.obs.set_index("cell_id")["n_fragments"].to_dict() == found["n_fragments"].to_dict()
+    assert shuffled.obs["is_thin"].dtype == bool
+    both = concat({"a": adata, "b": adata})
+    with pytest.raises(OptionError, match="library_id"):
+        im.label_qc(LabelImage.build(planted), adata=both)
+    im.label_qc(LabelImage.build(planted), adata=both, library_id="b")
+    assert both.obs.groupby("library_id", observed=True)["is_fragmented"].sum().to_dict() == {"a": 0, "b": 1}
+    with pytest.raises(MissingKeyError, match="cells of these labels"):
+        im.label_qc(LabelImage.build(np.where(planted > 0, 99, 0)), adata=adata)
+    with pytest.raises(OptionError, match="min_size"):
+        im.label_qc(LabelImage.build(planted), min_size=-1.0)
