@@ -1,54 +1,73 @@
-"""Labels to AnnData with features and contact graph, against regionprops_table and cc3d."""
+"""Labels to AnnData with features and contact graph, against regionprops_table and cc3d.contacts, and in read passes."""
 
+import importlib.util
 import warnings
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from benchmarks.inputs import packed
 from benchmarks.timing import paired, show
-from cellgraph_clr import from_labels, gr
-from cellgraph_clr.datasets import tissue
+from cellgraph_clr import LabelImage, from_labels, gr, read_labels
+
+OURS = "from_labels + contact_graph"
+FULL = {
+    "512^3, 2,000 cells": ((512, 512, 512), 2000),
+    "512^3, 10,000 cells": ((512, 512, 512), 10_000),
+    "8192^2, 100,000 cells": ((8192, 8192), 100_000),
+}
+SMALL = {"48^3": ((48, 48, 48), 60), "256^2": ((256, 256), 200)}
 
 
 def run(*, size: str, data: str | None) -> None:
-    """Print medians on generated tissue, and on the EM volume of `data` where it is there."""
-    volumes = {"generated 3D tissue": tissue(200 if size == "small" else 20_000, random_state=0).image.labels}
+    """Print medians on packed cells, and on the EM volume of `data` where it is there."""
+    rounds = 1 if size == "small" else 3
+    for name, (shape, n) in (SMALL if size == "small" else FULL).items():
+        _against_peers(name, packed(shape, n), (1.0,) * len(shape), rounds=rounds)
     if data is not None:
-        from pathlib import Path
-
-        from cellgraph_clr import read_labels
-
         path = Path(data) / "volume_em_cortex" / "label.tif"
         if path.exists():
-            volumes["EM cortex, 256^3"] = read_labels(path).labels
-    for name, labels in volumes.items():
-        _volume(name, labels, rounds=1 if size == "small" else 3)
+            image = read_labels(path, spacing=(40.0, 32.0, 32.0), unit="nanometer")
+            _against_peers("EM cortex, 256^3", image.labels, image.spacing, rounds=rounds)
 
 
-def _volume(name: str, labels: np.ndarray, *, rounds: int) -> None:
+def _ours(image: LabelImage) -> None:
+    gr.contact_graph(from_labels(image))
+
+
+def _regionprops(labels: np.ndarray, spacing: tuple[float, ...]) -> None:
     from skimage.measure import regionprops_table
 
-    spacing = (2.0, 1.0, 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        regionprops_table(labels, spacing=spacing, properties=("area", "centroid", "bbox", "inertia_tensor"))
 
-    def ours() -> None:
-        gr.contact_graph(from_labels(labels, spacing=spacing))
 
-    def regionprops() -> None:
-        properties = ("area", "centroid", "bbox", "inertia_tensor")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            regionprops_table(labels, spacing=spacing, properties=properties)
-
-    calls = {"from_labels + contact_graph": ours, "regionprops_table (no contacts)": regionprops}
-    try:
+def _against_peers(name: str, labels: np.ndarray, spacing: tuple[float, ...], *, rounds: int) -> None:
+    image = LabelImage.build(labels, spacing=spacing)
+    light = np.random.default_rng(0).integers(0, 400, labels.shape, dtype=np.uint16) + (labels % 977).astype(np.uint16)
+    bright = LabelImage.build(labels, light, spacing=spacing)
+    ids = labels.astype(np.uint32)
+    calls = {
+        "one read pass (max), one thread": lambda: ids.max(),
+        OURS: partial(_ours, image),
+        "the same with intensity": partial(_ours, bright),
+        "regionprops_table": partial(_regionprops, labels, spacing),
+    }
+    if importlib.util.find_spec("cc3d") is not None:
         import cc3d
 
-        ids = labels.astype(np.uint32)
-        calls["cc3d.contacts"] = lambda: cc3d.contacts(ids, connectivity=6, surface_area=True, anisotropy=spacing)
-    except ImportError:
+        options = {"connectivity": 6 if labels.ndim == 3 else 4, "surface_area": True, "anisotropy": spacing}
+        calls["cc3d.contacts"] = lambda: cc3d.contacts(ids, **options)
+    else:
         print("  connected-components-3d is not installed: run `make bench` for this peer")
     medians = paired(calls, rounds=rounds)
-    n_cells = len(np.unique(labels)) - 1
-    print(f" {name}: {labels.size / 1e6:.1f} Mvoxel, {n_cells} cells")
-    show(medians, ours="from_labels + contact_graph")
-    peers = sum(v for k, v in medians.items() if k != "from_labels + contact_graph")
-    print(f"  all peers together take {peers / medians['from_labels + contact_graph']:.1f} x ours")
+    print(f" {name}: {labels.size / 1e6:.1f} Mvoxel, {len(np.unique(labels)) - 1} cells")
+    show(medians, ours=OURS)
+    one_pass = medians["one read pass (max), one thread"]
+    print(
+        f"  read passes: {medians[OURS] / one_pass:.1f}, with intensity {medians['the same with intensity'] / one_pass:.1f}"
+    )
+    peers = medians["regionprops_table"] + medians.get("cc3d.contacts", 0.0)
+    print(f"  regionprops_table and cc3d.contacts together take {peers / medians[OURS]:.1f} x ours")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
-from cellgraph_clr.cells.blocks import is_chunked
+from cellgraph_clr.cells.blocks import OneChannel, is_chunked, is_dask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,29 +37,31 @@ class LabelImage:
 
     Parameters
     ----------
-    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1.
+    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5 or dask.
     spacing : size of a pixel or voxel along each axis, in `unit`.
     unit : "micrometer", "nanometer", "pixel", …
     image : (c, [z,] y, x) intensities of any real dtype, or None.
     channels : one name per channel.
+    origin : physical position z, y, x of the centre of the first pixel, 0 when empty.
 
     Raises
     ------
     LabelImageError
-        If the labels are not 2D or 3D integers, or hold negative ids or ids above 2**63 - 1.
+        If the labels are not 2D or 3D integers. (Values are checked by the scan, which reads them.)
     NoCellsError
-        If the image is empty or all background.
+        If the image is empty.
     OptionError
         For a wrong spacing.
     ShapeError
         If image and labels, or channels and names, do not fit.
     """
 
-    labels: np.ndarray
+    labels: Any
     spacing: tuple[float, ...]
     unit: str = "pixel"
-    image: np.ndarray | None = None
+    image: Any = None
     channels: tuple[str, ...] = ()
+    origin: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check labels, spacing and intensities against one another."""
@@ -79,11 +81,13 @@ class LabelImage:
                     "labels of 2 (y, x) or 3 (z, y, x) axes", f"shape {labels.shape}", "Select one frame or field."
                 )
             )
-        if labels.size == 0:
+        if 0 in labels.shape:
             raise NoCellsError(
                 expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file.")
             )
         check_spacing(self.spacing, labels.ndim)
+        if self.origin and (len(self.origin) != labels.ndim or not np.isfinite(self.origin).all()):
+            raise OptionError(expected(f"`origin` of {labels.ndim} finite values", self.origin, "One per axis."))
         if self.image is None:
             return
         if self.image.ndim != labels.ndim + 1 or self.image.shape[1:] != labels.shape:
@@ -102,24 +106,35 @@ class LabelImage:
     @classmethod
     def build(
         cls,
-        labels: np.ndarray,
-        image: np.ndarray | None = None,
+        labels: Any,
+        image: Any = None,
         *,
         spacing: Sequence[float] | None = None,
         unit: str = "pixel",
         channels: Sequence[str] | None = None,
+        origin: Sequence[float] | None = None,
     ) -> LabelImage:
-        """Return a checked `LabelImage`; a single-channel image may come without its channel axis."""
-        labels = labels if is_chunked(labels) else np.asarray(labels)
+        """Return a checked `LabelImage`; a single-channel image may come without its channel axis.
+
+        Arrays in chunks (Zarr, HDF5, dask) stay as they are and are read when something is measured.
+        """
+        labels = labels if is_chunked(labels) else np.asanyarray(labels)
         if image is not None:
             image = image if is_chunked(image) else np.asarray(image)
             if image.ndim == labels.ndim:
-                image = image[None]
+                image = OneChannel(image) if is_chunked(image) and not is_dask(image) else image[None]
             if channels is None:
                 channels = ["intensity"] if image.shape[0] == 1 else [f"channel_{i}" for i in range(image.shape[0])]
         if spacing is None:
             spacing = (1.0,) * max(labels.ndim, 1)
-        return cls(labels, check_spacing(spacing, labels.ndim), unit, image, tuple(channels or ()))
+        return cls(
+            labels,
+            check_spacing(spacing, labels.ndim),
+            unit,
+            image,
+            tuple(channels or ()),
+            tuple(map(float, origin or ())),
+        )
 
     @property
     def ndim(self) -> int:

@@ -70,16 +70,17 @@ def inspect(path: Annotated[Path, typer.Argument(help="AnnData or label image")]
         problems = validate(adata)
         typer.echo("\n".join(f"problem: {p}" for p in problems) or "follows the layout")
         raise typer.Exit(1 if problems else 0)
-    import numpy as np
-
+    from cellgraph_clr.im import label_qc
     from cellgraph_clr.io.labels import read_labels
 
     labels = read_labels(path)
-    ids = np.unique(labels.labels)
-    n_cells = len(ids) - int(ids[0] == 0)
+    found = label_qc(labels)
+    n_cells = len(found)
     shape = " x ".join(map(str, labels.labels.shape))
     spacing = " x ".join(f"{s:g}" for s in labels.spacing)
     typer.echo(f"{n_cells} cells in {shape} {labels.labels.dtype}, spacing {spacing} {labels.unit}")
+    for flag in ("touches_border", "is_fragmented", "has_holes", "is_tiny", "is_huge", "is_thin"):
+        typer.echo(f"{flag}: {int(found[flag].sum())}")
 
 
 @app.command()
@@ -89,6 +90,9 @@ def measure(
     image: Annotated[Optional[Path], typer.Option(help="Intensity image on the same grid")] = None,  # noqa: UP045
     spacing: Annotated[Optional[str], typer.Option(help="Pixel size z,y,x; default: from the metadata")] = None,  # noqa: UP045
     unit: Annotated[Optional[str], typer.Option(help="Unit of the spacing")] = None,  # noqa: UP045
+    nuclei: Annotated[Optional[Path], typer.Option(help="Nucleus labels on the same grid")] = None,  # noqa: UP045
+    features: Annotated[str, typer.Option(help="Groups, separated by commas")] = "shape,intensity",
+    library_id: Annotated[Optional[str], typer.Option(help="Name of the sample")] = None,  # noqa: UP045
 ) -> None:
     """Measure cells of a label image and write AnnData (`cgc.from_labels`)."""
     from cellgraph_clr._core.errors import OptionError
@@ -100,7 +104,9 @@ def measure(
         raise OptionError(
             f"Expected `--spacing` as numbers like 0.5,0.2,0.2, found {spacing!r}. Separate by commas."
         ) from error
-    adata = from_labels(str(labels), None if image is None else str(image), spacing=sizes, unit=unit)
+    adata = from_labels(
+        labels, image, spacing=sizes, unit=unit, nuclei=nuclei, features=features.split(","), library_id=library_id
+    )
     _save(adata, output)
 
 
@@ -112,6 +118,8 @@ def graph(
     n_neighs: Annotated[int, typer.Option(help="Neighbours (knn)")] = 6,
     radius: Annotated[float, typer.Option(help="Radius in the unit of positions (radius)")] = 20.0,
     max_gap: Annotated[float, typer.Option(help="Widest background gap bridged (contact)")] = 0.0,
+    min_area: Annotated[float, typer.Option(help="Contacts up to this area are left out (contact)")] = 0.0,
+    key_added: Annotated[str, typer.Option(help="Key of the graph")] = "spatial",
     output: Output = None,
 ) -> None:
     """Build the spatial graph (`cgc.gr.*_graph`)."""
@@ -123,13 +131,19 @@ def graph(
     check_option("method", method, ("contact", "delaunay", "knn", "radius"))
     adata = read(path)
     if method == "contact":
-        gr.contact_graph(adata, None if labels is None else read_labels(labels), max_gap=max_gap)
+        gr.contact_graph(
+            adata,
+            None if labels is None else read_labels(labels),
+            max_gap=max_gap,
+            min_area=min_area,
+            key_added=key_added,
+        )
     elif method == "delaunay":
-        gr.delaunay_graph(adata)
+        gr.delaunay_graph(adata, key_added=key_added)
     elif method == "knn":
-        gr.knn_graph(adata, n_neighs=n_neighs)
+        gr.knn_graph(adata, n_neighs=n_neighs, key_added=key_added)
     else:
-        gr.radius_graph(adata, radius=radius)
+        gr.radius_graph(adata, radius=radius, key_added=key_added)
     typer.echo(f"{int(adata.obsp['spatial_connectivities'].nnz) // 2} edges")
     _save(adata, output or path)
 

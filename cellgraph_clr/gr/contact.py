@@ -14,7 +14,7 @@ from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, na
 from cellgraph_clr.graphs import contact
 from cellgraph_clr.graphs.combine import with_isolates
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.layout import obs_prefix, stored_contacts, unit_of
+from cellgraph_clr.graphs.layout import PACKAGE_KEY, obs_prefix, stored_contacts, unit_of
 from cellgraph_clr.graphs.samples import groups
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def contact_graph(
     graph = CellGraph.from_pairs(cells, np.concatenate(pairs), {"contact_area": np.concatenate(areas)})
     graph = with_isolates(graph, isolates)
     params: dict[str, Any] = {"method": "contact", "connectivity": 2 * cells.position.shape[1], "isolates": isolates}
+    spacing = adata.uns.get(PACKAGE_KEY, {}).get("spacing")
+    params |= {} if spacing is None else {"spacing": [float(x) for x in spacing]}
     params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(library_key)}
     out = finish("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
     if out is None and labels is None:

@@ -82,7 +82,7 @@ def _measured(
 
 
 def _nucleus_features(
-    image: LabelImage, nuclei: np.ndarray, s: LabelStatistics, groups: Sequence[str], n_jobs: int | None
+    image: LabelImage, nuclei: Any, s: LabelStatistics, groups: Sequence[str], n_jobs: int | None
 ) -> tuple[np.ndarray, tuple[FeatureInfo, ...], np.ndarray]:
     """Return features of each cell's largest nucleus (NaN without one), their names, and nuclei per cell."""
     nucleus_image = replace(image, labels=nuclei)
@@ -126,6 +126,7 @@ def label_image(
             spacing=given.spacing if spacing is None else spacing,
             unit=unit or given.unit,
             channels=channels if channels is not None or pixels is not None else given.channels or None,
+            origin=given.origin,
         )
     if spacing is None:
         warn_spacing()
@@ -195,7 +196,12 @@ def from_labels(
         values, info = np.concatenate([values, more], axis=1), info + more_info
     region = library_id or "cells"
     cells = CellTable.build(
-        s.cell_id, centroid(s, labels.spacing), unit=labels.unit, features=values, info=info, sample=library_id or ""
+        s.cell_id,
+        centroid(s, labels.spacing) + (np.asarray(labels.origin) if labels.origin else 0.0),
+        unit=labels.unit,
+        features=values,
+        info=info,
+        sample=library_id or "",
     )
     adata = _anndata(cells, library_id=library_id, region=region)
     adata.obsm["major_axis"] = to_xyz(major_axis(s, labels.spacing)).astype(np.float32)

@@ -10,7 +10,9 @@ import numpy as np
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, LabelImageError
 from cellgraph_clr._core.files import existing_path
+from cellgraph_clr.cells.blocks import BLOCK_BYTES, Squeezed, is_chunked
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing
+from cellgraph_clr.io.cellpose import read_cellpose
 from cellgraph_clr.io.tiff import RawImage, canonical_unit, read_tiff
 
 if TYPE_CHECKING:
@@ -33,18 +35,15 @@ def warn_spacing() -> None:
 
 def _read_numpy(path: Path) -> RawImage:
     try:
-        data = np.load(path, allow_pickle=False)
+        data = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > BLOCK_BYTES else None)
     except (EOFError, OSError) as error:
         raise FileFormatError(
             expected(f"a whole array at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
         ) from error
     except ValueError as error:
-        if "pickle" not in str(error):
+        if "pickle" not in str(error) and "objects" not in str(error):
             raise FileFormatError(expected(f"a whole array at {str(path)!r}", error, "It may be truncated.")) from error
-        hint = "A Cellpose `_seg.npy` holds pickled Python objects: save the masks as TIFF (`_cp_masks.tif`) instead."
-        raise FileFormatError(
-            expected(f"a plain array at {str(path)!r}", f"pickled objects ({error})", hint)
-        ) from error
+        data = read_cellpose(path)
     if not isinstance(data, np.ndarray) or data.ndim == 0:
         raise FileFormatError(
             expected("a single array of 2 or 3 axes (.npy)", "an archive or a number", "Save the labels alone.")
@@ -52,14 +51,14 @@ def _read_numpy(path: Path) -> RawImage:
     return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
 
 
-def _multiscale(group: Any, path: Path) -> dict[str, Any]:
+def _multiscale(group: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     attributes = dict(group.attrs)
     attributes = attributes.get("ome", attributes)
     if "multiscales" not in attributes:
         inner = [f"labels/{n}" for n in group["labels"].group_keys()] if "labels" in group else []
         hint = f"Point at one of its label groups: {listing(inner)}." if inner else "Pass the folder of the image."
         raise FileFormatError(expected(f"OME-Zarr multiscales at {str(path)!r}", "no multiscales metadata", hint))
-    return attributes["multiscales"][0]
+    return attributes["multiscales"][0], attributes.get("omero", {})
 
 
 def _read_zarr(path: Path, level: int = 0) -> RawImage:
@@ -70,38 +69,42 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
     except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
         raise FileFormatError(expected(f"a Zarr array or group at {str(path)!r}", repr(error), "Check it.")) from error
     if isinstance(node, zarr.Array):
-        return RawImage(
-            np.asarray(node[...]), "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None
-        )
-    scales = _multiscale(node, path)
+        return RawImage(node, "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None)
+    scales, omero = _multiscale(node, path)
     datasets = scales["datasets"]
     if level >= len(datasets) or datasets[level]["path"] not in node:
         raise FileFormatError(expected(f"resolution level {level}", f"{len(datasets)} in the metadata", "Restore it."))
     array = node[datasets[level]["path"]]
     axes = [a["name"] if isinstance(a, dict) else str(a) for a in scales.get("axes", list("tczyx")[-array.ndim :])]
     units = {a["name"]: a.get("unit", "") for a in scales.get("axes", []) if isinstance(a, dict)}
-    scale = np.ones(array.ndim)
+    scale, shift = np.ones(array.ndim), np.zeros(array.ndim)
     for transform in [
         *datasets[level].get("coordinateTransformations", []),
         *scales.get("coordinateTransformations", []),
     ]:
         if transform.get("type") == "scale":
-            scale = scale * np.asarray(transform["scale"], float)
+            factor = np.asarray(transform["scale"], float)
+            scale, shift = scale * factor, shift * factor
+        elif transform.get("type") == "translation":
+            shift = shift + np.asarray(transform["translation"], float)
     spacing = {a: float(s) for a, s in zip(axes, scale, strict=True) if a in "zyx"}
+    origin = {a: float(s) for a, s in zip(axes, shift, strict=True) if a in "zyx"}
     unit = canonical_unit(units.get("x", "")) if units.get("x") else None
     known = unit is not None or any(s != 1 for s in spacing.values())
-    return RawImage(np.asarray(array[...]), "".join(axes).upper(), spacing if known else {}, unit)
+    channels = [c.get("label", "") for c in omero.get("channels", [])] if omero else []
+    names = channels if channels and all(channels) else None
+    return RawImage(array, "".join(axes).upper(), spacing if known else {}, unit, names, origin)
 
 
-def read_array(path: str | os.PathLike[str]) -> RawImage:
-    """Return the pixels of a TIFF, NumPy or (OME-)Zarr file with their metadata.
+def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
+    """Return the pixels of a TIFF, NumPy or (OME-)Zarr file (of one of its resolution levels) with their metadata.
 
     Raises `MissingFileError` and `FileFormatError`.
     """
     target = existing_path(path)
     suffixes = [s.lower() for s in target.suffixes]
     if target.is_dir() or ".zarr" in suffixes:
-        return _read_zarr(target)
+        return _read_zarr(target, level)
     if suffixes and suffixes[-1] in (".tif", ".tiff"):
         return read_tiff(target)
     if suffixes and suffixes[-1] == ".npy":
@@ -111,9 +114,9 @@ def read_array(path: str | os.PathLike[str]) -> RawImage:
     )
 
 
-def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[np.ndarray, str]:
-    """Drop axes of length 1 that are not in `keep`; refuse longer ones."""
-    data, axes = raw.data, raw.axes
+def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
+    """Drop axes of length 1 that are not in `keep`, and a z of length 1; refuse longer ones. Chunked arrays stay so."""
+    data, axes, fixed = raw.data, raw.axes, []
     for i in reversed(range(len(axes))):
         if axes[i] not in keep:
             if data.shape[i] != 1 and not (axes[i] in "IQ" and "Z" in keep and "Z" not in axes):
@@ -125,18 +128,27 @@ def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[np.ndarray, st
                     )
                 )
             if data.shape[i] == 1:
-                data, axes = data.squeeze(i), axes[:i] + axes[i + 1 :]
+                fixed.append(i)
             else:  # an axis without a name: pages of a stack are planes
                 axes = axes[:i] + "Z" + axes[i + 1 :]
-    if "Z" in axes and data.shape[axes.index("Z")] == 1:
-        data, axes = data.squeeze(axes.index("Z")), axes.replace("Z", "")
-    return data, axes
+        elif axes[i] == "Z" and data.shape[i] == 1:
+            fixed.append(i)
+    axes = "".join(a for i, a in enumerate(axes) if i not in fixed)
+    if not fixed:
+        return data, axes
+    return (Squeezed(data, fixed) if is_chunked(data) else data.squeeze(tuple(fixed))), axes
 
 
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
+def _channels_first(data: Any, axes: str) -> Any:
+    """Return the array with its channels in front; a chunked array is only read when they lie elsewhere."""
+    at = axes.find("C")
+    return data if at <= 0 else np.moveaxis(np.asarray(data), at, 0)
+
+
+def read_image(path: str | os.PathLike[str]) -> Any:
     """Return the intensities of a file, channels first; raises as `read_labels`."""
     data, axes = _squeezed(read_array(path), keep="CZYX", path=path)
-    return np.moveaxis(data, axes.index("C"), 0) if "C" in axes else data
+    return _channels_first(data, axes)
 
 
 def read_labels(
@@ -146,20 +158,23 @@ def read_labels(
     spacing: Sequence[float] | None = None,
     unit: str | None = None,
     channels: Sequence[str] | None = None,
+    level: int = 0,
 ) -> LabelImage:
     """Return a label image from disk, with its intensity image when there is one.
 
     Parameters
     ----------
-    path : .tif / .tiff (OME, ImageJ or plain), .npy, or a Zarr array or OME-Zarr (0.4, 0.5) image or label group.
+    path : .tif / .tiff (OME, ImageJ or plain), .npy (also a Cellpose `_seg.npy`), or a Zarr array or OME-Zarr (0.4, 0.5)
+        image or label group.
     image : intensities in one of the same formats, on the same pixel grid, channels in any axis order.
     spacing : pixel size z, y, x (or y, x); overrides the metadata.
     unit : unit of the spacing; overrides the metadata.
-    channels : names of the image's channels.
+    channels : names of the image's channels; default those of the file.
+    level : resolution level of an OME-Zarr, 0 is the finest; scale and translation are those of the level.
 
     Returns
     -------
-    `LabelImage`.
+    `LabelImage`; Zarr stays on disk and is read in blocks when something is measured, a large .npy is memory-mapped.
 
     Raises
     ------
@@ -172,9 +187,9 @@ def read_labels(
 
     Notes
     -----
-    Without spacing a UserWarning says that 1 pixel is assumed. The whole array is read into memory.
+    Without spacing a UserWarning says that 1 pixel is assumed. TIFF is read into memory as a whole.
     """
-    raw = read_array(path)
+    raw = read_array(path, level)
     labels, axes = _squeezed(raw, keep="ZYX", path=path)
     if spacing is None and raw.spacing and all(a.lower() in raw.spacing for a in axes):
         spacing = [raw.spacing[a.lower()] for a in axes]
@@ -183,11 +198,12 @@ def read_labels(
         warn_spacing()
     else:
         spacing = check_spacing(spacing, labels.ndim)
+    origin = [raw.origin.get(a.lower(), 0.0) for a in axes]
     light = None
     if image is not None:
-        raw_image = read_array(image)
-        light, light_axes = _squeezed(raw_image, keep="CZYX", path=image)
-        if "C" in light_axes:
-            light = np.moveaxis(light, light_axes.index("C"), 0)
+        raw_image = read_array(image, level if existing_path(image).is_dir() else 0)
+        light = _channels_first(*_squeezed(raw_image, keep="CZYX", path=image))
         channels = channels or raw_image.channels
-    return LabelImage.build(labels, light, spacing=spacing, unit=unit or "pixel", channels=channels)
+    return LabelImage.build(
+        labels, light, spacing=spacing, unit=unit or "pixel", channels=channels, origin=origin if any(origin) else None
+    )

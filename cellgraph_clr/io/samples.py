@@ -152,7 +152,7 @@ def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> l
     ]
     problems += _check_uns(adata.uns, "uns")
     if labels is not None and "cell_id" in adata.obs:
-        array = labels.labels if isinstance(labels, LabelImage) else np.asarray(labels)
+        array = np.asarray(labels.labels if isinstance(labels, LabelImage) else labels)
         image_ids = np.setdiff1d(np.unique(array), [0])
         table_ids = adata.obs["cell_id"].to_numpy()
         for ids, where in (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -35,16 +35,18 @@ JSON_SPACING_KEYS = ("spacing", "voxel_size", "voxel_um_zyx")
 
 
 class RawImage:
-    """Pixels with the names of their axes and, where the file tells, spacing per spatial axis (z, y, x) and unit."""
+    """Pixels with the names of their axes and, where the file tells, spacing and origin per spatial axis and the unit."""
 
     def __init__(
         self,
-        data: np.ndarray,
+        data: Any,
         axes: str,
         spacing: dict[str, float],
         unit: str | None,
         channels: list[str] | None = None,
+        origin: dict[str, float] | None = None,
     ) -> None:
+        self.origin = origin or {}
         self.data = data
         self.axes = axes
         self.spacing = spacing

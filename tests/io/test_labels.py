@@ -7,7 +7,7 @@ import pytest
 import tifffile
 import zarr
 
-from cellgraph_clr import read_labels
+from cellgraph_clr import from_labels, read_labels
 from cellgraph_clr._core.errors import FileFormatError, LabelImageError, MissingFileError
 
 LABELS = np.zeros((4, 6, 8), np.uint16)
@@ -82,8 +82,8 @@ def test_bad_files_are_named(tmp_path):
     (tmp_path / "cut.tif").write_bytes((tmp_path / "cut.tif").read_bytes()[:300])
     with pytest.raises(FileFormatError, match="a readable TIFF"):
         read_labels(tmp_path / "cut.tif")
-    np.save(tmp_path / "x_seg.npy", np.array({"masks": LABELS}, dtype=object), allow_pickle=True)
-    with pytest.raises(FileFormatError, match="Cellpose `_seg.npy` holds pickled Python objects"):
+    np.save(tmp_path / "x_seg.npy", np.array({"outlines": LABELS}, dtype=object), allow_pickle=True)
+    with pytest.raises(FileFormatError, match=r"'masks' in the Cellpose file .* found the entries \['outlines'\]"):
         read_labels(tmp_path / "x_seg.npy")
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(FileFormatError, match=r"\.tif, \.tiff, \.npy or \.zarr path, found 'a.png'"):
@@ -99,3 +99,74 @@ def test_bad_files_are_named(tmp_path):
     group.attrs["ome"] = json.loads(json.dumps(group.attrs["ome"]).replace('"path": "0"', '"path": "9"'))
     with pytest.raises(FileFormatError, match="resolution level 0"):
         read_labels(tmp_path / "gone.zarr")
+
+
+def test_cellpose_files_give_their_masks(tmp_path):
+    content = {"masks": LABELS, "filename": "a.tif", "flows": [np.zeros(3), None], "est_diam": np.float64(30.0)}
+    np.save(tmp_path / "x_seg.npy", np.array(content, dtype=object), allow_pickle=True)
+    np.testing.assert_array_equal(read_labels(tmp_path / "x_seg.npy", spacing=(1,) * LABELS.ndim).labels, LABELS)
+
+
+class Danger:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_cellpose_files_cannot_run_code(tmp_path, capsys):
+    content = {"masks": LABELS, "model": Danger()}
+    np.save(tmp_path / "x_seg.npy", np.array(content, dtype=object), allow_pickle=True)
+    with pytest.raises(FileFormatError, match=r"plain data .* \(builtins.print\)"):
+        read_labels(tmp_path / "x_seg.npy", spacing=(1,) * LABELS.ndim)
+    assert capsys.readouterr().out == ""
+
+
+def write_ome_zarr(path, labels, *, axes="zyx", scale=(2.0, 0.5, 0.5), translation=None, levels=1):
+    group = zarr.create_group(path)
+    datasets = []
+    for level in range(levels):
+        step = (slice(None, None, 2**level),) * labels.ndim
+        group.create_array(str(level), data=labels[step], chunks=(4,) * labels.ndim)
+        transforms = [{"type": "scale", "scale": [s * 2**level for s in scale]}]
+        if translation:
+            transforms.append({"type": "translation", "translation": list(translation)})
+        datasets.append({"path": str(level), "coordinateTransformations": transforms})
+    units = [{"name": a, "type": "space", "unit": "micrometer"} for a in axes]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": units, "datasets": datasets}]}
+
+
+def test_ome_zarr_stays_on_disk_and_keeps_its_place(tmp_path, rng):
+    labels = rng.integers(0, 5, (8, 10, 12)).astype(np.uint32)
+    write_ome_zarr(tmp_path / "a.zarr", labels, translation=(10.0, 20.0, 30.0), levels=2)
+    image = read_labels(tmp_path / "a.zarr")
+    assert not isinstance(image.labels, np.ndarray)
+    assert image.origin == (10.0, 20.0, 30.0)
+    here = from_labels(image)
+    plain = from_labels(labels, spacing=(2.0, 0.5, 0.5))
+    np.testing.assert_array_equal(here.X, plain.X)
+    np.testing.assert_allclose(here.obsm["spatial"], plain.obsm["spatial"] + [30.0, 20.0, 10.0])
+    coarse = read_labels(tmp_path / "a.zarr", level=1)
+    assert coarse.spacing == (4.0, 1.0, 1.0)
+    assert coarse.labels.shape == (4, 5, 6)
+    with pytest.raises(FileFormatError, match="resolution level 2, found 2 in the metadata"):
+        read_labels(tmp_path / "a.zarr", level=2)
+
+
+def test_axes_of_length_one_are_dropped_without_reading(tmp_path, rng):
+    labels = rng.integers(0, 5, (1, 1, 1, 10, 12)).astype(np.uint8)
+    write_ome_zarr(tmp_path / "a.zarr", labels, axes="tczyx", scale=(1, 1, 1.0, 0.5, 0.5))
+    write_ome_zarr(tmp_path / "b.zarr", labels[0] * 10, axes="czyx", scale=(1, 1.0, 0.5, 0.5))
+    image = read_labels(tmp_path / "a.zarr", tmp_path / "b.zarr")
+    assert image.labels.shape == (10, 12)
+    assert not isinstance(image.labels, np.ndarray)
+    here = from_labels(image)
+    plain = from_labels(labels[0, 0, 0], labels[0, 0, 0] * 10, spacing=(0.5, 0.5))
+    np.testing.assert_allclose(here.X, plain.X, rtol=1e-6)
+    np.testing.assert_array_equal(np.asarray(image.labels), labels[0, 0, 0])
+
+
+def test_large_npy_files_are_memory_mapped(tmp_path, monkeypatch):
+    from cellgraph_clr.io import labels as module
+
+    monkeypatch.setattr(module, "BLOCK_BYTES", 10)
+    np.save(tmp_path / "a.npy", LABELS)
+    assert isinstance(read_labels(tmp_path / "a.npy", spacing=(1,) * LABELS.ndim).labels, np.memmap)

@@ -1,0 +1,24 @@
+"""Inputs of stated size: packed cells with curved walls, label ids shuffled."""
+
+import numpy as np
+
+from cellgraph_clr.datasets.voronoi import packed_labels
+
+
+def packed(shape: tuple[int, ...], n_cells: int, *, seed: int = 0) -> np.ndarray:
+    """Return labels ([z,] y, x) uint32 of about `n_cells` cells: jittered seeds, each with a metric of its own."""
+    rng = np.random.default_rng(seed)
+    whole = np.array(shape if len(shape) == 3 else (1, *shape))
+    sides = whole[whole > 1]
+    size = float((sides.prod() / n_cells) ** (1 / len(sides)))
+    counts = np.maximum(1, np.rint(whole / size).astype(int))
+    at = np.stack(
+        np.meshgrid(*[(np.arange(c) + 0.5) * w / c for c, w in zip(counts, whole, strict=True)], indexing="ij"), -1
+    )
+    seeds = at.reshape(-1, 3) + rng.uniform(-0.4, 0.4, (counts.prod(), 3)) * size * (whole > 1)
+    metrics = np.zeros((len(seeds), 6))
+    metrics[:, :3] = rng.uniform(0.8, 1.25, (len(seeds), 3)) / (0.75 * size) ** 2
+    metrics[:, 3:] = rng.uniform(-0.1, 0.1, (len(seeds), 3)) / (0.75 * size) ** 2
+    labels = packed_labels(tuple(int(n) for n in whole), seeds, metrics, np.ones(3), cell_size=size)
+    ids = np.concatenate([[0], rng.permutation(len(seeds)) + 1]).astype(np.uint32)
+    return ids[labels].reshape(shape)

@@ -1,0 +1,88 @@
+"""Graphs of points, CSR and AnnData included, against squidpy: seconds and extra memory, each call in a process."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+CALL = """
+import json, resource, sys, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np, anndata as ad
+from scipy.sparse import csr_matrix
+from cellgraph_clr import gr
+from cellgraph_clr.graphs.proximity import nearest_lists
+what, n, d, k = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+def made(n):
+    rng = np.random.default_rng(0)
+    side = int(np.ceil(n ** (1 / d)))
+    grid = np.stack(np.meshgrid(*[np.arange(side, dtype=float)] * d, indexing="ij"), -1).reshape(-1, d)
+    position = (grid + rng.uniform(-0.45, 0.45, grid.shape))[rng.permutation(len(grid))[:n]]
+    adata = ad.AnnData(np.zeros((len(position), 1), np.float32))
+    adata.obsm["spatial"] = position
+    return adata
+radius = (k / np.pi) ** 0.5 if d == 2 else (0.75 * k / np.pi) ** (1 / 3)
+def directed(adata):
+    position = np.ascontiguousarray(adata.obsm["spatial"][:, ::-1])
+    index, distance = nearest_lists(position, k)
+    indptr = np.arange(0, index.size + 1, k)
+    shape = (len(index),) * 2
+    adata.obsp["spatial_distances"] = csr_matrix((distance.ravel(), index.ravel(), indptr), shape=shape)
+    ones = np.ones(index.size, np.float32)
+    adata.obsp["spatial_connectivities"] = csr_matrix((ones, index.ravel().copy(), indptr.copy()), shape=shape)
+calls = {
+    "ours directed kNN": directed,
+    "ours gr.knn_graph": lambda a: gr.knn_graph(a, n_neighs=k),
+    "ours gr.radius_graph": lambda a: gr.radius_graph(a, radius=radius),
+    "ours gr.delaunay_graph": lambda a: gr.delaunay_graph(a, max_distance=None),
+}
+if what.startswith("squidpy"):
+    import squidpy as sq
+    options = {"coord_type": "generic"}
+    calls = {
+        "squidpy kNN": lambda a: sq.gr.spatial_neighbors(a, n_neighs=k, **options),
+        "squidpy radius": lambda a: sq.gr.spatial_neighbors(a, radius=radius, **options),
+        "squidpy Delaunay": lambda a: sq.gr.spatial_neighbors(a, delaunay=True, **options),
+    }
+call = calls[what]
+call(made(2000))  # imports and compilation
+adata = made(n)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+start = time.perf_counter()
+call(adata)
+seconds = time.perf_counter() - start
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([seconds, (after - before) / 1024, int(adata.obsp["spatial_connectivities"].nnz)]))
+"""
+PAIRS = (
+    ("ours directed kNN", "squidpy kNN"),
+    ("ours gr.knn_graph", "squidpy kNN"),
+    ("ours gr.radius_graph", "squidpy radius"),
+    ("ours gr.delaunay_graph", "squidpy Delaunay"),
+)
+
+
+def _measured(what: str, n: int, d: int, k: int) -> tuple[float, float, int]:
+    out = subprocess.run(
+        [sys.executable, "-c", CALL, what, str(n), str(d), str(k)], capture_output=True, text=True, check=True
+    )
+    seconds, memory, entries = json.loads(out.stdout.splitlines()[-1])
+    return seconds, memory, entries
+
+
+def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
+    """Print seconds, extra memory and entries for each pair, in 2D and 3D, 15 neighbours or that many on average."""
+    peers = importlib.util.find_spec("squidpy") is not None
+    if not peers:
+        print("  squidpy is not installed: run `make bench` for this peer")
+    for d in (2, 3):
+        for ours, theirs in PAIRS:
+            n = 3000 if size == "small" else 100_000 if d == 3 and "delaunay" in ours else 1_000_000
+            a = _measured(ours, n, d, 15)
+            print(f"  {d}D, {n:,} points: {ours:22s} {a[0]:7.2f} s {a[1]:6.0f} MiB extra, {a[2]:,} entries")
+            if peers:
+                b = _measured(theirs, n, d, 15)
+                print(
+                    f"  {'':18s} {theirs:22s} {b[0]:7.2f} s {b[1]:6.0f} MiB extra, {b[2]:,} entries: "
+                    f"{b[0] / a[0]:.1f} x our time, {b[1] / max(a[1], 1):.1f} x our memory"
+                )

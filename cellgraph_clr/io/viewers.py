@@ -1,0 +1,152 @@
+"""To SpatialData and napari, and labels from SpatialData."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected
+from cellgraph_clr._core.errors import FileFormatError, MissingDependencyError
+from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.graphs.layout import sample_of, unit_of
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+__all__ = ["from_spatialdata", "to_napari", "to_spatialdata"]
+
+
+def _need_spatialdata() -> None:
+    if find_spec("spatialdata") is None:
+        remedy = "pip install 'cellgraph-clr[spatial]'"
+        raise MissingDependencyError(expected("the package `spatialdata`", "not installed", remedy))
+
+
+def to_spatialdata(adata: AnnData, labels: LabelImage, *, coordinate_system: str = "global") -> SpatialData:
+    """Return SpatialData of one sample: labels (and image) with their scale, and the AnnData as the table of the labels.
+
+    Parameters
+    ----------
+    adata : of one sample; copied.
+    labels : its label image.
+    coordinate_system : name of the physical space.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without spatialdata.
+    FileFormatError
+        If `adata` holds several samples.
+
+    Notes
+    -----
+    SpatialData puts the origin at the corner of the first pixel, this package at its centre: `obsm["spatial"]` of the
+    table is half a pixel further, so that it lies on `spatialdata.get_centroids` of the labels. uint64 ids are written as
+    int64.
+    """
+    _need_spatialdata()
+    import spatialdata as sd
+    from spatialdata.models import Image2DModel, Image3DModel, Labels2DModel, Labels3DModel, TableModel
+    from spatialdata.transformations import Scale, Sequence, Translation
+
+    if len(np.unique(sample_of(adata, None))) > 1:
+        raise FileFormatError(expected("an AnnData of one sample", "several", "Select one: `adata[mask]`."))
+    axes = tuple("zyx"[3 - labels.ndim :])
+    origin = labels.origin or (0.0,) * labels.ndim
+    space = {
+        coordinate_system: Sequence([Scale(list(labels.spacing), axes=axes), Translation(list(origin), axes=axes)])
+    }
+    array = np.asarray(labels.labels)
+    array = array.astype(np.int64) if array.dtype == np.uint64 else array
+    region = str(adata.obs["region"].iloc[0]) if "region" in adata.obs else "cells"
+    model, image_model = (Labels2DModel, Image2DModel) if labels.ndim == 2 else (Labels3DModel, Image3DModel)
+    images: dict[str, Any] = {}
+    if labels.image is not None:
+        images["image"] = image_model.parse(
+            np.asarray(labels.image), dims=("c", *axes), c_coords=list(labels.channels), transformations=space
+        )
+    table = adata.copy()
+    table.uns.pop("spatialdata_attrs", None)
+    table.obs["region"] = region
+    table.obs["region"] = table.obs["region"].astype("category")
+    table.obsm["spatial"] = np.asarray(table.obsm["spatial"]) + np.asarray(labels.spacing)[::-1] / 2
+    parsed = TableModel.parse(table, region=region, region_key="region", instance_key="cell_id")
+    element = model.parse(array, dims=axes, transformations=space)
+    return sd.SpatialData(images=images, labels={region: element}, tables={"table": parsed})
+
+
+def from_spatialdata(
+    sdata: SpatialData, labels: str, *, image: str | None = None, coordinate_system: str = "global", unit: str = "pixel"
+) -> LabelImage:
+    """Return a labels element of SpatialData, lazily, with the scale and translation of its transformation.
+
+    Parameters
+    ----------
+    sdata : opened by `spatialdata.read_zarr`, or in memory.
+    labels : name of the labels element; of several scales the finest is taken.
+    image : name of an image element on the same grid.
+    coordinate_system : the physical space.
+    unit : of that space, which SpatialData does not record.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without spatialdata.
+    MissingKeyError
+        If an element is missing.
+    FileFormatError
+        If the transformation rotates or shears.
+    """
+    _need_spatialdata()
+    from spatialdata.transformations import get_transformation
+
+    check_key(labels, list(sdata.labels), where="sdata.labels")
+    element = _finest(sdata.labels[labels])
+    axes = tuple(str(a) for a in element.dims)
+    matrix = get_transformation(element, to_coordinate_system=coordinate_system).to_affine_matrix(axes, axes)
+    step = np.diag(matrix)[:-1]
+    if not np.allclose(matrix[:-1, :-1], np.diag(step)) or (step <= 0).any():
+        raise FileFormatError(
+            expected(f"a scale and translation for {labels!r}", "a rotation or shear", "Transform the element first.")
+        )
+    light, channels = None, None
+    if image is not None:
+        check_key(image, list(sdata.images), where="sdata.images")
+        pixels = _finest(sdata.images[image])
+        light, channels = pixels.data, [str(c) for c in pixels.coords["c"].values]
+    return LabelImage.build(
+        element.data,
+        light,
+        spacing=step.tolist(),
+        unit=unit,
+        channels=channels,
+        origin=(matrix[:-1, -1] + step / 2).tolist(),
+    )
+
+
+def _finest(element: Any) -> Any:
+    """Return the array of an element, of its finest scale when it has several."""
+    return element if hasattr(element, "dims") and hasattr(element, "data") else next(iter(element["scale0"].values()))
+
+
+def to_napari(adata: AnnData, labels: LabelImage, *, name: str = "cells") -> tuple[Any, dict[str, Any], str]:
+    """Return what `napari.Viewer.add_layer(napari.layers.Layer.create(*…))` takes: labels, their options, "labels".
+
+    The table of features has a column `index` that holds the label ids, by which napari finds the row of a label; scale
+    and translation are physical. napari itself is not needed.
+    """
+    import pandas as pd
+
+    table = pd.concat([adata.obs.reset_index(drop=True), adata.to_df().reset_index(drop=True)], axis=1)
+    table.insert(0, "index", adata.obs["cell_id"].to_numpy())
+    options = {
+        "name": name,
+        "scale": list(labels.spacing),
+        "translate": list(labels.origin or (0.0,) * labels.ndim),
+        "units": [unit_of(adata)] * labels.ndim,
+        "features": table,
+    }
+    return labels.labels, options, "labels"
