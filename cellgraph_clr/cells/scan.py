@@ -11,6 +11,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError
+from cellgraph_clr._core.ids import order_of_pairs
 from cellgraph_clr.cells.blocks import RowsAsPlanes, block_shape, is_chunked, is_dask, walk_blocks
 from cellgraph_clr.cells.crofton import lag_steps, scan_lines
 
@@ -84,7 +85,7 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
     intensity[:, :, 2] = np.minimum.reduceat(light[:, :, 2], starts, axis=0)
     intensity[:, :, 3] = np.maximum.reduceat(light[:, :, 3], starts, axis=0)
     pairs = np.concatenate([p.pairs for p in parts])
-    by_pair = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    by_pair = order_of_pairs(pairs)
     pairs = pairs[by_pair]
     new = np.ones(len(pairs), bool)
     new[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
@@ -132,7 +133,7 @@ def _statistics(
     met = faces.sum(axis=1) > 0  # a pair may lie wholly in the halo
     kept = np.flatnonzero((a > 0) & met)
     pairs = np.sort(np.stack([ids[a[kept]], ids[b[kept]]], axis=1), axis=1).astype(np.int64)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    order = order_of_pairs(pairs)
     return LabelStatistics(
         cell_id=ids[cells].astype(np.int64),
         count=sums[cells, 0],

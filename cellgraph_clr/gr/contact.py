@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_key, expected
 from cellgraph_clr._core.errors import MissingKeyError
+from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
 from cellgraph_clr.graphs import contact
@@ -162,7 +163,6 @@ def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.
     for name, rows in parts:
         entry = stored[name]
         ids, areas = np.asarray(entry["cell_id"]), np.asarray(entry["surface"])
-        order = np.argsort(ids)
-        at = order[np.searchsorted(ids, cells.cell_id[rows], sorter=order).clip(max=len(ids) - 1)]
-        surface[rows] = areas[at]
+        at = rows_of(ids, cells.cell_id[rows])
+        surface[rows] = np.where(at >= 0, areas[at], np.nan)
     return touching / surface

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range
+from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr.cells.measure import contact_areas
 from cellgraph_clr.cells.scan import scan_labels
 
@@ -26,13 +27,9 @@ class Contacts:
 
     def between(self, cell_id: np.ndarray, *, min_area: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Return rows (k, 2) into `cell_id` and areas of the pairs whose cells are both there, above `min_area`."""
-        order = np.argsort(cell_id)
-        at = np.searchsorted(cell_id, self.pairs, sorter=order).clip(max=max(len(cell_id) - 1, 0))
-        if len(cell_id) == 0 or len(self.pairs) == 0:
-            return np.zeros((0, 2), np.int64), np.zeros(0)
-        rows = order[at]
-        keep = (cell_id[rows] == self.pairs).all(axis=1) & (self.area > min_area)
-        return rows[keep].astype(np.int64), self.area[keep]
+        rows = rows_of(cell_id, self.pairs)
+        keep = (rows >= 0).all(axis=1) & (self.area > min_area)
+        return rows[keep], self.area[keep]
 
 
 def contacts_from_labels(image: LabelImage, *, max_gap: float = 0.0, n_jobs: int | None = None) -> Contacts:

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 __all__ = ["from_labels", "from_table", "label_image"]
 
 
+def _constant(value: str, n: int) -> pd.Categorical:
+    import pandas as pd
+
+    return pd.Categorical.from_codes(np.zeros(n, np.int8), [value])
+
+
 def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_key: str = "region") -> AnnData:
     """Return the AnnData of a table: features in X, ids and region in obs, x, y(, z) in obsm."""
     import pandas as pd
@@ -43,9 +49,9 @@ def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_ke
 
     ids = cells.cell_id
     names = [f"{region}-{i}" if library_id else str(i) for i in ids]
-    obs = pd.DataFrame({"cell_id": ids, region_key: pd.Categorical([region] * len(ids))}, index=names)
+    obs = pd.DataFrame({"cell_id": ids, region_key: _constant(region, len(ids))}, index=names)
     if library_id:
-        obs["library_id"] = pd.Categorical([library_id] * len(ids))
+        obs["library_id"] = _constant(library_id, len(ids))
     var = pd.DataFrame(
         {
             "group": pd.Categorical([i.group for i in cells.info]),
