@@ -20,7 +20,7 @@ PACKAGES = (
     "torch-geometric",
     "zarr",
 )
-OPTIONAL = ("squidpy", "spatialdata", "dask")
+OPTIONAL = ("squidpy", "spatialdata", "dask", "cp_measure")
 
 
 def report() -> list[str]:

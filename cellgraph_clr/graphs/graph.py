@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.ids import order_of_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +25,13 @@ def _is_canonical(edges: np.ndarray) -> bool:
     low, high = edges[:, 0], edges[:, 1]
     if not (low < high).all():
         return False
-    step = np.diff(low)
-    return bool(((step > 0) | ((step == 0) & (np.diff(high) > 0))).all())
+    n = int(high.max(initial=-1)) + 1
+    if low.size and (int(low.min()) < 0 or n >= 2**31):
+        later = (low[1:] > low[:-1]) | ((low[1:] == low[:-1]) & (high[1:] > high[:-1]))
+    else:
+        key = low * np.int64(n) + high
+        later = key[1:] > key[:-1]
+    return bool(later.all())
 
 
 def canonical_edges(
@@ -40,7 +46,7 @@ def canonical_edges(
     if _is_canonical(given):
         return given.astype(np.int64, copy=False), {k: np.asarray(v) for k, v in features.items()}
     pairs = np.sort(np.asarray(edges, np.int64).reshape(-1, 2), axis=1)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
+    order = order_of_pairs(pairs)
     pairs = pairs[order]
     keep = pairs[:, 0] != pairs[:, 1]
     keep[1:] &= (pairs[1:] != pairs[:-1]).any(axis=1)

@@ -6,9 +6,22 @@ from cellgraph_clr.objectives.modules import (
     CompositeInfoNCE,
     InfoNCE,
     InfoNCEp,
+    NTXent,
     SoftInfoNCE,
     SupCon,
     SupConIn,
+    VICReg,
 )
 
-__all__ = ["MILNCE", "CompositeInfoNCE", "InfoNCE", "InfoNCEp", "SoftInfoNCE", "SupCon", "SupConIn", "functional"]
+__all__ = [
+    "MILNCE",
+    "CompositeInfoNCE",
+    "InfoNCE",
+    "InfoNCEp",
+    "NTXent",
+    "SoftInfoNCE",
+    "SupCon",
+    "SupConIn",
+    "VICReg",
+    "functional",
+]

@@ -2,6 +2,7 @@
 
 from cellgraph_clr.objectives.contrastive import composite_infonce, infonce, mil_nce, supcon_in, supcon_out
 from cellgraph_clr.objectives.infonce_p import infonce_p, log_esp
+from cellgraph_clr.objectives.noncontrastive import vicreg
 from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "soft_infonce",
     "supcon_in",
     "supcon_out",
+    "vicreg",
 ]

@@ -21,6 +21,7 @@ class _BlockedMean(torch.autograd.Function):
         candidates: Tensor,
         positives: Tensor,
         exclude: Tensor | None,
+        log_noise: Tensor | None,
         row_loss: RowLoss,
         temperature: float,
         block_size: int,
@@ -33,6 +34,8 @@ class _BlockedMean(torch.autograd.Function):
         for start in range(0, n, block_size):
             rows = slice(start, start + block_size)
             scores = (anchor[rows] @ candidates.T).div_(temperature)
+            if log_noise is not None:
+                scores -= log_noise
             with torch.set_grad_enabled(want_grad):
                 scores.requires_grad_(want_grad)
                 losses = row_loss(scores, positives[rows], None if exclude is None else exclude[rows])
@@ -49,7 +52,7 @@ class _BlockedMean(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         d_anchor, d_candidates = ctx.saved_tensors
-        return d_anchor * upstream[0], d_candidates * upstream[0], None, None, None, None, None
+        return d_anchor * upstream[0], d_candidates * upstream[0], None, None, None, None, None, None
 
 
 def blocked_mean(
@@ -60,9 +63,10 @@ def blocked_mean(
     row_loss: RowLoss,
     *,
     temperature: float,
+    log_noise: Tensor | None = None,
     block_size: int = 1024,
 ) -> Tensor:
-    """Return the mean over anchors of `row_loss` on ``anchor @ candidates.T / temperature``.
+    """Return the mean over anchors of `row_loss` on ``anchor @ candidates.T / temperature - log_noise``.
 
     Parameters
     ----------
@@ -71,10 +75,11 @@ def blocked_mean(
     positives, exclude : (a, c) bool tensors.
     row_loss : maps scores and masks of a block of anchors to one loss per anchor.
     temperature : above 0.
+    log_noise : (c,) log probability of every candidate under the noise, None for equal ones; no gradient reaches it.
     block_size : anchors a block; memory beside inputs and gradients is a few (block_size, c) arrays.
 
     Returns
     -------
     Scalar; 0 for no anchors. Gradients reach `anchor` and `candidates`, also when they are the same tensor.
     """
-    return _BlockedMean.apply(anchor, candidates, positives, exclude, row_loss, temperature, block_size)
+    return _BlockedMean.apply(anchor, candidates, positives, exclude, log_noise, row_loss, temperature, block_size)

@@ -11,9 +11,31 @@ from cellgraph_clr.objectives.blocked import RowLoss, blocked_mean
 from cellgraph_clr.objectives.checks import check_masks, check_temperature
 from cellgraph_clr.objectives.contrastive import composite_infonce, infonce, mil_nce, supcon_in, supcon_out
 from cellgraph_clr.objectives.infonce_p import infonce_p
+from cellgraph_clr.objectives.noncontrastive import vicreg
 from cellgraph_clr.objectives.soft_infonce import soft_infonce
 
-__all__ = ["MILNCE", "CompositeInfoNCE", "InfoNCE", "InfoNCEp", "SoftInfoNCE", "SupCon", "SupConIn"]
+__all__ = [
+    "MILNCE",
+    "CompositeInfoNCE",
+    "InfoNCE",
+    "InfoNCEp",
+    "NTXent",
+    "SoftInfoNCE",
+    "SupCon",
+    "SupConIn",
+    "VICReg",
+]
+
+
+def _check_vectors(anchor: Tensor, candidates: Tensor) -> None:
+    if anchor.ndim != 2 or candidates.ndim != 2 or anchor.shape[1] != candidates.shape[1]:
+        raise ShapeError(
+            expected(
+                "anchor (a, d) and candidates (c, d)",
+                f"{tuple(anchor.shape)} and {tuple(candidates.shape)}",
+                "Both need one vector per row, of one width.",
+            )
+        )
 
 
 class _PairLoss(nn.Module):
@@ -25,9 +47,11 @@ class _PairLoss(nn.Module):
 
     Notes
     -----
-    ``module(anchor, candidates, positives, exclude=None)`` takes anchor (a, d), candidates (c, d), positives bool
-    (a, c) and optional exclude bool (a, c), and returns the mean over anchors in nats; anchors without a positive count
-    as 0. It raises `ShapeError` and `PairsError` as `infonce_p`. Scores are held for one block of anchors at a time.
+    ``module(anchor, candidates, positives, exclude=None, log_noise=None)`` takes anchor (a, d), candidates (c, d),
+    positives bool (a, c), optional exclude bool (a, c) and optional log_noise (c,), the log probability with which every
+    candidate is drawn as noise (it is subtracted from the scores; needed where noise is not drawn evenly). It returns the
+    mean over anchors in nats; anchors without a positive count as 0. It raises `ShapeError` and `PairsError` as
+    `infonce_p`. Scores are held for one block of anchors at a time.
     """
 
     row_loss: RowLoss
@@ -41,20 +65,24 @@ class _PairLoss(nn.Module):
         """Return the options for `repr`."""
         return f"temperature={self.temperature}"
 
-    def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        anchor: Tensor,
+        candidates: Tensor,
+        positives: Tensor,
+        exclude: Tensor | None = None,
+        log_noise: Tensor | None = None,
+    ) -> Tensor:
         """Return the mean loss over anchors, in nats."""
-        if anchor.ndim != 2 or candidates.ndim != 2 or anchor.shape[1] != candidates.shape[1]:
-            raise ShapeError(
-                expected(
-                    "anchor (a, d) and candidates (c, d)",
-                    f"{tuple(anchor.shape)} and {tuple(candidates.shape)}",
-                    "Both need one vector per row, of one width.",
-                )
-            )
+        _check_vectors(anchor, candidates)
         exclude = check_masks((len(anchor), len(candidates)), positives, exclude)
+        if log_noise is not None and log_noise.shape != candidates.shape[:1]:
+            shape = (len(candidates),)
+            raise ShapeError(expected(f"`log_noise` of shape {shape}", tuple(log_noise.shape), "One per candidate."))
         a = nn.functional.normalize(anchor, dim=1)
         c = nn.functional.normalize(candidates, dim=1)
-        return blocked_mean(a, c, positives, exclude, type(self).row_loss, temperature=self.temperature)
+        row_loss = type(self).row_loss
+        return blocked_mean(a, c, positives, exclude, row_loss, temperature=self.temperature, log_noise=log_noise)
 
 
 class InfoNCEp(_PairLoss):
@@ -97,6 +125,60 @@ class SupConIn(_PairLoss):
 
     __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(supcon_in)
+
+
+class NTXent(nn.Module):
+    """NT-Xent: InfoNCE in both directions, with the other anchors as noise too.
+
+    Anchors and candidates are pooled; every vector with positives is an anchor once, and all others but itself are its
+    candidates. With two views of a batch, positives on the diagonal, this is the loss of SimCLR (Chen et al. 2020, eq. 1);
+    several positives enter as in `composite_infonce`. Two anchors are noise to one another. Called as the others,
+    ``module(anchor, candidates, positives, exclude=None)``; the mean is over all vectors that have a positive.
+
+    Parameters
+    ----------
+    temperature : above 0; raises `OptionError` otherwise.
+    """
+
+    def __init__(self, temperature: float = 0.1) -> None:
+        super().__init__()
+        self.composite = CompositeInfoNCE(temperature)
+
+    def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+        """Return the mean loss over anchors and candidates that have a positive, in nats."""
+        _check_vectors(anchor, candidates)
+        exclude = check_masks((len(anchor), len(candidates)), positives, exclude)
+        pooled = torch.cat([anchor, candidates])
+        n, a = len(pooled), len(anchor)
+        both = torch.zeros(n, n, dtype=torch.bool, device=anchor.device)
+        left_out = torch.eye(n, dtype=torch.bool, device=anchor.device)
+        for mask, given in ((both, positives), (left_out, exclude)):
+            mask[:a, a:] |= given
+            mask[a:, :a] |= given.T
+        rows = both.any(1)
+        value: Tensor = self.composite(pooled[rows], pooled, both[rows], left_out[rows])
+        return value
+
+
+class VICReg(nn.Module):
+    """VICReg, a loss without noise samples: see `cellgraph_clr.losses.functional.vicreg`.
+
+    Called as the others, ``module(anchor, candidates, positives, exclude=None)``; `exclude` has nothing to act on.
+    """
+
+    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> None:
+        super().__init__()
+        self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
+
+    def extra_repr(self) -> str:
+        """Return the options for `repr`."""
+        return ", ".join(f"{k}={v}" for k, v in self.weights.items())
+
+    def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+        """Return the loss of the batch."""
+        _check_vectors(anchor, candidates)
+        check_masks((len(anchor), len(candidates)), positives, exclude)
+        return vicreg(anchor, candidates, positives, **self.weights)
 
 
 class SoftInfoNCE(nn.Module):

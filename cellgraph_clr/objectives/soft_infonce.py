@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,8 @@ from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr.objectives.checks import check_temperature
 
 __all__ = ["soft_cross_entropy", "soft_infonce"]
+
+BLOCK = 1024  # samples whose scores are held at a time
 
 
 def _check_logits_targets(logits: Tensor, targets: Tensor) -> None:
@@ -21,6 +25,27 @@ def _check_logits_targets(logits: Tensor, targets: Tensor) -> None:
                 "Give every sample one probability per class.",
             )
         )
+
+
+class _AgainstAll(torch.autograd.Function):
+    """``-s_ii + logsumexp_j s_ij`` for ``s = z @ w.T``, a block of rows at a time, with its closed-form gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, w: Tensor) -> Tensor:
+        loss = torch.empty(len(z), dtype=z.dtype, device=z.device)
+        slope = torch.empty_like(z)
+        for start in range(0, len(z), BLOCK):
+            rows = slice(start, start + BLOCK)
+            scores = z[rows] @ w.T
+            loss[rows] = torch.logsumexp(scores, dim=1) - (z[rows] * w[rows]).sum(1)
+            slope[rows] = torch.softmax(scores, dim=1) @ w - w[rows]
+        ctx.save_for_backward(slope)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return slope * upstream[0].unsqueeze(1), None
 
 
 def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperature: float = 1.0) -> Tensor:
@@ -50,8 +75,9 @@ def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperatu
 
     Notes
     -----
-    One (b, b) matrix product, never a (b, b, k) tensor. All targets equal gives log b whatever the logits. Predict
-    with softmax(z / t): the correction belongs to training only.
+    O(b^2 k) time; scores are held for 1,024 samples at a time, never a (b, b, k) tensor. Targets are constants: no
+    gradient reaches them. The gradient is ``(sum_j P_ij w_j - w_i) / t`` with P the softmax over targets. All targets
+    equal gives log b whatever the logits. Predict with softmax(z / t): the correction belongs to training only.
 
     Source
     ------
@@ -79,8 +105,8 @@ def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperatu
         )
     log_prior = torch.where(absent, torch.zeros_like(class_prior), class_prior.clamp_min(torch.finfo().tiny).log())
     work = logits if logits.dtype == torch.float64 else logits.float()
-    scores = (work / temperature - log_prior.to(work.dtype)) @ targets.to(work.dtype).T
-    return (torch.logsumexp(scores, dim=1) - scores.diagonal()).to(logits.dtype)
+    corrected = work / temperature - log_prior.to(work.dtype)
+    return _AgainstAll.apply(corrected, targets.detach().to(work.dtype)).to(logits.dtype)
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:

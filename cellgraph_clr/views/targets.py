@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["mix_up", "smooth_one_hot"]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+__all__ = ["mix_up", "neighbor_composition", "smooth_one_hot"]
 
 
 def smooth_one_hot(codes: Tensor, n_classes: int, smoothing: float) -> Tensor:
@@ -26,3 +32,28 @@ def mix_up(x: Tensor, targets: Tensor, alpha: float, generator: torch.Generator)
     weight = (share[:, 0] / share.sum(1).clamp_min(torch.finfo().tiny)).unsqueeze(1).to(x.device)
     partner = torch.randperm(len(x), generator=generator).to(x.device)
     return weight * x + (1 - weight) * x[partner], weight * targets + (1 - weight) * targets[partner]
+
+
+def neighbor_composition(adjacency: csr_matrix, codes: np.ndarray, n_classes: int, *, own: float = 0.5) -> Tensor:
+    """Return targets (n, k) float32: the classes around each cell, mixed with its own by the share `own`.
+
+    Parameters
+    ----------
+    adjacency : (n, n) CSR; values weigh the neighbours (ones, contact areas).
+    codes : (n,) int64 classes, -1 where unknown. Neighbours of unknown class do not count.
+    n_classes : k.
+    own : weight of the cell's own class, 0 to 1. A cell without known neighbours keeps its own class alone, one without
+        a class takes its neighbours' alone, and one without either has a row of zeros: leave it out of training.
+
+    Notes
+    -----
+    O(edges + n k). The composition of the neighbourhood as a soft label is a target of ours for SoftInfoNCE, which takes any.
+    """
+    known = codes >= 0
+    one_hot = np.zeros((len(codes), n_classes), np.float32)
+    one_hot[known, codes[known]] = 1
+    around = np.asarray(adjacency @ one_hot, np.float32)
+    mass = around.sum(axis=1, keepdims=True)
+    around = np.divide(around, mass, out=np.zeros_like(around), where=mass > 0)
+    share = np.where(mass[:, 0] == 0, 1.0, np.where(known, own, 0.0)).astype(np.float32)[:, None]
+    return torch.from_numpy(share * one_hot + (1 - share) * around)

@@ -80,3 +80,28 @@ def test_soft_infonce_module_is_the_mean():
     module = losses.SoftInfoNCE(prior)
     torch.testing.assert_close(module(z, w), losses.functional.soft_infonce(z, w, prior).mean())
     assert "n_classes=3" in repr(module)
+
+
+def test_nt_xent_is_the_loss_of_simclr(vectors):
+    anchor, candidates, _ = vectors
+    first, second = anchor, candidates[:20]
+    z = torch.nn.functional.normalize(torch.cat([first, second]), dim=1)
+    terms = []
+    for i in range(40):
+        partner = (i + 20) % 40
+        weights = [(z[i] @ z[k] / 0.3).exp() for k in range(40) if k != i]
+        terms.append(-((z[i] @ z[partner] / 0.3).exp() / sum(weights)).log())
+    loss = losses.NTXent(0.3)(first, second, torch.eye(20, dtype=torch.bool))
+    torch.testing.assert_close(loss, torch.stack(terms).mean())
+
+
+@pytest.mark.parametrize("kind", PAIR_LOSSES, ids=lambda k: k.__name__)
+def test_noise_correction_is_subtracted_from_the_scores(kind, vectors):
+    anchor, candidates, positives = vectors
+    log_noise = torch.linspace(-4, -1, 30, dtype=torch.float64)
+    a = torch.nn.functional.normalize(anchor, dim=1)
+    c = torch.nn.functional.normalize(candidates, dim=1)
+    reference = kind.row_loss(a @ c.T / 0.3 - log_noise, positives, None).mean()
+    torch.testing.assert_close(kind(0.3)(anchor, candidates, positives, log_noise=log_noise), reference)
+    with pytest.raises(ShapeError, match=r"`log_noise` of shape \(30,\), found \(20,\)"):
+        kind(0.3)(anchor, candidates, positives, log_noise=log_noise[:20])

@@ -1,0 +1,74 @@
+"""VICReg: invariance, variance and covariance, without noise samples; the control of the contrastive objectives."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import ShapeError
+
+__all__ = ["vicreg"]
+
+EPSILON = 1e-4
+
+
+def _variance(z: Tensor, target: float) -> Tensor:
+    """Return how far the standard deviation of the columns falls below `target`, on average."""
+    return torch.relu(target - (z.var(dim=0) + EPSILON).sqrt()).mean()
+
+
+def _covariance(z: Tensor) -> Tensor:
+    """Return the sum of squared covariances between different columns, divided by their number."""
+    centred = z - z.mean(dim=0)
+    cov = centred.T @ centred / (len(z) - 1)
+    return (cov.square().sum() - cov.diagonal().square().sum()) / z.shape[1]
+
+
+def vicreg(
+    anchor: Tensor,
+    candidates: Tensor,
+    positives: Tensor,
+    *,
+    invariance: float = 25.0,
+    variance: float = 25.0,
+    covariance: float = 1.0,
+    target: float = 1.0,
+) -> Tensor:
+    """Return the VICReg loss of a batch, a scalar.
+
+    ``invariance * s + variance * (v(A) + v(C)) + covariance * (c(A) + c(C))``: s is the mean squared distance of an anchor to
+    its positives, v keeps every column spread out, c keeps columns uncorrelated.
+
+    Parameters
+    ----------
+    anchor, candidates : (a, d) and (c, d) float tensors, as they come: not normalised.
+    positives : (a, c) bool tensor; every anchor weighs the same however many it has, one without any is left out of s.
+    invariance, variance, covariance : weights of the terms.
+    target : standard deviation below which a column is penalised.
+
+    Raises
+    ------
+    ShapeError
+        If there are fewer than two anchors or candidates: there is no variance.
+
+    Notes
+    -----
+    O((a + c) d^2 + pairs d); no scores are held.
+
+    Source
+    ------
+    Bardes, Ponce and LeCun 2022, eq. 1 to 6; several positives are averaged, as an extension of ours.
+    """
+    if len(anchor) < 2 or len(candidates) < 2:
+        found = f"{len(anchor)} and {len(candidates)}"
+        raise ShapeError(expected("at least two anchors and two candidates", found, "Use larger batches."))
+    a = anchor if anchor.dtype == torch.float64 else anchor.float()
+    c = candidates if candidates.dtype == torch.float64 else candidates.float()
+    row, column = positives.nonzero(as_tuple=True)
+    p = positives.sum(1)
+    apart = (a[row] - c[column]).square().sum(1) / p[row]
+    s = apart.sum() / (p > 0).sum().clamp_min(1)
+    v = _variance(a, target) + _variance(c, target)
+    value = invariance * s + variance * v + covariance * (_covariance(a) + _covariance(c))
+    return value.to(anchor.dtype)
