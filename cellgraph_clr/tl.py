@@ -27,6 +27,7 @@ from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import UNASSIGNED, adjacency_of, read_features, record_run, sample_of, unit_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import pandas as pd
@@ -63,12 +64,13 @@ def embed(
     adata: AnnData,
     *,
     objective: str = "infonce_p",
-    positives: str = "both",
+    positives: str | tuple[str, ...] = "both",
     n_positives: int = 5,
     use_rep: str | None = None,
     neighbors_key: str = "spatial",
     library_key: str | None = None,
     model: CellGraphCLR | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     key_added: str = "X_cellgraph",
     random_state: RandomState = 0,
     device: str = "auto",
@@ -81,16 +83,19 @@ def embed(
     Parameters
     ----------
     adata : features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
-    objective : "infonce_p", "composite_infonce", "supcon" or "mil_nce".
-    positives : "neighbors", "views", "both", an `obs` column (cells of one class) or an `obsp` key (any relation).
+    objective : "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce" or "vicreg".
+    positives : "neighbors", "views", "both", an `obs` column (cells of one class), an `obsp` key (any relation), or a tuple
+        of these.
     n_positives : positives per anchor.
     use_rep, neighbors_key, library_key : where features, graph and samples are.
     model : a fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
+    checkpoint : file that training is saved to and goes on from when it exists.
     key_added : `obsm` key of the embedding (n, n_dims) float32; provenance and the figures of the last step go to
         `uns["cellgraph_clr"]["runs"][key_added]`.
     random_state, device, progress : as in `CellGraphCLR`.
     copy : return a new AnnData.
-    **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_layers, temperature, …).
+    **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_layers, encoder, temperature, …), and `precision` and
+        `n_processes` of `CellGraphCLR`.
 
     Raises
     ------
@@ -111,11 +116,12 @@ def embed(
             progress=progress,
             **config,
         )
-        model.fit(adata, **keys)
+        model.fit(adata, checkpoint=checkpoint, **keys)
     else:
         defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}
         given = {"objective": objective, "positives": positives, "n_positives": n_positives}
         changed = sorted([*config, *(k for k, v in given.items() if v != defaults[k])])
+        changed += ["checkpoint"] if checkpoint is not None else []
         if changed:
             raise OptionError(expected("no training options beside `model`", changed, "Set them when fitting."))
     adata.obsm[key_added] = model.transform(adata, **keys)

@@ -153,11 +153,16 @@ def embed(
     path: Input,
     positives: Annotated[str, typer.Option(help="neighbors, views, both, an obs column or an obsp key")] = "both",
     n_positives: Annotated[int, typer.Option(help="Positives per cell")] = 5,
+    objective: Annotated[
+        str, typer.Option(help="infonce_p, supcon, mil_nce, composite_infonce, nt_xent, vicreg …")
+    ] = "infonce_p",
+    encoder: Annotated[str, typer.Option(help="sage, gin, gatv2 or gen")] = "sage",
     n_steps: Annotated[int, typer.Option(help="Training steps")] = 150,
     use_rep: Rep = None,
     key_added: Annotated[str, typer.Option(help="obsm key to write")] = "X_cellgraph",
     model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045
     save_model: Annotated[Optional[Path], typer.Option(help="Write the trained model here (.safetensors)")] = None,  # noqa: UP045
+    checkpoint: Annotated[Optional[Path], typer.Option(help="Save training here; go on from it if it exists")] = None,  # noqa: UP045
     scale: Annotated[bool, typer.Option(help="Bring features to one scale first (median for missing ones)")] = True,
     seed: Seed = 0,
     output: Output = None,
@@ -173,8 +178,15 @@ def embed(
     if model is not None:
         fitted = CellGraphCLR.load(model)
     else:
-        fitted = CellGraphCLR(positives=positives, n_positives=n_positives, n_steps=n_steps, random_state=seed)
-        fitted.fit(adata, use_rep=use_rep)
+        fitted = CellGraphCLR(
+            objective=objective,
+            positives=positives,
+            n_positives=n_positives,
+            encoder=encoder,
+            n_steps=n_steps,
+            random_state=seed,
+        )
+        fitted.fit(adata, use_rep=use_rep, checkpoint=checkpoint)
     tl.embed(adata, model=fitted, use_rep=use_rep, key_added=key_added)
     if save_model is not None:
         fitted.save(save_model)

@@ -15,18 +15,24 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.graphs.graph import CellGraph
 
-__all__ = ["AGGREGATIONS", "aggregate", "hop_relation", "packing", "row_entries", "row_normalised"]
+__all__ = ["AGGREGATIONS", "aggregate", "hop_relation", "packing", "row_entries", "row_normalised", "row_slots"]
 
 AGGREGATIONS = ("mean", "std", "max", "min", "sum")
 
 
-def row_entries(matrix: csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for every stored entry of the given rows, its place in `rows` and its column; row after row."""
+def row_slots(matrix: csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every stored entry of the given rows, its place in `rows` and in `matrix.data`; row after row."""
     start = matrix.indptr[rows]
     degree = (matrix.indptr[rows + 1] - start).astype(np.int64)
     ends = np.cumsum(degree)
     flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - degree), degree)
-    return np.repeat(np.arange(len(rows)), degree), matrix.indices[flat]
+    return np.repeat(np.arange(len(rows)), degree), flat
+
+
+def row_entries(matrix: csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for every stored entry of the given rows, its place in `rows` and its column; row after row."""
+    index, at = row_slots(matrix, rows)
+    return index, matrix.indices[at]
 
 
 def row_normalised(adjacency: csr_matrix) -> csr_matrix:

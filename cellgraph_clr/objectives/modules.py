@@ -55,6 +55,7 @@ class _PairLoss(nn.Module):
     """
 
     row_loss: RowLoss
+    by_anchor = True  # a mean over anchors, so that processes can share them
 
     def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()

@@ -74,13 +74,36 @@ def reliability(
 def training(
     history: Mapping[str, Sequence[float]], *, ax: Axes | None = None, save: str | os.PathLike[str] | None = None
 ) -> Axes:
-    """Draw `model.history_`: the loss, and the contrastive gap with its cap where it is there.
+    """Draw `model.history_`: the loss and the contrastive gap with its cap; beside them how the vectors lie.
 
-    `history` maps names to one value a step. Raises `MissingKeyError` when there is no loss in it.
+    Parameters
+    ----------
+    history : names to one value a step. What is not in it is not drawn.
+    ax : draw the loss and the gap into these axes, and nothing else. None makes a figure that has alignment (0: positives
+        coincide), uniformity (lower: vectors spread evenly) and the effective rank (directions in use) beside them.
+    save : file to write.
+
+    Returns
+    -------
+    The axes of the loss. Raises `MissingKeyError` when there is no loss in `history`.
     """
     check_key("loss", list(history), where="history", remedy="Fit the model first.")
-    ax = new_axes(ax, (6, 4))
     steps = np.arange(1, len(history["loss"]) + 1)
+    spread = [name for name in ("alignment", "uniformity") if name in history]
+    if ax is None and spread:
+        import matplotlib.pyplot as plt
+
+        _, (ax, pairs, rank) = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
+        for name, color in zip(spread, ("#1f5fa8", "#d7263d"), strict=False):
+            pairs.plot(steps, history[name], color=color, label=name)
+        pairs.set(xlabel="step", ylabel="on the unit sphere")
+        pairs.legend(frameon=False)
+        for name, color in (("effective_rank", "#1f5fa8"), ("positives_per_anchor", "#777777")):
+            if name in history:
+                rank.plot(steps, history[name], color=color, label=name.replace("_", " "))
+        rank.set(xlabel="step", ylabel="directions, cells", ylim=(0, None))
+        rank.legend(frameon=False)
+    ax = new_axes(ax, (6, 4))
     ax.plot(steps, history["loss"], color="#1f5fa8", label="loss (nats per cell)")
     ax.set(xlabel="step", ylabel="loss (nats per cell)")
     if "contrastive_gap" in history:

@@ -9,33 +9,44 @@ import numpy as np
 from cellgraph_clr.graphs.tiles import curve_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["anchor_batches"]
+__all__ = ["FULL_GRAPH_CELLS", "AnchorBatches"]
+
+FULL_GRAPH_CELLS = 20_000  # up to here a step runs on the whole graph; above, on tiles with their halo
 
 TILES_PER_BATCH = 16
 
 
-def anchor_batches(
-    cells: CellTable, *, batch_size: int, n_steps: int, tiled: bool, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
-    """Yield `n_steps` batches of unique rows (sorted), every cell about equally often.
+class AnchorBatches:
+    """Batch number `step` as a function of the seed and the step alone, so that training can start again anywhere.
 
-    `tiled` False draws single cells all over the tissue; True draws runs along a space-filling curve, so that their
-    halos overlap and the subgraph stays small, and noise still comes from all over.
+    Every cell comes about once an epoch. `tiled` False draws single cells all over the tissue; True draws runs along a
+    space-filling curve, so that their halos overlap and the subgraph stays small, and noise still comes from all over.
+
+    Attributes
+    ----------
+    steps_per_epoch : int.
     """
-    n = len(cells)
-    size = min(batch_size, n)
-    run = max(1, size // TILES_PER_BATCH) if tiled else 1
-    order = curve_order(cells) if tiled else np.arange(n)
-    pool: list[np.ndarray] = []
-    per_batch = max(1, size // run)
-    for _ in range(n_steps):
-        if len(pool) < per_batch:
-            shift = int(rng.integers(run))
-            pieces = np.split(np.roll(order, shift), np.arange(run, n, run))
-            pool = [pieces[i] for i in rng.permutation(len(pieces))]
-        batch, pool = pool[:per_batch], pool[per_batch:]
-        yield np.sort(np.concatenate(batch))
+
+    def __init__(self, cells: CellTable, *, batch_size: int, tiled: bool, seed: int) -> None:
+        n = len(cells)
+        size = min(batch_size, n)
+        self._run = max(1, size // TILES_PER_BATCH) if tiled else 1
+        self._order = curve_order(cells) if tiled else np.arange(n)
+        self._per_batch = max(1, size // self._run)
+        self._seed = seed
+        self._epoch = -1
+        self._pieces: list[np.ndarray] = []
+        self.steps_per_epoch = max(1, -(-n // self._run) // self._per_batch)
+
+    def __call__(self, step: int) -> np.ndarray:
+        """Return the unique rows (sorted) of a batch, int64."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            rng = np.random.default_rng([self._seed, 0, epoch])
+            order = np.roll(self._order, int(rng.integers(self._run)))
+            pieces = np.split(order, np.arange(self._run, len(order), self._run))
+            self._pieces = [pieces[i] for i in rng.permutation(len(pieces))]
+            self._epoch = epoch
+        return np.sort(np.concatenate(self._pieces[place * self._per_batch : (place + 1) * self._per_batch]))

@@ -1,163 +1,110 @@
-"""The contrastive loop: two views of the graph, pairs of a batch, one objective, AdamW."""
+"""Contrastive training from start, or from a checkpoint, to end: Lightning's trainer around `ContrastiveModule`."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import logging
+import tempfile
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
-from tqdm.auto import tqdm
+import lightning.pytorch as lightning
 
-from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import NonFiniteError
-from cellgraph_clr.encoders.graph import sparse_tensor
-from cellgraph_clr.graphs.tiles import halo
-from cellgraph_clr.objectives.modules import InfoNCEp
-from cellgraph_clr.training.batches import anchor_batches
-from cellgraph_clr.views.augment import drop_edges, jitter_features, mask_features
-from cellgraph_clr.views.positives import Relation, draw_pairs
+from cellgraph_clr.training.checkpoints import SafeCheckpoints
+from cellgraph_clr.training.module import Checkpoints, ContrastiveModule, EarlyStop, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from scipy.sparse import csr_matrix
-
-    from cellgraph_clr.graphs.graph import CellGraph
-    from cellgraph_clr.views.pairs import Pairs
-
-__all__ = ["PairSource", "Schedule", "Strength", "contrastive_gap", "train_contrastive"]
-
-FULL_GRAPH_CELLS = 20_000  # up to here a step runs on the whole graph; above, on tiles with their halo
+__all__ = ["Runtime", "train_contrastive"]
 
 
-@dataclass(frozen=True, slots=True)
-class Strength:
-    """How strongly a view differs from the data: share of features masked, noise in standard deviations, edges dropped."""
-
-    mask: float
-    jitter: float
-    drop_edges: float
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Steps, anchors a step, peak learning rate (one-cycle), weight decay."""
-
-    n_steps: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-
-
-@dataclass(frozen=True, slots=True)
-class PairSource:
-    """Where positives come from: a relation, how many of it, and whether the own second view is one."""
-
-    relation: Relation | None
-    n_related: int
-    with_self: bool
-
-
-def contrastive_gap(mean_loss: float, pairs: Pairs) -> tuple[float, float]:
-    """Return ``(sum log C(N, p) - sum L) / sum p`` over the anchors of a batch and its cap (L = 0), in nats per pair.
-
-    N candidates are left to an anchor after exclusions. A diagnostic, not a bound on mutual information: graph
-    neighbours are not conditionally independent. Both are 0 without positives. `mean_loss` is that of InfoNCEp.
-    """
-    from scipy.special import gammaln
-
-    p = pairs.positives.sum(axis=1)
-    n = (~pairs.exclude).sum(axis=1)
-    if not p.any():
-        return 0.0, 0.0
-    cap = (gammaln(n + 1) - gammaln(p + 1) - gammaln(n - p + 1)).sum()
-    return float((cap - mean_loss * len(p)) / p.sum()), float(cap / p.sum())
-
-
-def train_contrastive(
-    encoder: nn.Module,
-    projection: nn.Module,
-    loss: nn.Module,
-    graph: CellGraph,
-    x: Tensor,
-    *,
-    source: PairSource,
-    strength: Strength,
-    schedule: Schedule,
-    n_layers: int,
-    generator: torch.Generator,
-    rng: np.random.Generator,
-    on_step: Callable[[dict[str, float]], None],
-    progress: bool | None = None,
-) -> None:
-    """Train encoder and projection in place; `on_step` receives the figures of every step.
-
-    Raises `NonFiniteError` when the loss stops being finite.
+class Runtime:
+    """Where and how a run goes, none of which is part of the model.
 
     Parameters
     ----------
-    encoder, projection, loss : modules; the loss maps (anchor, candidates, positives, exclude) to a scalar.
-    graph : the cells and edges of all samples.
-    x : (n, f) standardised features on the device of the modules.
-    progress : show a bar; None shows it on a terminal or in a notebook only.
-
-    Notes
-    -----
-    Losses are divided by the mean number of positives, so that learning rates keep their meaning when p changes. The
-    relation must be for the rows of `graph`. Memory is that of the whole graph up to FULL_GRAPH_CELLS cells, of a
-    batch with its halo above.
+    device : "cpu", "cuda", "cuda:1", …
+    precision : "32" or "bf16" (matrix products of the encoder in bfloat16; losses stay in float32).
+    n_processes : processes (on GPUs: one per GPU) that share every batch.
+    checkpoint : file to save the run to and to go on from when it exists.
+    checkpoint_every : steps between two savings.
+    progress : show a bar; None shows it on a terminal or in a notebook.
     """
-    parameters = [*encoder.parameters(), *projection.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
-    warm = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.learning_rate, total_steps=schedule.n_steps + 1)
-    adjacency = graph.adjacency()
-    tiled = len(graph.cells) > FULL_GRAPH_CELLS
-    batches = anchor_batches(
-        graph.cells, batch_size=schedule.batch_size, n_steps=schedule.n_steps, tiled=tiled, rng=rng
-    )
 
-    def view(values: Tensor, edges: csr_matrix) -> Tensor:
-        values = mask_features(values, strength.mask, generator)
-        values = jitter_features(values, strength.jitter, generator)
-        dropped = sparse_tensor(drop_edges(edges, strength.drop_edges, rng), values.device)
-        return projection(encoder(values, dropped))
+    def __init__(
+        self,
+        device: str = "cpu",
+        *,
+        precision: str = "32",
+        n_processes: int = 1,
+        checkpoint: Path | None = None,
+        checkpoint_every: int = 100,
+        progress: bool | None = None,
+    ) -> None:
+        self.device, self.precision, self.n_processes = device, precision, n_processes
+        self.checkpoint, self.checkpoint_every, self.progress = checkpoint, checkpoint_every, progress
 
-    encoder.train()
-    projection.train()
-    bar = tqdm(batches, total=schedule.n_steps, disable=None if progress is None else not progress, desc="train")
-    for anchors in bar:
-        pairs = draw_pairs(
-            anchors, relation=source.relation, n_related=source.n_related, with_self=source.with_self, rng=rng
-        )
-        if tiled:
-            part = halo(adjacency, pairs.candidates, n_layers)
-            values, edges = x[torch.from_numpy(part.rows).to(x.device)], part.adjacency
-            candidates, own = part.core, np.searchsorted(part.rows, anchors)
-        else:
-            values, edges, candidates, own = x, adjacency, pairs.candidates, anchors
-        first = view(values, edges)[torch.from_numpy(own).to(x.device)]
-        second = view(values, edges)[torch.from_numpy(candidates).to(x.device)]
-        mean_p = float(pairs.positives.sum(axis=1).mean())
-        value = loss(
-            first,
-            second,
-            torch.from_numpy(pairs.positives).to(x.device),
-            torch.from_numpy(pairs.exclude).to(x.device),
-        )
-        optimizer.zero_grad(set_to_none=True)
-        (value / max(mean_p, 1.0)).backward()
-        optimizer.step()
-        warm.step()
-        figures = {"loss": float(value.detach()), "positives_per_anchor": mean_p}
-        if not math.isfinite(figures["loss"]):
-            raise NonFiniteError(
-                expected("a finite loss", figures["loss"], "Lower the learning rate or raise the temperature.")
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice (workers, loggers, hardware) from users who never chose Lightning."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def train_contrastive(module: ContrastiveModule, runtime: Runtime) -> None:
+    """Train the module in place.
+
+    A run that is killed and called again with the same checkpoint goes on from its last saving and ends with the same
+    weights, bit for bit on a CPU with as many threads. Several processes give the result of one to rounding.
+
+    Raises
+    ------
+    NonFiniteError
+        When the loss stops being finite.
+    ModelFileError
+        If the checkpoint is truncated or that of another run.
+    """
+    several = runtime.n_processes > 1
+    with tempfile.TemporaryDirectory() as folder:
+        path = runtime.checkpoint or (Path(folder) / "run.ckpt" if several else None)
+        resume = path if path is not None and path.exists() else None
+        if resume is not None:  # what is wrong with it is said before processes start
+            module.on_load_checkpoint(SafeCheckpoints().load_checkpoint(resume))
+        watchers: list[Any] = [Progress(show=runtime.progress), EarlyStop()]
+        if path is not None:
+            watchers.append(Checkpoints(path, runtime.checkpoint_every))
+        kind, _, number = runtime.device.partition(":")
+        with _quiet():
+            trainer = lightning.Trainer(
+                accelerator={"cuda": "gpu"}.get(kind, kind),
+                devices=[int(number)] if number and not several else runtime.n_processes,
+                strategy="ddp_spawn" if several else "auto",
+                precision="bf16-mixed" if runtime.precision == "bf16" else "32-true",
+                max_steps=module.schedule.n_steps,
+                max_epochs=-1,
+                callbacks=watchers,
+                plugins=[SafeCheckpoints()],
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+                default_root_dir=folder,
             )
-        if isinstance(loss, InfoNCEp):
-            figures["contrastive_gap"], figures["contrastive_gap_cap"] = contrastive_gap(figures["loss"], pairs)
-        on_step(figures)
-        bar.set_postfix(loss=f"{figures['loss']:.3f}")
-    encoder.eval()
+            trainer.fit(module, ckpt_path=resume)
+        if several and path is not None:  # the weights came to be in other processes
+            saved = SafeCheckpoints().load_checkpoint(path)
+            module.load_state_dict(saved["state_dict"])
+            module.history = saved["run"]["history"]

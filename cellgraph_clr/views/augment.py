@@ -1,4 +1,4 @@
-"""Augmented views of a cell graph: masked and jittered features, dropped edges."""
+"""Augmented views of a cell graph: masked and jittered features, dropped edges and nodes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-__all__ = ["drop_edges", "jitter_features", "mask_features"]
+__all__ = ["drop_edges", "drop_nodes", "jitter_features", "mask_features"]
 
 
 def mask_features(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
@@ -27,7 +27,7 @@ def jitter_features(x: Tensor, scale: float, generator: torch.Generator) -> Tens
 
 
 def drop_edges(adjacency: csr_matrix, share: float, rng: np.random.Generator) -> csr_matrix:
-    """Return the symmetric adjacency with each undirected edge left out with probability `share`.
+    """Return the symmetric adjacency with each undirected edge left out with probability `share`; values are kept.
 
     O(edges); rows and columns keep their order.
     """
@@ -39,10 +39,27 @@ def drop_edges(adjacency: csr_matrix, share: float, rng: np.random.Generator) ->
     low = np.minimum(rows, adjacency.indices).astype(np.int64)
     high = np.maximum(rows, adjacency.indices).astype(np.int64)
     key = low * n + high
-    kept = np.zeros(len(rows), bool)
     chosen = key[upper][rng.random(int(upper.sum())) >= share]  # sorted, since CSR rows are
-    at = np.searchsorted(chosen, key).clip(max=max(len(chosen) - 1, 0))
+    kept = np.zeros(len(rows), bool)
     if len(chosen):
-        kept = chosen[at] == key
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=n))])
+        kept = chosen[np.searchsorted(chosen, key).clip(max=len(chosen) - 1)] == key
+    return _entries(adjacency, rows, kept)
+
+
+def drop_nodes(adjacency: csr_matrix, share: float, rng: np.random.Generator) -> tuple[csr_matrix, np.ndarray]:
+    """Return the adjacency without the edges of cells left out with probability `share`, and (n,) bool: who stays.
+
+    The caller hides the features of those left out. O(edges).
+    """
+    n = adjacency.shape[0]
+    if share == 0:
+        return adjacency, np.ones(n, bool)
+    stays = rng.random(n) >= share
+    rows = np.repeat(np.arange(n), np.diff(adjacency.indptr))
+    return _entries(adjacency, rows, stays[rows] & stays[adjacency.indices]), stays
+
+
+def _entries(adjacency: csr_matrix, rows: np.ndarray, kept: np.ndarray) -> csr_matrix:
+    """Return the matrix with the stored entries `kept` only; `rows` is the row of each entry."""
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[kept], minlength=adjacency.shape[0]))])
     return csr_matrix((adjacency.data[kept], adjacency.indices[kept], indptr), shape=adjacency.shape)

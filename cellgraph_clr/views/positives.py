@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from cellgraph_clr.graphs.neighbors import row_entries
+from cellgraph_clr.graphs.neighbors import row_entries, row_slots
 from cellgraph_clr.views.pairs import Pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from scipy.sparse import csr_matrix
 
-__all__ = ["ClassRelation", "Relation", "SparseRelation", "draw_pairs"]
+__all__ = ["ClassRelation", "MixedRelation", "Relation", "SparseRelation", "draw_pairs"]
 
 
 class Relation(Protocol):
@@ -28,16 +30,30 @@ class Relation(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseRelation:
-    """A relation stored as CSR (n, n): k-hop neighbours, tracks, any `obsp` pattern. The diagonal is ignored."""
+    """A relation stored as CSR (n, n): k-hop neighbours, tracks, any `obsp` pattern. The diagonal is ignored.
+
+    With `weighted` related cells are drawn in proportion to the stored values (contact areas, inverse distances), one after
+    another without replacement; a value of 0 or below is known but never drawn.
+    """
 
     matrix: csr_matrix
+    weighted: bool = False
 
     def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return up to `n` related cells of every anchor, without replacement; O(entries of the anchors)."""
-        index, rows = row_entries(self.matrix, anchors)
+        """Return up to `n` related cells of every anchor, without replacement; O(entries of the anchors).
+
+        Weighted draws sort by exponential times over weights (Efraimidis and Spirakis 2006).
+        """
+        index, at = row_slots(self.matrix, anchors)
+        rows = self.matrix.indices[at]
         keep = rows != anchors[index]
+        time = rng.random(len(rows))
+        if self.weighted:
+            weight = self.matrix.data[at].astype(np.float64)
+            keep &= weight > 0
+            time = -np.log1p(-time) / np.where(keep, weight, 1)
         index, rows = index[keep], rows[keep]
-        order = np.lexsort((rng.random(len(rows)), index))
+        order = np.lexsort((time[keep], index))
         index, rows = index[order], rows[order]
         first = np.searchsorted(index, np.arange(len(anchors)))
         chosen = np.arange(len(index)) - first[index] < n
@@ -82,6 +98,43 @@ class ClassRelation:
         """Return pairs of one class; O(a c)."""
         a, c = self.codes[anchors], self.codes[candidates]
         return (a[:, None] == c[None, :]) & (a[:, None] >= 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MixedRelation:
+    """Several relations at once: the positives of an anchor are drawn from all of them in turn, about evenly."""
+
+    relations: Sequence[Relation]
+
+    def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return up to `n` distinct related cells; where one relation has too few, the others give more."""
+        drawn = [relation.draw(anchors, n, rng) for relation in self.relations]
+        index = np.concatenate([d[0] for d in drawn])
+        rows = np.concatenate([d[1] for d in drawn])
+        source = np.repeat(np.arange(len(drawn)), [len(d[0]) for d in drawn])
+        turn = np.zeros(len(index), np.int64)  # how many of its source came before it for the same anchor
+        for k in range(len(drawn)):
+            mine = index[source == k]
+            order = np.argsort(mine, kind="stable")
+            first = np.searchsorted(mine[order], mine[order])
+            place = np.empty(len(mine), np.int64)
+            place[order] = np.arange(len(mine)) - first
+            turn[source == k] = place
+        order = np.lexsort((rng.random(len(index)), turn, index))
+        index, rows = index[order], rows[order]
+        _, first = np.unique(index * (int(rows.max(initial=0)) + 1) + rows, return_index=True)
+        kept = np.sort(first)  # a cell that two relations give counts once
+        index, rows = index[kept], rows[kept]
+        start = np.searchsorted(index, np.arange(len(anchors)))
+        chosen = np.arange(len(index)) - start[index] < n
+        return index[chosen], rows[chosen]
+
+    def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """Return pairs that any of the relations knows."""
+        out = np.zeros((len(anchors), len(candidates)), bool)
+        for relation in self.relations:
+            out |= relation.known(anchors, candidates)
+        return out
 
 
 def draw_pairs(

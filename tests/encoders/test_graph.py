@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cellgraph_clr.cells.table import CellTable
-from cellgraph_clr.encoders.graph import GraphEncoder, sparse_tensor
+from cellgraph_clr.encoders.graph import EDGE_AWARE, ENCODERS, GraphEncoder, sparse_tensor
 from cellgraph_clr.graphs.proximity import knn
 from cellgraph_clr.graphs.tiles import halo
 
@@ -33,24 +33,49 @@ def test_equals_its_formula_with_dense_matrices(setting):
     torch.testing.assert_close(encoder(x, sparse_tensor(adjacency)), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_permuting_cells_permutes_the_output(setting):
-    encoder, x, adjacency = setting
+@pytest.fixture(params=ENCODERS)
+def kind(request, setting):
+    """Return an encoder of each kind, x, the adjacency, and edge features as a function of both ends."""
+    _, x, adjacency = setting
+    torch.manual_seed(0)
+    encoder = GraphEncoder(7, 16, 5, 2, kind=request.param, n_edge=3).eval()
+    adjacency = adjacency.copy()
+    adjacency.data = np.arange(1, adjacency.nnz + 1, dtype=np.float32)  # the values name the entries
+    features = torch.randn(adjacency.nnz, 3)
+
+    def embed(x, part):
+        return encoder(x, sparse_tensor(part), features[part.data.astype(np.int64) - 1])
+
+    return encoder, x, adjacency, embed
+
+
+def test_permuting_cells_permutes_the_output(kind):
+    _, x, adjacency, embed = kind
     order = np.random.default_rng(1).permutation(80)
-    moved = encoder(x[order], sparse_tensor(adjacency[order][:, order]))
-    torch.testing.assert_close(moved, encoder(x, sparse_tensor(adjacency))[order], atol=1e-5, rtol=1e-5)
+    moved = adjacency[order][:, order]
+    moved.sort_indices()
+    torch.testing.assert_close(embed(x[order], moved), embed(x, adjacency)[order], atol=1e-5, rtol=1e-5)
 
 
-def test_a_tile_with_its_halo_is_exact(setting):
-    encoder, x, adjacency = setting
+def test_a_tile_with_its_halo_is_exact(kind):
+    _, x, adjacency, embed = kind
     part = halo(adjacency, np.arange(10, 30), 2)
-    tile = encoder(x[part.rows], sparse_tensor(part.adjacency))[part.core]
-    torch.testing.assert_close(tile, encoder(x, sparse_tensor(adjacency))[10:30], atol=1e-5, rtol=1e-5)
+    tile = embed(x[part.rows], part.adjacency)[part.core]
+    torch.testing.assert_close(tile, embed(x, adjacency)[10:30], atol=1e-5, rtol=1e-5)
 
 
-def test_gradients_reach_every_parameter(setting):
-    encoder, x, adjacency = setting
-    encoder(x, sparse_tensor(adjacency)).pow(2).sum().backward()
+def test_gradients_reach_every_parameter(kind):
+    encoder, x, adjacency, embed = kind
+    embed(x, adjacency).pow(2).sum().backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in encoder.parameters())
+
+
+def test_edge_features_matter_where_they_are_read(setting):
+    _, x, adjacency = setting
+    for name in ENCODERS:
+        encoder = GraphEncoder(7, 16, 5, 1, kind=name, n_edge=1).eval()
+        one, two = (encoder(x, sparse_tensor(adjacency), torch.full((adjacency.nnz, 1), v)) for v in (0.0, 3.0))
+        assert torch.equal(one, two) == (name not in EDGE_AWARE)
 
 
 def test_no_layers_is_a_perceptron_of_the_cell_alone(setting):

@@ -1,5 +1,7 @@
 """`CellGraphCLR`: seeds, induction, files, tiles, positives of every kind, bad input."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -62,7 +64,7 @@ def test_unseen_samples_are_embedded(adata, tissue_2d):
 def test_tiles_equal_the_whole(adata, monkeypatch):
     model = CellGraphCLR(**QUICK).fit(adata)
     whole = model.transform(adata)
-    monkeypatch.setattr("cellgraph_clr.training.contrastive.FULL_GRAPH_CELLS", 10)
+    monkeypatch.setattr("cellgraph_clr.training.batches.FULL_GRAPH_CELLS", 10)
     monkeypatch.setattr(module, "TRANSFORM_TILE", 32)
     np.testing.assert_allclose(model.transform(adata), whole, atol=1e-5)
     tiled = CellGraphCLR(**QUICK).fit(adata)  # trains on tiles
@@ -82,6 +84,10 @@ OPTIONS = {
     "positives": "neighbors",
     "n_positives": 3,
     "n_hops": 2,
+    "positive_weights": "contact_area",
+    "encoder": "gen",
+    "drop_nodes": 0.2,
+    "patience": 1,
     "edge_lengths": True,
     "n_dims": 9,
     "n_hidden": 20,
@@ -97,11 +103,21 @@ OPTIONS = {
 }
 
 
+def test_every_option_is_tested():
+    assert set(OPTIONS) == {f.name for f in fields(CellGraphCLR().config)}
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_each_option_changes_the_output(adata, name):
     base = CellGraphCLR(**QUICK).fit_transform(adata)
     changed = CellGraphCLR(**{**QUICK, name: OPTIONS[name]}).fit_transform(adata)
     assert changed.shape != base.shape or not np.allclose(changed, base)
+
+
+def test_mixtures_draw_from_each_source(adata):
+    model = CellGraphCLR(positives=("both", "true_type"), n_positives=5, **QUICK).fit(adata)
+    assert 4 < model.history_["positives_per_anchor"][0] <= 5
+    assert CellGraphCLR(positives=["both", "true_type"]).config.positives == ("both", "true_type")
 
 
 def test_several_samples_train_together(adata):

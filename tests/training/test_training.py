@@ -6,7 +6,7 @@ import torch
 
 from cellgraph_clr._core.errors import MissingFileError, ModelFileError
 from cellgraph_clr.cells.table import CellTable
-from cellgraph_clr.training.batches import anchor_batches
+from cellgraph_clr.training.batches import AnchorBatches
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 
@@ -14,7 +14,9 @@ from cellgraph_clr.training.weights import load_weights, save_weights
 def test_every_cell_is_visited_about_equally_often(tiled, rng):
     cells = CellTable.build(np.arange(1000), rng.random((1000, 2)), unit="pixel")
     visits = np.zeros(1000)
-    for batch in anchor_batches(cells, batch_size=128, n_steps=80, tiled=tiled, rng=rng):
+    batches = AnchorBatches(cells, batch_size=128, tiled=tiled, seed=0)
+    for step in range(80):
+        batch = batches(step)
         assert len(np.unique(batch)) == len(batch)
         assert len(batch) <= 128
         visits[batch] += 1
@@ -22,9 +24,19 @@ def test_every_cell_is_visited_about_equally_often(tiled, rng):
     assert visits.max() <= 14
 
 
+@pytest.mark.parametrize("tiled", [True, False])
+def test_a_batch_depends_on_seed_and_step_alone(tiled, rng):
+    cells = CellTable.build(np.arange(1000), rng.random((1000, 2)), unit="pixel")
+    one, other, third = (AnchorBatches(cells, batch_size=128, tiled=tiled, seed=s) for s in (0, 0, 1))
+    forwards = [one(step) for step in range(20)]
+    for step in reversed(range(20)):
+        np.testing.assert_array_equal(other(step), forwards[step])
+    assert not all(np.array_equal(third(step), forwards[step]) for step in range(20))
+
+
 def test_tiles_are_compact(rng):
     cells = CellTable.build(np.arange(1000), rng.random((1000, 2)), unit="pixel")
-    batch = next(anchor_batches(cells, batch_size=160, n_steps=1, tiled=True, rng=rng))
+    batch = AnchorBatches(cells, batch_size=160, tiled=True, seed=0)(0)
     inside = np.zeros(1000, bool)
     inside[batch] = True
     from scipy.spatial import cKDTree

@@ -6,7 +6,7 @@ import torch
 
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.proximity import knn
-from cellgraph_clr.views.augment import drop_edges, jitter_features, mask_features
+from cellgraph_clr.views.augment import drop_edges, drop_nodes, jitter_features, mask_features
 from cellgraph_clr.views.targets import mix_up, smooth_one_hot
 
 
@@ -55,3 +55,11 @@ def test_soft_targets_lie_on_the_simplex():
     torch.testing.assert_close(mixed.sum(1), torch.ones(2))
     torch.testing.assert_close(x.sum(1), torch.ones(2))
     assert mix_up(x, targets, 0.0, generator())[1] is targets
+
+
+def test_dropped_nodes_lose_all_their_edges(adjacency):
+    part, stays = drop_nodes(adjacency, 0.3, np.random.default_rng(0))
+    assert stays.mean() == pytest.approx(0.7, abs=0.08)
+    expected = adjacency.toarray() * np.outer(stays, stays)
+    np.testing.assert_array_equal(part.toarray(), expected)
+    assert drop_nodes(adjacency, 0.0, np.random.default_rng(0))[0] is adjacency

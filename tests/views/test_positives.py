@@ -6,7 +6,7 @@ from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.errors import PairsError, ShapeError
 from cellgraph_clr.views.pairs import Pairs
-from cellgraph_clr.views.positives import ClassRelation, SparseRelation, draw_pairs
+from cellgraph_clr.views.positives import ClassRelation, MixedRelation, SparseRelation, draw_pairs
 
 
 @pytest.fixture
@@ -71,3 +71,29 @@ def test_contradictions_are_refused():
         Pairs(np.arange(1), np.arange(1), yes, yes)
     with pytest.raises(ShapeError, match=r"`positives` of shape \(2, 1\)"):
         Pairs(np.arange(2), np.arange(1), yes, yes)
+
+
+def test_weighted_draws_follow_the_weights(rng):
+    weights = np.array([[0, 6.0, 3.0, 1.0, 0.0]])
+    matrix = csr_matrix(np.vstack([weights, np.zeros((4, 5))]))
+    matrix = csr_matrix((np.append(matrix.data, 0.0), np.append(matrix.indices, 4), [0, 4, 4, 4, 4, 4]), shape=(5, 5))
+    relation = SparseRelation(matrix, weighted=True)
+    drawn = np.concatenate([relation.draw(np.array([0]), 1, rng)[1] for _ in range(2000)])
+    np.testing.assert_allclose(np.bincount(drawn, minlength=5) / 2000, [0, 0.6, 0.3, 0.1, 0], atol=0.04)
+    assert relation.known(np.array([0]), np.arange(5)).tolist() == [[False, True, True, True, True]]
+    assert sorted(relation.draw(np.array([0]), 9, rng)[1]) == [1, 2, 3]  # 0 is known and never drawn
+
+
+def test_mixtures_draw_from_all_and_fill_up(sparse, rng):
+    classes = ClassRelation(np.arange(50) % 5)
+    mixed = MixedRelation([sparse, classes])
+    anchors = np.arange(50)
+    index, rows = mixed.draw(anchors, 4, rng)
+    truth = related(mixed)
+    assert truth[index, rows].all()
+    assert len(set(zip(index.tolist(), rows.tolist(), strict=True))) == len(index)
+    np.testing.assert_array_equal(np.bincount(index, minlength=50), 4)
+    assert np.bincount(index[classes.known(anchors, anchors)[index, rows]], minlength=50)[3] == 4  # no neighbours
+    from_class = classes.known(anchors, anchors)[index, rows].mean()
+    assert 0.45 < from_class < 0.7
+    np.testing.assert_array_equal(truth, related(sparse) | related(classes))

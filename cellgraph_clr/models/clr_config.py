@@ -1,0 +1,97 @@
+"""What a `CellGraphCLR` is: the frozen configuration, checked field by field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
+from cellgraph_clr._core.errors import OptionError
+
+__all__ = ["OBJECTIVES", "CellGraphCLRConfig"]
+
+OBJECTIVES = ("infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg")
+ENCODERS = ("sage", "gin", "gatv2", "gen")
+WEIGHTS = ("contact_area", "closeness")
+
+
+@dataclass(frozen=True, slots=True)
+class CellGraphCLRConfig:
+    """What a `CellGraphCLR` is; every field changes the result."""
+
+    objective: str = "infonce_p"
+    """infonce_p (subset posterior), composite_infonce, nt_xent, supcon, supcon_in, mil_nce, infonce (one positive) or vicreg
+    (no noise)."""
+    positives: str | tuple[str, ...] = "both"
+    """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class), an `obsp`
+    key (any relation), or a tuple of these: a mixture.
+
+    With "views" the neighbours of a cell are noise like any other; with "both" and `n_positives` = 1 its own view is the only
+    positive too, but its neighbours are kept out of the noise."""
+    n_positives: int = 5
+    """Positives per anchor, the cell's own view included where it is one; fewer where a cell has fewer."""
+    n_hops: int = 1
+    """How many steps away a neighbour may be to be a positive."""
+    positive_weights: str | None = None
+    """Neighbours are drawn as positives in proportion to "contact_area" or to "closeness" (one over the length of the edge);
+    None: all alike. For direct neighbours."""
+    encoder: str = "sage"
+    """sage (mean of neighbours), gin (sum), gatv2 (attention) or gen (softmax aggregation); the last two read the lengths and
+    contact areas of edges."""
+    edge_lengths: bool = False
+    """Whether the log of a cell's mean edge length and of its degree stand beside its features: how densely cells lie."""
+    n_dims: int = 64
+    """Width of the embedding."""
+    n_hidden: int = 128
+    """Width of the encoder's layers."""
+    n_layers: int = 2
+    """Message passing layers of the encoder."""
+    temperature: float = 0.2
+    """Divides cosine similarities; vicreg has none."""
+    mask_features: float = 0.5
+    """Share of features set to their mean in a view."""
+    jitter: float = 0.2
+    """Noise added to the features of a view, in standard deviations."""
+    drop_edges: float = 0.3
+    """Share of edges left out of a view."""
+    drop_nodes: float = 0.0
+    """Share of cells whose features and edges are hidden in a view."""
+    n_steps: int = 150
+    """Optimisation steps."""
+    batch_size: int = 1024
+    """Anchors per step."""
+    learning_rate: float = 3e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 1e-4
+    """Of AdamW."""
+    patience: int | None = None
+    """Stop when the mean loss over so many steps is no lower than it was before; None: all steps."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        check_option("objective", self.objective, OBJECTIVES)
+        check_option("encoder", self.encoder, ENCODERS)
+        if self.positive_weights is not None:
+            check_option("positive_weights", self.positive_weights, WEIGHTS)
+            if self.n_hops > 1:
+                remedy = "Leave `positive_weights` out for several hops."
+                raise OptionError(expected("`positive_weights` with n_hops = 1", self.n_hops, remedy))
+        if isinstance(self.positives, list):
+            object.__setattr__(self, "positives", tuple(self.positives))
+        sources = (self.positives,) if isinstance(self.positives, str) else self.positives
+        if not sources or not all(isinstance(k, str) for k in sources):
+            raise OptionError(expected("`positives` as a name or names", repr(self.positives), "Pass 'both'."))
+        one = self.positives == "views" or (self.n_positives == 1 and not isinstance(self.positives, tuple))
+        if self.objective == "infonce" and not one:
+            remedy = "Pass `positives='views'` or `n_positives=1`, or another objective."
+            raise OptionError(expected("one positive per anchor for 'infonce'", self.n_positives, remedy))
+        lowest = {"n_layers": 0, "batch_size": 2}
+        for name in ("n_positives", "n_hops", "n_dims", "n_hidden", "n_steps", "n_layers", "batch_size"):
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
+        if self.patience is not None:
+            check_whole("patience", self.patience)
+        for name in ("temperature", "learning_rate"):
+            check_in_range(name, getattr(self, name), low=0, low_open=True)
+        for name in ("mask_features", "drop_edges", "drop_nodes"):
+            check_in_range(name, getattr(self, name), low=0, high=1, high_open=True)
+        for name in ("jitter", "weight_decay"):
+            check_in_range(name, getattr(self, name), low=0)

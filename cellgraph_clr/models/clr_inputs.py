@@ -1,0 +1,171 @@
+"""From AnnData to what contrastive training takes: one joined graph, edge features, sources of positives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError, ModelFileError, NoGraphError
+from cellgraph_clr.graphs.graph import CellGraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.models.clr_config import CellGraphCLRConfig
+    from cellgraph_clr.training.steps import PairSource
+    from cellgraph_clr.views.positives import Relation
+
+__all__ = ["check_features", "edge_values", "fingerprint", "joined", "numbered", "pair_source"]
+
+
+def check_features(fitted: Sequence[str], given: Sequence[str], what: str = "features") -> None:
+    """Raise `ModelFileError` unless the features are those a model was fitted on, in their order."""
+    if list(fitted) == list(given):
+        return
+    missing = [n for n in fitted if n not in set(given)]
+    extra = [n for n in given if n not in set(fitted)]
+    raise ModelFileError(
+        expected(
+            f"the {len(fitted)} {what} the model was fitted on",
+            f"{len(given)} {what} (missing: {listing(missing)}; new: {listing(extra)})",
+            "Measure the same features, in the same order, or fit again.",
+        )
+    )
+
+
+def joined(graphs: Sequence[CellGraph]) -> CellGraph:
+    """Return one block-diagonal graph; samples are told apart even where they have one name."""
+    if len(graphs) == 1:
+        return graphs[0]
+    if not graphs:
+        raise CellGraphError(expected("at least one AnnData", "an empty list", "Pass the samples to train on."))
+    first = graphs[0].cells
+    for g in graphs[1:]:
+        check_features(first.names, g.cells.names)
+    offset = np.concatenate([[0], np.cumsum([len(g.cells) for g in graphs])])
+    cells = replace(
+        first,
+        cell_id=np.concatenate([g.cells.cell_id for g in graphs]),
+        position=np.concatenate([g.cells.position for g in graphs]),
+        features=np.concatenate([g.cells.features for g in graphs]),
+        sample=np.concatenate([np.char.add(f"{i}:", g.cells.sample.astype(str)) for i, g in enumerate(graphs)]),
+        frame=np.concatenate([g.cells.frame for g in graphs]),
+    )
+    edges = np.concatenate([g.edges + o for g, o in zip(graphs, offset, strict=False)])
+    shared = set.intersection(*(set(g.edge_features) for g in graphs))
+    features: Mapping[str, np.ndarray] = {
+        k: np.concatenate([g.edge_features[k] for g in graphs]) for k in graphs[0].edge_features if k in shared
+    }
+    return CellGraph(cells, edges, features)
+
+
+def numbered(graph: CellGraph) -> tuple[csr_matrix, np.ndarray]:
+    """Return the adjacency whose values are the numbers (int64) of its entries, and the edge that each entry is of."""
+    from scipy.sparse import csr_matrix
+
+    indptr, indices, edge = graph.structure()
+    n = len(graph.cells)
+    return csr_matrix((np.arange(len(indices)), indices, indptr), shape=(n, n)), edge
+
+
+def edge_values(graph: CellGraph) -> tuple[np.ndarray, list[str]]:
+    """Return the logs of length and contact area of every edge (m, k) float32, and their names, sorted.
+
+    Values of 0 or below take the smallest positive one. Both stay as they are under rotation and translation.
+    """
+    names = sorted(graph.edge_features)
+    columns = []
+    for name in names:
+        values = graph.edge_features[name].astype(np.float64)
+        positive = values[values > 0]
+        columns.append(np.log(np.maximum(values, positive.min() if len(positive) else 1.0)))
+    return np.column_stack(columns).astype(np.float32) if columns else np.zeros(
+        (len(graph.edges), 0), np.float32
+    ), names
+
+
+def fingerprint(config: CellGraphCLRConfig, seed: int, *arrays: np.ndarray) -> str:
+    """Return a hash of what a run is made of: configuration, seed and data."""
+    digest = hashlib.sha256(json.dumps([asdict(config), seed], sort_keys=True, default=int).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def pair_source(graph: CellGraph, samples: Sequence[AnnData], config: CellGraphCLRConfig) -> PairSource:
+    """Return where positives come from.
+
+    Raises
+    ------
+    NoGraphError
+        If neighbours are to be positives and there are no edges.
+    MissingKeyError
+        If they are weighted by contact areas and the graph has none.
+    LabelKeyError
+        If a name is neither a mode nor a key of `obs` or `obsp`.
+    """
+    from cellgraph_clr.training.steps import PairSource
+    from cellgraph_clr.views.positives import MixedRelation
+
+    names = (config.positives,) if isinstance(config.positives, str) else config.positives
+    with_self = bool({"views", "both"} & set(names))
+    relations: list[Relation] = []
+    for name in names:
+        if name in ("neighbors", "both"):
+            if name == "neighbors" and len(graph.edges) == 0:
+                raise NoGraphError(
+                    expected("edges, for neighbours to be positives", "a graph without any", "Build another graph.")
+                )
+            relations.append(_neighbours(graph, config))
+        elif name != "views":
+            relations.append(_relation_by_key(samples, name))
+    if not relations:
+        return PairSource(None, 0, with_self=True)
+    relation = relations[0] if len(relations) == 1 else MixedRelation(relations)
+    return PairSource(relation, max(config.n_positives - with_self, 0), with_self)
+
+
+def _neighbours(graph: CellGraph, config: CellGraphCLRConfig) -> Relation:
+    from cellgraph_clr.graphs.neighbors import hop_relation
+    from cellgraph_clr.views.positives import SparseRelation
+
+    if config.positive_weights is None:
+        return SparseRelation(hop_relation(graph.adjacency(), config.n_hops))
+    if config.positive_weights == "contact_area":
+        check_key("contact_area", list(graph.edge_features), where="edge features", error=MissingKeyError)
+        return SparseRelation(graph.adjacency("contact_area"), weighted=True)
+    closeness = graph.adjacency("length")
+    positive = closeness.data[closeness.data > 0]
+    closeness.data = 1 / np.maximum(closeness.data, positive.min() if len(positive) else 1.0)
+    return SparseRelation(closeness, weighted=True)
+
+
+def _relation_by_key(samples: Sequence[AnnData], key: str) -> Relation:
+    """Return the relation of an `obs` column (same class) or an `obsp` key (its pattern), over all samples."""
+    from scipy.sparse import block_diag, csr_matrix
+
+    from cellgraph_clr.graphs.labels import label_names
+    from cellgraph_clr.views.positives import ClassRelation, SparseRelation
+
+    if all(key in a.obsp for a in samples):
+        pattern = block_diag([csr_matrix(a.obsp[key]).astype(bool) for a in samples], format="csr")
+        return SparseRelation(csr_matrix(pattern, dtype=np.float32))
+    modes = ["neighbors", "views", "both"]
+    for a in samples:
+        check_key(key, [*modes, *a.obs.columns, *a.obsp], where="positives", error=LabelKeyError)
+    names = [label_names(a, key) for a in samples]
+    _, codes = np.unique(np.concatenate(names), return_inverse=True)
+    codes = np.where(np.concatenate(names) == "", -1, codes)
+    if np.bincount(codes[codes >= 0], minlength=1).max() < 2:
+        raise LabelKeyError(
+            expected(f"two cells of one class in obs[{key!r}]", "none", "Label more cells, or choose other positives.")
+        )
+    return ClassRelation(codes)

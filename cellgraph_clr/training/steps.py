@@ -1,0 +1,116 @@
+"""One contrastive step: the pairs and the two views of a batch, as a function of the seed and the step alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cellgraph_clr.encoders.graph import sparse_tensor
+from cellgraph_clr.graphs.tiles import halo
+from cellgraph_clr.training.distributed import gathered, process, share
+from cellgraph_clr.views.augment import drop_edges, drop_nodes, jitter_features, mask_features
+from cellgraph_clr.views.positives import Relation, draw_pairs
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.training.batches import AnchorBatches
+    from cellgraph_clr.views.pairs import Pairs
+
+__all__ = ["Material", "PairSource", "Strength", "embed_pairs", "encode"]
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How strongly a view differs from the data: share of features masked, noise in standard deviations, edges, nodes dropped."""
+
+    mask: float
+    jitter: float
+    drop_edges: float
+    drop_nodes: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PairSource:
+    """Where positives come from: a relation, how many of it, and whether the own second view is one."""
+
+    relation: Relation | None
+    n_related: int
+    with_self: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What all steps share.
+
+    Parameters
+    ----------
+    x : (n, f) float32 standardised features.
+    adjacency : (n, n) CSR whose values are int64 numbers of its entries, 0 to nnz - 1.
+    edge_attr : (nnz, e) float32 in the order of the entries, or None.
+    batches, source, strength : who the anchors are, their positives, how views differ.
+    n_layers : hops that the encoder sees.
+    tiled : whether a step takes its cells with a halo, or the whole graph.
+    seed : of everything drawn.
+    """
+
+    x: Tensor
+    adjacency: csr_matrix
+    edge_attr: Tensor | None
+    batches: AnchorBatches
+    source: PairSource
+    strength: Strength
+    n_layers: int
+    tiled: bool
+    seed: int
+
+
+def encode(
+    encoder: nn.Module, x: Tensor, adjacency: csr_matrix, edge_attr: Tensor | None, device: torch.device
+) -> Tensor:
+    """Return the encoder's output for rows x on a graph whose entries carry the numbers of their edge features."""
+    if edge_attr is not None:
+        edge_attr = edge_attr[torch.from_numpy(adjacency.data)].to(device)
+    out: Tensor = encoder(x.to(device), sparse_tensor(adjacency, device), edge_attr)
+    return out
+
+
+def embed_pairs(
+    material: Material, step: int, encoder: nn.Module, projection: nn.Module, device: torch.device
+) -> tuple[Tensor, Tensor, Pairs]:
+    """Return the projected vectors of this process's anchors (a, d) and of all candidates (c, d), and the pairs of the batch.
+
+    Everything random comes from (seed, step), alike in all processes; each of several encodes its share of the cells, with
+    their halo, and gets the vectors of the others with their gradient.
+    """
+    m = material
+    rng = np.random.default_rng([m.seed, 1, step])
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    anchors = m.batches(step)
+    pairs = draw_pairs(
+        anchors, relation=m.source.relation, n_related=m.source.n_related, with_self=m.source.with_self, rng=rng
+    )
+    if m.tiled:
+        whole = halo(m.adjacency, pairs.candidates, m.n_layers)
+        rows, adjacency, candidates = whole.rows, whole.adjacency, whole.core
+        x = m.x[torch.from_numpy(rows)]
+    else:
+        rows, adjacency, candidates, x = np.arange(len(m.x)), m.adjacency, pairs.candidates, m.x
+    vectors = []
+    for wanted in (np.searchsorted(rows, anchors), candidates):
+        edges, stays = drop_nodes(adjacency, m.strength.drop_nodes, rng)
+        edges = drop_edges(edges, m.strength.drop_edges, rng)
+        values = jitter_features(mask_features(x, m.strength.mask, generator), m.strength.jitter, generator)
+        if not stays.all():
+            values = values * torch.from_numpy(stays).unsqueeze(1)
+        own = wanted[share(len(wanted))]
+        if m.tiled or process()[1] > 1:
+            part = halo(edges, own, m.n_layers)
+            values, edges, own = values[torch.from_numpy(part.rows)], part.adjacency, part.core
+        h = encode(encoder, values, edges, m.edge_attr, device)
+        vectors.append(projection(h[torch.from_numpy(own).to(device)]))
+    return vectors[0], gathered(vectors[1], len(candidates)), pairs
