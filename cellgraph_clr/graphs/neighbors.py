@@ -122,6 +122,10 @@ def packing(graph: CellGraph) -> np.ndarray:
 
 def hop_relation(adjacency: csr_matrix, n_hops: int) -> csr_matrix:
     """Return the pattern (data 1, no diagonal, sorted) of all pairs of cells within `n_hops` steps of one another."""
+    if n_hops == 1 and not adjacency.diagonal().any():
+        return csr_matrix(
+            (np.ones(adjacency.nnz, np.float32), adjacency.indices, adjacency.indptr), shape=adjacency.shape
+        )
     pattern = adjacency.astype(bool).astype(np.int32)
     reach = pattern
     for _ in range(n_hops - 1):

@@ -25,7 +25,7 @@ class Relation(Protocol):
         """Return (anchor index, row) of up to `n` distinct related cells of every anchor, itself never."""
 
     def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Return (a, c) bool: related pairs."""
+        """Return (a, c) bool: related pairs. `candidates` are sorted, unique rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,13 +60,12 @@ class SparseRelation:
         return index[chosen], rows[chosen].astype(np.int64)
 
     def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """Return related pairs; O(entries of the anchors + a c)."""
-        column = np.full(self.matrix.shape[1], -1)
-        column[candidates] = np.arange(len(candidates))
+        """Return related pairs; O(entries of the anchors · log c + a c). `candidates` are sorted."""
         index, rows = row_entries(self.matrix, anchors)
-        at = column[rows]
+        at = np.searchsorted(candidates, rows).clip(max=max(len(candidates) - 1, 0))
         out = np.zeros((len(anchors), len(candidates)), bool)
-        out[index[at >= 0], at[at >= 0]] = True
+        found = candidates[at] == rows
+        out[index[found], at[found]] = True
         return out
 
 
