@@ -3,7 +3,7 @@
 import argparse
 import importlib
 
-NAMES = ("infonce_p", "measure", "hull", "chunked", "points", "scale", "start_up", "planted", "platynereis")
+NAMES = ("infonce_p", "measure", "hull", "chunked", "points", "scale", "ablation", "start_up", "planted", "platynereis")
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""InfoNCEp, forward and backward, tilt included, against cross-entropy and SupCon under torch autograd."""
+"""InfoNCEp, forward and backward, tilt included, against cross-entropy and SupCon under torch autograd: time and memory."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy, normalize
@@ -6,10 +9,26 @@ from torch.nn.functional import cross_entropy, normalize
 from benchmarks.timing import paired, show
 from cellgraph_clr.losses import InfoNCE, InfoNCEp
 
+OURS, PLAIN = "InfoNCEp, p = 8", "InfoNCE (ours)"
+REFERENCE, PEER = "normalise + matmul + cross-entropy (torch)", "SupCon (pytorch-metric-learning)"
+
+
+def _resident(what: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+
+
+def _extra_memory(call: Callable[[], object]) -> float:
+    """Return the MiB that a call takes beyond what is there before (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    before = _resident("VmRSS")
+    call()
+    return _resident("VmHWM") - before
+
 
 def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print medians for 2048 and 4096 anchors and candidates, d = 128, p = 8."""
-    for n in (256,) if size == "small" else (2048, 4096):
+    """Print medians for 2048, 4096 and 8192 anchors and candidates, d = 128, p = 8."""
+    for n in (256,) if size == "small" else (2048, 4096, 8192):
         torch.manual_seed(0)
         z = torch.randn(n, 128, requires_grad=True)
         c = torch.randn(n, 128, requires_grad=True)
@@ -25,20 +44,26 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
             cross_entropy(normalize(z, dim=1) @ normalize(c, dim=1).T / 0.1, rows).backward()
 
         calls = {
-            "InfoNCEp, p = 8": lambda z=z, c=c, m=positives, f=several: f(z, c, m).backward(),
-            "normalise + matmul + cross-entropy (torch)": torch_cross_entropy,
-            "InfoNCE (ours)": lambda z=z, c=c, m=one, f=single: f(z, c, m).backward(),
+            OURS: lambda z=z, c=c, m=positives, f=several: f(z, c, m).backward(),
+            REFERENCE: torch_cross_entropy,
+            PLAIN: lambda z=z, c=c, m=one, f=single: f(z, c, m).backward(),
         }
         try:
             from pytorch_metric_learning.losses import SupConLoss
 
             classes = rows // p
             supcon = SupConLoss(temperature=0.1)
-            calls["SupCon (pytorch-metric-learning)"] = lambda z=z, f=supcon, k=classes: f(z, k).backward()
+            calls[PEER] = lambda z=z, f=supcon, k=classes: f(z, k).backward()
         except ImportError:
             print("  pytorch-metric-learning is not installed: run `make bench` for this peer")
-        medians = paired(calls, rounds=1 if size == "small" else 7)
+        medians = paired(calls, rounds=1 if size == "small" else 5)
         print(f" {n} x {n}")
-        show(medians, ours="InfoNCEp, p = 8")
-        ratio = medians["InfoNCEp, p = 8"] / medians["normalise + matmul + cross-entropy (torch)"]
-        print(f"  InfoNCEp takes {ratio:.2f} x normalise + matmul + cross-entropy")
+        show(medians, ours=OURS)
+        print(f"  InfoNCEp takes {medians[OURS] / medians[REFERENCE]:.2f} x normalise + matmul + cross-entropy")
+        memory = {name: _extra_memory(call) for name, call in calls.items()}
+        print("  extra memory: " + ", ".join(f"{name} {m:.0f} MiB" for name, m in memory.items()))
+        if PEER in medians:
+            ratios = (
+                f"{medians[PEER] / medians[OURS]:.2f} x InfoNCEp and {medians[PEER] / medians[PLAIN]:.2f} x InfoNCE"
+            )
+            print(f"  {PEER} takes {ratios}")

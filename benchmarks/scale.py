@@ -1,4 +1,4 @@
-"""Millions of cells: graph, one epoch of a two-layer encoder and all embeddings; cost a cell and peak memory, each in a process."""
+"""Millions of cells: graph, one epoch of a two-layer encoder and all embeddings; cost a cell and peak memory."""
 
 import json
 import subprocess

@@ -1,15 +1,38 @@
-"""Figures of merit on arrays, each with its chance level: retrieval, partner rank, linear probes, calibration."""
+"""Figures of merit on arrays, each with its chance level: classes, calibration, clusters, retrieval, partners, probes."""
 
-from cellgraph_clr.analysis.calibration import Reliability, expected_calibration_error, fit_temperature, reliability
+from cellgraph_clr.analysis.calibration import (
+    Reliability,
+    classwise_calibration_error,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    risk_coverage,
+)
+from cellgraph_clr.analysis.label_scores import (
+    Score,
+    classification_scores,
+    clustering_scores,
+    neighborhood_purity,
+    precision_at_k,
+    silhouette,
+)
 from cellgraph_clr.analysis.scores import average_precision, mask_retrieval, partner_rank, probe_accuracy
 
 __all__ = [
     "Reliability",
+    "Score",
     "average_precision",
+    "classification_scores",
+    "classwise_calibration_error",
+    "clustering_scores",
     "expected_calibration_error",
     "fit_temperature",
     "mask_retrieval",
+    "neighborhood_purity",
     "partner_rank",
+    "precision_at_k",
     "probe_accuracy",
     "reliability",
+    "risk_coverage",
+    "silhouette",
 ]

@@ -1,4 +1,4 @@
-"""Preparation of features on AnnData; follows scanpy (`copy=True` returns a new AnnData)."""
+"""Preparation on AnnData: features on one scale, splits; follows scanpy (`copy=True` returns a new AnnData)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, check_in_range, check_option, expected
-from cellgraph_clr._core.errors import NoCellsError
+from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_option, expected
+from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import read_features, sample_of
+from cellgraph_clr._core.rng import RandomState, as_rng
+from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.graphs.layout import adjacency_of, read_features, sample_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["scale_features"]
+__all__ = ["scale_features", "split"]
 
 METHODS = ("zscore", "robust", "quantile")
 
@@ -94,4 +96,80 @@ def scale_features(
     adata.layers["raw"] = raw
     adata.X = out.astype(np.float32)
     log_written("pp.scale_features", ["X", "layers['raw']"])
+    return adata if copy else None
+
+
+def split(
+    adata: AnnData,
+    *,
+    by: Literal["library", "block", "cell"] = "block",
+    test_size: float = 0.25,
+    label_key: str | None = None,
+    n_blocks: int = 16,
+    buffer_hops: int = 1,
+    library_key: str | None = None,
+    neighbors_key: str = "spatial",
+    key_added: str = "split",
+    random_state: RandomState = 0,
+    copy: bool = False,
+) -> AnnData | None:
+    """Divide cells into training and test so that nothing leaks from one to the other.
+
+    Parameters
+    ----------
+    adata : cells; for "block" with positions and a spatial graph.
+    by : "library": whole samples are held out. "block": blocks of the tissue are held out, and cells within `buffer_hops` of
+        them on the graph are in neither part. "cell": single cells, a share of every class; neighbours are then on both
+        sides, and figures of models that see the graph are too good.
+    test_size : share of cells held out.
+    label_key : `obs` column whose classes are divided alike ("cell" only).
+    n_blocks : blocks of about equal size per sample ("block" only).
+    buffer_hops : at least the number of hops that the model sees ("block" only).
+    library_key : `obs` column of samples; None takes "library_id" where it is there.
+    neighbors_key : the graph.
+    key_added : `obs` column: "train", "test" and, for blocks, "buffer".
+    random_state : seed.
+    copy : return a new AnnData.
+
+    Raises
+    ------
+    OptionError
+        For a wrong option, an option of another kind of split, or a single sample to split by library.
+    MissingKeyError, NoGraphError, LabelKeyError, NoCellsError
+        For missing parts, or no cells.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.analysis import splits
+
+    check_option("by", by, ("library", "block", "cell"))
+    if label_key is not None and by != "cell":
+        raise OptionError(expected("`label_key` with by='cell'", f"by={by!r}", "Leave `label_key` out."))
+    if adata.n_obs == 0:
+        raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
+    adata = adata.copy() if copy else adata
+    rng = as_rng(random_state)
+    samples = sample_of(adata, library_key)
+    if by == "library":
+        part = splits.split_groups(samples, test_size, rng)
+    elif by == "cell":
+        codes = label_codes(adata, label_key)[0] if label_key is not None else np.zeros(adata.n_obs, int)
+        part = splits.split_cells(codes, test_size, rng)
+    else:
+        check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+        position, adjacency = np.asarray(adata.obsm["spatial"], float), adjacency_of(adata, neighbors_key)
+        part = np.zeros(adata.n_obs, np.int8)
+        for name in np.unique(samples):
+            rows = np.flatnonzero(samples == name)
+            part[rows] = splits.split_blocks(
+                position[rows],
+                adjacency[rows][:, rows],
+                test_size=test_size,
+                n_blocks=n_blocks,
+                buffer_hops=buffer_hops,
+                rng=rng,
+            )
+    names = ["train", "test", "buffer"]
+    adata.obs[key_added] = pd.Categorical.from_codes(part, names if by == "block" else names[:2])
+    log_written("pp.split", [f"obs[{key_added!r}]"])
     return adata if copy else None

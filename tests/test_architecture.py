@@ -89,9 +89,13 @@ PUBLIC = [
     "gr.radius_graph",
     "gr.aggregate_neighbors",
     "pp.scale_features",
+    "pp.split",
     "tl.embed",
     "tl.morpho_context",
     "tl.classify",
+    "tl.transfer_labels",
+    "tl.build_index",
+    "tl.select_region",
     "tl.retrieve",
     "tl.retrieve_regions",
     "tl.cluster",
@@ -108,6 +112,9 @@ PUBLIC = [
     "pl.reliability",
     "datasets.platynereis",
     "datasets.tissue",
+    "losses.NTXent",
+    "losses.VICReg",
+    "metrics.classification_scores",
     "metrics.average_precision",
 ]
 

@@ -11,7 +11,14 @@ from scipy.special import log_softmax
 from cellgraph_clr._core.checks import check_option, check_same_length, expected
 from cellgraph_clr._core.errors import ShapeError
 
-__all__ = ["Reliability", "expected_calibration_error", "fit_temperature", "reliability"]
+__all__ = [
+    "Reliability",
+    "classwise_calibration_error",
+    "expected_calibration_error",
+    "fit_temperature",
+    "reliability",
+    "risk_coverage",
+]
 
 LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
 
@@ -108,3 +115,49 @@ def expected_calibration_error(
     if len(proba) == 0:
         return 0.0
     return reliability(proba.max(axis=1), proba.argmax(axis=1) == codes, n_bins=n_bins, binning=binning).ece
+
+
+def classwise_calibration_error(
+    proba: np.ndarray, codes: np.ndarray, *, n_bins: int = 15, binning: str = "width"
+) -> np.ndarray:
+    """Return the calibration error (k,) of the probability of each class, whether it is the largest or not.
+
+    `proba` (n, k), `codes` (n,). 0 for no cells. Source: Kull et al. 2019, eq. 3 (their classwise ECE is the mean).
+    """
+    proba = np.asarray(proba, float)
+    return np.array(
+        [reliability(p, codes == c, n_bins=n_bins, binning=binning).ece for c, p in enumerate(proba.T.clip(0, 1))]
+    )
+
+
+def risk_coverage(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return, for every number of cells kept by falling confidence, the share kept, the error among them, and the mean error.
+
+    Parameters
+    ----------
+    confidence : (n,) cells of equal confidence come or go together.
+    correct : (n,) bool.
+
+    Returns
+    -------
+    coverage (m,), risk (m,) at the m different confidences, and the area under the curve (AURC); 0 for no cells.
+
+    Raises
+    ------
+    ShapeError
+        If both have different lengths.
+
+    Notes
+    -----
+    Source: Geifman and El-Yaniv 2017; AURC as the mean risk over cells.
+    """
+    confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
+    check_same_length(len(confidence), len(correct), what_a="confidences", what_b="outcomes", remedy="One per cell.")
+    n = len(confidence)
+    if n == 0:
+        return np.zeros(0), np.zeros(0), 0.0
+    order = np.argsort(-confidence, kind="stable")
+    last = np.flatnonzero(np.append(np.diff(confidence[order]) != 0, True))
+    kept = last + 1
+    risk = np.cumsum(~correct[order])[last] / kept
+    return kept / n, risk, float((risk * np.diff(kept, prepend=0)).sum() / n)

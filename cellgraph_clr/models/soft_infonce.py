@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
-from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr._core.errors import LabelKeyError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["SoftInfoNCEClassifier"]
 
 HEADS = ("linear", "mlp")
-LOSSES = ("soft_infonce", "soft_cross_entropy")
+LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
+HARD = ("infonce", "cross_entropy")  # one-hot targets: neither smoothed nor mixed
 CALIBRATION_FOLDS = 5
 
 
@@ -32,9 +35,12 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     head : "linear" or "mlp".
-    loss : "soft_infonce" (noise: the other samples' targets) or "soft_cross_entropy" (the control).
+    loss : "soft_infonce" (noise: the other samples' targets), "soft_cross_entropy" (the control), or the same two on one-hot
+        targets, "infonce" and "cross_entropy", which know neither smoothing nor mixup.
     smoothing : share of every target spread over all classes.
     mixup : alpha of mixed pairs of samples; 0 for none.
+    class_weight : "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight;
+        None: all samples alike.
     temperature : divides the logits, in training and prediction.
     calibrate : fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
     n_steps, batch_size, learning_rate, weight_decay : of AdamW with a cosine schedule.
@@ -65,6 +71,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         loss: str = "soft_infonce",
         smoothing: float = 0.1,
         mixup: float = 0.0,
+        class_weight: str | Mapping[object, float] | None = None,
         temperature: float = 1.0,
         calibrate: bool = True,
         n_steps: int = 200,
@@ -77,6 +84,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         self.loss = loss
         self.smoothing = smoothing
         self.mixup = mixup
+        self.class_weight = class_weight
         self.temperature = temperature
         self.calibrate = calibrate
         self.n_steps = n_steps
@@ -85,8 +93,18 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.random_state = random_state
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> SoftInfoNCEClassifier:  # noqa: N803 - scikit-learn's name
-        """Train on X (n, f) and labels y (n,), and return self."""
+    def fit(
+        self,
+        X: np.ndarray,  # noqa: N803 - scikit-learn's name
+        y: np.ndarray,
+        *,
+        targets: np.ndarray | None = None,
+    ) -> SoftInfoNCEClassifier:
+        """Train on X (n, f) and labels y (n,), and return self.
+
+        `targets` (n, k) are probabilities to learn from instead of smoothed labels (a teacher's, the composition of the
+        neighbourhood), columns in sorted order of the classes in y; y still names the classes and calibrates.
+        """
         self._check_options()
         X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
         check_classification_targets(y)
@@ -97,8 +115,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
                     "at least two classes", f"one class: {self.classes_[0]!r}", "Label cells of another class too."
                 )
             )
-        self.calibration_temperature_ = self._out_of_fold_temperature(X, codes) if self.calibrate else 1.0
-        self._head, self._mean, self._scale, self.class_prior_, losses = self._train(X, codes)
+        soft = self._targets(codes, targets)
+        self.calibration_temperature_ = self._out_of_fold_temperature(X, codes, soft) if self.calibrate else 1.0
+        self._head, self._mean, self._scale, self.class_prior_, losses = self._train(X, codes, soft)
         self.history_ = {"loss": losses}
         return self
 
@@ -160,6 +179,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         check_option("loss", self.loss, LOSSES)
         check_in_range("smoothing", self.smoothing, low=0, high=1, high_open=True)
         check_in_range("mixup", self.mixup, low=0)
+        if not isinstance(self.class_weight, Mapping):
+            check_option("class_weight", self.class_weight, (None, "balanced"))
         check_whole("n_steps", self.n_steps)
         check_whole("batch_size", self.batch_size, low=2)
         for name in ("temperature", "learning_rate"):
@@ -180,7 +201,22 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
             z = self._head(torch.from_numpy((X - self._mean) / self._scale))
         return z.numpy().astype(np.float64) / self.temperature
 
-    def _out_of_fold_temperature(self, X: np.ndarray, codes: np.ndarray) -> float:  # noqa: N803
+    def _targets(self, codes: np.ndarray, given: np.ndarray | None) -> np.ndarray:
+        """Return the targets (n, k) float32: those given, one-hot ones for hard losses, smoothed ones else."""
+        n, k = len(codes), len(self.classes_)
+        if given is None:
+            share = 0.0 if self.loss in HARD else self.smoothing
+            return (np.eye(k, dtype=np.float32)[codes] * (1 - share) + share / k).astype(np.float32)
+        if self.loss in HARD:
+            raise OptionError(expected("a soft loss for `targets`", self.loss, "Pass loss='soft_infonce'."))
+        table = np.asarray(given, np.float32)
+        if table.shape != (n, k):
+            raise ShapeError(expected(f"`targets` of shape {(n, k)}", table.shape, "One column per class of y."))
+        if not ((table >= 0).all() and np.allclose(table.sum(axis=1), 1, atol=1e-4)):
+            raise OptionError(expected("`targets` whose rows sum to 1", "other rows", "Divide each row by its sum."))
+        return table
+
+    def _out_of_fold_temperature(self, X: np.ndarray, codes: np.ndarray, targets: np.ndarray) -> float:  # noqa: N803
         """Return the temperature from logits of cells left out of training; 1 when a class has one cell only."""
         import torch
         from sklearn.model_selection import StratifiedKFold
@@ -192,7 +228,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
             return 1.0
         logits = np.empty((len(codes), len(self.classes_)))
         for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=0).split(X, codes):
-            head, mean, scale, *_ = self._train(X[train], codes[train])
+            head, mean, scale, *_ = self._train(X[train], codes[train], targets[train])
             with torch.inference_mode():
                 logits[test] = head(torch.from_numpy((X[test] - mean) / scale)).numpy()
         return fit_temperature(logits / self.temperature, codes)
@@ -201,17 +237,20 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         self,
         X: np.ndarray,  # noqa: N803
         codes: np.ndarray,
+        soft_targets: np.ndarray,
     ) -> tuple[nn.Module, np.ndarray, np.ndarray, np.ndarray, list[float]]:
         """Return a trained head, the standardisation, the class prior and the losses."""
         import torch
 
         from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
-        from cellgraph_clr.views.targets import mix_up, smooth_one_hot
+        from cellgraph_clr.views.targets import mix_up
 
         mean, scale = column_moments(X)
         x = torch.from_numpy((X - mean) / scale)
-        targets = smooth_one_hot(torch.from_numpy(codes), len(self.classes_), self.smoothing)
+        targets = torch.from_numpy(soft_targets)
         prior = targets.mean(dim=0)
+        weight = torch.from_numpy(compute_sample_weight(self.class_weight, self.classes_[codes]).astype(np.float32))
+        mixup = 0.0 if self.loss in HARD else self.mixup
         seed = as_seed(self.random_state)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -225,12 +264,12 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
                 if len(order) < min(self.batch_size, len(x)):
                     order = torch.randperm(len(x), generator=generator)
                 batch, order = order[: self.batch_size], order[self.batch_size :]
-                inputs, soft = mix_up(x[batch], targets[batch], self.mixup, generator)
+                inputs, soft = mix_up(x[batch], targets[batch], mixup, generator)
                 z = head(inputs)
-                if self.loss == "soft_infonce":
-                    value = soft_infonce(z, soft, prior, self.temperature).mean()
+                if self.loss in ("soft_infonce", "infonce"):
+                    value = (soft_infonce(z, soft, prior, self.temperature) * weight[batch]).mean()
                 else:
-                    value = soft_cross_entropy(z, soft, self.temperature).mean()
+                    value = (soft_cross_entropy(z, soft, self.temperature) * weight[batch]).mean()
                 optimizer.zero_grad(set_to_none=True)
                 value.backward()
                 optimizer.step()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellgraph_clr import pp
-from cellgraph_clr._core.errors import NonFiniteError, OptionError
+from cellgraph_clr._core.errors import NoGraphError, NonFiniteError, OptionError
 
 
 @pytest.fixture
@@ -62,3 +62,33 @@ def test_scaling_twice_starts_from_what_was_measured(raw):
     raw.X[:, 0] = raw.layers["raw"][:, 0] = 7
     pp.scale_features(raw, method="quantile")
     assert not raw.X[:, 0].any()
+
+
+def test_split_by_block_writes_three_parts(adata):
+    pp.split(adata, n_blocks=8, random_state=1)
+    assert list(adata.obs["split"].cat.categories) == ["train", "test", "buffer"]
+    test, train = (adata.obs["split"] == name for name in ("test", "train"))
+    assert adata.obsp["spatial_connectivities"][train.to_numpy()][:, test.to_numpy()].nnz == 0
+    again = pp.split(adata, n_blocks=8, random_state=1, copy=True)
+    assert (again.obs["split"] == adata.obs["split"]).all()
+
+
+def test_split_by_library_and_by_cell(adata):
+    adata.obs["plant"] = np.where(np.arange(adata.n_obs) < 60, "a", "b")
+    pp.split(adata, by="library", library_key="plant")
+    assert adata.obs.groupby("plant", observed=True)["split"].nunique().tolist() == [1, 1]
+    pp.split(adata, by="cell", label_key="true_type", test_size=0.5, key_added="half")
+    counts = adata.obs.groupby(["true_type", "half"], observed=True).size().unstack()
+    assert (abs(counts["train"] - counts["test"]) <= 1).all()
+
+
+def test_wrong_splits_are_named(adata):
+    with pytest.raises(OptionError, match="two samples or more"):
+        pp.split(adata, by="library")
+    with pytest.raises(OptionError, match="`label_key` with by='cell', found by='block'"):
+        pp.split(adata, label_key="true_type")
+    with pytest.raises(OptionError, match="`test_size`"):
+        pp.split(adata, test_size=1)
+    del adata.obsp["spatial_connectivities"]
+    with pytest.raises(NoGraphError):
+        pp.split(adata)

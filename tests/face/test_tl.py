@@ -180,3 +180,81 @@ def test_ids_in_several_samples_are_asked_back(embedded):
         tl.retrieve(joined, [5])
     with pytest.raises(EmptyQueryError, match="a query of all cells"):
         tl.retrieve(joined, np.ones(joined.n_obs, bool))
+
+
+def test_priors_are_corrected_for(embedded):
+    known = partly_labelled(embedded)
+    tl.classify(embedded, "kind")
+    training = embedded.obsm["kind_pred_proba"].copy()
+    classes = list(training.columns)
+    tl.classify(embedded, "kind", prior={c: float(i == 0) for i, c in enumerate(classes)}, key_added="only")
+    assert (embedded.obs["only"] == classes[0]).all()
+    tl.classify(embedded, "kind", prior="estimated", key_added="kind_pred")
+    run = json.loads(embedded.uns["cellgraph_clr"]["runs"]["kind_pred"])
+    assert sum(run["prior"].values()) == pytest.approx(1)
+    assert not np.allclose(embedded.obsm["kind_pred_proba"], training)
+    truth = embedded.obs["true_niche"].astype(str)
+    assert (embedded.obs["kind_pred"].astype(str) == truth)[~known].mean() > 0.75
+    entropy = embedded.obs["kind_pred_entropy"]
+    assert entropy.min() >= 0
+    assert entropy.max() <= np.log(len(classes)) + 1e-6
+    with pytest.raises(OptionError, match="a share for each of"):
+        tl.classify(embedded, "kind", prior={classes[0]: 1.0})
+    with pytest.raises(OptionError, match="`prior`"):
+        tl.classify(embedded, "kind", prior="even")
+
+
+def test_labels_are_transferred_and_refused(embedded):
+    known = np.arange(embedded.n_obs) % 2 == 0
+    reference, other = embedded[known].copy(), embedded[~known].copy()
+    tl.transfer_labels(other, reference, "true_niche", min_confidence=None, min_similarity=None)
+    right = other.obs["true_niche_pred"].astype(str) == other.obs["true_niche"].astype(str)
+    assert right.mean() > 0.8
+    tl.transfer_labels(other, reference, "true_niche", min_confidence=0.95, key_added="sure")
+    refused = other.obs["sure"] == "unassigned"
+    assert refused.any()
+    assert (other.obs.loc[other.obs["sure_confidence"] < 0.95, "sure"] == "unassigned").all()
+    assert right[~refused].mean() >= right.mean()
+    assert other.obsm["sure_proba"].shape == (other.n_obs, reference.obs["true_niche"].nunique())
+    assert validate(other) == []
+    reference.obsm["X_cellgraph"] = reference.obsm["X_cellgraph"][:, :3]
+    with pytest.raises(ShapeError, match="a reference of width 16, found 3"):
+        tl.transfer_labels(other, reference, "true_niche")
+    with pytest.raises(LabelKeyError):
+        tl.transfer_labels(other, embedded, "kind_of")
+
+
+def test_an_index_answers_as_retrieve_does(embedded, tmp_path):
+    index = tl.build_index(embedded)
+    index.save(tmp_path / "cells.npz")
+    names, similarity = type(index).load(tmp_path / "cells.npz").query(embedded.obsm["X_cellgraph"][4], 5)
+    table = tl.retrieve(embedded, embedded.obs_names[4], k=5, exclude_query=False)
+    assert names[0].tolist() == table.index.tolist()
+    np.testing.assert_allclose(similarity[0], table["score"], atol=1e-5)
+    with pytest.raises(MissingKeyError, match="X_other"):
+        tl.build_index(embedded, use_rep="X_other")
+
+
+def test_each_member_of_a_query_can_ask_by_itself(embedded):
+    names = embedded.obs_names[[4, 9, 30]]
+    table = tl.retrieve(embedded, names, k=5, aggregate="each")
+    assert table["query"].tolist() == np.repeat(names, 5).tolist()
+    for name in names:
+        alone = tl.retrieve(embedded, name, k=8)
+        kept = [n for n in alone.index if n not in set(names)][:5]
+        assert table.index[table["query"] == name].tolist() == kept
+    vectors = embedded.obsm["X_cellgraph"][:2]
+    assert tl.retrieve(embedded, vectors, k=1, aggregate="each")["query"].tolist() == [0, 1]
+
+
+def test_a_drawn_outline_selects_cells(embedded):
+    xy = embedded.obsm["spatial"]
+    low, high = np.quantile(xy, 0.2, axis=0), np.quantile(xy, 0.6, axis=0)
+    box = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])]
+    inside = tl.select_region(embedded, box)
+    np.testing.assert_array_equal(inside, ((xy > low) & (xy < high)).all(1))
+    assert len(tl.retrieve(embedded, inside, k=3)) == 3
+    with pytest.raises(ShapeError, match=r"three corners \(v, 2\) or more, found \(2, 2\)"):
+        tl.select_region(embedded, box[:2])
+    with pytest.raises(OptionError, match="projection"):
+        tl.select_region(embedded, box, projection="xz")

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cellgraph_clr._core.errors import LabelKeyError, OptionError
+from cellgraph_clr._core.errors import LabelKeyError, OptionError, ShapeError
 from cellgraph_clr.metrics import expected_calibration_error
 from cellgraph_clr.models import SoftInfoNCEClassifier
 
@@ -23,7 +23,7 @@ def data():
     return make_classification(600, 12, n_informative=6, n_classes=4, class_sep=1.2, flip_y=0.1, random_state=0)
 
 
-@pytest.mark.parametrize("loss", ["soft_infonce", "soft_cross_entropy"])
+@pytest.mark.parametrize("loss", ["soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy"])
 @pytest.mark.parametrize("head", ["linear", "mlp"])
 def test_learns_as_well_as_logistic_regression(data, head, loss):
     x, y = data
@@ -44,7 +44,7 @@ def test_calibration_lowers_the_error_of_confidence(data):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("head", "mlp"), ("loss", "soft_cross_entropy"), ("smoothing", 0.3), ("mixup", 0.5), ("temperature", 2.0),
+    [("head", "mlp"), ("loss", "soft_cross_entropy"), ("smoothing", 0.3), ("mixup", 0.5), ("class_weight", "balanced"), ("temperature", 2.0),
      ("calibrate", True), ("n_steps", 21), ("batch_size", 50), ("learning_rate", 0.1), ("weight_decay", 1.0),
      ("random_state", 7)],
 )  # fmt: skip
@@ -81,3 +81,33 @@ def test_a_constant_feature_carries_nothing(data):
     moved = x.copy()
     moved[:, -1] += 1e-4
     np.testing.assert_allclose(model.predict_proba(moved), model.predict_proba(x), atol=1e-3)
+
+
+def test_hard_losses_know_no_smoothing(data):
+    x, y = data
+    for loss, soft in (("infonce", "soft_infonce"), ("cross_entropy", "soft_cross_entropy")):
+        hard = SoftInfoNCEClassifier(loss=loss, n_steps=20, calibrate=False, smoothing=0.5).fit(x, y).predict_proba(x)
+        bare = SoftInfoNCEClassifier(loss=soft, n_steps=20, calibrate=False, smoothing=0.0).fit(x, y).predict_proba(x)
+        np.testing.assert_array_equal(hard, bare)
+
+
+def test_given_targets_are_learned_from(data):
+    x, y = data
+    even = np.full((600, 4), 0.25)
+    flat = SoftInfoNCEClassifier(loss="soft_cross_entropy", calibrate=False).fit(x, y, targets=even).predict_proba(x)
+    np.testing.assert_allclose(flat, 0.25, atol=0.02)
+    with pytest.raises(ShapeError, match=r"`targets` of shape \(600, 4\), found \(600, 3\)"):
+        SoftInfoNCEClassifier().fit(x, y, targets=even[:, :3])
+    with pytest.raises(OptionError, match="rows sum to 1"):
+        SoftInfoNCEClassifier().fit(x, y, targets=even * 2)
+    with pytest.raises(OptionError, match="a soft loss for `targets`, found infonce"):
+        SoftInfoNCEClassifier(loss="infonce").fit(x, y, targets=even)
+
+
+def test_balanced_weights_lift_the_rare_class():
+    x, y = make_classification(900, 8, n_informative=4, weights=[0.93, 0.07], class_sep=0.7, flip_y=0, random_state=1)
+    recall = {}
+    for weight in (None, "balanced"):
+        model = SoftInfoNCEClassifier(class_weight=weight, calibrate=False, smoothing=0).fit(x, y)
+        recall[weight] = (model.predict(x)[y == 1] == 1).mean()
+    assert recall["balanced"] > recall[None] + 0.1

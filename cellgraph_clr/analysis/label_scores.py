@@ -1,0 +1,132 @@
+"""Figures of merit of labels, predicted or clustered, each beside its chance level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, check_same_length, expected
+from cellgraph_clr._core.errors import NoCellsError, ShapeError
+from cellgraph_clr.analysis.calibration import expected_calibration_error
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+__all__ = ["Score", "classification_scores", "clustering_scores", "neighborhood_purity", "precision_at_k", "silhouette"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A figure of merit, and what chance gives."""
+
+    value: float
+    chance: float
+
+    def __str__(self) -> str:
+        """Return both, as for a table."""
+        return f"{self.value:.3f} (chance {self.chance:.3f})"
+
+
+def classification_scores(proba: np.ndarray, codes: np.ndarray) -> dict[str, Score]:
+    """Return accuracy, balanced accuracy, macro AUC and ECE of probabilities.
+
+    Parameters
+    ----------
+    proba : (n, k) rows that sum to 1.
+    codes : (n,) true classes, 0 to k - 1.
+
+    Returns
+    -------
+    name -> `Score`. Chance: always the commonest class for accuracy, 1 / (classes that occur) for balanced accuracy, 0.5 for
+    macro AUC (one class against the rest, classes that occur; NaN for a single one). The chance of ECE is its mean when
+    outcomes are drawn from the probabilities themselves: what a perfectly calibrated model of this size reads.
+
+    Raises
+    ------
+    ShapeError, NoCellsError
+        For lengths or classes that do not fit, or no cells.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    proba, codes = np.asarray(proba, float), np.asarray(codes)
+    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="labels", remedy="One per cell.")
+    if len(codes) == 0:
+        raise NoCellsError(expected("labelled cells to score", "none", "Check the split before."))
+    if codes.min() < 0 or codes.max() >= proba.shape[1]:
+        found = f"{codes.min()} to {codes.max()}"
+        raise ShapeError(expected(f"classes 0 to {proba.shape[1] - 1}", found, "Leave unlabelled cells out."))
+    occurring, count = np.unique(codes, return_counts=True)
+    correct = proba.argmax(axis=1) == codes
+    recall = [correct[codes == c].mean() for c in occurring]
+    auc = [roc_auc_score(codes == c, proba[:, c]) for c in occurring] if len(occurring) > 1 else [np.nan]
+    rng = np.random.default_rng(0)
+    below = np.cumsum(proba, axis=1)
+    drawn = [(rng.random(len(proba))[:, None] * below[:, -1:] > below).sum(axis=1) for _ in range(20)]
+    calibrated = np.mean([expected_calibration_error(proba, d) for d in drawn])
+    return {
+        "accuracy": Score(float(correct.mean()), float(count.max() / len(codes))),
+        "balanced_accuracy": Score(float(np.mean(recall)), 1 / len(occurring)),
+        "macro_auc": Score(float(np.mean(auc)), 0.5),
+        "ece": Score(expected_calibration_error(proba, codes), float(calibrated)),
+    }
+
+
+def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Score]:
+    """Return adjusted Rand index and normalised mutual information of clusters (n,) with known labels (n,).
+
+    Chance of the adjusted index is 0 by construction; that of mutual information is its mean over 20 shuffles, since it is not
+    adjusted for the number of clusters. Raises `ShapeError` for different lengths. Both are 1 for no cells.
+    """
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+    check_same_length(len(clusters), len(truth), what_a="clusters", what_b="labels", remedy="One per cell.")
+    rng = np.random.default_rng(0)
+    shuffled = [normalized_mutual_info_score(truth, rng.permutation(clusters)) for _ in range(20)]
+    return {
+        "ari": Score(float(adjusted_rand_score(truth, clusters)), 0.0),
+        "nmi": Score(float(normalized_mutual_info_score(truth, clusters)), float(np.mean(shuffled))),
+    }
+
+
+def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) -> Score:
+    """Return the mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells; chance by shuffling them.
+
+    Between -1 and 1. Rousseeuw 1987. Raises `ShapeError` for different lengths. O(n_cells^2 d).
+    """
+    from sklearn.metrics import silhouette_score
+
+    check_same_length(len(vectors), len(labels), what_a="vectors", what_b="labels", remedy="One per cell.")
+    rng = np.random.default_rng(0)
+    rows = rng.choice(len(labels), min(n_cells, len(labels)), replace=False)
+    some, names = np.asarray(vectors)[rows], np.asarray(labels)[rows]
+    return Score(float(silhouette_score(some, names)), float(silhouette_score(some, rng.permutation(names))))
+
+
+def neighborhood_purity(adjacency: csr_matrix, labels: np.ndarray) -> Score:
+    """Return the share of neighbours that have a cell's own label, averaged over cells with neighbours.
+
+    Chance is the probability that two different cells drawn at random agree. 0 without edges. O(edges).
+    """
+    labels = np.asarray(labels)
+    n = len(labels)
+    rows = np.repeat(np.arange(n), np.diff(adjacency.indptr))
+    same = np.bincount(rows, weights=labels[rows] == labels[adjacency.indices], minlength=n)
+    degree = np.diff(adjacency.indptr)
+    has = degree > 0
+    count = np.unique(labels, return_counts=True)[1] if n else np.zeros(0)
+    chance = float((count * (count - 1)).sum() / max(n * (n - 1), 1))
+    return Score(float((same[has] / degree[has]).mean()) if has.any() else 0.0, chance)
+
+
+def precision_at_k(relevant: np.ndarray, scores: np.ndarray, k: int) -> Score:
+    """Return the share of relevant cells among the k of highest score (ties by row); chance is their share among all.
+
+    `relevant` (n,) bool, `scores` (n,). Raises `ShapeError` for different lengths and `OptionError` unless 1 <= k <= n.
+    """
+    check_same_length(len(relevant), len(scores), what_a="relevances", what_b="scores", remedy="One per cell.")
+    check_in_range("k", k, low=1, high=len(scores))
+    best = np.argsort(-np.asarray(scores, float), kind="stable")[:k]
+    relevant = np.asarray(relevant, bool)
+    return Score(float(relevant[best].mean()), float(relevant.mean()))

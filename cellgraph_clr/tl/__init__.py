@@ -1,0 +1,20 @@
+"""Tools on AnnData: embed, context, classify, transfer, retrieve, cluster. Follows scanpy; `retrieve*` return their table."""
+
+from cellgraph_clr.tl.classify import classify
+from cellgraph_clr.tl.cluster import cluster
+from cellgraph_clr.tl.embed import embed, morpho_context
+from cellgraph_clr.tl.retrieve import build_index, retrieve, retrieve_regions
+from cellgraph_clr.tl.select import select_region
+from cellgraph_clr.tl.transfer import transfer_labels
+
+__all__ = [
+    "build_index",
+    "classify",
+    "cluster",
+    "embed",
+    "morpho_context",
+    "retrieve",
+    "retrieve_regions",
+    "select_region",
+    "transfer_labels",
+]

@@ -1,0 +1,143 @@
+"""Classes of cells with an honest confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.special import entr
+
+from cellgraph_clr._core.checks import check_in_range, check_option, expected, listing
+from cellgraph_clr._core.errors import LabelKeyError, OptionError
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.graphs.layout import UNASSIGNED, record_run
+from cellgraph_clr.tl.common import representation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+__all__ = ["classify"]
+
+LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
+
+
+def classify(
+    adata: AnnData,
+    label_key: str,
+    *,
+    use_rep: str | Sequence[str] | None = None,
+    head: str = "soft_infonce",
+    min_confidence: float | None = None,
+    calibrate: bool = True,
+    prior: Literal["training", "estimated"] | Mapping[str, float] = "training",
+    key_added: str | None = None,
+    random_state: RandomState = 0,
+    copy: bool = False,
+    **options: Any,
+) -> AnnData | None:
+    """Predict a class with a confidence for every cell, from the labelled ones.
+
+    Parameters
+    ----------
+    adata : cells; those whose `obs[label_key]` is neither missing nor "unassigned" are learned from.
+    label_key : `obs` column of classes.
+    use_rep : representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present.
+    head : the loss of the classifier: "soft_infonce", "infonce", "soft_cross_entropy" or "cross_entropy".
+    min_confidence : cells below are called "unassigned"; None calls every cell.
+    calibrate : temperature scaling on out-of-fold logits.
+    prior : how common classes are among the cells predicted. "training": as among the labelled ones. "estimated": as the
+        calibrated probabilities of all cells say (Saerens et al. 2002); right where the labelled cells were chosen by class.
+        A mapping class -> share: as known.
+    key_added : results go to `obs[key]`, `obs[key + "_confidence"]`, `obs[key + "_entropy"]` (nats) and
+        `obsm[key + "_proba"]` (a DataFrame with one column per class); key = `key_added` or `label_key + "_pred"`. A
+        predicted label is written for labelled cells as well.
+    random_state : seed.
+    copy : return a new AnnData.
+    **options : further arguments of `models.SoftInfoNCEClassifier` (smoothing, mixup, n_steps, …; `network="mlp"`).
+
+    Raises
+    ------
+    LabelKeyError
+        If the column is missing, has fewer than two classes, or holds measurements.
+    MissingKeyError, NonFiniteError, OptionError
+        For missing representations, NaN, wrong options.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
+
+    check_option("head", head, LOSSES)
+    if isinstance(prior, str):
+        check_option("prior", prior, ("training", "estimated"))
+    if min_confidence is not None:
+        check_in_range("min_confidence", min_confidence, low=0, high=1)
+    adata = adata.copy() if copy else adata
+    codes, classes = label_codes(adata, label_key)
+    slashed = [c for c in classes if "/" in c]
+    if slashed:
+        raise LabelKeyError(
+            expected(
+                "class names that files can hold as columns", f"a slash in {listing(slashed)}", "Rename these classes."
+            )
+        )
+    vectors, names = representation(adata, use_rep)
+    network = options.pop("network", "linear")
+    model = SoftInfoNCEClassifier(
+        head=network, loss=head, calibrate=calibrate, random_state=as_seed(random_state), **_known_options(options)
+    )
+    labelled = codes >= 0
+    model.fit(vectors[labelled], np.asarray(classes, object)[codes[labelled]].astype(str))
+    proba, shares = _corrected(model.predict_proba(vectors), codes[labelled], list(model.classes_), prior)
+    confidence = proba.max(axis=1)
+    predicted = model.classes_[proba.argmax(axis=1)].astype(object)
+    if min_confidence is not None:
+        predicted[confidence < min_confidence] = UNASSIGNED
+    key = key_added or f"{label_key}_pred"
+    categories = [*classes, UNASSIGNED] if (predicted == UNASSIGNED).any() else classes
+    adata.obs[key] = pd.Categorical(predicted, categories=categories)
+    adata.obs[f"{key}_confidence"] = confidence.astype(np.float32)
+    adata.obs[f"{key}_entropy"] = entr(proba).sum(axis=1).astype(np.float32)
+    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=list(model.classes_))
+    run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": model.get_params()}
+    temperature = model.calibration_temperature_
+    record_run(
+        adata, key, {**run, "n_labelled": int(labelled.sum()), "calibration_temperature": temperature, "prior": shares}
+    )
+    log_written("tl.classify", [f"obs[{key!r}]", f"obs['{key}_confidence']", f"obsm['{key}_proba']"])
+    return adata if copy else None
+
+
+def _corrected(
+    proba: np.ndarray, codes: np.ndarray, classes: list[str], prior: str | Mapping[str, float]
+) -> tuple[np.ndarray, dict[str, float] | str]:
+    """Return probabilities under the shares of classes asked for, and these shares."""
+    from cellgraph_clr.analysis.priors import estimated_prior, shifted_proba
+
+    if prior == "training":
+        return proba, "training"
+    old = np.bincount(codes, minlength=len(classes)) / len(codes)
+    if isinstance(prior, str):
+        new = estimated_prior(proba, old)
+    else:
+        if set(prior) != set(classes):
+            raise OptionError(expected(f"a share for each of {listing(classes)}", listing(sorted(prior)), "Name all."))
+        given = np.array([prior[c] for c in classes], float)
+        if not (given >= 0).all() or given.sum() <= 0:
+            raise OptionError(expected("shares of at least 0", dict(prior), "They are divided by their sum."))
+        new = given / given.sum()
+    return shifted_proba(proba, old, new), dict(zip(classes, new.tolist(), strict=True))
+
+
+def _known_options(options: dict[str, Any]) -> dict[str, Any]:
+    from cellgraph_clr._core.checks import check_key
+    from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
+
+    known = [k for k in SoftInfoNCEClassifier().get_params() if k not in ("head", "loss", "calibrate", "random_state")]
+    for name in options:
+        check_key(name, [*known, "network"], where="options of tl.classify", error=OptionError)
+    return options

@@ -1,0 +1,246 @@
+"""Cells and regions like a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from scipy.sparse import issparse
+
+from cellgraph_clr._core.checks import check_in_range, check_key, check_option, check_whole, expected
+from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr._query import Query, query_rows, query_vectors
+from cellgraph_clr.analysis import regions as region_search
+from cellgraph_clr.analysis.index import VectorIndex
+from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions, top_k
+from cellgraph_clr.graphs.layout import adjacency_of, record_run, sample_of, unit_of
+from cellgraph_clr.tl.common import representation
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+__all__ = ["build_index", "retrieve", "retrieve_regions"]
+
+
+def retrieve(
+    adata: AnnData,
+    query: Query,
+    *,
+    reference: AnnData | None = None,
+    use_rep: str = "X_cellgraph",
+    k: int = 50,
+    aggregate: Literal["mean", "max", "each"] = "mean",
+    exclude_query: bool = True,
+    key_added: str = "retrieval",
+) -> pd.DataFrame:
+    """Find the cells most like a query, and return them ranked.
+
+    Parameters
+    ----------
+    adata : where the query is.
+    query : a bool mask (n,), cell ids, `obs_names`, a mapping such as {"cell_type": "neuron"}, or float vector(s) of
+        `use_rep`.
+    reference : where to search; None searches `adata`.
+    use_rep : representation; columns are standardised over the reference, similarity is the cosine.
+    k : cells returned (fewer when there are fewer).
+    aggregate : "mean" compares with the mean direction of the query, "max" with its nearest member; "each" answers every
+        member by itself, `k` cells each.
+    exclude_query : leave the query's own cells out (they are in `adata`; a reference keeps all of its cells).
+    key_added : `obs` columns written where it was searched: f"{key_added}_score" (cosine, every cell) and
+        f"{key_added}_rank" (1 … k, 0 for cells not returned).
+
+    Returns
+    -------
+    DataFrame indexed by `obs_names`: rank, cell_id, library_id (where known), score, and x, y(, z) in the unit of
+    positions; for "each" with a first column `query`, the name of the member (or the number of the vector), and the `obs`
+    columns hold the best score and rank over members.
+
+    Raises
+    ------
+    EmptyQueryError
+        If the query matches no cell (absent ids are listed with the nearest ones), or excludes all.
+    MissingKeyError, NonFiniteError, ShapeError, OptionError
+        For a missing or NaN representation, other widths, wrong options.
+
+    Notes
+    -----
+    Exact: one matrix product over all cells.
+    """
+    import pandas as pd
+
+    target = adata if reference is None else reference
+    vectors, _ = representation(target, use_rep)
+    own = vectors if reference is None else representation(adata, use_rep)[0]
+    if own.shape[1] != vectors.shape[1]:
+        raise ShapeError(expected(f"a reference of width {own.shape[1]}", vectors.shape[1], "Embed both by one model."))
+    check_whole("k", k)
+    chosen, rows = query_vectors(adata, query, own)
+    if reference is None and exclude_query and len(rows) == adata.n_obs:
+        raise EmptyQueryError(
+            expected("cells outside the query to search", "a query of all cells", "Pass `exclude_query=False`.")
+        )
+    directions, wanted = standardised_directions(vectors), standardised_directions(chosen, vectors)
+    allowed = np.ones(len(directions), bool)
+    if reference is None and exclude_query:
+        allowed[rows] = False
+    check_option("aggregate", aggregate, ("mean", "max", "each"))
+    questions = [wanted[[i]] for i in range(len(wanted))] if aggregate == "each" else [wanted]
+    how = "mean" if aggregate == "each" else aggregate
+    names = adata.obs_names[rows] if len(rows) else np.arange(len(wanted))
+    scores = np.full(len(directions), -np.inf, np.float32)
+    rank = np.zeros(len(directions), np.int64)
+    tables = []
+    for name, question in zip(names, questions, strict=False):
+        similarity = query_similarity(directions, question, aggregate=how)
+        found = top_k(similarity, k, allowed=allowed)
+        place = np.arange(1, len(found) + 1)
+        rank[found] = np.where(rank[found] == 0, place, np.minimum(rank[found], place))
+        scores = np.maximum(scores, similarity)
+        table = _places(target, found)
+        table.insert(0, "rank", place)
+        table["score"] = similarity[found]
+        if aggregate == "each":
+            table.insert(0, "query", name)
+        tables.append(table)
+    target.obs[f"{key_added}_score"] = scores.astype(np.float32)
+    target.obs[f"{key_added}_rank"] = rank
+    if f"{key_added}_region" in target.obs:  # the answer to an older question
+        del target.obs[f"{key_added}_region"]
+    record_run(target, key_added, {"function": "tl.retrieve", "use_rep": use_rep, "k": int(k), "aggregate": aggregate})
+    log_written("tl.retrieve", [f"obs['{key_added}_score']", f"obs['{key_added}_rank']"])
+    return tables[0] if len(tables) == 1 else pd.concat(tables)
+
+
+def _places(adata: AnnData, rows: np.ndarray) -> pd.DataFrame:
+    import pandas as pd
+
+    xyz = np.asarray(adata.obsm["spatial"])[rows] if "spatial" in adata.obsm else np.zeros((len(rows), 0))
+    table = pd.DataFrame(xyz, columns=list("xyz")[: xyz.shape[1]], index=adata.obs_names[rows])
+    if "library_id" in adata.obs:
+        table.insert(0, "library_id", adata.obs["library_id"].astype(str).to_numpy()[rows])
+    if "cell_id" in adata.obs:
+        table.insert(0, "cell_id", adata.obs["cell_id"].to_numpy()[rows])
+    return table
+
+
+def build_index(adata: AnnData, *, use_rep: str = "X_cellgraph", approximate: bool = False) -> VectorIndex:
+    """Return an index of the cells by an embedding, for many queries or for another session.
+
+    Parameters
+    ----------
+    adata : with the embedding.
+    use_rep : representation; columns are standardised over `adata`, similarity is the cosine.
+    approximate : a graph index (extra `ann`) that takes a small part of the time and misses a few cells; how many is measured
+        and kept as `recall_`.
+
+    Returns
+    -------
+    `VectorIndex` with ``.query(vectors, k)`` (names of rows, `obs_names`, and similarities), ``.save(path)`` and
+    ``VectorIndex.load(path)``.
+
+    Raises
+    ------
+    MissingKeyError, NonFiniteError, NoCellsError, MissingDependencyError
+        For a missing or NaN representation, no cells, or `usearch` that is not installed.
+    """
+    vectors, _ = representation(adata, use_rep)
+    return VectorIndex.build(vectors, adata.obs_names.to_numpy().astype(str), approximate=approximate)
+
+
+def retrieve_regions(
+    adata: AnnData,
+    query: Query,
+    *,
+    min_cells: int = 5,
+    use_rep: str = "X_cellgraph",
+    n_smooth: int = 1,
+    min_similarity: float | Literal["auto"] = "auto",
+    exclude_query: bool = True,
+    neighbors_key: str = "spatial",
+    key_added: str = "retrieval",
+) -> pd.DataFrame:
+    """Find connected neighbourhoods that resemble a query region, and return them ranked.
+
+    Parameters
+    ----------
+    adata : with a spatial graph and an embedding.
+    query : cells of the region: a mask, ids, names or a category (see `retrieve`).
+    min_cells : smallest region returned.
+    use_rep : representation compared by cosine, columns standardised.
+    n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
+    min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
+        reach, or where the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
+    exclude_query : the query's cells can be in no region.
+    neighbors_key : the graph that connects.
+    key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell) and `obs[f"{key_added}_region"]` (1 …
+        number of regions, by rank; 0 outside).
+
+    Returns
+    -------
+    DataFrame indexed by region (1 is the best): score (mean similarity), n_cells, size (sum of `volume` or `area` of its
+    cells, in the unit of that feature; only where measured), x, y(, z) of its centre, extent_x, … in the unit of positions,
+    and library_id where known. Empty when nothing is similar enough.
+
+    Raises
+    ------
+    EmptyQueryError, NoGraphError, MissingKeyError, NonFiniteError, OptionError
+        As `retrieve`; NoGraphError without a graph.
+    """
+    import pandas as pd
+
+    check_whole("min_cells", min_cells)
+    check_whole("n_smooth", n_smooth, low=0)
+    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+    vectors, _ = representation(adata, use_rep)
+    rows = query_rows(adata, query)
+    adjacency = adjacency_of(adata, neighbors_key)
+    directions = standardised_directions(vectors)
+    similarity = query_similarity(directions, directions[rows])
+    scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
+    if min_similarity == "auto":
+        threshold = region_search.similarity_threshold(scores, rows)
+    else:
+        check_in_range("min_similarity", min_similarity, low=-1, high=1)
+        threshold = float(min_similarity)
+    blocked = np.zeros(adata.n_obs, bool)
+    blocked[rows] = exclude_query
+    found = region_search.find_regions(scores, adjacency, threshold=threshold, min_cells=min_cells, blocked=blocked)
+    member = np.zeros(adata.n_obs, np.int64)
+    records = []
+    size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
+    size = None
+    if size_name is not None:
+        layer = adata.layers.get("raw", adata.X)
+        column = layer[:, adata.var_names.get_loc(size_name)]
+        size = np.asarray(column.toarray() if issparse(column) else column).ravel()
+    xyz = np.asarray(adata.obsm["spatial"], float)
+    samples = sample_of(adata, None)
+    for number, region in enumerate(found, start=1):
+        member[region.rows] = number
+        place = xyz[region.rows]
+        record: dict[str, Any] = {"region": number, "score": region.score, "n_cells": len(region.rows)}
+        if size is not None:
+            record["size"] = float(size[region.rows].sum())
+        if samples[region.rows[0]]:
+            record["library_id"] = samples[region.rows[0]]
+        record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
+        record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
+        records.append(record)
+    adata.obs[f"{key_added}_score"] = scores.astype(np.float32)
+    adata.obs[f"{key_added}_region"] = member
+    if f"{key_added}_rank" in adata.obs:  # the answer to an older question
+        del adata.obs[f"{key_added}_rank"]
+    run = {
+        "function": "tl.retrieve_regions",
+        "use_rep": use_rep,
+        "min_cells": int(min_cells),
+        "n_smooth": int(n_smooth),
+    }
+    record_run(adata, key_added, {**run, "min_similarity": threshold})
+    log_written("tl.retrieve_regions", [f"obs['{key_added}_score']", f"obs['{key_added}_region']"])
+    table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
+    table = table.set_index("region")
+    table.attrs |= {"unit": unit_of(adata), "min_similarity": threshold}
+    return table

@@ -1,0 +1,62 @@
+"""Cells inside a drawn outline, as a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, check_option, expected
+from cellgraph_clr._core.errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+__all__ = ["select_region"]
+
+PROJECTIONS = ("xy", "xz", "yz")
+
+
+def select_region(
+    adata: AnnData,
+    outline: np.ndarray | Sequence[tuple[float, float]],
+    *,
+    projection: str = "xy",
+    slab: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Return which cells lie inside a drawn outline: a mask (n,) bool, a query for `retrieve` and `retrieve_regions`.
+
+    Parameters
+    ----------
+    adata : with `obsm["spatial"]`.
+    outline : (v, 2) corners of a polygon in the two axes of `projection`, in the unit of positions, in order; closed by
+        itself. A shape drawn in napari has its axes the other way round (y, x): pass `shape[:, ::-1]`.
+    projection : the plane it is drawn in: "xy", "xz" or "yz".
+    slab : lowest and highest coordinate along the third axis (3D); None takes all depths.
+
+    Raises
+    ------
+    ShapeError
+        If the outline has fewer than three corners or other than two columns.
+    MissingKeyError, OptionError
+        For missing positions or another projection.
+
+    Notes
+    -----
+    O(n v). No cell inside gives a mask without True.
+    """
+    from matplotlib.path import Path
+
+    corners = np.asarray(outline, float)
+    if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+        raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
+    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+    xyz = np.asarray(adata.obsm["spatial"], float)
+    check_option("projection", projection, PROJECTIONS if xyz.shape[1] == 3 else ("xy",))
+    inside: np.ndarray = Path(corners).contains_points(xyz[:, ["xyz".index(a) for a in projection]])
+    if slab is not None and xyz.shape[1] == 3:
+        depth = xyz[:, next(i for i, a in enumerate("xyz") if a not in projection)]
+        inside &= (depth >= slab[0]) & (depth <= slab[1])
+    return inside

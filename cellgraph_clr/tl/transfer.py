@@ -1,0 +1,96 @@
+"""Labels from a reference sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import LabelKeyError, ShapeError
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.graphs.layout import UNASSIGNED, record_run
+from cellgraph_clr.tl.common import representation
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["transfer_labels"]
+
+
+def transfer_labels(
+    adata: AnnData,
+    reference: AnnData,
+    label_key: str,
+    *,
+    use_rep: str = "X_cellgraph",
+    k: int = 15,
+    min_confidence: float | None = 0.5,
+    min_similarity: float | Literal["auto"] | None = "auto",
+    key_added: str | None = None,
+    copy: bool = False,
+) -> AnnData | None:
+    """Label cells by a vote of the most similar cells of a labelled reference.
+
+    Parameters
+    ----------
+    adata : cells to label.
+    reference : AnnData with labels and the same representation (by one model: fit on the reference, or on both).
+    label_key : `obs` column of the reference; cells that are missing or "unassigned" do not vote.
+    use_rep : `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
+    k : voters (fewer where the reference has fewer).
+    min_confidence : cells whose winning share of the vote is lower are "unassigned"; None labels all.
+    min_similarity : cells whose nearest voter is less similar are "unassigned": they are like nothing in the reference.
+        "auto" is what 1 % of the reference cells fall below among themselves; None accepts any.
+    key_added : as in `tl.classify`: writes `obs[key]`, `obs[key + "_confidence"]`, `obsm[key + "_proba"]`, and
+        `obs[key + "_similarity"]`; key = `key_added` or `label_key + "_pred"`.
+    copy : return a new AnnData.
+
+    Raises
+    ------
+    LabelKeyError
+        If the column is missing, or fewer than two cells of the reference are labelled.
+    ShapeError
+        If both representations have different widths.
+    MissingKeyError, NonFiniteError, OptionError
+        For missing representations, NaN, wrong options.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.analysis.transfer import nearest_vote
+
+    for name, value, low in (("min_confidence", min_confidence, 0), ("min_similarity", min_similarity, -1)):
+        if value is not None and value != "auto":
+            check_in_range(name, value, low=low, high=1)
+    vectors, _ = representation(adata, use_rep)
+    voters, _ = representation(reference, use_rep)
+    if voters.shape[1] != vectors.shape[1]:
+        raise ShapeError(
+            expected(f"a reference of width {vectors.shape[1]}", voters.shape[1], "Embed both by one model.")
+        )
+    codes, classes = label_codes(reference, label_key)
+    labelled = codes >= 0
+    if labelled.sum() < 2:
+        raise LabelKeyError(expected("at least two labelled reference cells", int(labelled.sum()), "Label more."))
+    adata = adata.copy() if copy else adata
+    k = min(k, int(labelled.sum()) - 1)
+    vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k)
+    confidence = vote.proba.max(axis=1)
+    predicted = np.asarray(classes, object)[vote.proba.argmax(axis=1)]
+    far = vote.far if min_similarity == "auto" else min_similarity
+    refused = np.zeros(len(predicted), bool)
+    if min_confidence is not None:
+        refused |= confidence < min_confidence
+    if far is not None:
+        refused |= vote.similarity < far
+    predicted[refused] = UNASSIGNED
+    key = key_added or f"{label_key}_pred"
+    adata.obs[key] = pd.Categorical(predicted, categories=[*classes, UNASSIGNED] if refused.any() else list(classes))
+    adata.obs[f"{key}_confidence"] = confidence.astype(np.float32)
+    adata.obs[f"{key}_similarity"] = vote.similarity
+    adata.obsm[f"{key}_proba"] = pd.DataFrame(vote.proba, index=adata.obs_names, columns=list(classes))
+    run = {"function": "tl.transfer_labels", "label_key": label_key, "use_rep": use_rep, "k": int(k)}
+    record_run(adata, key, {**run, "min_confidence": min_confidence, "min_similarity": far})
+    log_written("tl.transfer_labels", [f"obs[{key!r}]", f"obs['{key}_confidence']", f"obsm['{key}_proba']"])
+    return adata if copy else None

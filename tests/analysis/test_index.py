@@ -1,0 +1,74 @@
+"""The index: exact against a full sort, approximate near it, files, bad input."""
+
+import numpy as np
+import pytest
+
+from cellgraph_clr._core.errors import ModelFileError, NoCellsError, NonFiniteError, OptionError, ShapeError
+from cellgraph_clr.analysis import index as module
+from cellgraph_clr.analysis.index import VectorIndex
+from cellgraph_clr.analysis.retrieval import standardised_directions
+
+
+@pytest.fixture
+def vectors(rng):
+    centres = rng.normal(size=(20, 12))
+    return (centres[rng.integers(20, size=800)] + rng.normal(size=(800, 12)) * 0.7).astype(np.float32)
+
+
+def test_exact_is_a_full_sort_whatever_the_block(vectors, monkeypatch):
+    directions = standardised_directions(vectors)
+    cosine = directions[:50] @ directions.T
+    expected = np.argsort(-cosine, axis=1, kind="stable")[:, :9]
+    for block in (2**24, 3000):
+        monkeypatch.setattr(module, "BLOCK_ENTRIES", block)
+        ids, similarity = VectorIndex.build(vectors, np.arange(800) + 1000).query(vectors[:50], 9)
+        np.testing.assert_array_equal(ids, expected + 1000)
+        np.testing.assert_allclose(similarity, np.take_along_axis(cosine, expected, 1), atol=1e-5)
+    every = VectorIndex.build(vectors).query(vectors[3], 800)[0]
+    assert sorted(every[0]) == list(range(800))
+
+
+def test_approximate_finds_nearly_all_and_says_how_many(vectors):
+    exact, graph = (VectorIndex.build(vectors, approximate=a) for a in (False, True))
+    true, found = (i.query(vectors, 10)[0] for i in (exact, graph))
+    recall = np.mean([len(np.intersect1d(a, b)) / 10 for a, b in zip(true, found, strict=True)])
+    assert recall > 0.98
+    assert graph.recall_ == pytest.approx(recall, abs=0.02)
+    np.testing.assert_array_equal(graph.query(vectors[:5], 10, exact=True)[0], true[:5])
+    assert "approximate, recall@10" in repr(graph)
+    assert exact.recall_ == 1
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_files_come_back_and_halves_are_refused(vectors, approximate, tmp_path):
+    index = VectorIndex.build(vectors, [f"cell {i}" for i in range(800)], approximate=approximate)
+    index.save(tmp_path / "i.npz")
+    back = VectorIndex.load(tmp_path / "i.npz")
+    for a, b in zip(back.query(vectors[:7], 5), index.query(vectors[:7], 5), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert back.recall_ == index.recall_
+    assert back.query(vectors[7], 1)[0][0, 0] == "cell 7"
+    (tmp_path / "i.npz").write_bytes((tmp_path / "i.npz").read_bytes()[:-100])
+    with pytest.raises(ModelFileError, match="a saved index"):
+        VectorIndex.load(tmp_path / "i.npz")
+
+
+def test_bad_input_is_named(vectors):
+    index = VectorIndex.build(vectors)
+    with pytest.raises(ShapeError, match=r"query vectors of width 12, found \(1, 3\)"):
+        index.query(np.zeros((1, 3)))
+    with pytest.raises(OptionError, match="`k`.*found 900"):
+        index.query(vectors[:1], 900)
+    with pytest.raises(NonFiniteError):
+        index.query(np.full((1, 12), np.nan))
+    with pytest.raises(NoCellsError):
+        VectorIndex.build(np.zeros((0, 3)))
+    with pytest.raises(ShapeError, match="800 ids"):
+        VectorIndex.build(vectors, np.arange(3))
+
+
+def test_constant_vectors_are_all_alike():
+    ids, similarity = VectorIndex.build(np.ones((4, 2))).query(np.ones((1, 2)), 3)
+    assert len(set(ids[0].tolist())) == 3
+    assert similarity.tolist() == [[0, 0, 0]]
+    assert VectorIndex.build(np.ones((4, 2))).query(np.zeros((0, 2)), 3)[0].shape == (0, 3)
