@@ -96,6 +96,7 @@ PUBLIC = [
     "tl.transfer_labels",
     "tl.build_index",
     "tl.select_region",
+    "models.CellGraphClassifier",
     "tl.retrieve",
     "tl.retrieve_regions",
     "tl.cluster",

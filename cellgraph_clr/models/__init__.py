@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
+        "graph_classifier": ["CellGraphClassifier"],
         "soft_infonce": ["SoftInfoNCEClassifier"],
     },
 )

@@ -26,10 +26,11 @@ from cellgraph_clr.models.clr_inputs import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import torch
     from anndata import AnnData
+    from scipy.sparse import csr_matrix
     from torch import nn
 
     from cellgraph_clr.graphs.graph import CellGraph
@@ -157,7 +158,7 @@ class CellGraphCLR:
             raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
         source = pair_source(graph, samples, c)
         if warm_start:
-            old = self._fitted()
+            old = self.encoder()
             check_features(self.feature_names_, graph.cells.names)
         seed = self.seed_ = as_seed(self.random_state)
         inputs = self._inputs(graph)
@@ -228,7 +229,7 @@ class CellGraphCLR:
         from cellgraph_clr.training.batches import FULL_GRAPH_CELLS
         from cellgraph_clr.training.steps import encode
 
-        encoder = self._fitted()
+        encoder = self.encoder()
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
         check_features(self.feature_names_, graph.cells.names)
         device = next(encoder.parameters()).device
@@ -250,28 +251,38 @@ class CellGraphCLR:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file (beside, then renamed)."""
-        import torch
-
         from cellgraph_clr.training.weights import save_weights
 
-        tensors = {f"encoder.{k}": v for k, v in self._fitted().state_dict().items()}
-        tensors |= {f"moments.{k}": torch.from_numpy(v) for k, v in self._moments.items()}
-        header = {
-            "kind": "CellGraphCLR",
-            "config": asdict(self.config),
-            "features": self.feature_names_,
-            "edge_features": self.edge_feature_names_,
-            "history": self.history_,
-            "seed": self.seed_,
-        }
-        save_weights(path, tensors, header)
+        tensors, header = self.state()
+        save_weights(path, tensors, {"kind": "CellGraphCLR", **header})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> CellGraphCLR:
         """Return a saved model. Raises `MissingFileError` and `ModelFileError`."""
         from cellgraph_clr.training.weights import load_weights
 
-        tensors, header = load_weights(path, "CellGraphCLR")
+        return cls.from_state(*load_weights(path, "CellGraphCLR"), device=device)
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return the tensors and the JSON header that `from_state` takes. Raises `CellGraphError` before `fit`."""
+        import torch
+
+        tensors = {f"encoder.{k}": v for k, v in self.encoder().state_dict().items()}
+        tensors |= {f"moments.{k}": torch.from_numpy(v) for k, v in self._moments.items()}
+        header = {
+            "config": asdict(self.config),
+            "features": self.feature_names_,
+            "edge_features": self.edge_feature_names_,
+            "history": self.history_,
+            "seed": self.seed_,
+        }
+        return tensors, header
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto"
+    ) -> CellGraphCLR:
+        """Return a fitted model from what `state` gave."""
         model = cls(random_state=header["seed"], device=device, **header["config"])
         model.feature_names_ = list(header["features"])
         model.edge_feature_names_ = list(header["edge_features"])
@@ -283,7 +294,25 @@ class CellGraphCLR:
         model._encoder = encoder.to(_device(device)).eval()
         return model
 
-    def _fitted(self) -> nn.Module:
+    def graph_tensors(
+        self,
+        data: AnnData,
+        *,
+        use_rep: str | None = None,
+        neighbors_key: str = "spatial",
+        library_key: str | None = None,
+    ) -> tuple[torch.Tensor, csr_matrix, torch.Tensor | None]:
+        """Return what the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
+
+        Raises as `transform`.
+        """
+        self.encoder()  # fitted, or a named error
+        graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+        check_features(self.feature_names_, graph.cells.names)
+        return self._tensors(graph, self._inputs(graph))
+
+    def encoder(self) -> nn.Module:
+        """Return the trained encoder. Raises `CellGraphError` before `fit`."""
         if self._encoder is None:
             raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` or `load` first."))
         return self._encoder

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
+    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+
 __all__ = ["classify"]
 
 LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
@@ -32,6 +34,7 @@ def classify(
     *,
     use_rep: str | Sequence[str] | None = None,
     head: str = "soft_infonce",
+    model: CellGraphCLR | None = None,
     min_confidence: float | None = None,
     calibrate: bool = True,
     prior: Literal["training", "estimated"] | Mapping[str, float] = "training",
@@ -48,6 +51,8 @@ def classify(
     label_key : `obs` column of classes.
     use_rep : representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present.
     head : the loss of the classifier: "soft_infonce", "infonce", "soft_cross_entropy" or "cross_entropy".
+    model : a fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`, on
+        `X`); `use_rep` is then left out. None: a classifier on vectors.
     min_confidence : cells below are called "unassigned"; None calls every cell.
     calibrate : temperature scaling on out-of-fold logits.
     prior : how common classes are among the cells predicted. "training": as among the labelled ones. "estimated": as the
@@ -58,7 +63,8 @@ def classify(
         predicted label is written for labelled cells as well.
     random_state : seed.
     copy : return a new AnnData.
-    **options : further arguments of `models.SoftInfoNCEClassifier` (smoothing, mixup, n_steps, …; `network="mlp"`).
+    **options : further arguments of `models.SoftInfoNCEClassifier` (smoothing, mixup, n_steps, …; `network="mlp"`), or of
+        `models.CellGraphClassifier` with `model`.
 
     Raises
     ------
@@ -69,6 +75,7 @@ def classify(
     """
     import pandas as pd
 
+    from cellgraph_clr.models.graph_classifier import CellGraphClassifier
     from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
 
     check_option("head", head, LOSSES)
@@ -85,16 +92,24 @@ def classify(
                 "class names that files can hold as columns", f"a slash in {listing(slashed)}", "Rename these classes."
             )
         )
-    vectors, names = representation(adata, use_rep)
-    network = options.pop("network", "linear")
-    model = SoftInfoNCEClassifier(
-        head=network, loss=head, calibrate=calibrate, random_state=as_seed(random_state), **_known_options(options)
-    )
     labelled = codes >= 0
-    model.fit(vectors[labelled], np.asarray(classes, object)[codes[labelled]].astype(str))
-    proba, shares = _corrected(model.predict_proba(vectors), codes[labelled], list(model.classes_), prior)
+    fixed: dict[str, Any] = {"loss": head, "calibrate": calibrate, "random_state": as_seed(random_state)}
+    fitted: SoftInfoNCEClassifier | CellGraphClassifier
+    if model is not None:
+        if use_rep is not None:
+            raise OptionError(expected("no `use_rep` beside `model`", repr(use_rep), "The model reads its own input."))
+        names, used = ["X"], _known_options(options, list(CellGraphClassifier(model).options))
+        fitted = CellGraphClassifier(model, **fixed, **used).fit(adata, label_key)
+        proba = fitted.predict_proba(adata)
+    else:
+        vectors, names = representation(adata, use_rep)
+        used = _known_options(options, [*SoftInfoNCEClassifier().get_params(), "network"])
+        fitted = SoftInfoNCEClassifier(head=used.pop("network", "linear"), **fixed, **used)
+        fitted.fit(vectors[labelled], np.asarray(classes, object)[codes[labelled]].astype(str))
+        proba = fitted.predict_proba(vectors)
+    proba, shares = _corrected(proba, codes[labelled], list(fitted.classes_), prior)
     confidence = proba.max(axis=1)
-    predicted = model.classes_[proba.argmax(axis=1)].astype(object)
+    predicted = fitted.classes_[proba.argmax(axis=1)].astype(object)
     if min_confidence is not None:
         predicted[confidence < min_confidence] = UNASSIGNED
     key = key_added or f"{label_key}_pred"
@@ -102,9 +117,9 @@ def classify(
     adata.obs[key] = pd.Categorical(predicted, categories=categories)
     adata.obs[f"{key}_confidence"] = confidence.astype(np.float32)
     adata.obs[f"{key}_entropy"] = entr(proba).sum(axis=1).astype(np.float32)
-    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=list(model.classes_))
-    run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": model.get_params()}
-    temperature = model.calibration_temperature_
+    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=list(fitted.classes_))
+    run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": {**fixed, **used}}
+    temperature = fitted.calibration_temperature_
     record_run(
         adata, key, {**run, "n_labelled": int(labelled.sum()), "calibration_temperature": temperature, "prior": shares}
     )
@@ -133,11 +148,10 @@ def _corrected(
     return shifted_proba(proba, old, new), dict(zip(classes, new.tolist(), strict=True))
 
 
-def _known_options(options: dict[str, Any]) -> dict[str, Any]:
+def _known_options(options: dict[str, Any], known: list[str]) -> dict[str, Any]:
     from cellgraph_clr._core.checks import check_key
-    from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
 
-    known = [k for k in SoftInfoNCEClassifier().get_params() if k not in ("head", "loss", "calibrate", "random_state")]
+    names = [k for k in known if k not in ("head", "loss", "calibrate", "random_state")]
     for name in options:
-        check_key(name, [*known, "network"], where="options of tl.classify", error=OptionError)
-    return options
+        check_key(name, names, where="options of tl.classify", error=OptionError)
+    return dict(options)
