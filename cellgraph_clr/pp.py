@@ -134,7 +134,7 @@ def split(
     Raises
     ------
     OptionError
-        For a wrong option, an option of another kind of split, or a single sample to split by library.
+        For a wrong option, `label_key` with another kind of split than "cell", or a single sample to split by library.
     MissingKeyError, NoGraphError, LabelKeyError, NoCellsError
         For missing parts, or no cells.
     """

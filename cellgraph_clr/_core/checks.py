@@ -60,7 +60,12 @@ def check_in_range(
 ) -> None:
     """Raise `OptionError` unless `value` is a finite number between `low` and `high`."""
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    inside = number and (value > low if low_open else value >= low) and (value < high if high_open else value <= high)
+    inside = (
+        number
+        and np.isfinite(value)
+        and (value > low if low_open else value >= low)
+        and (value < high if high_open else value <= high)
+    )
     if not inside:
         left, right = ("(" if low_open else "["), (")" if high_open else "]")
         interval = f"`{name}` to be a number in {left}{low:g}, {high:g}{right}"

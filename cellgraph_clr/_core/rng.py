@@ -6,6 +6,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import OptionError
+
 __all__ = ["RandomState", "as_rng", "as_seed"]
 
 RandomState: TypeAlias = int | np.integer | np.random.Generator | None
@@ -19,7 +22,9 @@ def as_rng(random_state: RandomState) -> np.random.Generator:
 
 
 def as_seed(random_state: RandomState) -> int:
-    """Return an integer seed below 2**31 (an integer is returned as it is)."""
+    """Return an integer seed below 2**31 (an integer is returned as it is; a negative one raises `OptionError`)."""
     if isinstance(random_state, (int, np.integer)):
+        if random_state < 0:
+            raise OptionError(expected("`random_state` as a number >= 0", random_state, "Pass 0, 1, 2, …"))
         return int(random_state)
     return int(as_rng(random_state).integers(0, 2**31 - 1))

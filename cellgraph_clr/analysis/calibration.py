@@ -110,8 +110,12 @@ def reliability(
 def expected_calibration_error(
     proba: np.ndarray, codes: np.ndarray, *, n_bins: int = 15, binning: str = "width"
 ) -> float:
-    """Return the top-label ECE of probabilities (n, k) against true classes (n,). Source: Naeini et al. 2015."""
+    """Return the top-label ECE of probabilities (n, k) against true classes (n,); 0 for no cells.
+
+    Raises `ShapeError` for different lengths, `OptionError` for another binning. Source: Naeini et al. 2015.
+    """
     proba = np.asarray(proba, float)
+    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="labels", remedy="One per cell.")
     if len(proba) == 0:
         return 0.0
     return reliability(proba.max(axis=1), proba.argmax(axis=1) == codes, n_bins=n_bins, binning=binning).ece
@@ -125,6 +129,7 @@ def classwise_calibration_error(
     `proba` (n, k), `codes` (n,). 0 for no cells. Source: Kull et al. 2019, eq. 3 (their classwise ECE is the mean).
     """
     proba = np.asarray(proba, float)
+    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="labels", remedy="One per cell.")
     return np.array(
         [reliability(p, codes == c, n_bins=n_bins, binning=binning).ece for c, p in enumerate(proba.T.clip(0, 1))]
     )

@@ -93,7 +93,8 @@ def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Scor
 def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) -> Score:
     """Return the mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells; chance by shuffling them.
 
-    Between -1 and 1. Rousseeuw 1987. Raises `ShapeError` for different lengths. O(n_cells^2 d).
+    Between -1 and 1; 0 unless there are between 2 and n - 1 different labels. Rousseeuw 1987. Raises `ShapeError` for
+    different lengths. O(n_cells^2 d).
     """
     from sklearn.metrics import silhouette_score
 
@@ -101,6 +102,8 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) 
     rng = np.random.default_rng(0)
     rows = rng.choice(len(labels), min(n_cells, len(labels)), replace=False)
     some, names = np.asarray(vectors)[rows], np.asarray(labels)[rows]
+    if not 1 < len(np.unique(names)) < len(names):
+        return Score(0.0, 0.0)
     return Score(float(silhouette_score(some, names)), float(silhouette_score(some, rng.permutation(names))))
 
 

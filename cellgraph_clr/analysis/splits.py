@@ -81,11 +81,15 @@ def split_blocks(
 ) -> np.ndarray:
     """Return (n,) int8, `TRAIN`, `TEST` or `BUFFER`: blocks of the tissue, with a buffer of `buffer_hops` around the test.
 
-    Cells of the buffer are in neither part, so that a model that looks `buffer_hops` steps far sees no test cell in training.
+    A single cell is for training. Cells of the buffer are in neither part, so that a model that looks `buffer_hops` steps
+    far sees no test cell in training.
     """
     check_whole("buffer_hops", buffer_hops, low=0)
+    check_whole("n_blocks", n_blocks, low=2)
     block = blocks(position, n_blocks)
-    out = split_groups(block, test_size, rng) if len(position) else np.zeros(0, np.int8)
+    if len(np.unique(block)) < 2:  # a single cell cannot be divided
+        return np.full(len(position), TRAIN, np.int8)
+    out = split_groups(block, test_size, rng)
     reached = out == TEST
     for _ in range(buffer_hops):
         reached = reached | (adjacency @ reached.astype(np.float32) > 0)

@@ -104,7 +104,8 @@ def delaunay(
             noise = as_rng(rng).normal(size=unique.shape)
             unique = unique + noise * 1e-6 * np.ptp(unique, axis=0).max()
         try:
-            indptr, indices = Delaunay(unique).vertex_neighbor_vertices
+            triangles = Delaunay(unique)
+            indptr, indices = triangles.vertex_neighbor_vertices
         except QhullError as error:
             plane = "line" if d == 2 else "plane"
             remedy = "Pass `degenerate='jitter'`, or use `gr.knn_graph`."
@@ -116,7 +117,9 @@ def delaunay(
         once = rows < others
         doubles = np.flatnonzero(first[inverse] != np.arange(len(position)))
         edges = np.stack([rows[once], others[once]], axis=1)
-        edges = np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1)])
+        # positions that differ by rounding only are left out by qhull, with the vertex that they are at
+        merged = first[triangles.coplanar[:, [0, 2]].astype(np.int64)].reshape(-1, 2)
+        edges = np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1), merged])
         return edges, np.linalg.norm(position[edges[:, 0]] - position[edges[:, 1]], axis=1)
 
     graph = CellGraph.from_pairs(cells, *edges_per_sample(cells, build))

@@ -230,9 +230,11 @@ def graph_from_anndata(
     pattern = triu(adjacency_of(adata, neighbors_key), k=1, format="coo")
     edges = np.stack([pattern.row, pattern.col], axis=1).astype(np.int64)
     graph = CellGraph.from_pairs(cells, edges)
-    if "contact_area" not in keys or len(graph.edges) == 0:
+    if "contact_area" not in keys:
         return graph
-    area = np.asarray(adata.obsp[keys["contact_area"]][graph.edges[:, 0], graph.edges[:, 1]]).ravel()
+    area = np.zeros(0)
+    if len(graph.edges):
+        area = np.asarray(adata.obsp[keys["contact_area"]][graph.edges[:, 0], graph.edges[:, 1]]).ravel()
     return CellGraph(cells, graph.edges, {**graph.edge_features, "contact_area": area.astype(np.float32)})
 
 

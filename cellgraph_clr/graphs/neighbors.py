@@ -106,27 +106,28 @@ def aggregate(
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
-def packing(graph: CellGraph) -> np.ndarray:
+def packing(graph: CellGraph, typical: float | None = None) -> np.ndarray:
     """Return, per cell, the log of its mean edge length and of 1 + its degree: (n, 2) float32.
 
-    Both stay as they are under rotation and translation. Isolated cells get the median length; all 0 without edges.
+    Both stay as they are under rotation and translation. Isolated cells get the `typical` length, by default the median of
+    the others (1 without edges).
     """
     degree = np.bincount(graph.edges.ravel(), minlength=len(graph.cells))
     length = np.zeros(len(degree))
     np.add.at(length, graph.edges, graph.edge_features["length"].astype(np.float64)[:, None])
     mean = length / np.maximum(degree, 1)
     positive = mean > 0
-    typical = np.median(mean[positive]) if positive.any() else 1.0
+    if typical is None:
+        typical = float(np.median(mean[positive])) if positive.any() else 1.0
     return np.column_stack([np.log(np.where(positive, mean, typical)), np.log1p(degree)]).astype(np.float32)
 
 
 def hop_relation(adjacency: csr_matrix, n_hops: int) -> csr_matrix:
     """Return the pattern (data 1, no diagonal, sorted) of all pairs of cells within `n_hops` steps of one another."""
-    if n_hops == 1 and not adjacency.diagonal().any():
-        return csr_matrix(
-            (np.ones(adjacency.nnz, np.float32), adjacency.indices, adjacency.indptr), shape=adjacency.shape
-        )
-    pattern = adjacency.astype(bool).astype(np.int32)
+    if n_hops == 1 and (adjacency.data != 0).all() and not adjacency.diagonal().any():
+        ones = np.ones(adjacency.nnz, np.float32)
+        return csr_matrix((ones, adjacency.indices, adjacency.indptr), shape=adjacency.shape)
+    pattern = (adjacency != 0).astype(np.int32)
     reach = pattern
     for _ in range(n_hops - 1):
         reach = ((reach @ pattern + reach) > 0).astype(np.int32)

@@ -11,18 +11,10 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_option, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, OptionError
 from cellgraph_clr._core.rng import RandomState, as_seed
-from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.graphs.layout import graph_from_anndata
-from cellgraph_clr.graphs.neighbors import packing
 from cellgraph_clr.models.clr_config import CellGraphCLRConfig
-from cellgraph_clr.models.clr_inputs import (
-    check_features,
-    edge_values,
-    fingerprint,
-    joined,
-    numbered,
-    pair_source,
-)
+from cellgraph_clr.models.clr_inputs import fingerprint, joined, pair_source
+from cellgraph_clr.models.input_scales import InputScales
 
 if TYPE_CHECKING:
     import os
@@ -33,12 +25,9 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
     from torch import nn
 
-    from cellgraph_clr.graphs.graph import CellGraph
-
 __all__ = ["CellGraphCLR", "CellGraphCLRConfig"]
 
 TRANSFORM_TILE = 8192
-CLIP = 5.0  # standard deviations: a single wild feature must not own the representation
 PRECISIONS = ("32", "bf16")
 
 
@@ -62,8 +51,6 @@ class CellGraphCLR:
     Attributes
     ----------
     config : `CellGraphCLRConfig`.
-    feature_names_ : names of the features it was fitted on.
-    edge_feature_names_ : names of the edge features, for the encoders that read them.
     seed_ : the integer seed that `fit` used.
     history_ : per figure, one value a step: loss (nats), positives_per_anchor, alignment, uniformity, effective_rank, and for
         InfoNCEp contrastive_gap and contrastive_gap_cap (nats per pair).
@@ -91,11 +78,19 @@ class CellGraphCLR:
         self.n_processes = n_processes
         self.progress = progress
         self.history_: dict[str, list[float]] = {}
-        self.feature_names_: list[str] = []
-        self.edge_feature_names_: list[str] = []
         self.seed_ = 0
-        self._moments: dict[str, np.ndarray] = {}
+        self._scales: InputScales | None = None
         self._encoder: nn.Module | None = None
+
+    @property
+    def feature_names_(self) -> list[str]:
+        """Names of the features it was fitted on."""
+        return [] if self._scales is None else self._scales.feature_names
+
+    @property
+    def edge_feature_names_(self) -> list[str]:
+        """Names of the edge features it reads."""
+        return [] if self._scales is None else self._scales.edge_feature_names
 
     def __repr__(self) -> str:
         """Return the constructor's form."""
@@ -130,7 +125,10 @@ class CellGraphCLR:
         NoGraphError, MissingKeyError, NonFiniteError, NoCellsError
             If graph or features are missing or not finite; the message names the call that helps.
         CellGraphError
-            If several AnnData have different features, or there are fewer than two cells.
+            If several AnnData have different features, units or dimensions, there are fewer than two cells, or a warm start
+            has nothing to start from.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         LabelKeyError
             If `positives` is neither a mode nor a key of `obs` or `obsp`.
         ModelFileError
@@ -139,7 +137,7 @@ class CellGraphCLR:
         import torch
 
         from cellgraph_clr import losses
-        from cellgraph_clr.encoders.graph import ProjectionHead
+        from cellgraph_clr.encoders.graph import EDGE_AWARE, ProjectionHead
         from cellgraph_clr.training.batches import FULL_GRAPH_CELLS, AnchorBatches
         from cellgraph_clr.training.contrastive import Runtime, train_contrastive
         from cellgraph_clr.training.module import ContrastiveModule, Schedule
@@ -157,14 +155,12 @@ class CellGraphCLR:
         if len(graph.cells) < 2:
             raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
         source = pair_source(graph, samples, c)
-        if warm_start:
-            old = self.encoder()
-            check_features(self.feature_names_, graph.cells.names)
-        seed = self.seed_ = as_seed(self.random_state)
-        inputs = self._inputs(graph)
-        if not warm_start:
-            self._learn_scales(graph, inputs)
-        x, adjacency, edge_attr = self._tensors(graph, inputs)
+        seed = as_seed(self.random_state)
+        start = self.encoder().state_dict() if warm_start else None
+        scales = self._scales
+        if start is None or scales is None:
+            scales = InputScales.learned(graph, edge_lengths=c.edge_lengths, reads_edges=c.encoder in EDGE_AWARE)
+        x, adjacency, edge_attr = scales.tensors(graph)
         device = _device(self.device)
         losses_by_name = {
             "infonce_p": losses.InfoNCEp,
@@ -178,10 +174,10 @@ class CellGraphCLR:
         loss = losses.VICReg() if c.objective == "vicreg" else losses_by_name[c.objective](c.temperature)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            encoder = self._new_encoder()
+            encoder = self._new_encoder(scales)
             projection = ProjectionHead(c.n_dims, c.n_dims)
-        if warm_start:
-            encoder.load_state_dict(old.state_dict())
+        if start is not None:
+            encoder.load_state_dict(start)
         tiled = len(graph.cells) > FULL_GRAPH_CELLS
         material = Material(
             x,
@@ -195,7 +191,9 @@ class CellGraphCLR:
             seed,
         )
         schedule = Schedule(c.n_steps, c.batch_size, c.learning_rate, c.weight_decay, c.patience)
-        run = fingerprint(c, seed, inputs, graph.edges) if checkpoint is not None else ""
+        run = ""
+        if checkpoint is not None:
+            run = fingerprint(c, material, scales.feature_names, graph.cells.position, encoder.state_dict())
         module = ContrastiveModule(encoder.train(), projection.train(), loss, material, schedule, run)
         runtime = Runtime(
             device,
@@ -206,8 +204,8 @@ class CellGraphCLR:
             progress=self.progress,
         )
         train_contrastive(module, runtime)
-        self._encoder = module.encoder.to(device).eval()
-        self.history_ = module.history
+        self._encoder, self._scales = module.encoder.to(device).eval(), scales
+        self.history_, self.seed_ = module.history, seed
         return self
 
     def transform(
@@ -231,9 +229,8 @@ class CellGraphCLR:
 
         encoder = self.encoder()
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
-        check_features(self.feature_names_, graph.cells.names)
         device = next(encoder.parameters()).device
-        x, adjacency, edge_attr = self._tensors(graph, self._inputs(graph))
+        x, adjacency, edge_attr = self._fitted_scales().tensors(graph)
         with torch.inference_mode():
             if len(graph.cells) <= FULL_GRAPH_CELLS:
                 return encode(encoder, x, adjacency, edge_attr, device).cpu().numpy()
@@ -245,9 +242,18 @@ class CellGraphCLR:
                 out[part.rows[part.core]] = h.cpu().numpy()[part.core]
         return out
 
-    def fit_transform(self, data: AnnData, **keys: Any) -> np.ndarray:
-        """Fit on `data` and return its embedding; arguments as `fit` without those of a run."""
-        return self.fit(data, **keys).transform(data, **keys)
+    def fit_transform(
+        self,
+        data: AnnData,
+        *,
+        use_rep: str | None = None,
+        neighbors_key: str = "spatial",
+        library_key: str | None = None,
+        **run: Any,
+    ) -> np.ndarray:
+        """Fit on `data` and return its embedding; arguments as `fit`."""
+        keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
+        return self.fit(data, **keys, **run).transform(data, **keys)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file (beside, then renamed)."""
@@ -268,11 +274,11 @@ class CellGraphCLR:
         import torch
 
         tensors = {f"encoder.{k}": v for k, v in self.encoder().state_dict().items()}
-        tensors |= {f"moments.{k}": torch.from_numpy(v) for k, v in self._moments.items()}
+        scales = self._fitted_scales()
+        tensors |= {f"scales.{k}": torch.from_numpy(v) for k, v in scales.numbers.items()}
         header = {
             "config": asdict(self.config),
-            "features": self.feature_names_,
-            "edge_features": self.edge_feature_names_,
+            **scales.header(),
             "history": self.history_,
             "seed": self.seed_,
         }
@@ -284,12 +290,11 @@ class CellGraphCLR:
     ) -> CellGraphCLR:
         """Return a fitted model from what `state` gave."""
         model = cls(random_state=header["seed"], device=device, **header["config"])
-        model.feature_names_ = list(header["features"])
-        model.edge_feature_names_ = list(header["edge_features"])
+        numbers = {k.removeprefix("scales."): v.numpy() for k, v in tensors.items() if k.startswith("scales.")}
+        model._scales = InputScales(header["features"], header["edge_features"], header["unit"], numbers)
         model.seed_ = header["seed"]
         model.history_ = header["history"]
-        model._moments = {k.removeprefix("moments."): v.numpy() for k, v in tensors.items() if k.startswith("moments.")}
-        encoder = model._new_encoder()
+        encoder = model._new_encoder(model._scales)
         encoder.load_state_dict({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})
         model._encoder = encoder.to(_device(device)).eval()
         return model
@@ -306,10 +311,9 @@ class CellGraphCLR:
 
         Raises as `transform`.
         """
-        self.encoder()  # fitted, or a named error
+        scales = self._fitted_scales()
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
-        check_features(self.feature_names_, graph.cells.names)
-        return self._tensors(graph, self._inputs(graph))
+        return scales.tensors(graph)
 
     def encoder(self) -> nn.Module:
         """Return the trained encoder. Raises `CellGraphError` before `fit`."""
@@ -317,44 +321,16 @@ class CellGraphCLR:
             raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` or `load` first."))
         return self._encoder
 
-    def _new_encoder(self) -> nn.Module:
+    def _fitted_scales(self) -> InputScales:
+        if self._scales is None:
+            raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` or `load` first."))
+        return self._scales
+
+    def _new_encoder(self, scales: InputScales) -> nn.Module:
         from cellgraph_clr.encoders.graph import GraphEncoder
 
-        c, n_in = self.config, len(self._moments["mean"])
-        n_edge = len(self.edge_feature_names_)
-        return GraphEncoder(n_in, c.n_hidden, c.n_dims, c.n_layers, kind=c.encoder, n_edge=n_edge)
-
-    def _inputs(self, graph: CellGraph) -> np.ndarray:
-        """Return what the encoder reads of every cell (n, f) float32: features, and how densely it lies if asked."""
-        features = graph.cells.features
-        if not self.config.edge_lengths:
-            return features
-        return np.concatenate([features, packing(graph)], axis=1)
-
-    def _learn_scales(self, graph: CellGraph, inputs: np.ndarray) -> None:
-        from cellgraph_clr.encoders.graph import EDGE_AWARE
-
-        self.feature_names_ = graph.cells.names
-        mean, scale = column_moments(inputs)
-        self._moments = {"mean": mean, "scale": scale}
-        self.edge_feature_names_ = []
-        if self.config.encoder in EDGE_AWARE and len(graph.edges):
-            values, self.edge_feature_names_ = edge_values(graph)
-            self._moments["edge_mean"], self._moments["edge_scale"] = column_moments(values)
-
-    def _tensors(self, graph: CellGraph, inputs: np.ndarray) -> tuple[torch.Tensor, Any, torch.Tensor | None]:
-        """Return the standardised inputs, the numbered adjacency and the edge features of its entries."""
-        import torch
-
-        m = self._moments
-        x = torch.from_numpy(((inputs - m["mean"]) / m["scale"]).clip(-CLIP, CLIP).astype(np.float32))
-        adjacency, edge = numbered(graph)
-        if not self.edge_feature_names_:
-            return x, adjacency, None
-        values, names = edge_values(graph)
-        check_features(self.edge_feature_names_, names, "edge features")
-        scaled = ((values - m["edge_mean"]) / m["edge_scale"]).clip(-CLIP, CLIP).astype(np.float32)
-        return x, adjacency, torch.from_numpy(scaled[edge])
+        c, n_edge = self.config, len(scales.edge_feature_names)
+        return GraphEncoder(scales.n_in, c.n_hidden, c.n_dims, c.n_layers, kind=c.encoder, n_edge=n_edge)
 
 
 def _device(name: str) -> str:

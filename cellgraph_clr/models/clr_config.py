@@ -19,8 +19,8 @@ class CellGraphCLRConfig:
     """What a `CellGraphCLR` is; every field changes the result."""
 
     objective: str = "infonce_p"
-    """infonce_p (subset posterior), composite_infonce, nt_xent, supcon, supcon_in, mil_nce, infonce (one positive) or vicreg
-    (no noise)."""
+    """infonce_p (subset posterior), composite_infonce, supcon, supcon_in, mil_nce, infonce (one positive), nt_xent (two views
+    that are noise to one another) or vicreg (no noise)."""
     positives: str | tuple[str, ...] = "both"
     """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class), an `obsp`
     key (any relation), or a tuple of these: a mixture.
@@ -75,8 +75,9 @@ class CellGraphCLRConfig:
             if self.n_hops > 1:
                 remedy = "Leave `positive_weights` out for several hops."
                 raise OptionError(expected("`positive_weights` with n_hops = 1", self.n_hops, remedy))
-        if isinstance(self.positives, list):
-            object.__setattr__(self, "positives", tuple(self.positives))
+        if isinstance(self.positives, (list, tuple)):
+            names = tuple(self.positives)
+            object.__setattr__(self, "positives", names[0] if len(names) == 1 else names)
         sources = (self.positives,) if isinstance(self.positives, str) else self.positives
         if not sources or not all(isinstance(k, str) for k in sources):
             raise OptionError(expected("`positives` as a name or names", repr(self.positives), "Pass 'both'."))
@@ -84,6 +85,13 @@ class CellGraphCLRConfig:
         if self.objective == "infonce" and not one:
             remedy = "Pass `positives='views'` or `n_positives=1`, or another objective."
             raise OptionError(expected("one positive per anchor for 'infonce'", self.n_positives, remedy))
+        if self.objective == "nt_xent" and self.positives != "views":
+            remedy = "Pass `positives='views'`, or 'composite_infonce', its form for several positives."
+            raise OptionError(expected("positives='views' for 'nt_xent'", repr(self.positives), remedy))
+        idle = not {"neighbors", "both"} & set(sources)
+        if idle and (self.positive_weights is not None or self.n_hops > 1):
+            remedy = "Leave `n_hops` and `positive_weights` out, or add 'neighbors'."
+            raise OptionError(expected("neighbours among the positives", repr(self.positives), remedy))
         lowest = {"n_layers": 0, "batch_size": 2}
         for name in ("n_positives", "n_hops", "n_dims", "n_hidden", "n_steps", "n_layers", "batch_size"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1))

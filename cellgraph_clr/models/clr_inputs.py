@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from scipy.sparse import csr_matrix
+    from torch import Tensor
 
     from cellgraph_clr.models.clr_config import CellGraphCLRConfig
-    from cellgraph_clr.training.steps import PairSource
+    from cellgraph_clr.training.steps import Material, PairSource
     from cellgraph_clr.views.positives import Relation
 
-__all__ = ["check_features", "edge_values", "fingerprint", "joined", "numbered", "pair_source"]
+__all__ = ["check_features", "edge_floors", "edge_values", "fingerprint", "joined", "numbered", "pair_source"]
 
 
 def check_features(fitted: Sequence[str], given: Sequence[str], what: str = "features") -> None:
@@ -49,7 +50,14 @@ def joined(graphs: Sequence[CellGraph]) -> CellGraph:
         raise CellGraphError(expected("at least one AnnData", "an empty list", "Pass the samples to train on."))
     first = graphs[0].cells
     for g in graphs[1:]:
-        check_features(first.names, g.cells.names)
+        if g.cells.names != first.names:
+            remedy = "Measure the same features in all of them, in the same order."
+            found = f"{listing(g.cells.names)} beside {listing(first.names)}"
+            raise CellGraphError(expected("samples with the same features", found, remedy))
+        spaces = [f"{c.position.shape[1]}D in {c.unit}" for c in (first, g.cells)]
+        if spaces[0] != spaces[1]:
+            remedy = "Bring them to one unit and dimension."
+            raise CellGraphError(expected("samples in one space", " beside ".join(spaces), remedy))
     offset = np.concatenate([[0], np.cumsum([len(g.cells) for g in graphs])])
     cells = replace(
         first,
@@ -60,9 +68,10 @@ def joined(graphs: Sequence[CellGraph]) -> CellGraph:
         frame=np.concatenate([g.cells.frame for g in graphs]),
     )
     edges = np.concatenate([g.edges + o for g, o in zip(graphs, offset, strict=False)])
-    shared = set.intersection(*(set(g.edge_features) for g in graphs))
+    connected = [g for g in graphs if len(g.edges)] or list(graphs)
+    shared = set.intersection(*(set(g.edge_features) for g in connected))
     features: Mapping[str, np.ndarray] = {
-        k: np.concatenate([g.edge_features[k] for g in graphs]) for k in graphs[0].edge_features if k in shared
+        k: np.concatenate([g.edge_features[k] for g in connected]) for k in sorted(shared)
     }
     return CellGraph(cells, edges, features)
 
@@ -76,26 +85,37 @@ def numbered(graph: CellGraph) -> tuple[csr_matrix, np.ndarray]:
     return csr_matrix((np.arange(len(indices)), indices, indptr), shape=(n, n)), edge
 
 
-def edge_values(graph: CellGraph) -> tuple[np.ndarray, list[str]]:
-    """Return the logs of length and contact area of every edge (m, k) float32, and their names, sorted.
+def edge_floors(graph: CellGraph) -> dict[str, float]:
+    """Return the smallest positive value of every edge feature, by name; 1 where there is none."""
+    positive = {k: v[v > 0] for k, v in sorted(graph.edge_features.items())}
+    return {k: float(v.min()) if len(v) else 1.0 for k, v in positive.items()}
 
-    Values of 0 or below take the smallest positive one. Both stay as they are under rotation and translation.
+
+def edge_values(graph: CellGraph, floors: Mapping[str, float]) -> np.ndarray:
+    """Return the logs of the edge features named in `floors` (m, k) float32, in that order.
+
+    Values below the floor take the floor. They stay as they are under rotation and translation.
     """
-    names = sorted(graph.edge_features)
-    columns = []
-    for name in names:
-        values = graph.edge_features[name].astype(np.float64)
-        positive = values[values > 0]
-        columns.append(np.log(np.maximum(values, positive.min() if len(positive) else 1.0)))
-    return np.column_stack(columns).astype(np.float32) if columns else np.zeros(
-        (len(graph.edges), 0), np.float32
-    ), names
+    columns = [np.log(np.maximum(graph.edge_features[k].astype(np.float64), low)) for k, low in floors.items()]
+    return np.stack(columns, axis=1).astype(np.float32) if columns else np.zeros((len(graph.edges), 0), np.float32)
 
 
-def fingerprint(config: CellGraphCLRConfig, seed: int, *arrays: np.ndarray) -> str:
-    """Return a hash of what a run is made of: configuration, seed and data."""
-    digest = hashlib.sha256(json.dumps([asdict(config), seed], sort_keys=True, default=int).encode())
-    for array in arrays:
+def fingerprint(
+    config: CellGraphCLRConfig,
+    material: Material,
+    names: Sequence[str],
+    position: np.ndarray,
+    weights: Mapping[str, Tensor],
+) -> str:
+    """Return a hash of what a run is made of: configuration, seed, features, graph, positives, positions, first weights."""
+    m = material
+    about = [asdict(config), m.seed, list(names), m.source.n_related, m.source.with_self, m.tiled]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=int).encode())
+    edges = [] if m.edge_attr is None else [m.edge_attr.numpy()]
+    related = [] if m.source.relation is None else m.source.relation.arrays()
+    first = [v.detach().cpu().numpy() for v in weights.values()]
+    for array in (m.x.numpy(), m.adjacency.indptr, m.adjacency.indices, position, *edges, *related, *first):
+        digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -156,8 +176,9 @@ def _relation_by_key(samples: Sequence[AnnData], key: str) -> Relation:
     from cellgraph_clr.views.positives import ClassRelation, SparseRelation
 
     if all(key in a.obsp for a in samples):
-        pattern = block_diag([csr_matrix(a.obsp[key]).astype(bool) for a in samples], format="csr")
-        return SparseRelation(csr_matrix(pattern, dtype=np.float32))
+        pattern = csr_matrix(block_diag([csr_matrix(a.obsp[key]) != 0 for a in samples]), dtype=np.float32)
+        pattern.eliminate_zeros()
+        return SparseRelation(pattern)
     modes = ["neighbors", "views", "both"]
     for a in samples:
         check_key(key, [*modes, *a.obs.columns, *a.obsp], where="positives", error=LabelKeyError)

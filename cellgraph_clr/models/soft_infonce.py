@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -146,9 +146,12 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         tensors = {f"head.{k}": v for k, v in self._head.state_dict().items()}
         tensors |= {"mean": torch.from_numpy(self._mean), "scale": torch.from_numpy(self._scale)}
+        weights: Any = self.class_weight
+        if isinstance(weights, Mapping):  # JSON has text as keys only
+            weights = [[np.asarray(k).item(), float(v)] for k, v in weights.items()]
         header = {
             "kind": "SoftInfoNCEClassifier",
-            "config": self.get_params(),
+            "config": {**self.get_params(), "random_state": as_seed(self.random_state), "class_weight": weights},
             "classes": self.classes_.tolist(),
             "class_prior": self.class_prior_.tolist(),
             "calibration_temperature": self.calibration_temperature_,
@@ -162,7 +165,10 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         from cellgraph_clr.training.weights import load_weights
 
         tensors, header = load_weights(path, "SoftInfoNCEClassifier")
-        model = cls(**header["config"])
+        config = header["config"]
+        if isinstance(config["class_weight"], list):
+            config["class_weight"] = dict(config["class_weight"])
+        model = cls(**config)
         model.classes_ = np.asarray(header["classes"])
         model.class_prior_ = np.asarray(header["class_prior"], np.float32)
         model.calibration_temperature_ = header["calibration_temperature"]
@@ -249,7 +255,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         x = torch.from_numpy((X - mean) / scale)
         targets = torch.from_numpy(soft_targets)
         prior = targets.mean(dim=0)
-        weight = torch.from_numpy(compute_sample_weight(self.class_weight, self.classes_[codes]).astype(np.float32))
+        chosen = dict(self.class_weight) if isinstance(self.class_weight, Mapping) else self.class_weight
+        weight = torch.from_numpy(compute_sample_weight(chosen, self.classes_[codes]).astype(np.float32))
         mixup = 0.0 if self.loss in HARD else self.mixup
         seed = as_seed(self.random_state)
         with torch.random.fork_rng(devices=[]):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import entr
+from sklearn.utils.class_weight import compute_sample_weight
 
 from cellgraph_clr._core.checks import check_in_range, check_option, expected, listing
 from cellgraph_clr._core.errors import LabelKeyError, OptionError
@@ -107,7 +108,9 @@ def classify(
         fitted = SoftInfoNCEClassifier(head=used.pop("network", "linear"), **fixed, **used)
         fitted.fit(vectors[labelled], np.asarray(classes, object)[codes[labelled]].astype(str))
         proba = fitted.predict_proba(vectors)
-    proba, shares = _corrected(proba, codes[labelled], list(fitted.classes_), prior)
+    weight = compute_sample_weight(used.get("class_weight"), np.asarray(classes, object)[codes[labelled]].astype(str))
+    learned = np.bincount(codes[labelled], weights=weight, minlength=len(classes))  # the shares that training saw
+    proba, shares = _corrected(proba, learned / learned.sum(), list(fitted.classes_), prior)
     confidence = proba.max(axis=1)
     predicted = fitted.classes_[proba.argmax(axis=1)].astype(object)
     if min_confidence is not None:
@@ -128,14 +131,13 @@ def classify(
 
 
 def _corrected(
-    proba: np.ndarray, codes: np.ndarray, classes: list[str], prior: str | Mapping[str, float]
+    proba: np.ndarray, old: np.ndarray, classes: list[str], prior: str | Mapping[str, float]
 ) -> tuple[np.ndarray, dict[str, float] | str]:
     """Return probabilities under the shares of classes asked for, and these shares."""
     from cellgraph_clr.analysis.priors import estimated_prior, shifted_proba
 
     if prior == "training":
         return proba, "training"
-    old = np.bincount(codes, minlength=len(classes)) / len(codes)
     if isinstance(prior, str):
         new = estimated_prior(proba, old)
     else:

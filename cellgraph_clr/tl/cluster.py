@@ -45,6 +45,8 @@ def cluster(
 
     Raises
     ------
+    NoCellsError
+        For fewer than three cells.
     MissingKeyError, NonFiniteError, OptionError
         For a missing or NaN embedding, wrong options, or a number of clusters that no resolution gives.
     """

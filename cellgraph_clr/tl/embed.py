@@ -85,7 +85,7 @@ def embed(
         defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}
         given = {"objective": objective, "positives": positives, "n_positives": n_positives}
         changed = sorted([*config, *(k for k, v in given.items() if v != defaults[k])])
-        changed += ["checkpoint"] if checkpoint is not None else []
+        changed += [n for n, v, d in (("checkpoint", checkpoint, None), ("device", device, "auto")) if v != d]
         if changed:
             raise OptionError(expected("no training options beside `model`", changed, "Set them when fitting."))
     adata.obsm[key_added] = model.transform(adata, **keys)

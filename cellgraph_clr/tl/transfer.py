@@ -60,9 +60,10 @@ def transfer_labels(
 
     from cellgraph_clr.analysis.transfer import nearest_vote
 
-    for name, value, low in (("min_confidence", min_confidence, 0), ("min_similarity", min_similarity, -1)):
-        if value is not None and value != "auto":
-            check_in_range(name, value, low=low, high=1)
+    if min_confidence is not None:
+        check_in_range("min_confidence", min_confidence, low=0, high=1)
+    if min_similarity is not None and min_similarity != "auto":
+        check_in_range("min_similarity", min_similarity, low=-1, high=1)
     vectors, _ = representation(adata, use_rep)
     voters, _ = representation(reference, use_rep)
     if voters.shape[1] != vectors.shape[1]:

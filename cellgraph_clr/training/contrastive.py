@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as lightning
+from torch.multiprocessing.spawn import ProcessRaisedException
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import NonFiniteError, OptionError
 from cellgraph_clr.training.checkpoints import SafeCheckpoints
-from cellgraph_clr.training.module import Checkpoints, ContrastiveModule, EarlyStop, Progress
+from cellgraph_clr.training.module import NOT_FINITE, Checkpoints, ContrastiveModule, EarlyStop, Progress, stalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,19 +76,32 @@ def train_contrastive(module: ContrastiveModule, runtime: Runtime) -> None:
     ------
     NonFiniteError
         When the loss stops being finite.
+    OptionError
+        For several processes on one numbered device.
+    KeyboardInterrupt
+        When it is interrupted; a checkpoint keeps what was saved last.
     ModelFileError
         If the checkpoint is truncated or that of another run.
     """
     several = runtime.n_processes > 1
+    kind, _, number = runtime.device.partition(":")
+    if several and number:
+        raise OptionError(
+            expected("`device` without a number for several processes", runtime.device, f"Pass {kind!r}.")
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = runtime.checkpoint or (Path(folder) / "run.ckpt" if several else None)
         resume = path if path is not None and path.exists() else None
         if resume is not None:  # what is wrong with it is said before processes start
-            module.on_load_checkpoint(SafeCheckpoints().load_checkpoint(resume))
+            saved = SafeCheckpoints().load_checkpoint(resume)
+            module.on_load_checkpoint(saved)
+            losses, schedule = module.history["loss"], module.schedule
+            if len(losses) >= schedule.n_steps or stalled(losses, schedule.patience):
+                module.load_state_dict(saved["state_dict"])
+                return
         watchers: list[Any] = [Progress(show=runtime.progress), EarlyStop()]
         if path is not None:
             watchers.append(Checkpoints(path, runtime.checkpoint_every))
-        kind, _, number = runtime.device.partition(":")
         with _quiet():
             trainer = lightning.Trainer(
                 accelerator={"cuda": "gpu"}.get(kind, kind),
@@ -103,7 +119,14 @@ def train_contrastive(module: ContrastiveModule, runtime: Runtime) -> None:
                 use_distributed_sampler=False,
                 default_root_dir=folder,
             )
-            trainer.fit(module, ckpt_path=resume)
+            try:
+                trainer.fit(module, ckpt_path=resume)
+            except SystemExit as stop:  # Lightning's way of ending on Ctrl-C
+                raise KeyboardInterrupt from stop
+            except ProcessRaisedException as error:
+                if NonFiniteError.__name__ not in str(error):
+                    raise
+                raise NonFiniteError(expected("a finite loss", "another in a process", NOT_FINITE)) from error
         if several and path is not None:  # the weights came to be in other processes
             saved = SafeCheckpoints().load_checkpoint(path)
             module.load_state_dict(saved["state_dict"])

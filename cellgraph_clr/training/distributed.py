@@ -52,10 +52,9 @@ def gathered(own: Tensor, n: int) -> Tensor:
     return own if process()[1] == 1 else _Gather.apply(own, n)
 
 
-def summed(value: float) -> float:
-    """Return the sum of a number over all processes."""
-    if process()[1] == 1:
-        return value
-    total = torch.tensor(value, dtype=torch.float64)
-    distributed.all_reduce(total)
+def summed(value: Tensor) -> float:
+    """Return the sum of a scalar over all processes, which hold it on their own devices."""
+    total = value.detach().clone()
+    if process()[1] > 1:
+        distributed.all_reduce(total)
     return float(total)

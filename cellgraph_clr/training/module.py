@@ -20,9 +20,12 @@ from cellgraph_clr.training.figures import alignment, contrastive_gap, effective
 from cellgraph_clr.training.steps import Material, embed_pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Checkpoints", "ContrastiveModule", "EarlyStop", "Progress", "Schedule"]
+__all__ = ["Checkpoints", "ContrastiveModule", "EarlyStop", "Progress", "Schedule", "stalled"]
+
+NOT_FINITE = "Lower the learning rate or raise the temperature."
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class ContrastiveModule(lightning.LightningModule):
 
     def train_dataloader(self) -> Any:
         """Return one entry per step; a step draws its own batch."""
-        return torch.utils.data.DataLoader(range(self.schedule.n_steps), batch_size=None)  # type: ignore[arg-type]
+        steps: Any = range(self.schedule.n_steps)
+        return torch.utils.data.DataLoader(steps, batch_size=None, generator=torch.Generator())
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`, scaled so that gradients averaged over processes are those of one."""
@@ -86,7 +90,7 @@ class ContrastiveModule(lightning.LightningModule):
             if getattr(self.loss, "by_anchor", False):  # a mean over anchors: each process takes its own
                 own = share(len(positives))
                 value = self.loss(first, second, positives[own], exclude[own]) * (len(first) / len(positives))
-                total = summed(float(value.detach()))
+                total = summed(value)
                 value = value * world
             else:
                 value = self.loss(everyone, second, positives, exclude)
@@ -95,6 +99,8 @@ class ContrastiveModule(lightning.LightningModule):
         return value / max(mean_p, 1.0)
 
     def _record(self, loss: float, mean_p: float, first: Tensor, second: Tensor, positives: Tensor, pairs: Any) -> None:
+        if not math.isfinite(loss):
+            raise NonFiniteError(expected("a finite loss", loss, NOT_FINITE))
         figures = {
             "loss": loss,
             "positives_per_anchor": mean_p,
@@ -104,8 +110,6 @@ class ContrastiveModule(lightning.LightningModule):
         }
         if isinstance(self.loss, InfoNCEp):
             figures["contrastive_gap"], figures["contrastive_gap_cap"] = contrastive_gap(loss, pairs)
-        if not math.isfinite(loss):
-            raise NonFiniteError(expected("a finite loss", loss, "Lower the learning rate or raise the temperature."))
         for name, number in figures.items():
             self.history.setdefault(name, []).append(number)
 
@@ -167,13 +171,20 @@ class Checkpoints(lightning.Callback):
         trainer.save_checkpoint(self._path)
 
 
+def stalled(losses: Sequence[float], patience: int | None) -> bool:
+    """Return whether the mean of the last `patience` losses is no lower than the lowest such mean before.
+
+    Looked at once every `patience` steps; never for None.
+    """
+    if patience is None or len(losses) % patience or len(losses) < 2 * patience:
+        return False
+    means = [sum(losses[i : i + patience]) / patience for i in range(0, len(losses), patience)]
+    return means[-1] >= min(means[:-1])
+
+
 class EarlyStop(lightning.Callback):
-    """Stops when the mean loss of `patience` steps is no lower than the lowest such mean before."""
+    """Stops a run that is `stalled`."""
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Compare stretches of `patience` steps."""
-        patience, losses = module.schedule.patience, module.history["loss"]
-        if patience is None or len(losses) % patience or len(losses) < 2 * patience:
-            return
-        means = [sum(losses[i : i + patience]) / patience for i in range(0, len(losses), patience)]
-        trainer.should_stop = trainer.should_stop or means[-1] >= min(means[:-1])
+        trainer.should_stop = trainer.should_stop or stalled(module.history["loss"], module.schedule.patience)

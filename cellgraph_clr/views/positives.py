@@ -27,6 +27,9 @@ class Relation(Protocol):
     def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Return (a, c) bool: related pairs. `candidates` are sorted, unique rows."""
 
+    def arrays(self) -> list[np.ndarray]:
+        """Return the arrays that the relation is made of."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseRelation:
@@ -68,6 +71,10 @@ class SparseRelation:
         out[index[found], at[found]] = True
         return out
 
+    def arrays(self) -> list[np.ndarray]:
+        """Return what tells this relation from others."""
+        return [self.matrix.indptr, self.matrix.indices, self.matrix.data, np.array(self.weighted)]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassRelation:
@@ -97,6 +104,10 @@ class ClassRelation:
         """Return pairs of one class; O(a c)."""
         a, c = self.codes[anchors], self.codes[candidates]
         return (a[:, None] == c[None, :]) & (a[:, None] >= 0)
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return the codes."""
+        return [self.codes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +145,10 @@ class MixedRelation:
         for relation in self.relations:
             out |= relation.known(anchors, candidates)
         return out
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return those of all relations."""
+        return [array for relation in self.relations for array in relation.arrays()]
 
 
 def draw_pairs(

@@ -72,3 +72,8 @@ def test_constant_vectors_are_all_alike():
     assert len(set(ids[0].tolist())) == 3
     assert similarity.tolist() == [[0, 0, 0]]
     assert VectorIndex.build(np.ones((4, 2))).query(np.zeros((0, 2)), 3)[0].shape == (0, 3)
+
+
+def test_equal_vectors_are_no_misses(rng):
+    index = VectorIndex.build(np.repeat(rng.normal(size=(3, 4)), 300, axis=0), approximate=True)
+    assert index.recall_ == 1

@@ -51,3 +51,10 @@ def test_no_path_of_the_buffer_leads_from_training_to_test(rng, hops):
     assert reach[part == splits.TRAIN][:, part == splits.TEST].nnz == 0
     assert (part == splits.TEST).mean() == pytest.approx(0.25, abs=0.05)
     assert (part == splits.BUFFER).any() == (hops > 0)
+
+
+def test_a_single_cell_is_for_training(rng):
+    part = splits.split_blocks(np.zeros((1, 2)), csr_matrix((1, 1)), test_size=0.5, n_blocks=4, buffer_hops=1, rng=rng)
+    assert part.tolist() == [splits.TRAIN]
+    with pytest.raises(OptionError, match="`n_blocks`"):
+        splits.split_blocks(np.zeros((5, 2)), csr_matrix((5, 5)), test_size=0.5, n_blocks=1, buffer_hops=1, rng=rng)

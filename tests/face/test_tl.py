@@ -258,3 +258,14 @@ def test_a_drawn_outline_selects_cells(embedded):
         tl.select_region(embedded, box[:2])
     with pytest.raises(OptionError, match="projection"):
         tl.select_region(embedded, box, projection="xz")
+
+
+def test_weights_of_classes_are_part_of_the_prior_that_is_corrected(embedded):
+    rare = (embedded.obs["true_niche"] == embedded.obs["true_niche"].cat.categories[0]).to_numpy()
+    embedded.obs["kind"] = np.where(rare, "b", "a")
+    known = {"a": 1 - rare.mean(), "b": rare.mean()}
+    share = {}
+    for weight in (None, "balanced"):
+        tl.classify(embedded, "kind", head="cross_entropy", prior=known, class_weight=weight, calibrate=False)
+        share[weight] = embedded.obsm["kind_pred_proba"]["b"].mean()
+    assert share["balanced"] == pytest.approx(share[None], abs=0.05)

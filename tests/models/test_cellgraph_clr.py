@@ -123,6 +123,8 @@ def test_mixtures_draw_from_each_source(adata):
 def test_several_samples_train_together(adata):
     both = CellGraphCLR(positives="true_type", **QUICK).fit([adata, adata.copy()])
     assert both.transform(adata).shape == (adata.n_obs, 8)
+    with pytest.raises(CellGraphError, match="samples with the same features"):
+        CellGraphCLR(**QUICK).fit([adata, adata[:, 1:].copy()])
     with pytest.raises(ModelFileError, match=r"missing: area; new: none"):
         both.transform(adata[:, 1:].copy())
 
@@ -165,3 +167,13 @@ def test_the_seed_used_is_kept(adata, tmp_path):
     model = CellGraphCLR(random_state=None, **{**QUICK, "n_dims": np.int64(8)}).fit(adata)
     model.save(tmp_path / "m.safetensors")
     assert CellGraphCLR.load(tmp_path / "m.safetensors").seed_ == model.seed_
+
+
+def test_fit_transform_takes_the_arguments_of_a_run(adata, tmp_path):
+    out = CellGraphCLR(**QUICK).fit_transform(adata, checkpoint=tmp_path / "run.ckpt")
+    assert out.shape == (adata.n_obs, 8)
+    assert (tmp_path / "run.ckpt").exists()
+    with pytest.raises(OptionError, match="`random_state` as a number >= 0, found -1"):
+        CellGraphCLR(random_state=-1, **QUICK).fit(adata)
+    with pytest.raises(OptionError, match="`jitter`"):
+        CellGraphCLR(jitter=float("inf"))

@@ -111,3 +111,14 @@ def test_balanced_weights_lift_the_rare_class():
         model = SoftInfoNCEClassifier(class_weight=weight, calibrate=False, smoothing=0).fit(x, y)
         recall[weight] = (model.predict(x)[y == 1] == 1).mean()
     assert recall["balanced"] > recall[None] + 0.1
+
+
+def test_generators_and_weights_survive_files(data, tmp_path):
+    x, y = data
+    weights = {0: 1.0, 1: 2.0, 2: 1.0, 3: 4.0}
+    model = SoftInfoNCEClassifier(random_state=np.random.default_rng(3), class_weight=weights, n_steps=5).fit(x, y)
+    model.save(tmp_path / "m.safetensors")
+    back = SoftInfoNCEClassifier.load(tmp_path / "m.safetensors")
+    assert back.class_weight == weights
+    np.testing.assert_array_equal(back.predict_proba(x), model.predict_proba(x))
+    back.fit(x, y)

@@ -7,9 +7,10 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from cellgraph_clr import write
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, ModelFileError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, ModelFileError, NonFiniteError, OptionError
 from cellgraph_clr.models import CellGraphCLR
 
 QUICK = {"n_steps": 12, "n_dims": 8, "n_hidden": 16, "batch_size": 64, "progress": False}
@@ -128,7 +129,13 @@ def test_contact_areas_weigh_positives_only_where_there_are_any(adata):
         CellGraphCLR(positive_weights="closeness", n_hops=2)
 
 
-OBJECTIVES = {"infonce": {"n_positives": 1}, "nt_xent": {}, "composite_infonce": {}, "supcon_in": {}, "vicreg": {}}
+OBJECTIVES = {
+    "infonce": {"n_positives": 1},
+    "nt_xent": {"positives": "views"},
+    "composite_infonce": {},
+    "supcon_in": {},
+    "vicreg": {},
+}
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -138,3 +145,96 @@ def test_every_objective_trains(adata, objective):
     assert np.mean(loss[-5:]) < np.mean(loss[:5])
     with pytest.raises(OptionError, match="one positive per anchor for 'infonce', found 5"):
         CellGraphCLR(objective="infonce")
+    with pytest.raises(OptionError, match="positives='views' for 'nt_xent', found 'both'"):
+        CellGraphCLR(objective="nt_xent")
+    with pytest.raises(OptionError, match="neighbours among the positives, found 'views'"):
+        CellGraphCLR(positives="views", n_hops=3)
+
+
+def test_a_run_is_told_by_all_that_it_is_made_of(adata, tmp_path):
+    saved = tmp_path / "run.ckpt"
+    options = {**QUICK, "positives": "true_type", "n_steps": 3}
+    CellGraphCLR(**options).fit(adata, checkpoint=saved)
+    other = adata.copy()
+    other.obs["true_type"] = np.roll(other.obs["true_type"].to_numpy(), 1)
+    with pytest.raises(ModelFileError, match="one of another run"):
+        CellGraphCLR(**options).fit(other, checkpoint=saved)
+    moved = adata.copy()
+    moved.obsm["spatial"] = moved.obsm["spatial"] * [1, 3]
+    with pytest.raises(ModelFileError, match="one of another run"):
+        CellGraphCLR(**options).fit(moved, checkpoint=saved)
+    model = CellGraphCLR(**options).fit(adata)
+    with pytest.raises(ModelFileError, match="one of another run"):
+        model.fit(adata, checkpoint=saved, warm_start=True)
+
+
+def test_a_run_that_stopped_early_is_over(adata, tmp_path):
+    options = {**QUICK, "n_steps": 400, "patience": 10, "learning_rate": 0.5}
+    one, again = (CellGraphCLR(**options).fit(adata, checkpoint=tmp_path / "run.ckpt") for _ in range(2))
+    assert again.history_ == one.history_
+    np.testing.assert_array_equal(weights(again), weights(one))
+
+
+def test_an_interrupted_fit_leaves_the_model_as_it_was(adata, monkeypatch):
+    model = CellGraphCLR(**QUICK).fit(adata)
+    before = model.transform(adata)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cellgraph_clr.training.module.embed_pairs", interrupted)
+    other = adata.copy()
+    other.X = other.X * 7 + 3
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(other)
+    np.testing.assert_array_equal(model.transform(adata), before)
+
+
+def test_a_loss_that_is_not_finite_is_named(adata):
+    with pytest.raises(NonFiniteError, match="a finite loss, found nan"):
+        CellGraphCLR(**{**QUICK, "learning_rate": 1e30}).fit(adata)
+
+
+def test_training_leaves_the_global_generator_alone(adata):
+    torch.manual_seed(5)
+    state = torch.get_rng_state()
+    CellGraphCLR(**QUICK).fit(adata)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_isolates_and_lengths_are_read_as_they_were_fitted(adata):
+    model = CellGraphCLR(edge_lengths=True, **QUICK).fit(adata)
+    alone = adata[:1].copy()
+    vector = model.transform(alone)
+    wide = adata.copy()
+    edges = wide.obsp["spatial_connectivities"].tolil()
+    edges[0] = 0
+    edges[:, 0] = 0
+    wide.obsp["spatial_connectivities"] = edges.tocsr()
+    wide.obsm["spatial"] = wide.obsm["spatial"] * 10
+    np.testing.assert_allclose(model.transform(wide)[:1], vector, atol=1e-5)
+    wide.uns["cellgraph_clr"]["unit"] = "nanometer"
+    with pytest.raises(ModelFileError, match="lengths in micrometer, as fitted, found nanometer"):
+        model.transform(wide)
+
+
+def test_samples_of_other_units_or_without_edges(adata):
+    lone = adata[:1].copy()
+    model = CellGraphCLR(encoder="gatv2", **QUICK).fit([adata, lone])
+    assert model.edge_feature_names_ == ["contact_area", "length"]
+    assert model.transform(lone).shape == (1, 8)
+    other = adata.copy()
+    other.uns["cellgraph_clr"]["unit"] = "pixel"
+    with pytest.raises(CellGraphError, match="samples in one space, found 2D in micrometer beside 2D in pixel"):
+        CellGraphCLR(**QUICK).fit([adata, other])
+
+
+def test_stored_zeros_relate_nobody(adata):
+    relation = adata.obsp["spatial_connectivities"].copy()
+    relation.data[::2] = 0
+    adata.obsp["friends"] = relation
+    clean = relation.copy()
+    clean.eliminate_zeros()
+    adata.obsp["clean"] = clean
+    one, other = (CellGraphCLR(positives=k, **QUICK).fit(adata) for k in ("friends", "clean"))
+    assert one.history_["loss"] == other.history_["loss"]
