@@ -6,7 +6,14 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "colon": ["ColonTissue", "colon_glands"],
-        "local": ["data_dir", "osmfish_cortex", "platynereis", "platynereis_candidates", "segmented_tissue"],
+        "local": [
+            "data_dir",
+            "osmfish_cortex",
+            "plant_meristem",
+            "platynereis",
+            "platynereis_candidates",
+            "segmented_tissue",
+        ],
         "synth": ["Movie", "Noise", "Tissue", "movie", "tissue"],
     },
 )

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import MissingFileError
 from cellgraph_clr._core.files import existing_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.label_image import LabelImage
 
-__all__ = ["data_dir", "osmfish_cortex", "platynereis", "platynereis_candidates", "segmented_tissue"]
+__all__ = ["data_dir", "osmfish_cortex", "plant_meristem", "platynereis", "platynereis_candidates", "segmented_tissue"]
 
 ENVIRONMENT = "CELLGRAPH_DATA"
 NOT_FEATURES = ("cell_shape_from_label_1_0_0", "cell_shape_size_ratio")
@@ -141,6 +142,78 @@ def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
     other = {"x_px", "y_px", "x", "y", "size_um2", "size_px", "total_molecules"}
     genes = [c for c in df.columns if c not in other and df[c].dtype.kind in "iuf"]
     return from_table(df, cell_id=None, position=["x", "y"], features=genes, obs=["cell_type", "region"])
+
+
+def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequence[str] | None = None) -> AnnData:
+    """Return cells of growing plant meristems with their true contact graphs.
+
+    Parameters
+    ----------
+    path : folder that holds sam_willis2016/nodes.parquet and edges.parquet (or the former itself); None reads CELLGRAPH_DATA.
+    plants : names of plants to read; None reads all.
+
+    Returns
+    -------
+    AnnData: `X` volume, surface_area and sphericity; `obs` cell_id, library_id (plant and hour, one graph each), plant, layer
+    ("1" is the epidermis), divides ("yes" within the next 4 h, "no", "unassigned" where not tracked); `obsm["spatial"]` in
+    micrometers; the graph "spatial" with contact areas. Cells at the cut face of the stack are marked in
+    `obs["touches_border"]`: their volumes are wrong.
+
+    Raises
+    ------
+    MissingFileError, MissingKeyError
+        If a file or a column is missing, or a plant is not there.
+
+    Notes
+    -----
+    Public original: Willis et al. 2016, PNAS, doi 10.1073/pnas.1616768113.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
+    from cellgraph_clr.io.cells import from_table
+
+    nodes, edges = (_table(path, "sam_willis2016", name) for name in ("nodes.parquet", "edges.parquet"))
+    needed = ["plant", "hours", "label", "x_um", "y_um", "z_um", "volume_um3", "surface_area_um2", "layer"]
+    for column in (*needed, "divides_next_4h", "tracked_next", "touches_background"):
+        check_key(column, list(nodes.columns), where="nodes.parquet")
+    for column in ("plant", "hours", "label_a", "label_b", "contact_area_um2"):
+        check_key(column, list(edges.columns), where="edges.parquet")
+    if plants is not None:
+        known = [str(p) for p in nodes["plant"].unique()]
+        for plant in plants:
+            check_key(str(plant), known, where="plants")
+        nodes, edges = (t[t["plant"].astype(str).isin([str(p) for p in plants])] for t in (nodes, edges))
+    nodes = nodes.reset_index(drop=True)
+    for table in (nodes, edges):
+        table["library_id"] = table["plant"].astype(str) + "@" + table["hours"].astype(str)
+    nodes = nodes.rename(columns={"volume_um3": "volume", "surface_area_um2": "surface_area"})
+    nodes["sphericity"] = np.pi ** (1 / 3) * (6 * nodes["volume"]) ** (2 / 3) / nodes["surface_area"].clip(lower=1e-9)
+    divides = nodes["divides_next_4h"].fillna(0).astype(bool).map({True: "yes", False: "no"})
+    nodes["divides"] = divides.where(nodes["tracked_next"].fillna(0).astype(bool), None)
+    nodes["layer"] = nodes["layer"].astype("Int64").astype(str).replace("<NA>", None)
+    nodes["plant"] = nodes["plant"].astype(str)
+    adata = from_table(
+        nodes,
+        cell_id="label",
+        position=["x_um", "y_um", "z_um"],
+        features=["volume", "surface_area", "sphericity"],
+        obs=["plant", "layer", "divides"],
+        library_id="library_id",
+    )
+    adata.obs["touches_border"] = nodes["touches_background"].fillna(0).astype(bool).to_numpy()
+    row = pd.Series(np.arange(adata.n_obs), index=pd.MultiIndex.from_frame(nodes[["library_id", "label"]]))
+    ends = [
+        row.reindex(pd.MultiIndex.from_frame(edges[["library_id", end]])).to_numpy() for end in ("label_a", "label_b")
+    ]
+    known_ends = ~(np.isnan(ends[0]) | np.isnan(ends[1]))
+    pairs = np.stack(ends, axis=1)[known_ends].astype(np.int64)
+    area = edges["contact_area_um2"].to_numpy()[known_ends]
+    cells = table_from_anndata(adata, library_key="library_id", features=False)
+    graph = CellGraph.from_pairs(cells, pairs, {"contact_area": area})
+    write_graph(adata, graph, key_added="spatial", params={"method": "contact", "library_key": "library_id"})
+    return adata
 
 
 def segmented_tissue(

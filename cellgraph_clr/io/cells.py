@@ -43,12 +43,15 @@ def _constant(value: str, n: int) -> pd.Categorical:
 
 
 def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_key: str = "region") -> AnnData:
-    """Return the AnnData of a table: features in X, ids and region in obs, x, y(, z) in obsm."""
+    """Return the AnnData of a table: features in X, ids and region in obs, x, y(, z) in obsm; names are unique."""
     import pandas as pd
     from anndata import AnnData
 
     ids = cells.cell_id
-    names = [f"{region}-{i}" if library_id else str(i) for i in ids]
+    if library_id:
+        names = [f"{region}-{i}" for i in ids]
+    else:
+        names = [f"{s}-{i}" if s else str(i) for s, i in zip(cells.sample, ids, strict=True)]
     obs = pd.DataFrame({"cell_id": ids, region_key: _constant(region, len(ids))}, index=names)
     if library_id:
         obs["library_id"] = _constant(library_id, len(ids))
@@ -296,7 +299,6 @@ def from_table(
     adata = _anndata(cells, library_id=None, region="cells", region_key="cells" if "region" in obs else "region")
     if library_id:
         adata.obs["library_id"] = pd.Categorical(cells.sample)
-        adata.obs_names = [f"{s}-{i}" for s, i in zip(cells.sample, cells.cell_id, strict=True)]
     for name in obs:
         adata.obs[name] = _obs_column(df[name]).array
     return adata

@@ -125,3 +125,29 @@ def test_osmfish_is_read_in_micrometers(tmp_path):
     adata = datasets.osmfish_cortex(tmp_path)
     assert adata.var_names.tolist() == ["Gad2"]
     np.testing.assert_allclose(adata.obsm["spatial"][1], [6.5, 13.0])
+
+
+def test_meristems_come_with_their_contacts(tmp_path):
+    folder = tmp_path / "sam_willis2016"
+    folder.mkdir()
+    nodes = pd.DataFrame({"plant": ["p1"] * 3 + ["p2"] * 2, "hours": [0, 0, 4, 0, 0], "label": [5, 9, 5, 2, 3]})
+    for a in "xyz":
+        nodes[f"{a}_um"] = np.arange(5.0)
+    nodes["volume_um3"], nodes["surface_area_um2"] = 8.0, 24.0
+    nodes["layer"], nodes["touches_background"] = [1, 2, 1, 1, 3], [False, True, False, False, False]
+    nodes["divides_next_4h"], nodes["tracked_next"] = [True, False, None, None, False], [True, True, False, False, True]
+    nodes.to_parquet(folder / "nodes.parquet")
+    edges = pd.DataFrame({"plant": ["p1", "p2", "p2"], "hours": 0, "label_a": [5, 2, 2], "label_b": [9, 3, 77]})
+    edges.assign(contact_area_um2=[1.5, 2.5, 9.0]).to_parquet(folder / "edges.parquet")
+    adata = datasets.plant_meristem(tmp_path)
+    assert adata.obs["library_id"].tolist() == ["p1@0", "p1@0", "p1@4", "p2@0", "p2@0"]
+    assert adata.obs["divides"].tolist() == ["yes", "no", "unassigned", "unassigned", "no"]
+    assert adata.obs["layer"].tolist() == ["1", "2", "1", "1", "3"]
+    area = adata.obsp["spatial_contact_area"].toarray()
+    assert area[0, 1] == 1.5
+    assert area[3, 4] == 2.5
+    assert area.sum() == 8
+    assert adata[:, "sphericity"].X[0, 0] == pytest.approx((np.pi / 6) ** (1 / 3), rel=1e-5)
+    assert datasets.plant_meristem(tmp_path, plants=["p2"]).n_obs == 2
+    with pytest.raises(MissingKeyError, match="'p7' in `plants`"):
+        datasets.plant_meristem(tmp_path, plants=["p7"])
