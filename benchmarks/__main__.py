@@ -3,7 +3,19 @@
 import argparse
 import importlib
 
-NAMES = ("infonce_p", "measure", "hull", "chunked", "points", "scale", "ablation", "start_up", "planted", "platynereis")
+NAMES = (
+    "infonce_p",
+    "measure",
+    "hull",
+    "chunked",
+    "points",
+    "scale",
+    "ablation",
+    "heads",
+    "start_up",
+    "planted",
+    "platynereis",
+)
 
 
 def main() -> None:
