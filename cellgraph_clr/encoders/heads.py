@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-__all__ = ["linear_head", "mlp_head"]
+__all__ = ["EncoderWithHead", "linear_head", "mlp_head"]
 
 
 def linear_head(n_in: int, n_classes: int) -> nn.Module:
@@ -24,3 +25,32 @@ def mlp_head(n_in: int, n_classes: int, n_hidden: int = 128, dropout: float = 0.
         nn.Dropout(dropout),
         nn.Linear(n_hidden, n_classes),
     )
+
+
+class EncoderWithHead(nn.Module):
+    """An encoder and a head that reads features beside the encoder's output, which it standardises.
+
+    Parameters
+    ----------
+    encoder : maps cells to vectors (n, d).
+    head : maps (n, f + d) to logits (n, k).
+    mean, scale : (d,) of the encoder's output before it is trained further.
+
+    Shapes
+    ------
+    x (n, f), h (n, d) → (n, k)
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, mean: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        """Return the logits of cells with features x and encoder output h."""
+        out: Tensor = self.head(torch.cat([x, (h - self.mean) / self.scale], dim=1))
+        return out

@@ -221,23 +221,30 @@ class CellGraphCLR:
         Exact for every cell: large graphs are walked in tiles with a halo of `n_layers` hops, in flat memory. Raises as
         `fit`, and `ModelFileError` when the features are others than those fitted on.
         """
+        from cellgraph_clr.graphs.tiles import curve_order
+
+        scales = self._fitted_scales()
+        graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+        return self.embed_tensors(*scales.tensors(graph), curve=curve_order(graph.cells))
+
+    def embed_tensors(
+        self, x: torch.Tensor, adjacency: csr_matrix, edge_attr: torch.Tensor | None, *, curve: np.ndarray
+    ) -> np.ndarray:
+        """Return the embedding (n, n_dims) of what `graph_tensors` gives; large graphs in tiles along `curve` (n,), any order."""
         import torch
 
-        from cellgraph_clr.graphs.tiles import curve_order, halo
+        from cellgraph_clr.graphs.tiles import halo
         from cellgraph_clr.training.batches import FULL_GRAPH_CELLS
         from cellgraph_clr.training.steps import encode
 
         encoder = self.encoder()
-        graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
         device = next(encoder.parameters()).device
-        x, adjacency, edge_attr = self._fitted_scales().tensors(graph)
         with torch.inference_mode():
-            if len(graph.cells) <= FULL_GRAPH_CELLS:
+            if len(x) <= FULL_GRAPH_CELLS:
                 return encode(encoder, x, adjacency, edge_attr, device).cpu().numpy()
-            out = np.empty((len(graph.cells), self.config.n_dims), np.float32)
-            order = curve_order(graph.cells)
-            for start in range(0, len(order), TRANSFORM_TILE):
-                part = halo(adjacency, order[start : start + TRANSFORM_TILE], self.config.n_layers)
+            out = np.empty((len(x), self.config.n_dims), np.float32)
+            for start in range(0, len(curve), TRANSFORM_TILE):
+                part = halo(adjacency, curve[start : start + TRANSFORM_TILE], self.config.n_layers)
                 h = encode(encoder, x[torch.from_numpy(part.rows)], part.adjacency, edge_attr, device)
                 out[part.rows[part.core]] = h.cpu().numpy()[part.core]
         return out

@@ -23,7 +23,8 @@ def base(labelled):
 
 
 def quick(base, **options):
-    return CellGraphClassifier(base, **{"n_steps": 25, "calibrate": False, **options})
+    defaults = {"n_steps": 25, "calibrate": False, "mask_features": 0.1, "drop_edges": 0.1}
+    return CellGraphClassifier(base, **{**defaults, **options})
 
 
 def test_it_learns_niches_and_leaves_the_base_alone(labelled, base):
@@ -40,7 +41,7 @@ def test_it_learns_niches_and_leaves_the_base_alone(labelled, base):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("loss", "cross_entropy"), ("smoothing", 0.4), ("consistency", 5.0), ("mask_features", 0.6), ("drop_edges", 0.7),
-     ("n_steps", 26), ("learning_rate", 0.05), ("weight_decay", 2.0), ("calibrate", True), ("random_state", 3)],
+     ("n_steps", 26), ("learning_rate", 0.05), ("encoder_rate", 0.5), ("head", "linear"), ("weight_decay", 2.0), ("calibrate", True), ("random_state", 3)],
 )  # fmt: skip
 def test_each_option_changes_the_output(labelled, base, name, value):
     one, other = (quick(base, **o).fit(labelled[0], "kind") for o in ({}, {name: value}))
@@ -76,5 +77,7 @@ def test_bad_input_is_named(labelled, base):
         quick(base).fit(adata, "one")
     with pytest.raises(OptionError, match="`smoothing`"):
         quick(base, smoothing=1.0)
+    with pytest.raises(OptionError, match="views that differ, for `consistency`, found no augmentation"):
+        CellGraphClassifier(base, consistency=1.0)
     with pytest.raises(CellGraphError, match="a fitted model"):
         quick(CellGraphCLR()).fit(adata, "kind")
