@@ -10,6 +10,7 @@ from torch import Tensor
 
 __all__ = ["RowLoss", "blocked_mean"]
 
+RowLossWithSlope: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 RowLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
@@ -23,6 +24,7 @@ class _BlockedMean(torch.autograd.Function):
         exclude: Tensor | None,
         log_noise: Tensor | None,
         row_loss: RowLoss,
+        with_slope: RowLossWithSlope | None,
         temperature: float,
         block_size: int,
     ) -> Tensor:
@@ -36,14 +38,18 @@ class _BlockedMean(torch.autograd.Function):
             scores = (anchor[rows] @ candidates.T).div_(temperature)
             if log_noise is not None:
                 scores -= log_noise
-            with torch.set_grad_enabled(want_grad):
-                scores.requires_grad_(want_grad)
-                losses = row_loss(scores, positives[rows], None if exclude is None else exclude[rows])
-                if want_grad:
-                    (slope,) = torch.autograd.grad(losses.sum(), scores)
+            left_out = None if exclude is None else exclude[rows]
+            if with_slope is not None:
+                losses, slope = with_slope(scores, positives[rows], left_out)
+            else:
+                with torch.set_grad_enabled(want_grad):
+                    scores.requires_grad_(want_grad)
+                    losses = row_loss(scores, positives[rows], left_out)
+                    if want_grad:
+                        (slope,) = torch.autograd.grad(losses.sum(), scores)
             total += losses.detach().double().sum()
             if d_anchor is not None and d_candidates is not None:
-                slope = slope.div_(n * temperature)
+                slope = slope.to(anchor.dtype).div_(n * temperature)
                 d_anchor[rows] = slope @ candidates
                 d_candidates.addmm_(slope.T, anchor[rows])
         ctx.save_for_backward(d_anchor, d_candidates)
@@ -52,7 +58,7 @@ class _BlockedMean(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         d_anchor, d_candidates = ctx.saved_tensors
-        return d_anchor * upstream[0], d_candidates * upstream[0], None, None, None, None, None, None
+        return d_anchor * upstream[0], d_candidates * upstream[0], None, None, None, None, None, None, None
 
 
 def blocked_mean(
@@ -63,6 +69,7 @@ def blocked_mean(
     row_loss: RowLoss,
     *,
     temperature: float,
+    with_slope: RowLossWithSlope | None = None,
     log_noise: Tensor | None = None,
     block_size: int = 1024,
 ) -> Tensor:
@@ -75,6 +82,7 @@ def blocked_mean(
     positives, exclude : (a, c) bool tensors.
     row_loss : maps scores and masks of a block of anchors to one loss per anchor.
     temperature : above 0.
+    with_slope : the same loss with its gradient with respect to the scores, which it may overwrite; spares autograd.
     log_noise : (c,) log probability of every candidate under the noise, None for equal ones; no gradient reaches it.
     block_size : anchors a block; memory beside inputs and gradients is a few (block_size, c) arrays.
 
@@ -82,4 +90,6 @@ def blocked_mean(
     -------
     Scalar; 0 for no anchors. Gradients reach `anchor` and `candidates`, also when they are the same tensor.
     """
-    return _BlockedMean.apply(anchor, candidates, positives, exclude, log_noise, row_loss, temperature, block_size)
+    return _BlockedMean.apply(
+        anchor, candidates, positives, exclude, log_noise, row_loss, with_slope, temperature, block_size
+    )

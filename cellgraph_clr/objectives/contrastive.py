@@ -15,7 +15,7 @@ from cellgraph_clr.objectives.checks import check_masks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["composite_infonce", "infonce", "mil_nce", "supcon_in", "supcon_out"]
+__all__ = ["check_single", "composite_infonce", "infonce", "infonce_with_slope", "mil_nce", "supcon_in", "supcon_out"]
 
 
 def _rowwise(
@@ -32,6 +32,14 @@ def _rowwise(
     borrowed = positives | (~has_positive.unsqueeze(1) & ~exclude)
     value = row(work, borrowed, ~exclude, borrowed.sum(1).clamp_min(1))
     return torch.where(has_positive, value, torch.zeros_like(value)).to(scores.dtype)
+
+
+def check_single(positives: Tensor) -> None:
+    """Raise `PairsError` if an anchor has several positives."""
+    most = int(positives.sum(1).max()) if positives.ndim == 2 and positives.numel() else 0
+    if most > 1:
+        remedy = "Use `infonce_p` or `supcon_out` for several."
+        raise PairsError(expected("one positive per anchor at the most", most, remedy))
 
 
 def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
@@ -55,12 +63,26 @@ def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) ->
     ------
     van den Oord et al. 2018, eq. 4.
     """
-    if positives.ndim == 2 and positives.numel() and int(positives.sum(1).max()) > 1:
-        most = int(positives.sum(1).max())
-        raise PairsError(
-            expected("one positive per anchor at the most", most, "Use `infonce_p` or `supcon_out` for several.")
-        )
+    check_single(positives)
     return mil_nce(scores, positives, exclude)
+
+
+def infonce_with_slope(scores: Tensor, positives: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return `infonce` and its gradient (softmax minus the positive) in one pass, for masks that are checked.
+
+    The scores are overwritten. float32 at least.
+    """
+    work = scores if scores.dtype == torch.float64 else scores.float()
+    if exclude is not None and exclude.any():
+        work = work.masked_fill_(exclude, -torch.inf)
+    log_share = torch.log_softmax(work, dim=1)
+    row, column = positives.nonzero(as_tuple=True)
+    loss = work.new_zeros(len(work))
+    loss[row] = -log_share[row, column]
+    slope = log_share.exp_()
+    slope[row, column] -= 1
+    slope[~positives.any(1)] = 0
+    return loss, slope
 
 
 def supcon_out(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:

@@ -7,9 +7,17 @@ from torch import Tensor, nn
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr.objectives.blocked import RowLoss, blocked_mean
+from cellgraph_clr.objectives.blocked import RowLoss, RowLossWithSlope, blocked_mean
 from cellgraph_clr.objectives.checks import check_masks, check_temperature
-from cellgraph_clr.objectives.contrastive import composite_infonce, infonce, mil_nce, supcon_in, supcon_out
+from cellgraph_clr.objectives.contrastive import (
+    check_single,
+    composite_infonce,
+    infonce,
+    infonce_with_slope,
+    mil_nce,
+    supcon_in,
+    supcon_out,
+)
 from cellgraph_clr.objectives.infonce_p import infonce_p
 from cellgraph_clr.objectives.noncontrastive import vicreg
 from cellgraph_clr.objectives.soft_infonce import soft_infonce
@@ -55,6 +63,7 @@ class _PairLoss(nn.Module):
     """
 
     row_loss: RowLoss
+    with_slope: RowLossWithSlope | None = None
     by_anchor = True  # a mean over anchors, so that processes can share them
 
     def __init__(self, temperature: float = 0.1) -> None:
@@ -82,8 +91,16 @@ class _PairLoss(nn.Module):
             raise ShapeError(expected(f"`log_noise` of shape {shape}", tuple(log_noise.shape), "One per candidate."))
         a = nn.functional.normalize(anchor, dim=1)
         c = nn.functional.normalize(candidates, dim=1)
-        row_loss = type(self).row_loss
-        return blocked_mean(a, c, positives, exclude, row_loss, temperature=self.temperature, log_noise=log_noise)
+        return blocked_mean(
+            a,
+            c,
+            positives,
+            exclude,
+            type(self).row_loss,
+            with_slope=type(self).with_slope,
+            temperature=self.temperature,
+            log_noise=log_noise,
+        )
 
 
 class InfoNCEp(_PairLoss):
@@ -98,6 +115,19 @@ class InfoNCE(_PairLoss):
 
     __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(infonce)
+    with_slope = staticmethod(infonce_with_slope)
+
+    def forward(
+        self,
+        anchor: Tensor,
+        candidates: Tensor,
+        positives: Tensor,
+        exclude: Tensor | None = None,
+        log_noise: Tensor | None = None,
+    ) -> Tensor:
+        """Return the mean loss over anchors, in nats; `PairsError` for an anchor with several positives."""
+        check_single(positives)
+        return super().forward(anchor, candidates, positives, exclude, log_noise)
 
 
 class MILNCE(_PairLoss):

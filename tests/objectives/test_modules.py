@@ -105,3 +105,21 @@ def test_noise_correction_is_subtracted_from_the_scores(kind, vectors):
     torch.testing.assert_close(kind(0.3)(anchor, candidates, positives, log_noise=log_noise), reference)
     with pytest.raises(ShapeError, match=r"`log_noise` of shape \(30,\), found \(20,\)"):
         kind(0.3)(anchor, candidates, positives, log_noise=log_noise[:20])
+
+
+def test_infonce_without_autograd_knows_masks_and_empty_rows(vectors):
+    anchor, candidates, positives = vectors
+    positives = positives.clone()
+    positives[3] = False
+    exclude = (torch.rand(20, 30, generator=torch.Generator().manual_seed(2)) < 0.3) & ~positives
+    a = torch.nn.functional.normalize(anchor, dim=1)
+    c = torch.nn.functional.normalize(candidates, dim=1)
+    reference = losses.functional.infonce(a @ c.T / 0.3, positives, exclude).mean()
+    loss = losses.InfoNCE(0.3)(anchor, candidates, positives, exclude)
+    torch.testing.assert_close(loss, reference)
+    both = [anchor, candidates]
+    for ours, theirs in zip(torch.autograd.grad(loss, both), torch.autograd.grad(reference, both), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-9)
+    half = losses.InfoNCE(0.3)(anchor.bfloat16(), candidates.bfloat16(), positives, exclude)
+    assert half.dtype == torch.bfloat16
+    assert half.item() == pytest.approx(reference.item(), rel=0.02)
