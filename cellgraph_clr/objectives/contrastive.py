@@ -15,7 +15,9 @@ from cellgraph_clr.objectives.checks import check_masks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["check_single", "composite_infonce", "infonce", "infonce_with_slope", "mil_nce", "supcon_in", "supcon_out"]
+__all__ = ["composite_infonce", "infonce", "infonce_with_slope", "mil_nce", "supcon_in", "supcon_out"]
+
+SEVERAL = "Use `infonce_p` or `supcon_out` for several."
 
 
 def _rowwise(
@@ -32,14 +34,6 @@ def _rowwise(
     borrowed = positives | (~has_positive.unsqueeze(1) & ~exclude)
     value = row(work, borrowed, ~exclude, borrowed.sum(1).clamp_min(1))
     return torch.where(has_positive, value, torch.zeros_like(value)).to(scores.dtype)
-
-
-def check_single(positives: Tensor) -> None:
-    """Raise `PairsError` if an anchor has several positives."""
-    most = int(positives.sum(1).max()) if positives.ndim == 2 and positives.numel() else 0
-    if most > 1:
-        remedy = "Use `infonce_p` or `supcon_out` for several."
-        raise PairsError(expected("one positive per anchor at the most", most, remedy))
 
 
 def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
@@ -63,25 +57,32 @@ def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) ->
     ------
     van den Oord et al. 2018, eq. 4.
     """
-    check_single(positives)
+    most = int(positives.sum(1).max()) if positives.ndim == 2 and positives.numel() else 0
+    if most > 1:
+        raise PairsError(expected("one positive per anchor at the most", most, SEVERAL))
     return mil_nce(scores, positives, exclude)
 
 
 def infonce_with_slope(scores: Tensor, positives: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return `infonce` and its gradient (softmax minus the positive) in one pass, for masks that are checked.
 
-    The scores are overwritten. float32 at least.
+    The scores are overwritten. float32 at least. Raises `PairsError` for an anchor with several positives.
     """
     work = scores if scores.dtype == torch.float64 else scores.float()
     if exclude is not None and exclude.any():
         work = work.masked_fill_(exclude, -torch.inf)
     log_share = torch.log_softmax(work, dim=1)
     row, column = positives.nonzero(as_tuple=True)
+    if (row[1:] == row[:-1]).any():
+        raise PairsError(expected("one positive per anchor at the most", "several", SEVERAL))
     loss = work.new_zeros(len(work))
     loss[row] = -log_share[row, column]
     slope = log_share.exp_()
     slope[row, column] -= 1
-    slope[~positives.any(1)] = 0
+    if len(row) < len(work):
+        without = torch.ones(len(work), dtype=torch.bool, device=work.device)
+        without[row] = False
+        slope[without] = 0
     return loss, slope
 
 

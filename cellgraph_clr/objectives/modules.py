@@ -10,7 +10,6 @@ from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr.objectives.blocked import RowLoss, RowLossWithSlope, blocked_mean
 from cellgraph_clr.objectives.checks import check_masks, check_temperature
 from cellgraph_clr.objectives.contrastive import (
-    check_single,
     composite_infonce,
     infonce,
     infonce_with_slope,
@@ -85,7 +84,7 @@ class _PairLoss(nn.Module):
     ) -> Tensor:
         """Return the mean loss over anchors, in nats."""
         _check_vectors(anchor, candidates)
-        exclude = check_masks((len(anchor), len(candidates)), positives, exclude)
+        check_masks((len(anchor), len(candidates)), positives, exclude)
         if log_noise is not None and log_noise.shape != candidates.shape[:1]:
             shape = (len(candidates),)
             raise ShapeError(expected(f"`log_noise` of shape {shape}", tuple(log_noise.shape), "One per candidate."))
@@ -116,18 +115,6 @@ class InfoNCE(_PairLoss):
     __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(infonce)
     with_slope = staticmethod(infonce_with_slope)
-
-    def forward(
-        self,
-        anchor: Tensor,
-        candidates: Tensor,
-        positives: Tensor,
-        exclude: Tensor | None = None,
-        log_noise: Tensor | None = None,
-    ) -> Tensor:
-        """Return the mean loss over anchors, in nats; `PairsError` for an anchor with several positives."""
-        check_single(positives)
-        return super().forward(anchor, candidates, positives, exclude, log_noise)
 
 
 class MILNCE(_PairLoss):
