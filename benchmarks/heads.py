@@ -22,10 +22,10 @@ def _tasks(data: Path) -> Iterator[tuple[str, AnnData, str, np.ndarray]]:
     import pandas as pd
 
     if (data / "sam_willis2016").exists():
-        plants = datasets.plant_meristem(data, plants=["1", "2", "4"])
+        plants = datasets.plant_meristem(data, plants=["plant1", "plant2", "plant4"])
         plants = plants[~plants.obs["touches_border"].to_numpy()].copy()
         _embed(plants)
-        held = (plants.obs["plant"] == "4").to_numpy()
+        held = (plants.obs["plant"] == "plant4").to_numpy()
         yield "meristem, layer (plant 4 held out)", plants, "layer", held
         yield "meristem, division in 4 h (plant 4 held out)", plants, "divides", held
     if (data / "osmfish_cortex").exists():
