@@ -47,6 +47,14 @@ def _distinct(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return order[new], inverse
 
 
+def _lengths(position: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the length (m,) float32 of every edge, axis by axis to spare memory."""
+    square = np.zeros(len(edges))
+    for axis in range(position.shape[1]):
+        square += (position[edges[:, 0], axis] - position[edges[:, 1], axis]) ** 2
+    return np.sqrt(square).astype(np.float32)
+
+
 def delaunay(
     cells: CellTable,
     *,
@@ -112,15 +120,18 @@ def delaunay(
             raise GeometryError(
                 expected(f"cells that do not lie on one {plane}{where}", "degenerate positions", remedy)
             ) from error
+        # positions that differ by rounding only are left out by qhull, with the vertex that they are at
+        merged = first[triangles.coplanar[:, [0, 2]].astype(np.int64)].reshape(-1, 2)
+        del triangles  # its planes and neighbours are most of the memory
         small = first.astype(np.int32)
         rows, others = np.repeat(small, np.diff(indptr)), small[indices]
         once = rows < others
-        doubles = np.flatnonzero(first[inverse] != np.arange(len(position)))
         edges = np.stack([rows[once], others[once]], axis=1)
-        # positions that differ by rounding only are left out by qhull, with the vertex that they are at
-        merged = first[triangles.coplanar[:, [0, 2]].astype(np.int64)].reshape(-1, 2)
-        edges = np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1), merged])
-        return edges, np.linalg.norm(position[edges[:, 0]] - position[edges[:, 1]], axis=1)
+        del rows, others, once, indices
+        doubles = np.flatnonzero(first[inverse] != np.arange(len(position)))
+        if len(doubles) or len(merged):
+            edges = np.concatenate([edges, np.stack([doubles, first[inverse[doubles]]], axis=1), merged])
+        return edges, _lengths(position, edges)
 
     graph = CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
     length = graph.edge_features["length"]
