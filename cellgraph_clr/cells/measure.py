@@ -22,7 +22,7 @@ __all__ = [
     "contact_areas",
     "covariance",
     "intensity_features",
-    "major_axis",
+    "principal_axes",
     "shape_features",
 ]
 
@@ -53,11 +53,17 @@ def covariance(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
     return cov
 
 
-def major_axis(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
-    """Return (n, d) float64 unit vectors z, y, x along the longest axis of each cell; the largest component is positive."""
-    axis = np.linalg.eigh(covariance(s, spacing))[1][:, :, -1]
+def principal_axes(s: LabelStatistics, spacing: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lengths (n, d) of the axes of each cell, longest first, and the direction (n, d) of the longest; float64.
+
+    Lengths are full lengths of the ellipsoid with the same second moments. Directions are unit vectors z, y, x whose largest
+    component is positive.
+    """
+    d = len(spacing)
+    eigen, vectors = np.linalg.eigh(covariance(s, spacing))
+    axis = vectors[:, :, -1]
     largest = np.take_along_axis(axis, np.abs(axis).argmax(axis=1)[:, None], axis=1)
-    return axis * np.where(largest < 0, -1.0, 1.0)
+    return 2 * np.sqrt((d + 2) * eigen[:, ::-1]), axis * np.where(largest < 0, -1.0, 1.0)
 
 
 def _face_areas(spacing: Sequence[float]) -> np.ndarray:
@@ -76,20 +82,19 @@ def contact_areas(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
     return s.pair_faces @ _face_areas(spacing)
 
 
-def shape_features(s: LabelStatistics, spacing: Sequence[float], unit: str) -> tuple[np.ndarray, list[FeatureInfo]]:
-    """Return shape features (n, f) float64 and what they are.
+def shape_features(
+    s: LabelStatistics, spacing: Sequence[float], unit: str, axes: np.ndarray
+) -> tuple[np.ndarray, list[FeatureInfo]]:
+    """Return shape features (n, f) float64 and what they are; `axes` are the lengths of `principal_axes`.
 
     3D: volume, surface_area, sphericity, axis_major, axis_middle, axis_minor, elongation, flatness, extent, box lengths.
-    2D: area, perimeter, circularity, axis_major, axis_minor, elongation, extent, box lengths. Axis lengths are full
-    lengths of the ellipsoid with the same second moments. Elongation is 1 - second axis / first axis (3D: middle over
-    major), flatness 1 - minor / middle. No position enters. Empty input gives (0, f).
+    2D: area, perimeter, circularity, axis_major, axis_minor, elongation, extent, box lengths. Elongation is 1 - second
+    axis / first axis (3D: middle over major), flatness 1 - minor / middle. No position enters. Empty input gives (0, f).
     """
     d = len(spacing)
     step = np.asarray(spacing, float)
     size = s.count * step.prod()
     surface = crofton_surface(s.count, s.faces, s.overlaps, spacing)
-    eigen = np.linalg.eigvalsh(covariance(s, spacing))[:, ::-1]
-    axes = 2 * np.sqrt((d + 2) * eigen)
     box = (s.box[:, 3 - d :, 1] - s.box[:, 3 - d :, 0] + 1) * step
     extent = size / box.prod(axis=1)
     names = ["z", "y", "x"][3 - d :]

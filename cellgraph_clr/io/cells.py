@@ -19,7 +19,7 @@ from cellgraph_clr.cells.measure import (
     check_groups,
     contact_areas,
     intensity_features,
-    major_axis,
+    principal_axes,
     shape_features,
 )
 from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
@@ -51,7 +51,9 @@ def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_ke
     if library_id:
         names = [f"{region}-{i}" for i in ids]
     else:
-        names = [f"{s}-{i}" if s else str(i) for s, i in zip(cells.sample, ids, strict=True)]
+        names = list(map(str, ids.tolist()))
+        if cells.sample.astype(bool).any():
+            names = [f"{s}-{i}" for s, i in zip(cells.sample, names, strict=True)]
     obs = pd.DataFrame({"cell_id": ids, region_key: _constant(region, len(ids))}, index=names)
     if library_id:
         obs["library_id"] = _constant(library_id, len(ids))
@@ -71,11 +73,11 @@ def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_ke
 
 
 def _measured(
-    s: LabelStatistics, image: LabelImage, groups: Sequence[str], n_jobs: int | None
+    s: LabelStatistics, image: LabelImage, groups: Sequence[str], n_jobs: int | None, axes: np.ndarray
 ) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
     blocks, info = [], []
     if "shape" in groups:
-        values, names = shape_features(s, image.spacing, image.unit)
+        values, names = shape_features(s, image.spacing, image.unit, axes)
         blocks.append(values)
         info += names
     if "intensity" in groups and image.image is not None:
@@ -96,7 +98,7 @@ def _nucleus_features(
     """Return features of each cell's largest nucleus (NaN without one), their names, and nuclei per cell."""
     nucleus_image = replace(image, labels=nuclei)
     t = scan_labels(nucleus_image, n_jobs=n_jobs)
-    values, info = _measured(t, nucleus_image, groups, n_jobs)
+    values, info = _measured(t, nucleus_image, groups, n_jobs, principal_axes(t, image.spacing)[0])
     nucleus_id, cell_id, _ = match_nuclei(np.asarray(image.labels), np.asarray(nuclei))
     row = np.searchsorted(t.cell_id, nucleus_id)
     inside = cell_id > 0
@@ -194,7 +196,8 @@ def from_labels(
     labels = label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     check_groups(features, has_image=labels.image is not None)
     s = scan_labels(labels, n_jobs=n_jobs)
-    values, info = _measured(s, labels, features, n_jobs)
+    axes, major = principal_axes(s, labels.spacing)
+    values, info = _measured(s, labels, features, n_jobs, axes)
     n_nuclei = None
     if isinstance(nuclei, (str, os.PathLike)):
         nuclei = read_labels(nuclei, spacing=labels.spacing, unit=labels.unit)
@@ -213,7 +216,7 @@ def from_labels(
         sample=library_id or "",
     )
     adata = _anndata(cells, library_id=library_id, region=region)
-    adata.obsm["major_axis"] = to_xyz(major_axis(s, labels.spacing)).astype(np.float32)
+    adata.obsm["major_axis"] = to_xyz(major).astype(np.float32)
     adata.obs["touches_border"] = s.border_faces.sum(axis=1) > 0
     if n_nuclei is not None:
         adata.obs["n_nuclei"] = n_nuclei
