@@ -123,8 +123,8 @@ def split(
         sides, and figures of models that see the graph are too good.
     test_size : share of cells held out.
     label_key : `obs` column whose classes are divided alike ("cell" only).
-    n_blocks : blocks of about equal size per sample ("block" only).
-    buffer_hops : at least the number of hops that the model sees ("block" only).
+    n_blocks : blocks of about equal size per sample ("block"; nothing to the others).
+    buffer_hops : at least the number of hops that the model sees ("block"; nothing to the others).
     library_key : `obs` column of samples; None takes "library_id" where it is there.
     neighbors_key : the graph.
     key_added : `obs` column: "train", "test" and, for blocks, "buffer".

@@ -56,7 +56,7 @@ def embed(
     checkpoint : file that training is saved to and goes on from when it exists.
     key_added : `obsm` key of the embedding (n, n_dims) float32; provenance and the figures of the last step go to
         `uns["cellgraph_clr"]["runs"][key_added]`.
-    random_state, device, progress : as in `CellGraphCLR`.
+    random_state, device, progress : as in `CellGraphCLR`; a given `model` has its own.
     copy : return a new AnnData.
     **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_layers, encoder, temperature, …), and `precision` and
         `n_processes` of `CellGraphCLR`.
