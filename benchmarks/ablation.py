@@ -1,10 +1,10 @@
 """What each choice does on the Platynereis table: positives, objectives, encoders, graphs; three seeds with their spread."""
 
-import os
 import time
 
 import numpy as np
 
+from benchmarks.inputs import real_data
 from cellgraph_clr import gr
 from cellgraph_clr.cli.demo_platynereis import accuracy, organ_retrieval, prepare, twins
 from cellgraph_clr.datasets.local import platynereis_candidates
@@ -32,14 +32,13 @@ ROWS = {
 
 def run(*, size: str, data: str | None) -> None:
     """Print the table; says so and returns when the data are not there."""
-    data = data or os.environ.get("CELLGRAPH_DATA")
-    if data is None or size == "small":
-        print("  needs --data DIR (or CELLGRAPH_DATA) and size full")
+    folder = real_data(size, data)
+    if folder is None:
         return
-    adata = prepare(data)
+    adata = prepare(folder)
     gr.delaunay_graph(adata, key_added="delaunay")
     gr.knn_graph(adata, n_neighs=20, key_added="knn20")
-    candidates = platynereis_candidates(data)
+    candidates = platynereis_candidates(folder)
     features = np.asarray(adata.X)
     print(f"  {'':45s} accuracy [features, embedding]   alone            organs           twins   s a fit")
     for name, change in ROWS.items():

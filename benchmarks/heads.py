@@ -1,6 +1,5 @@
 """Heads on one encoder's vectors: SoftInfoNCE, InfoNCE, soft and hard cross-entropy, on real graphs, five seeds."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from anndata import AnnData
 
+from benchmarks.inputs import real_data
 from cellgraph_clr import datasets, from_table, gr, pp, tl
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.metrics import classification_scores
@@ -54,11 +54,10 @@ def _embed(adata: AnnData) -> None:
 
 def run(*, size: str, data: str | None) -> None:
     """Print accuracy, balanced accuracy and ECE with their spread over seeds; chance beside the name."""
-    data = data or os.environ.get("CELLGRAPH_DATA")
-    if data is None or size == "small":
-        print("  needs --data DIR (or CELLGRAPH_DATA) and size full")
+    folder = real_data(size, data)
+    if folder is None:
         return
-    for name, adata, key, held in _tasks(Path(data)):
+    for name, adata, key, held in _tasks(folder):
         codes, _ = label_codes(adata, key)
         known = codes >= 0
         if "split" in adata.obs:

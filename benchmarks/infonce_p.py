@@ -1,11 +1,11 @@
 """InfoNCEp, forward and backward, tilt included, against cross-entropy and SupCon under torch autograd: time and memory."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
+from benchmarks.memory import peak, reset_peak
 from benchmarks.timing import paired, show
 from cellgraph_clr.losses import InfoNCE, InfoNCEp
 
@@ -13,17 +13,11 @@ OURS, PLAIN = "InfoNCEp, p = 8", "InfoNCE (ours)"
 REFERENCE, PEER = "normalise + matmul + cross-entropy (torch)", "SupCon (pytorch-metric-learning)"
 
 
-def _resident(what: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
-
-
 def _extra_memory(call: Callable[[], object]) -> float:
     """Return the MiB that a call takes beyond what is there before (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before = _resident("VmRSS")
+    before = reset_peak()
     call()
-    return _resident("VmHWM") - before
+    return peak() - before
 
 
 def run(*, size: str, data: str | None) -> None:  # noqa: ARG001

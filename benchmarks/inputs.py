@@ -1,4 +1,7 @@
-"""Inputs of stated size: packed cells with curved walls, label ids shuffled."""
+"""Inputs: packed cells of stated number with curved walls, label ids shuffled; the folder of real data."""
+
+import os
+from pathlib import Path
 
 import numpy as np
 
@@ -22,3 +25,12 @@ def packed(shape: tuple[int, ...], n_cells: int, *, seed: int = 0) -> np.ndarray
     labels = packed_labels(tuple(int(n) for n in whole), seeds, metrics, np.ones(3), cell_size=size)
     ids = np.concatenate([[0], rng.permutation(len(seeds)) + 1]).astype(np.uint32)
     return ids[labels].reshape(shape)
+
+
+def real_data(size: str, data: str | None) -> Path | None:
+    """Return the folder of data sets (`--data`, or CELLGRAPH_DATA) at full size; else say what is needed and return None."""
+    folder = data or os.environ.get("CELLGRAPH_DATA")
+    if folder is None or size == "small":
+        print("  needs --data DIR (or CELLGRAPH_DATA) and size full")
+        return None
+    return Path(folder)

@@ -10,6 +10,7 @@ import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np, anndata as ad
 from scipy.sparse import csr_matrix
+from benchmarks.memory import peak, reset_peak
 from cellgraph_clr import gr
 from cellgraph_clr.graphs.proximity import nearest_lists
 what, n, d, k = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
@@ -47,15 +48,11 @@ if what.startswith("squidpy"):
 call = calls[what]
 call(made(2000))  # imports and compilation
 adata = made(n)
-def resident(what):  # MiB
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what)) / 1024
-with open("/proc/self/clear_refs", "w") as file:  # the peak starts anew
-    file.write("5")
-before = resident("VmRSS")
+before = reset_peak()
 start = time.perf_counter()
 call(adata)
 seconds = time.perf_counter() - start
-print(json.dumps([seconds, resident("VmHWM") - before, int(adata.obsp["spatial_connectivities"].nnz)]))
+print(json.dumps([seconds, peak() - before, int(adata.obsp["spatial_connectivities"].nnz)]))
 """
 PAIRS = (
     ("ours directed kNN", "squidpy kNN"),

@@ -8,11 +8,10 @@ CALL = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import numpy as np, anndata as ad
+from benchmarks.memory import peak
 from cellgraph_clr import gr
 from cellgraph_clr.models import CellGraphCLR
 n, batch = int(sys.argv[1]), int(sys.argv[2])
-def resident(what):  # GiB
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(what)) / 2**20
 def made(n):
     rng = np.random.default_rng(0)
     side = int(np.ceil(n ** 0.5))
@@ -37,7 +36,7 @@ run(made(30000))  # imports and compilation
 adata = made(n)
 seconds = run(adata)
 degree = adata.obsp["spatial_connectivities"].nnz / n
-print(json.dumps([seconds, degree, resident("VmHWM"), adata.X.nbytes / 2**30]))
+print(json.dumps([seconds, degree, peak() / 1024, adata.X.nbytes / 2**30]))
 """
 
 

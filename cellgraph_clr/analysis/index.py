@@ -12,6 +12,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_whole, expected
 from cellgraph_clr._core.errors import MissingDependencyError, ModelFileError, NoCellsError, ShapeError
 from cellgraph_clr._core.files import existing_path, replacing
+from cellgraph_clr.analysis.retrieval import column_scale, unit_rows
 
 if TYPE_CHECKING:
     import os
@@ -73,11 +74,8 @@ class VectorIndex:
         names = names if names.dtype.kind in "iu" else names.astype(str)
         if names.shape != values.shape[:1]:
             raise ShapeError(expected(f"{len(values)} ids", names.shape, "One per vector."))
-        mean, spread = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
-        varies = spread > 1e-9 * np.maximum(np.abs(mean), 1e-12)
-        scale = np.where(varies, 1 / np.where(varies, spread, 1), 0)
-        mean, scale = mean.astype(np.float32), scale.astype(np.float32)
-        directions = _directions(values, mean, scale)
+        mean, scale = (v.astype(np.float32) for v in column_scale(values))
+        directions = unit_rows(values, mean, scale)
         if not approximate:
             return cls(names, directions, mean, scale, None, 1.0)
         graph = _new_graph(values.shape[1])
@@ -114,7 +112,7 @@ class VectorIndex:
         check_finite(values, what="query vectors", remedy="Look at the cells they come from.")
         check_whole("k", k)
         check_in_range("k", k, low=1, high=len(self))
-        directions = _directions(values, self._mean, self._scale)
+        directions = unit_rows(values, self._mean, self._scale)
         if self._graph is None or exact:
             rows, similarity = _nearest(directions, self._directions, k)
         else:
@@ -154,12 +152,6 @@ class VectorIndex:
             graph = _new_graph(arrays["directions"].shape[1])
             graph.load(stored.tobytes())
         return cls(**arrays, graph=graph, recall=header["recall"])
-
-
-def _directions(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    scaled = (np.asarray(values, np.float32) - mean) * scale
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return np.divide(scaled, length, out=np.zeros_like(scaled), where=length > 0)
 
 
 def _nearest(queries: np.ndarray, directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,9 +7,26 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import ShapeError
 
-__all__ = ["AGGREGATES", "query_similarity", "standardised_directions", "top_k"]
+__all__ = ["AGGREGATES", "column_scale", "query_similarity", "standardised_directions", "top_k", "unit_rows"]
 
 AGGREGATES = ("mean", "max")
+
+
+def column_scale(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and one over the spread of every column, float64; 0 for a column that does not vary."""
+    mean, spread = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+    varies = spread > 1e-9 * np.maximum(np.abs(mean), 1e-12)  # else rounding would be blown up to unit spread
+    return mean, np.where(varies, 1 / np.where(varies, spread, 1), 0.0)
+
+
+def unit_rows(vectors: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return ``(vectors - mean) * scale`` (n, d) float32 with rows of length 1; zero rows stay zero.
+
+    Worked out in the precision of `mean`.
+    """
+    scaled = (np.asarray(vectors, mean.dtype) - mean) * scale
+    length = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return (scaled / np.where(length > 0, length, 1)).astype(np.float32, copy=False)
 
 
 def standardised_directions(vectors: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
@@ -17,12 +34,7 @@ def standardised_directions(vectors: np.ndarray, reference: np.ndarray | None = 
 
     Constant columns and zero rows stay zero. (n, d) float32; O(n d).
     """
-    base = np.asarray(vectors if reference is None else reference, np.float64)
-    mean, spread = base.mean(axis=0), base.std(axis=0)
-    varies = spread > 1e-9 * np.maximum(np.abs(mean), 1e-12)  # else rounding would be blown up to unit spread
-    scaled = np.where(varies, (np.asarray(vectors, np.float64) - mean) / np.where(varies, spread, 1), 0.0)
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return (scaled / np.where(length > 0, length, 1)).astype(np.float32)
+    return unit_rows(vectors, *column_scale(np.asarray(vectors if reference is None else reference)))
 
 
 def query_similarity(directions: np.ndarray, query: np.ndarray, *, aggregate: str = "mean") -> np.ndarray:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from cellgraph_clr._core.parallel import n_workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +49,7 @@ def per_cell(
     `n_jobs` processes (None or -1: one per core) share the work when there are enough cells; results do not depend on
     it. A function that runs in processes must be importable.
     """
-    workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
+    workers = n_workers(n_jobs)
     if workers == 1 or len(s.cell_id) < WORTH_PROCESSES:
         rows = [function(crop) for crop in crops(image, s)]
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError
 from cellgraph_clr._core.ids import order_of_pairs
+from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.cells.blocks import RowsAsPlanes, block_shape, is_chunked, is_dask, walk_blocks
 from cellgraph_clr.cells.crofton import lag_steps, scan_lines
 
@@ -177,7 +177,7 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
     arrays are walked in blocks of whole chunks (`blocks.BLOCK_BYTES`), each read once. Coordinate sums are exact in
     int64 as long as voxels of a cell times the squared extent of the image stay below 2**63.
     """
-    workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
+    workers = n_workers(n_jobs)
     steps = lag_steps(image.spacing)
     lines = scan_lines(steps) if surface else np.zeros((0, 5), np.int64)
     halo = np.maximum(steps, 1) if surface else np.ones(3, int)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["EncoderWithHead", "linear_head", "mlp_head"]
+__all__ = ["EncoderWithHead", "linear_head", "mlp_head", "new_head"]
 
 
 def linear_head(n_in: int, n_classes: int) -> nn.Module:
@@ -25,6 +25,11 @@ def mlp_head(n_in: int, n_classes: int, n_hidden: int = 128, dropout: float = 0.
         nn.Dropout(dropout),
         nn.Linear(n_hidden, n_classes),
     )
+
+
+def new_head(kind: str, n_in: int, n_classes: int) -> nn.Module:
+    """Return a "linear" or an "mlp" head, (b, n_in) → (b, n_classes)."""
+    return {"linear": linear_head, "mlp": mlp_head}[kind](n_in, n_classes)
 
 
 class EncoderWithHead(nn.Module):

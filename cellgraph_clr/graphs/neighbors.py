@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.graphs.graph import CellGraph
 
-__all__ = ["AGGREGATIONS", "aggregate", "hop_relation", "packing", "row_entries", "row_normalised", "row_slots"]
+__all__ = [
+    "AGGREGATIONS",
+    "aggregate",
+    "hop_relation",
+    "packing",
+    "row_entries",
+    "row_normalised",
+    "row_slots",
+    "typical_length",
+]
 
 AGGREGATIONS = ("mean", "std", "max", "min", "sum")
 
@@ -106,20 +115,29 @@ def aggregate(
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
-def packing(graph: CellGraph, typical: float | None = None) -> np.ndarray:
-    """Return, per cell, the log of its mean edge length and of 1 + its degree: (n, 2) float32.
-
-    Both stay as they are under rotation and translation. Isolated cells get the `typical` length, by default the median of
-    the others (1 without edges).
-    """
+def _mean_length(graph: CellGraph) -> np.ndarray:
+    """Return the mean length (n,) of the edges of every cell, float64; 0 for isolated ones."""
     degree = np.bincount(graph.edges.ravel(), minlength=len(graph.cells))
     length = np.zeros(len(degree))
     np.add.at(length, graph.edges, graph.edge_features["length"].astype(np.float64)[:, None])
-    mean = length / np.maximum(degree, 1)
-    positive = mean > 0
-    if typical is None:
-        typical = float(np.median(mean[positive])) if positive.any() else 1.0
-    return np.column_stack([np.log(np.where(positive, mean, typical)), np.log1p(degree)]).astype(np.float32)
+    return length / np.maximum(degree, 1)
+
+
+def typical_length(graph: CellGraph) -> float:
+    """Return the median over cells of their mean edge length, those of 0 left out; 1 when there are none."""
+    mean = _mean_length(graph)
+    return float(np.median(mean[mean > 0])) if (mean > 0).any() else 1.0
+
+
+def packing(graph: CellGraph, typical: float | None = None) -> np.ndarray:
+    """Return, per cell, the log of its mean edge length and of 1 + its degree: (n, 2) float32.
+
+    Both stay as they are under rotation and translation. Isolated cells get the `typical` length, by default that of this graph.
+    """
+    typical = typical_length(graph) if typical is None else typical
+    mean = _mean_length(graph)
+    degree = np.bincount(graph.edges.ravel(), minlength=len(graph.cells))
+    return np.column_stack([np.log(np.where(mean > 0, mean, typical)), np.log1p(degree)]).astype(np.float32)
 
 
 def hop_relation(adjacency: csr_matrix, n_hops: int) -> csr_matrix:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import edges_per_sample
 
@@ -49,7 +49,7 @@ class _Grid:
     def in_threads(self, work: Callable[[int, int], None], n_jobs: int) -> None:
         """Call `work(first, last)` for consecutive parts of the sorted points."""
         n = len(self.order)
-        workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
+        workers = n_workers(n_jobs)
         parts = min(8 * workers, max(n // 1000, 1))
         cuts = [n * i // parts for i in range(parts + 1)]
         with ThreadPoolExecutor(min(workers, parts)) as pool:

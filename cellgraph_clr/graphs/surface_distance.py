@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import MissingKeyError
+from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.cells.scan import scan_labels
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class _Outlines:
         self.labels, self.step = image.labels, np.asarray(image.spacing)
         self.cell_id, self.box = s.cell_id, s.box[:, 3 - d :]
         self.low, self.high = self.box[:, :, 0] * self.step, self.box[:, :, 1] * self.step
-        self.touching = set(map(tuple, np.searchsorted(s.cell_id, s.pairs).tolist()))
+        self.touching = set(map(tuple, rows_of(s.cell_id, s.pairs).tolist()))
         self.trees: dict[int, Any] = {}
 
     def tree(self, row: int) -> Any:
@@ -52,7 +53,7 @@ class _Outlines:
 
 
 def _distances(outlines: _Outlines, rows: np.ndarray, n_jobs: int) -> np.ndarray:
-    workers = os.cpu_count() or 1 if n_jobs in (None, -1) else max(1, int(n_jobs))
+    workers = n_workers(n_jobs)
     with ThreadPoolExecutor(workers) as pool:
         return np.fromiter(pool.map(lambda p: outlines.distance(*p), rows.tolist()), float, len(rows))
 
@@ -74,8 +75,8 @@ def surface_distances(image: LabelImage, pairs: np.ndarray, *, n_jobs: int = -1)
     O(boundary voxels · log) for each pair; trees of all cells stay in memory (about 60 bytes a boundary voxel).
     """
     outlines = _Outlines(image)
-    at = np.searchsorted(outlines.cell_id, pairs).clip(max=len(outlines.cell_id) - 1)
-    lost = np.unique(pairs[outlines.cell_id[at] != pairs])
+    at = rows_of(outlines.cell_id, pairs)
+    lost = np.unique(pairs[at < 0])
     if len(lost):
         raise MissingKeyError(expected("ids that are in the labels", f"{listing(lost)} are not", "Pass their labels."))
     return _distances(outlines, at, n_jobs)

@@ -10,6 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError
+from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.log import log
 from cellgraph_clr.cells.compartments import match_nuclei
 from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
@@ -100,10 +101,10 @@ def _nucleus_features(
     t = scan_labels(nucleus_image, n_jobs=n_jobs)
     values, info = _measured(t, nucleus_image, groups, n_jobs, principal_axes(t, image.spacing)[0])
     nucleus_id, cell_id, _ = match_nuclei(np.asarray(image.labels), np.asarray(nuclei))
-    row = np.searchsorted(t.cell_id, nucleus_id)
+    row = rows_of(t.cell_id, nucleus_id)
     inside = cell_id > 0
     row, cell_id = row[inside], cell_id[inside]
-    at = np.searchsorted(s.cell_id, cell_id)
+    at = rows_of(s.cell_id, cell_id)
     largest_last = np.argsort(t.count[row], kind="stable")
     chosen = np.full(len(s.cell_id), -1)
     chosen[at[largest_last]] = row[largest_last]

@@ -196,7 +196,7 @@ class CellGraphCLR:
             run = fingerprint(c, material, scales.feature_names, graph.cells.position, encoder.state_dict())
         module = ContrastiveModule(encoder.train(), projection.train(), loss, material, schedule, run)
         runtime = Runtime(
-            device,
+            device=device,
             precision=self.precision,
             n_processes=self.n_processes,
             checkpoint=None if checkpoint is None else Path(checkpoint),

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionErro
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.models.soft_targets import HEADS, LOSSES, out_of_fold_temperature, soft_loss, starting_targets
 
 if TYPE_CHECKING:
     import os
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CellGraphClassifier"]
 
-LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
-HEADS = ("linear", "mlp")
-HARD = ("infonce", "cross_entropy")
 CALIBRATION_FOLDS = 3
 
 
@@ -138,9 +136,17 @@ class CellGraphClassifier:
         x, adjacency, edge_attr = self.base.graph_tensors(data, **keys)
         material = (x, adjacency, edge_attr)
         self.calibration_temperature_ = 1.0
+        moments = self._moments(material)
+
+        def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+            network, *_ = self._train(material, moments, labelled[train], local[train])
+            return self._logits(network, material, labelled[test])
+
         if self.options["calibrate"]:
-            self.calibration_temperature_ = self._out_of_fold_temperature(material, labelled, local)
-        self._network, self.class_prior_, losses = self._train(material, labelled, local)
+            self.calibration_temperature_ = out_of_fold_temperature(
+                local, len(self.classes_), CALIBRATION_FOLDS, logits_of
+            )
+        self._network, self.class_prior_, losses = self._train(material, moments, labelled, local)
         self.history_ = {"loss": losses}
         return self
 
@@ -200,12 +206,12 @@ class CellGraphClassifier:
         return model
 
     def _new_network(self, n_classes: int, mean: Tensor, scale: Tensor) -> Any:
-        from cellgraph_clr.encoders.heads import EncoderWithHead, linear_head, mlp_head
+        from cellgraph_clr.encoders.heads import EncoderWithHead, new_head
 
         encoder: Any = copy.deepcopy(self.base.encoder())
         n_in, n_out = encoder.enter.in_features, encoder.leave.out_features
-        head = mlp_head if self.options["head"] == "mlp" else linear_head
-        network = EncoderWithHead(encoder, head(n_in + n_out, n_classes), mean, scale)
+        head = new_head(self.options["head"], n_in + n_out, n_classes)
+        network = EncoderWithHead(encoder, head, mean, scale)
         return network.to(next(encoder.parameters()).device)
 
     def _moments(self, material: Any) -> tuple[Tensor, Tensor]:
@@ -248,35 +254,19 @@ class CellGraphClassifier:
             parts = [self._view(network, material, rows[i : i + tile], None) for i in range(0, len(rows), tile)]
             return torch.cat(parts).double().cpu().numpy()
 
-    def _out_of_fold_temperature(self, material: Any, labelled: np.ndarray, codes: np.ndarray) -> float:
-        from sklearn.model_selection import StratifiedKFold
-
-        from cellgraph_clr.analysis.calibration import fit_temperature
-
-        n_folds = min(CALIBRATION_FOLDS, int(np.bincount(codes).min()))
-        if n_folds < 2:
-            return 1.0
-        logits = np.empty((len(codes), len(self.classes_)))
-        for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=0).split(codes, codes):
-            network, *_ = self._train(material, labelled[train], codes[train])
-            logits[test] = self._logits(network, material, labelled[test])
-        return fit_temperature(logits, codes)
-
-    def _train(self, material: Any, labelled: np.ndarray, codes: np.ndarray) -> tuple[Any, np.ndarray, list[float]]:
+    def _train(
+        self, material: Any, moments: tuple[Tensor, Tensor], labelled: np.ndarray, codes: np.ndarray
+    ) -> tuple[Any, np.ndarray, list[float]]:
         """Return the trained network, the class prior and the losses."""
         import torch
 
-        from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
-        from cellgraph_clr.views.targets import smooth_one_hot
-
-        o, k, moments = self.options, len(self.classes_), self._moments(material)
+        o, k = self.options, len(self.classes_)
         seed = as_seed(self.random_state)
         with torch.random.fork_rng(devices=[]):  # the head draws its start and its dropout from it
             torch.manual_seed(seed)
             network = self._new_network(k, *moments).train()
             device = next(network.parameters()).device
-            share = 0.0 if o["loss"] in HARD else o["smoothing"]
-            targets = smooth_one_hot(torch.from_numpy(codes), k, share).to(device)
+            targets = starting_targets(o["loss"], codes, k, o["smoothing"]).to(device)
             prior = targets.mean(dim=0)
             groups = [
                 {"params": network.encoder.parameters(), "lr": o["learning_rate"] * o["encoder_rate"]},
@@ -294,10 +284,7 @@ class CellGraphClassifier:
                 rows = np.concatenate([labelled, others])
                 z = self._view(network, material, rows, (rng, generator))
                 own = z[: len(labelled)]
-                if o["loss"] in ("soft_infonce", "infonce"):
-                    value = soft_infonce(own, targets, prior).mean()
-                else:
-                    value = soft_cross_entropy(own, targets).mean()
+                value = soft_loss(o["loss"], own, targets, prior).mean()
                 if len(others):
                     again = self._view(network, material, others, (rng, generator))
                     apart = torch.softmax(z[len(labelled) :], 1) - torch.softmax(again, 1)

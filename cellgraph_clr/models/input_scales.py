@@ -10,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ModelFileError
 from cellgraph_clr._core.scaling import column_moments
-from cellgraph_clr.graphs.neighbors import packing
+from cellgraph_clr.graphs.neighbors import packing, typical_length
 from cellgraph_clr.models.clr_inputs import check_features, edge_floors, edge_values, numbered
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ class InputScales:
         numbers: dict[str, np.ndarray] = {}
         inputs = graph.cells.features
         if edge_lengths:
-            around = packing(graph)
-            degree = np.bincount(graph.edges.ravel(), minlength=len(around))
-            connected = np.exp(around[degree > 0, 0]) if degree.any() else np.ones(1)
-            numbers["typical_length"] = np.array([np.median(connected)], np.float32)
+            numbers["typical_length"] = np.array([typical_length(graph)], np.float32)
             inputs = np.concatenate([inputs, packing(graph, float(numbers["typical_length"][0]))], axis=1)
         numbers["mean"], numbers["scale"] = column_moments(inputs)
         names: list[str] = []

@@ -15,6 +15,14 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import LabelKeyError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
+from cellgraph_clr.models.soft_targets import (
+    HARD,
+    HEADS,
+    LOSSES,
+    out_of_fold_temperature,
+    soft_loss,
+    starting_targets,
+)
 
 if TYPE_CHECKING:
     import os
@@ -23,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SoftInfoNCEClassifier"]
 
-HEADS = ("linear", "mlp")
-LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
-HARD = ("infonce", "cross_entropy")  # one-hot targets: neither smoothed nor mixed
 CALIBRATION_FOLDS = 5
 
 
@@ -194,9 +199,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         check_in_range("weight_decay", self.weight_decay, low=0)
 
     def _new_head(self, n_in: int, n_classes: int) -> nn.Module:
-        from cellgraph_clr.encoders.heads import linear_head, mlp_head
+        from cellgraph_clr.encoders.heads import new_head
 
-        return linear_head(n_in, n_classes) if self.head == "linear" else mlp_head(n_in, n_classes)
+        return new_head(self.head, n_in, n_classes)
 
     def _logits(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         import torch
@@ -211,8 +216,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         """Return the targets (n, k) float32: those given, one-hot ones for hard losses, smoothed ones else."""
         n, k = len(codes), len(self.classes_)
         if given is None:
-            share = 0.0 if self.loss in HARD else self.smoothing
-            return (np.eye(k, dtype=np.float32)[codes] * (1 - share) + share / k).astype(np.float32)
+            return starting_targets(self.loss, codes, k, self.smoothing).numpy()
         if self.loss in HARD:
             raise OptionError(expected("a soft loss for `targets`", self.loss, "Pass loss='soft_infonce'."))
         table = np.asarray(given, np.float32)
@@ -223,21 +227,14 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         return table
 
     def _out_of_fold_temperature(self, X: np.ndarray, codes: np.ndarray, targets: np.ndarray) -> float:  # noqa: N803
-        """Return the temperature from logits of cells left out of training; 1 when a class has one cell only."""
         import torch
-        from sklearn.model_selection import StratifiedKFold
 
-        from cellgraph_clr.analysis.calibration import fit_temperature
-
-        n_folds = min(CALIBRATION_FOLDS, int(np.bincount(codes).min()))
-        if n_folds < 2:
-            return 1.0
-        logits = np.empty((len(codes), len(self.classes_)))
-        for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=0).split(X, codes):
+        def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             head, mean, scale, *_ = self._train(X[train], codes[train], targets[train])
             with torch.inference_mode():
-                logits[test] = head(torch.from_numpy((X[test] - mean) / scale)).numpy()
-        return fit_temperature(logits / self.temperature, codes)
+                return head(torch.from_numpy((X[test] - mean) / scale)).double().numpy() / self.temperature
+
+        return out_of_fold_temperature(codes, len(self.classes_), CALIBRATION_FOLDS, logits_of)
 
     def _train(
         self,
@@ -248,7 +245,6 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         """Return a trained head, the standardisation, the class prior and the losses."""
         import torch
 
-        from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
         from cellgraph_clr.views.targets import mix_up
 
         mean, scale = column_moments(X)
@@ -273,10 +269,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
                 batch, order = order[: self.batch_size], order[self.batch_size :]
                 inputs, soft = mix_up(x[batch], targets[batch], mixup, generator)
                 z = head(inputs)
-                if self.loss in ("soft_infonce", "infonce"):
-                    value = (soft_infonce(z, soft, prior, self.temperature) * weight[batch]).mean()
-                else:
-                    value = (soft_cross_entropy(z, soft, self.temperature) * weight[batch]).mean()
+                value = (soft_loss(self.loss, z, soft, prior, self.temperature) * weight[batch]).mean()
                 optimizer.zero_grad(set_to_none=True)
                 value.backward()
                 optimizer.step()

@@ -10,12 +10,12 @@ from scipy.special import entr
 from sklearn.utils.class_weight import compute_sample_weight
 
 from cellgraph_clr._core.checks import check_in_range, check_option, expected, listing
-from cellgraph_clr._core.errors import LabelKeyError, OptionError
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import UNASSIGNED, record_run
-from cellgraph_clr.tl.common import representation
+from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.models.soft_targets import LOSSES
+from cellgraph_clr.tl.common import classes_of, representation, write_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 
 __all__ = ["classify"]
-
-LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
 
 
 def classify(
@@ -74,8 +72,6 @@ def classify(
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
     """
-    import pandas as pd
-
     from cellgraph_clr.models.graph_classifier import CellGraphClassifier
     from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
 
@@ -85,14 +81,7 @@ def classify(
     if min_confidence is not None:
         check_in_range("min_confidence", min_confidence, low=0, high=1)
     adata = adata.copy() if copy else adata
-    codes, classes = label_codes(adata, label_key)
-    slashed = [c for c in classes if "/" in c]
-    if slashed:
-        raise LabelKeyError(
-            expected(
-                "class names that files can hold as columns", f"a slash in {listing(slashed)}", "Rename these classes."
-            )
-        )
+    codes, classes = classes_of(adata, label_key)
     labelled = codes >= 0
     fixed: dict[str, Any] = {"loss": head, "calibrate": calibrate, "random_state": as_seed(random_state)}
     fitted: SoftInfoNCEClassifier | CellGraphClassifier
@@ -111,22 +100,16 @@ def classify(
     weight = compute_sample_weight(used.get("class_weight"), np.asarray(classes, object)[codes[labelled]].astype(str))
     learned = np.bincount(codes[labelled], weights=weight, minlength=len(classes))  # the shares that training saw
     proba, shares = _corrected(proba, learned / learned.sum(), list(fitted.classes_), prior)
-    confidence = proba.max(axis=1)
-    predicted = fitted.classes_[proba.argmax(axis=1)].astype(object)
-    if min_confidence is not None:
-        predicted[confidence < min_confidence] = UNASSIGNED
+    refused = proba.max(axis=1) < (min_confidence or 0)
     key = key_added or f"{label_key}_pred"
-    categories = [*classes, UNASSIGNED] if (predicted == UNASSIGNED).any() else classes
-    adata.obs[key] = pd.Categorical(predicted, categories=categories)
-    adata.obs[f"{key}_confidence"] = confidence.astype(np.float32)
+    written = write_classes(adata, key, proba, list(fitted.classes_), refused)
     adata.obs[f"{key}_entropy"] = entr(proba).sum(axis=1).astype(np.float32)
-    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=list(fitted.classes_))
     run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": {**fixed, **used}}
     temperature = fitted.calibration_temperature_
     record_run(
         adata, key, {**run, "n_labelled": int(labelled.sum()), "calibration_temperature": temperature, "prior": shares}
     )
-    log_written("tl.classify", [f"obs[{key!r}]", f"obs['{key}_confidence']", f"obsm['{key}_proba']"])
+    log_written("tl.classify", written)
     return adata if copy else None
 
 

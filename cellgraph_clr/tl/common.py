@@ -1,4 +1,4 @@
-"""What the tools share: reading representations."""
+"""What the tools share: reading representations and labels, writing classes with their confidence."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite
-from cellgraph_clr.graphs.layout import read_features
+from cellgraph_clr._core.checks import check_finite, expected, listing
+from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.graphs.layout import UNASSIGNED, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from anndata import AnnData
 
-__all__ = ["representation"]
+__all__ = ["classes_of", "representation", "write_classes"]
 
 
 def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
@@ -37,3 +39,33 @@ def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple
         )
         blocks.append(values)
     return np.concatenate(blocks, axis=1), names
+
+
+def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
+    """Return `label_codes`; raises `LabelKeyError` as it does, and for names that files cannot hold as columns."""
+    codes, classes = label_codes(adata, label_key)
+    slashed = [c for c in classes if "/" in c]
+    if slashed:
+        remedy = "Rename these classes."
+        raise LabelKeyError(
+            expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
+        )
+    return codes, classes
+
+
+def write_classes(
+    adata: AnnData, key: str, proba: np.ndarray, classes: Sequence[str], refused: np.ndarray
+) -> list[str]:
+    """Write the most probable class of every cell, "unassigned" where `refused`, its confidence and all probabilities.
+
+    Returns the keys written: obs[key], obs[key + "_confidence"], obsm[key + "_proba"].
+    """
+    import pandas as pd
+
+    predicted = np.asarray(classes, object)[proba.argmax(axis=1)]
+    predicted[refused] = UNASSIGNED
+    categories = [*classes, UNASSIGNED] if refused.any() else list(classes)
+    adata.obs[key] = pd.Categorical(predicted, categories=categories)
+    adata.obs[f"{key}_confidence"] = proba.max(axis=1).astype(np.float32)
+    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=list(classes))
+    return [f"obs[{key!r}]", f"obs['{key}_confidence']", f"obsm['{key}_proba']"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_option, expected
+from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 __all__ = ["select_region"]
-
-PROJECTIONS = ("xy", "xz", "yz")
 
 
 def select_region(
@@ -49,14 +47,10 @@ def select_region(
     """
     from matplotlib.path import Path
 
+    from cellgraph_clr.pl.canvas import plane, slab_rows
+
     corners = np.asarray(outline, float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
-    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
-    xyz = np.asarray(adata.obsm["spatial"], float)
-    check_option("projection", projection, PROJECTIONS if xyz.shape[1] == 3 else ("xy",))
-    inside: np.ndarray = Path(corners).contains_points(xyz[:, ["xyz".index(a) for a in projection]])
-    if slab is not None and xyz.shape[1] == 3:
-        depth = xyz[:, next(i for i, a in enumerate("xyz") if a not in projection)]
-        inside &= (depth >= slab[0]) & (depth <= slab[1])
-    return inside
+    inside: np.ndarray = Path(corners).contains_points(plane(adata, projection))
+    return inside & slab_rows(adata, projection, slab)

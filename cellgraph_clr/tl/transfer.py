@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import LabelKeyError, ShapeError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import UNASSIGNED, record_run
-from cellgraph_clr.tl.common import representation
+from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.tl.common import classes_of, representation, write_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,14 +47,12 @@ def transfer_labels(
     Raises
     ------
     LabelKeyError
-        If the column is missing, or fewer than two cells of the reference are labelled.
+        If the column is missing, a class has a slash in its name, or fewer than two cells of the reference are labelled.
     ShapeError
         If both representations have different widths.
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
     """
-    import pandas as pd
-
     from cellgraph_clr.analysis.transfer import nearest_vote
 
     if min_confidence is not None:
@@ -70,28 +65,21 @@ def transfer_labels(
         raise ShapeError(
             expected(f"a reference of width {vectors.shape[1]}", voters.shape[1], "Embed both by one model.")
         )
-    codes, classes = label_codes(reference, label_key)
+    codes, classes = classes_of(reference, label_key)
     labelled = codes >= 0
     if labelled.sum() < 2:
         raise LabelKeyError(expected("at least two labelled reference cells", int(labelled.sum()), "Label more."))
     adata = adata.copy() if copy else adata
     k = min(k, int(labelled.sum()) - 1)
     vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k)
-    confidence = vote.proba.max(axis=1)
-    predicted = np.asarray(classes, object)[vote.proba.argmax(axis=1)]
     far = vote.far if min_similarity == "auto" else min_similarity
-    refused = np.zeros(len(predicted), bool)
-    if min_confidence is not None:
-        refused |= confidence < min_confidence
+    refused = vote.proba.max(axis=1) < (min_confidence or 0)
     if far is not None:
         refused |= vote.similarity < far
-    predicted[refused] = UNASSIGNED
     key = key_added or f"{label_key}_pred"
-    adata.obs[key] = pd.Categorical(predicted, categories=[*classes, UNASSIGNED] if refused.any() else list(classes))
-    adata.obs[f"{key}_confidence"] = confidence.astype(np.float32)
+    written = write_classes(adata, key, vote.proba, classes, refused)
     adata.obs[f"{key}_similarity"] = vote.similarity
-    adata.obsm[f"{key}_proba"] = pd.DataFrame(vote.proba, index=adata.obs_names, columns=list(classes))
     run = {"function": "tl.transfer_labels", "label_key": label_key, "use_rep": use_rep, "k": int(k)}
     record_run(adata, key, {**run, "min_confidence": min_confidence, "min_similarity": far})
-    log_written("tl.transfer_labels", [f"obs[{key!r}]", f"obs['{key}_confidence']", f"obsm['{key}_proba']"])
+    log_written("tl.transfer_labels", [*written, f"obs['{key}_similarity']"])
     return adata if copy else None

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import warnings
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Runtime", "train_contrastive"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """Where and how a run goes, none of which is part of the model.
 
@@ -36,18 +38,12 @@ class Runtime:
     progress : show a bar; None shows it on a terminal or in a notebook.
     """
 
-    def __init__(
-        self,
-        device: str = "cpu",
-        *,
-        precision: str = "32",
-        n_processes: int = 1,
-        checkpoint: Path | None = None,
-        checkpoint_every: int = 100,
-        progress: bool | None = None,
-    ) -> None:
-        self.device, self.precision, self.n_processes = device, precision, n_processes
-        self.checkpoint, self.checkpoint_every, self.progress = checkpoint, checkpoint_every, progress
+    device: str = "cpu"
+    precision: str = "32"
+    n_processes: int = 1
+    checkpoint: Path | None = None
+    checkpoint_every: int = 100
+    progress: bool | None = None
 
 
 @contextmanager

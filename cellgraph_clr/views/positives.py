@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["ClassRelation", "MixedRelation", "Relation", "SparseRelation", "draw_pairs"]
 
 
+def _places(index: np.ndarray) -> np.ndarray:
+    """Return how many equal entries come before each of a sorted array."""
+    return np.arange(len(index)) - np.searchsorted(index, index)
+
+
 class Relation(Protocol):
     """Which cells are known to be alike."""
 
     def draw(self, anchors: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return (anchor index, row) of up to `n` distinct related cells of every anchor, itself never."""
+        """Return (anchor index, row) of up to `n` distinct related cells of every anchor, itself never; by anchor."""
 
     def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """Return (a, c) bool: related pairs. `candidates` are sorted, unique rows."""
@@ -58,8 +63,7 @@ class SparseRelation:
         index, rows = index[keep], rows[keep]
         order = np.lexsort((time[keep], index))
         index, rows = index[order], rows[order]
-        first = np.searchsorted(index, np.arange(len(anchors)))
-        chosen = np.arange(len(index)) - first[index] < n
+        chosen = _places(index) < n
         return index[chosen], rows[chosen].astype(np.int64)
 
     def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:
@@ -121,22 +125,13 @@ class MixedRelation:
         drawn = [relation.draw(anchors, n, rng) for relation in self.relations]
         index = np.concatenate([d[0] for d in drawn])
         rows = np.concatenate([d[1] for d in drawn])
-        source = np.repeat(np.arange(len(drawn)), [len(d[0]) for d in drawn])
-        turn = np.zeros(len(index), np.int64)  # how many of its source came before it for the same anchor
-        for k in range(len(drawn)):
-            mine = index[source == k]
-            order = np.argsort(mine, kind="stable")
-            first = np.searchsorted(mine[order], mine[order])
-            place = np.empty(len(mine), np.int64)
-            place[order] = np.arange(len(mine)) - first
-            turn[source == k] = place
+        turn = np.concatenate([_places(d[0]) for d in drawn])
         order = np.lexsort((rng.random(len(index)), turn, index))
         index, rows = index[order], rows[order]
         _, first = np.unique(index * (int(rows.max(initial=0)) + 1) + rows, return_index=True)
         kept = np.sort(first)  # a cell that two relations give counts once
         index, rows = index[kept], rows[kept]
-        start = np.searchsorted(index, np.arange(len(anchors)))
-        chosen = np.arange(len(index)) - start[index] < n
+        chosen = _places(index) < n
         return index[chosen], rows[chosen]
 
     def known(self, anchors: np.ndarray, candidates: np.ndarray) -> np.ndarray:

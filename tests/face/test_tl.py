@@ -222,6 +222,9 @@ def test_labels_are_transferred_and_refused(embedded):
         tl.transfer_labels(other, reference, "true_niche")
     with pytest.raises(LabelKeyError):
         tl.transfer_labels(other, embedded, "kind_of")
+    embedded.obs["kind"] = np.where(known, "a/b", "c")
+    with pytest.raises(LabelKeyError, match="a slash in a/b"):
+        tl.transfer_labels(other, embedded, "kind")
 
 
 def test_an_index_answers_as_retrieve_does(embedded, tmp_path):

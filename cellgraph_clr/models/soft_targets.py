@@ -1,0 +1,57 @@
+"""What the classifiers on soft targets share: names of losses and heads, the losses, the out-of-fold temperature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+__all__ = ["HARD", "HEADS", "LOSSES", "out_of_fold_temperature", "soft_loss", "starting_targets"]
+
+HEADS = ("linear", "mlp")
+LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
+HARD = ("infonce", "cross_entropy")  # one-hot targets: neither smoothed nor mixed
+
+
+def starting_targets(loss: str, codes: np.ndarray, n_classes: int, smoothing: float) -> Tensor:
+    """Return the targets (n, k) float32 of classes (n,): one-hot for hard losses, smoothed for the others."""
+    import torch
+
+    from cellgraph_clr.views.targets import smooth_one_hot
+
+    return smooth_one_hot(torch.from_numpy(codes), n_classes, 0.0 if loss in HARD else smoothing)
+
+
+def soft_loss(loss: str, logits: Tensor, targets: Tensor, prior: Tensor, temperature: float = 1.0) -> Tensor:
+    """Return the loss of every sample (b,) in nats; a hard loss is its soft form on one-hot targets."""
+    from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
+
+    if loss in ("soft_infonce", "infonce"):
+        return soft_infonce(logits, targets, prior, temperature)
+    return soft_cross_entropy(logits, targets, temperature)
+
+
+def out_of_fold_temperature(
+    codes: np.ndarray, n_classes: int, n_folds: int, logits_of: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> float:
+    """Return the temperature that calibrates logits of cells left out of training; 1 when a class has one cell only.
+
+    `logits_of(train, test)` trains on some rows and returns the logits of others. Folds are stratified, fewer than `n_folds`
+    for small classes.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    from cellgraph_clr.analysis.calibration import fit_temperature
+
+    n_folds = min(n_folds, int(np.bincount(codes).min()))
+    if n_folds < 2:
+        return 1.0
+    logits = np.empty((len(codes), n_classes))
+    for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=0).split(codes, codes):
+        logits[test] = logits_of(train, test)
+    return fit_temperature(logits, codes)
