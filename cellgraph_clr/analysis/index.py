@@ -12,14 +12,13 @@ import numpy as np
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_whole, expected
 from cellgraph_clr._core.errors import MissingDependencyError, ModelFileError, NoCellsError, ShapeError
 from cellgraph_clr._core.files import existing_path, replacing
-from cellgraph_clr.analysis.retrieval import column_scale, unit_rows
+from cellgraph_clr.analysis.retrieval import column_scale, nearest, unit_rows
 
 if TYPE_CHECKING:
     import os
 
 __all__ = ["VectorIndex"]
 
-BLOCK_ENTRIES = 2**24  # similarities held at a time, 64 MiB
 RECALL_QUERIES = 200
 
 
@@ -37,7 +36,7 @@ class VectorIndex:
 
     Notes
     -----
-    Exact: O(n d) a query in blocks of 64 MiB, 4 n d bytes. Approximate: about O(d log n) a query, 4 n d bytes and some 300 a
+    Exact: O(n d) a query in blocks of 16 MiB, 4 n d bytes. Approximate: about O(d log n) a query, 4 n d bytes and some 300 a
     vector, built in O(n d log n).
     Source of the graph: Malkov and Yashunin 2020 (HNSW).
     """
@@ -114,7 +113,7 @@ class VectorIndex:
         check_in_range("k", k, low=1, high=len(self))
         directions = unit_rows(values, self._mean, self._scale)
         if self._graph is None or exact:
-            rows, similarity = _nearest(directions, self._directions, k)
+            rows, similarity = nearest(directions, self._directions, k)
         else:
             hits = self._graph.search(directions, k)
             rows, similarity = np.atleast_2d(hits.keys).astype(np.int64), 1 - np.atleast_2d(hits.distances)
@@ -154,30 +153,10 @@ class VectorIndex:
         return cls(**arrays, graph=graph, recall=header["recall"])
 
 
-def _nearest(queries: np.ndarray, directions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows (q, k) of the most similar directions, best first, and similarities; in blocks."""
-    n = len(directions)
-    rows = np.empty((len(queries), k), np.int64)
-    best = np.empty((len(queries), k), np.float32)
-    size = max(1, BLOCK_ENTRIES // n)
-    for start in range(0, len(queries), size):
-        part = slice(start, start + size)
-        similarity = queries[part] @ directions.T
-        if k < n:
-            top = np.argpartition(similarity, n - k, axis=1)[:, n - k :]
-        else:
-            top = np.tile(np.arange(n), (len(similarity), 1))
-        value = np.take_along_axis(similarity, top, axis=1)
-        order = np.lexsort((top, -value), axis=1)
-        rows[part] = np.take_along_axis(top, order, axis=1)
-        best[part] = np.take_along_axis(value, order, axis=1)
-    return rows, best
-
-
 def _measured_recall(directions: np.ndarray, graph: Any) -> float:
     some = np.random.default_rng(0).choice(len(directions), min(RECALL_QUERIES, len(directions)), replace=False)
     k = min(10, len(directions))
-    last = _nearest(directions[some], directions, k)[1][:, -1:]  # whoever is as near as the k-th is a hit
+    last = nearest(directions[some], directions, k)[1][:, -1:]  # whoever is as near as the k-th is a hit
     found = 1 - np.atleast_2d(graph.search(directions[some], k).distances)
     return float((found >= last - 1e-5).mean())
 

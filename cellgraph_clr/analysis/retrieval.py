@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.parallel import n_workers
 
-__all__ = ["AGGREGATES", "column_scale", "query_similarity", "standardised_directions", "top_k", "unit_rows"]
+__all__ = ["AGGREGATES", "column_scale", "nearest", "query_similarity", "standardised_directions", "top_k", "unit_rows"]
 
 AGGREGATES = ("mean", "max")
+BLOCK_ENTRIES = 2**22  # similarities held at a time, 16 MiB
+BLOCK_QUERIES = 1024
+BLOCK_ROWS = 2**16  # vectors brought to unit length at a time
 
 
 def column_scale(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and one over the spread of every column, float64; 0 for a column that does not vary."""
-    mean, spread = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+    """Return mean and one over the spread of every column, float64; 0 for a column that does not vary. In blocks of rows."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    squares = np.zeros_like(mean)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        squares += ((vectors[start : start + BLOCK_ROWS] - mean) ** 2).sum(axis=0)
+    spread = np.sqrt(squares / len(vectors))
     varies = spread > 1e-9 * np.maximum(np.abs(mean), 1e-12)  # else rounding would be blown up to unit spread
     return mean, np.where(varies, 1 / np.where(varies, spread, 1), 0.0)
 
@@ -22,11 +33,15 @@ def column_scale(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def unit_rows(vectors: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return ``(vectors - mean) * scale`` (n, d) float32 with rows of length 1; zero rows stay zero.
 
-    Worked out in the precision of `mean`.
+    Worked out in the precision of `mean`, in blocks of rows.
     """
-    scaled = (np.asarray(vectors, mean.dtype) - mean) * scale
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return (scaled / np.where(length > 0, length, 1)).astype(np.float32, copy=False)
+    out = np.empty(np.shape(vectors), np.float32)
+    for start in range(0, len(out), BLOCK_ROWS):
+        part = slice(start, start + BLOCK_ROWS)
+        scaled = (np.asarray(vectors[part], mean.dtype) - mean) * scale
+        length = np.linalg.norm(scaled, axis=1, keepdims=True)
+        out[part] = scaled / np.where(length > 0, length, 1)
+    return out
 
 
 def standardised_directions(vectors: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
@@ -54,6 +69,54 @@ def query_similarity(directions: np.ndarray, query: np.ndarray, *, aggregate: st
     for start in range(0, len(query), block):
         np.maximum(out, (directions @ query[start : start + block].T).max(axis=1), out=out)
     return out
+
+
+def nearest(
+    queries: np.ndarray, directions: np.ndarray, k: int, *, allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows (q, k) int64 of the directions most similar to each query, best first, and similarities, float32.
+
+    Parameters
+    ----------
+    queries, directions : (q, d) and (n, d) float32 unit vectors.
+    k : at most as many as there are allowed rows. Of equals the first rows are taken.
+    allowed : (n,) bool; None allows all.
+
+    Notes
+    -----
+    Exact. One matrix product in blocks of 16 MiB, whose best entries are kept in a heap a query: O(q n d) and one pass over
+    each block; 16 MiB and 12 q k bytes.
+    """
+    value = np.full((len(queries), k), -np.inf, np.float32)
+    row = np.full((len(queries), k), len(directions), np.int64)
+    with ThreadPoolExecutor(n_workers(None)) as pool:
+        for start in range(0, len(queries), BLOCK_QUERIES):
+            part = slice(start, start + BLOCK_QUERIES)
+            _keep_nearest(queries[part], directions, allowed, value[part], row[part], pool)
+    order = np.lexsort((row, -value), axis=1)
+    return np.take_along_axis(row, order, axis=1), np.take_along_axis(value, order, axis=1)
+
+
+def _keep_nearest(
+    queries: np.ndarray,
+    directions: np.ndarray,
+    allowed: np.ndarray | None,
+    value: np.ndarray,
+    row: np.ndarray,
+    pool: ThreadPoolExecutor,
+) -> None:
+    from cellgraph_clr.analysis.best_rows import keep_best
+
+    n, size = len(directions), max(1, BLOCK_ENTRIES // len(queries))
+    similarity = np.empty((len(queries), min(size, n)), np.float32)
+    edges = np.linspace(0, len(queries), n_workers(None) + 1).astype(int)
+    shares = [slice(a, b) for a, b in pairwise(edges)]
+    for start in range(0, n, size):
+        block = similarity[:, : min(size, n - start)]
+        np.matmul(queries, directions[start : start + size].T, out=block)
+        if allowed is not None:
+            block[:, ~allowed[start : start + size]] = -np.inf
+        list(pool.map(lambda s, b=block, first=start: keep_best(b[s], first, value[s], row[s]), shares))
 
 
 def top_k(scores: np.ndarray, k: int, *, allowed: np.ndarray | None = None) -> np.ndarray:

@@ -22,9 +22,11 @@ def cluster(
     *,
     method: Literal["leiden", "gmm"] = "leiden",
     n_clusters: int | Literal["auto"] = "auto",
+    select: Literal["bic", "stability"] = "bic",
     use_rep: str = "X_cellgraph",
     resolution: float = 1.0,
     n_neighbors: int = 15,
+    n_fit: int = 100_000,
     key_added: str | None = None,
     random_state: RandomState = 0,
     copy: bool = False,
@@ -35,10 +37,14 @@ def cluster(
     ----------
     adata : with the embedding.
     method : "leiden" (scanpy's, igraph flavour, on a nearest-neighbour graph of the embedding) or "gmm" (Gaussian mixture).
-    n_clusters : "auto": Leiden at `resolution`; GMM by the lowest BIC among 2 … 20. A number: Leiden's resolution is
-        searched for it (`resolution` is where the search starts), GMM fits it.
+    n_clusters : "auto": Leiden at `resolution`; GMM by `select` among 2 … 20. A number: Leiden's resolution is searched for it
+        (`resolution` is where the search starts), GMM fits it.
+    select : how GMM chooses the number: "bic" (lowest Bayesian information criterion, as many Gaussians as the density asks
+        for) or "stability" (the largest number whose clusters come back when learned from halves of the cells).
     use_rep : representation.
     resolution, n_neighbors : of Leiden and its graph.
+    n_fit : with more cells than this, the clusters are learned on a random subset of this size; the others are assigned in
+        blocks, GMM by probability, Leiden by a vote of the `n_neighbors` nearest. Memory beyond the embedding stays flat.
     key_added : `obs` column, categorical; None is the name of the method. GMM also writes `obsm[key + "_proba"]`.
     random_state : seed.
     copy : return a new AnnData.
@@ -55,8 +61,10 @@ def cluster(
     check_option("method", method, ("leiden", "gmm"))
     if n_clusters != "auto":
         check_whole("n_clusters", n_clusters, high=adata.n_obs)
+    check_option("select", select, ("bic", "stability"))
     check_in_range("resolution", resolution, low=0, low_open=True)
     check_whole("n_neighbors", n_neighbors, low=2)
+    check_whole("n_fit", n_fit, low=n_neighbors + 2)
     if adata.n_obs < 3:
         raise NoCellsError(expected("at least three cells to cluster", adata.n_obs, "Check the selection before."))
     adata = adata.copy() if copy else adata
@@ -67,17 +75,18 @@ def cluster(
     if method == "gmm":
         from cellgraph_clr.analysis.clustering import gaussian_mixture
 
-        numbers = tuple(range(2, min(20, adata.n_obs) + 1)) if n_clusters == "auto" else int(n_clusters)
-        mixture = gaussian_mixture(vectors, n_clusters=numbers, random_state=seed)
+        most = min(20, adata.n_obs // (2 if select == "stability" else 1))
+        numbers = tuple(range(2, max(most, 2) + 1)) if n_clusters == "auto" else int(n_clusters)
+        mixture = gaussian_mixture(vectors, n_clusters=numbers, select=select, n_fit=n_fit, random_state=seed)
         labels = mixture.labels.astype(str)
         columns = [str(i) for i in range(mixture.proba.shape[1])]
         adata.obsm[f"{key}_proba"] = pd.DataFrame(mixture.proba, index=adata.obs_names, columns=columns)
-        run["bic"] = mixture.bic
+        run[select] = mixture.scores
     else:
         from cellgraph_clr.analysis.clustering import leiden
 
         labels, run["resolution"] = leiden(
-            vectors, n_clusters, resolution=resolution, n_neighbors=n_neighbors, random_state=seed
+            vectors, n_clusters, resolution=resolution, n_neighbors=n_neighbors, n_fit=n_fit, random_state=seed
         )
     adata.obs[key] = pd.Categorical(labels, categories=sorted(set(labels), key=int))
     record_run(adata, key, run)

@@ -13,7 +13,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr._query import Query, query_rows, query_vectors
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.index import VectorIndex
-from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions, top_k
+from cellgraph_clr.analysis.retrieval import nearest, query_similarity, standardised_directions, top_k
 from cellgraph_clr.graphs.layout import adjacency_of, record_run, sample_of, unit_of
 from cellgraph_clr.tl.common import representation
 
@@ -66,10 +66,10 @@ def retrieve(
 
     Notes
     -----
-    Exact: one matrix product over all cells.
+    Exact: one matrix product over all cells, in blocks of 16 MiB; O(n d) for a query, and for each of its members with "max"
+    and "each". Vectors of unit length take 4 n d bytes. No cell in `adata` is an empty query. Many queries one after the
+    other: `tl.build_index`.
     """
-    import pandas as pd
-
     target = adata if reference is None else reference
     vectors, _ = representation(target, use_rep)
     own = vectors if reference is None else representation(adata, use_rep)[0]
@@ -86,31 +86,29 @@ def retrieve(
     if reference is None and exclude_query:
         allowed[rows] = False
     check_option("aggregate", aggregate, ("mean", "max", "each"))
-    questions = [wanted[[i]] for i in range(len(wanted))] if aggregate == "each" else [wanted]
-    how = "mean" if aggregate == "each" else aggregate
-    names = adata.obs_names[rows] if len(rows) else np.arange(len(wanted))
-    scores = np.full(len(directions), -np.inf, np.float32)
-    rank = np.zeros(len(directions), np.int64)
-    tables = []
-    for name, question in zip(names, questions, strict=False):
-        similarity = query_similarity(directions, question, aggregate=how)
-        found = top_k(similarity, k, allowed=allowed)
-        place = np.arange(1, len(found) + 1)
-        rank[found] = np.where(rank[found] == 0, place, np.minimum(rank[found], place))
-        scores = np.maximum(scores, similarity)
-        table = _places(target, found)
-        table.insert(0, "rank", place)
-        table["score"] = similarity[found]
-        if aggregate == "each":
-            table.insert(0, "query", name)
-        tables.append(table)
+    scores = query_similarity(directions, wanted, aggregate="max" if aggregate == "each" else aggregate)
+    if aggregate == "each":
+        found, similarity = nearest(wanted, directions, min(int(k), int(allowed.sum())), allowed=allowed)
+    else:
+        found = top_k(scores, k, allowed=allowed)[None]
+        similarity = scores[found]
+    place = np.broadcast_to(np.arange(1, found.shape[1] + 1), found.shape)
+    rank = np.full(len(directions), len(directions) + 1)
+    np.minimum.at(rank, found, place)
+    rank[rank > len(directions)] = 0
+    table = _places(target, found.ravel())
+    table.insert(0, "rank", place.ravel())
+    table["score"] = similarity.ravel()
+    if aggregate == "each":
+        names = adata.obs_names[rows] if len(rows) else np.arange(len(wanted))
+        table.insert(0, "query", np.repeat(np.asarray(names), found.shape[1]))
     target.obs[f"{key_added}_score"] = scores.astype(np.float32)
     target.obs[f"{key_added}_rank"] = rank
     if f"{key_added}_region" in target.obs:  # the answer to an older question
         del target.obs[f"{key_added}_region"]
     record_run(target, key_added, {"function": "tl.retrieve", "use_rep": use_rep, "k": int(k), "aggregate": aggregate})
     log_written("tl.retrieve", [f"obs['{key_added}_score']", f"obs['{key_added}_rank']"])
-    return tables[0] if len(tables) == 1 else pd.concat(tables)
+    return table
 
 
 def _places(adata: AnnData, rows: np.ndarray) -> pd.DataFrame:

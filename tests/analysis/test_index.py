@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellgraph_clr._core.errors import ModelFileError, NoCellsError, NonFiniteError, OptionError, ShapeError
-from cellgraph_clr.analysis import index as module
+from cellgraph_clr.analysis import retrieval
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import standardised_directions
 
@@ -19,8 +19,8 @@ def test_exact_is_a_full_sort_whatever_the_block(vectors, monkeypatch):
     directions = standardised_directions(vectors)
     cosine = directions[:50] @ directions.T
     expected = np.argsort(-cosine, axis=1, kind="stable")[:, :9]
-    for block in (2**24, 3000):
-        monkeypatch.setattr(module, "BLOCK_ENTRIES", block)
+    for block in (2**22, 3000):
+        monkeypatch.setattr(retrieval, "BLOCK_ENTRIES", block)
         ids, similarity = VectorIndex.build(vectors, np.arange(800) + 1000).query(vectors[:50], 9)
         np.testing.assert_array_equal(ids, expected + 1000)
         np.testing.assert_allclose(similarity, np.take_along_axis(cosine, expected, 1), atol=1e-5)

@@ -1,0 +1,55 @@
+"""The k highest of each row of similarities, kept while blocks of columns come by."""
+
+from __future__ import annotations
+
+from numba import njit
+
+__all__ = ["keep_best"]
+
+STRETCH = 64  # columns looked at together before any of them is
+
+
+@njit(cache=True, nogil=True)
+def _worse(value, row, i, j):  # noqa: ANN001, ANN202
+    """Whether entry i is worse than entry j: less alike, or as alike and later."""
+    return value[i] < value[j] or (value[i] == value[j] and row[i] > row[j])
+
+
+@njit(cache=True, nogil=True)
+def _replace_worst(value, row, new_value, new_row):  # noqa: ANN001, ANN202
+    """Put an entry in the place of the worst, which a binary heap holds at its top. O(log k)."""
+    value[0], row[0] = new_value, new_row
+    i, k = 0, len(value)
+    while True:
+        child = 2 * i + 1
+        if child >= k:
+            return
+        if child + 1 < k and _worse(value, row, child + 1, child):
+            child += 1
+        if not _worse(value, row, child, i):
+            return
+        value[i], value[child] = value[child], value[i]
+        row[i], row[child] = row[child], row[i]
+        i = child
+
+
+@njit(cache=True, nogil=True)
+def keep_best(similarity, first, value, row):  # noqa: ANN001, ANN201
+    """Take the columns of `similarity` (q, b), which are rows `first` and on, into the k best of each query.
+
+    `value` (q, k) float32, starts at -inf, and `row` (q, k) int64 are changed in place: heaps, worst entry first. Columns must
+    come in order, so that of equals the earlier stay. -inf never enters. One pass, O(q b + q k log k log n).
+    """
+    n_queries, n = similarity.shape
+    for q in range(n_queries):
+        line, best, at = similarity[q], value[q], row[q]
+        for start in range(0, n, STRETCH):
+            stop = min(start + STRETCH, n)
+            limit = best[0]
+            above = 0
+            for j in range(start, stop):
+                above += line[j] > limit
+            if above:
+                for j in range(start, stop):
+                    if line[j] > best[0]:
+                        _replace_worst(best, at, line[j], first + j)

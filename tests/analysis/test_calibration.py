@@ -1,0 +1,43 @@
+"""Calibration: a planted temperature, loops."""
+
+import numpy as np
+import pytest
+
+from cellgraph_clr import metrics
+from cellgraph_clr._core.errors import ShapeError
+
+
+def overconfident(rng, n=4000, factor=3.0):
+    logits = rng.normal(size=(n, 4)) * 1.5
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    codes = (p.cumsum(1) < rng.random((n, 1))).sum(1)
+    return logits * factor, codes, p
+
+
+def test_the_planted_temperature_is_found(rng):
+    logits, codes, _ = overconfident(rng)
+    assert metrics.fit_temperature(logits, codes) == pytest.approx(3.0, rel=0.1)
+    assert metrics.fit_temperature(np.zeros((0, 4)), np.zeros(0, int)) == 1.0
+
+
+@pytest.mark.parametrize("binning", ["width", "mass"])
+def test_calibration_error_is_small_for_true_probabilities_only(rng, binning):
+    logits, codes, p = overconfident(rng)
+    sharp = np.exp(logits - logits.max(1, keepdims=True))
+    sharp /= sharp.sum(1, keepdims=True)
+    assert metrics.expected_calibration_error(p, codes, binning=binning) < 0.03
+    assert metrics.expected_calibration_error(sharp, codes, binning=binning) > 0.15
+
+
+def test_reliability_equals_a_loop(rng):
+    confidence, correct = rng.random(500), rng.random(500) < 0.5
+    bins = metrics.reliability(confidence, correct, n_bins=10)
+    ece = 0.0
+    for i in range(10):
+        inside = (confidence > i / 10) & (confidence <= (i + 1) / 10)
+        if inside.any():
+            ece += inside.mean() * abs(correct[inside].mean() - confidence[inside].mean())
+    assert bins.ece == pytest.approx(ece)
+    assert bins.count.sum() == 500
+    with pytest.raises(ShapeError, match=r"confidences in \[0, 1\]"):
+        metrics.reliability(confidence + 1, correct)

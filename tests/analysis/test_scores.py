@@ -1,0 +1,44 @@
+"""Scores of retrieval: scikit-learn, planted groups, loops."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from cellgraph_clr import metrics
+from cellgraph_clr._core.errors import EmptyQueryError
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_average_precision_is_scikit_learns(rng, ties):
+    relevant, scores = rng.random(200) < 0.1, rng.normal(size=200)
+    if ties:
+        scores = scores.round(0)
+    assert metrics.average_precision(relevant, scores) == pytest.approx(average_precision_score(relevant, scores))
+    assert metrics.average_precision(np.zeros(5, bool), np.arange(5.0)) == 0
+
+
+def test_planted_groups_are_retrieved_and_noise_is_at_chance(rng):
+    group = rng.integers(0, 4, 400)
+    masks = {str(g): group == g for g in range(4)}
+    good = metrics.mask_retrieval(np.eye(4)[group] + rng.normal(0, 0.05, (400, 4)), masks, rng=rng)
+    noise = metrics.mask_retrieval(rng.normal(size=(400, 4)), masks, rng=rng)
+    for name in masks:
+        assert good[name][0] > 0.99
+        assert noise[name][0] == pytest.approx(noise[name][1], abs=0.06)
+    with pytest.raises(EmptyQueryError, match="two cells in mask 'x', found 0"):
+        metrics.mask_retrieval(rng.normal(size=(400, 4)), {"x": np.zeros(400, bool)}, rng=rng)
+
+
+def test_partner_rank_equals_a_loop_and_its_chance(rng):
+    x = rng.normal(size=(300, 5))
+    cell, candidate = np.repeat(np.arange(300), 3), rng.integers(0, 300, 900)
+    keep = cell != candidate
+    rows, rank, chance = metrics.partner_rank(x, cell[keep], candidate[keep], block=64)
+    z = (x - x.mean(0)) / x.std(0)
+    for i in (0, 17, 299):
+        distance = np.linalg.norm(z - z[i], axis=1)
+        nearest = distance[candidate[keep][cell[keep] == i]].min()
+        others = np.arange(300) != i
+        assert rank[rows == i][0] == 1 + (distance[others] < nearest - 1e-9).sum()
+    assert rank.mean() == pytest.approx(chance.mean(), rel=0.1)
+    assert [len(a) for a in metrics.partner_rank(x, np.zeros(0, int), np.zeros(0, int))] == [0, 0, 0]
