@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "colon": ["ColonTissue", "colon_glands"],
         "local": [
+            "ascidian_embryos",
             "data_dir",
             "osmfish_cortex",
             "plant_meristem",
@@ -14,6 +15,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "platynereis_candidates",
             "segmented_tissue",
         ],
+        "ovules": ["celltype_graph", "celltype_graph_folds"],
         "synth": ["Movie", "Noise", "Tissue", "movie", "tissue"],
     },
 )

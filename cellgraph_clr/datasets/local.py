@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.label_image import LabelImage
 
-__all__ = ["data_dir", "osmfish_cortex", "plant_meristem", "platynereis", "platynereis_candidates", "segmented_tissue"]
+__all__ = [
+    "ascidian_embryos",
+    "data_dir",
+    "osmfish_cortex",
+    "plant_meristem",
+    "platynereis",
+    "platynereis_candidates",
+    "segmented_tissue",
+]
 
 ENVIRONMENT = "CELLGRAPH_DATA"
 NOT_FEATURES = ("cell_shape_from_label_1_0_0", "cell_shape_size_ratio")
@@ -214,6 +222,76 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
     graph = CellGraph.from_pairs(cells, pairs, {"contact_area": area})
     write_graph(adata, graph, key_added="spatial", params={"method": "contact", "library_key": "library_id"})
     return adata
+
+
+def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequence[int] | None = None) -> AnnData:
+    """Return the named cells of six ascidian embryos over time.
+
+    Parameters
+    ----------
+    path : folder that holds ascidian/cells.parquet (or the former itself); None reads CELLGRAPH_DATA.
+    frames : frames to read; None reads all.
+
+    Returns
+    -------
+    AnnData: `X` radius of the sphere of the cell's volume, distance_to_center (of the embryo in that frame), both in
+    micrometers, and frames_since_division (NaN where the division was not seen); `obs` cell_id (unique in an embryo), embryo,
+    frame, library_id (embryo and frame), name (without its side), side ("left", "right"), fate, parent and partner (cell_id of
+    the mother cell one frame before, and of the mirror cell in the same frame; 0 for none), divides ("yes": two daughters in
+    the next frame, "no"); `obsm["spatial"]` in micrometers (0.3 a voxel). No graph: `gr.delaunay_graph(adata,
+    library_key="library_id")`.
+
+    Raises
+    ------
+    MissingFileError, MissingKeyError, NoCellsError
+        If the file or a column is missing, or no cell is in these frames.
+
+    Notes
+    -----
+    Cells of one name correspond to each other across embryos and sides. Public original: Guignard et al. 2020, Science, doi
+    10.1126/science.aar5663; this table: mastodon-sc/mastodon-example-data, CC-BY 4.0.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.io.cells import from_table
+
+    df = _table(path, "ascidian", "cells.parquet")
+    numbers = ["node", "t", "x", "y", "z", "radius", "parent", "n_children", "bilateral_partner"]
+    for column in ("embryo", "name", "fates1", *numbers):
+        check_key(column, list(df.columns), where="cells.parquet")
+    df = df[df["radius"] > 0].reset_index(drop=True)  # radius 0 at the origin: rows without a cell
+    where = pd.MultiIndex.from_frame(df[["embryo", "node"]])
+    row = pd.Series(np.arange(len(df)), index=where)
+    mother = row.reindex(pd.MultiIndex.from_frame(df[["embryo", "parent"]])).fillna(-1).to_numpy().astype(np.int64)
+    born = (mother >= 0) & (df["n_children"].to_numpy()[mother] == 2)
+    age = np.full(len(df), np.nan)
+    for i in np.argsort(df["t"].to_numpy(), kind="stable"):  # mothers before daughters
+        age[i] = 0 if born[i] else age[mother[i]] + 1 if mother[i] >= 0 else np.nan
+    df["frames_since_division"] = age
+    for axis in "xyz":
+        df[axis] = 0.3 * df[axis]
+    frame = df.groupby(["embryo", "t"], observed=True)
+    offset = df[["x", "y", "z"]] - frame[["x", "y", "z"]].transform("mean")
+    df["distance_to_center"] = np.linalg.norm(offset, axis=1)
+    df["radius"] = 0.3 * df["radius"]
+    df["cell_id"], df["parent"], df["partner"] = df["node"] + 1, df["parent"] + 1, df["bilateral_partner"] + 1
+    df["library_id"] = df["embryo"].astype(str) + "@" + df["t"].astype(str)
+    df["frame"], df["embryo"] = df["t"], df["embryo"].astype(str)
+    name = df["name"].astype(str)
+    df["side"] = name.str[-1].map({"_": "left", "*": "right"})
+    df["name"] = name.str.rstrip("_*").replace("", None)
+    df["fate"] = df["fates1"].astype(str).replace("", None)
+    df["divides"] = np.where(df["n_children"] == 2, "yes", "no")
+    if frames is not None:
+        df = df[df["frame"].isin(list(frames))]
+    return from_table(
+        df,
+        cell_id="cell_id",
+        position=["x", "y", "z"],
+        features=["radius", "distance_to_center", "frames_since_division"],
+        obs=["embryo", "frame", "name", "side", "fate", "parent", "partner", "divides"],
+        library_id="library_id",
+    )
 
 
 def segmented_tissue(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cellgraph_clr import datasets
-from cellgraph_clr._core.errors import MissingFileError, MissingKeyError, OptionError
+from cellgraph_clr._core.errors import MissingFileError, MissingKeyError, NoCellsError, OptionError
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -151,3 +151,33 @@ def test_meristems_come_with_their_contacts(tmp_path):
     assert datasets.plant_meristem(tmp_path, plants=["p2"]).n_obs == 2
     with pytest.raises(MissingKeyError, match="'p7' in `plants`"):
         datasets.plant_meristem(tmp_path, plants=["p7"])
+
+
+def test_embryos_come_with_names_sides_and_lineage(tmp_path):
+    folder = tmp_path / "ascidian"
+    folder.mkdir()
+    frame = {"embryo": "E1", "node": np.arange(6), "t": [0, 0, 1, 1, 1, 1], "parent": [-1, -1, 0, 0, 1, -1]}
+    frame |= {
+        "x": [0.0, 10, 0, 4, 10, 0],
+        "y": 0.0,
+        "z": 0.0,
+        "radius": [5.0, 5, 4, 4, 5, 0],
+        "n_children": [2, 1, 0, 0, 0, 0],
+    }
+    frame |= {"name": ["a4.1_", "a4.1*", "a5.1_", "a5.2_", "a4.1*", ""], "fates1": ["Gut", "Gut", "Gut", "", "Gut", ""]}
+    pd.DataFrame(frame).assign(bilateral_partner=[1, 0, -1, -1, -1, -1]).to_parquet(folder / "cells.parquet")
+    adata = datasets.ascidian_embryos(tmp_path)
+    assert adata.obs["cell_id"].tolist() == [1, 2, 3, 4, 5]  # a row without a radius is no cell
+    assert adata.obs["library_id"].tolist() == ["E1@0"] * 2 + ["E1@1"] * 3
+    assert adata.obs["name"].tolist() == ["a4.1", "a4.1", "a5.1", "a5.2", "a4.1"]
+    assert adata.obs["side"].tolist() == ["left", "right", "left", "left", "right"]
+    assert adata.obs["fate"].tolist() == ["Gut"] * 3 + ["unassigned", "Gut"]
+    assert adata.obs["parent"].tolist() == [0, 0, 1, 1, 2]
+    assert adata.obs["partner"].tolist() == [2, 1, 0, 0, 0]
+    assert adata.obs["divides"].tolist() == ["yes", "no", "no", "no", "no"]
+    np.testing.assert_allclose(adata[:, "frames_since_division"].X.ravel(), [np.nan, np.nan, 0, 0, np.nan])
+    np.testing.assert_allclose(adata[:, "distance_to_center"].X[:2].ravel(), 1.5)
+    np.testing.assert_allclose(adata.obsm["spatial"][1], [3, 0, 0])
+    assert datasets.ascidian_embryos(tmp_path, frames=[1]).n_obs == 3
+    with pytest.raises(NoCellsError, match="a table with rows"):
+        datasets.ascidian_embryos(tmp_path, frames=[7])
