@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr.graphs.neighbors import row_normalised
@@ -61,36 +60,45 @@ def find_regions(
     *,
     threshold: float,
     min_cells: int,
+    max_cells: int | None = None,
     blocked: np.ndarray | None = None,
 ) -> list[Region]:
-    """Return the connected components of cells that score at least `threshold`, best mean score first.
+    """Return connected regions of cells that score at least `threshold`, best mean score first.
 
     Parameters
     ----------
     scores : (n,) similarity.
     adjacency : (n, n) graph of the cells.
     threshold : lowest score of a member.
-    min_cells : smaller components are left out.
+    min_cells : smaller regions are left out.
+    max_cells : regions grow from the best cells down until they would be larger than this; None takes whole connected
+        components.
     blocked : (n,) bool, cells that may be in no region (the query itself).
 
     Raises
     ------
     OptionError
-        If `min_cells` is below 1.
+        If `min_cells` is below 1, or `max_cells` below `min_cells`.
 
     Notes
     -----
-    O(n + edges). No cell above the threshold gives an empty list.
+    O(n log n + edges). No cell above the threshold gives an empty list.
     """
+    from cellgraph_clr.analysis.region_growth import grow
+
     check_in_range("min_cells", min_cells, low=1)
+    if max_cells is not None:
+        check_in_range("max_cells", max_cells, low=min_cells)
     inside = scores >= threshold
     if blocked is not None:
         inside &= ~blocked
     rows = np.flatnonzero(inside)
     if len(rows) == 0:
         return []
-    _, component = connected_components(adjacency[rows][:, rows], directed=False)
-    order = np.argsort(component, kind="stable")
-    pieces = np.split(rows[order], np.flatnonzero(np.diff(component[order])) + 1)
-    found = [Region(np.sort(p), float(scores[p].mean())) for p in pieces if len(p) >= min_cells]
+    order = rows[np.argsort(-scores[rows], kind="stable")]
+    region = grow(order, adjacency.indptr, adjacency.indices, len(scores) if max_cells is None else max_cells)
+    rows = np.flatnonzero(region >= 0)
+    by_region = rows[np.argsort(region[rows], kind="stable")]
+    pieces = np.split(by_region, np.flatnonzero(np.diff(region[by_region])) + 1)
+    found = [Region(p, float(scores[p].mean())) for p in pieces if len(p) >= min_cells]
     return sorted(found, key=lambda r: (-r.score, r.rows[0]))

@@ -198,6 +198,9 @@ def embed(
 def classify(
     path: Input,
     label_key: Annotated[str, typer.Argument(help="obs column of classes")],
+    head: Annotated[
+        str, typer.Option(help="soft_infonce, infonce, soft_cross_entropy, cross_entropy or trees")
+    ] = "soft_infonce",
     min_confidence: Annotated[Optional[float], typer.Option(help="Below: 'unassigned'")] = None,  # noqa: UP045
     seed: Seed = 0,
     output: Output = None,
@@ -207,7 +210,7 @@ def classify(
     from cellgraph_clr.io.anndata_files import read
 
     adata = read(path)
-    tl.classify(adata, label_key, min_confidence=min_confidence, random_state=seed)
+    tl.classify(adata, label_key, head=head, min_confidence=min_confidence, random_state=seed)
     typer.echo(adata.obs[f"{label_key}_pred"].value_counts().to_string())
     _save(adata, output or path)
 
@@ -238,7 +241,7 @@ def retrieve(
         except ValueError as error:
             raise OptionError(f"Expected ids like 12,15 or column=value, found {query!r}. Check the query.") from error
     if regions:
-        found = tl.retrieve_regions(adata, asked, use_rep=use_rep)
+        found = tl.retrieve_regions(adata, asked, use_rep=use_rep).drop(columns="outline", errors="ignore")
     else:
         found = tl.retrieve(adata, asked, k=k, use_rep=use_rep)
     typer.echo(found.to_string())

@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
         "graph_classifier": ["CellGraphClassifier"],
         "soft_infonce": ["SoftInfoNCEClassifier"],
+        "trees": ["CalibratedTrees"],
     },
 )

@@ -8,7 +8,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key
 from cellgraph_clr._query import Query, query_rows
-from cellgraph_clr.graphs.layout import PACKAGE_KEY, UNASSIGNED, adjacency_of
+from cellgraph_clr.analysis.outlines import cell_reach, outline
+from cellgraph_clr.graphs.layout import PACKAGE_KEY, UNASSIGNED, adjacency_of, sample_of
 from cellgraph_clr.pl.canvas import new_axes, place, plane, point_size, save_figure, slab_rows
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def retrieval(
     ax: Axes | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes:
-    """Draw what a query found, in place: the query in black, the best regions (or ranked cells) in colour.
+    """Draw what a query found, in place: the query in black, the best regions (or ranked cells) in colour; in 2D with outlines.
 
     Parameters
     ----------
@@ -178,12 +179,17 @@ def retrieval(
     size = point_size(int(inside.sum()))
     rest = inside & (number == 0) & ~asked
     ax.scatter(xy[rest, 0], xy[rest, 1], s=size / 2, c="#cccccc", linewidths=0, label="other cells")
+    position, samples = np.asarray(adata.obsm["spatial"], float), sample_of(adata, None)
+    flat = position.shape[1] == 2 and "spatial_connectivities" in adata.obsp
+    reach = cell_reach(position, adata.obsp["spatial_connectivities"]) if flat and has_regions else 1.0
     if has_regions:
         for i in range(1, min(n_regions, int(number.max())) + 1):
             found = inside & (number == i)
-            ax.scatter(
-                xy[found, 0], xy[found, 1], s=size, color=[colormaps["tab10"](i - 1)], label=f"region {i}", linewidths=0
-            )
+            colour = colormaps["tab10"](i - 1)
+            ax.scatter(xy[found, 0], xy[found, 1], s=size, color=[colour], label=f"region {i}", linewidths=0)
+            if flat:  # in 3D outlines would overlap
+                for polygon in outline(position, samples, np.flatnonzero(number == i), reach):
+                    ax.plot(*polygon.T, color=colour, linewidth=1.2)
         more = inside & (number > n_regions)
         if more.any():
             ax.scatter(

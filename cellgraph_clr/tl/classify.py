@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["classify"]
 
+TREES = "trees"
+
 
 def classify(
     adata: AnnData,
@@ -49,7 +51,8 @@ def classify(
     adata : cells; those whose `obs[label_key]` is neither missing nor "unassigned" are learned from.
     label_key : `obs` column of classes.
     use_rep : representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present.
-    head : the loss of the classifier: "soft_infonce", "infonce", "soft_cross_entropy" or "cross_entropy".
+    head : "soft_infonce", "infonce", "soft_cross_entropy" or "cross_entropy": a network trained by this loss; "trees":
+        extremely randomised trees, the most accurate where a few hundred cells are labelled.
     model : a fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`, on
         `X`); `use_rep` is then left out. None: a classifier on vectors.
     min_confidence : cells below are called "unassigned"; None calls every cell.
@@ -62,8 +65,8 @@ def classify(
         predicted label is written for labelled cells as well.
     random_state : seed.
     copy : return a new AnnData.
-    **options : further arguments of `models.SoftInfoNCEClassifier` (smoothing, mixup, n_steps, …; `network="mlp"`), or of
-        `models.CellGraphClassifier` with `model`.
+    **options : further arguments of `models.SoftInfoNCEClassifier` (smoothing, mixup, n_steps, …; `network="mlp"`), of
+        `models.CalibratedTrees` for "trees", or of `models.CellGraphClassifier` with `model`.
 
     Raises
     ------
@@ -74,8 +77,9 @@ def classify(
     """
     from cellgraph_clr.models.graph_classifier import CellGraphClassifier
     from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
+    from cellgraph_clr.models.trees import CalibratedTrees
 
-    check_option("head", head, LOSSES)
+    check_option("head", head, (*LOSSES, TREES))
     if isinstance(prior, str):
         check_option("prior", prior, ("training", "estimated"))
     if min_confidence is not None:
@@ -84,8 +88,9 @@ def classify(
     codes, classes = classes_of(adata, label_key)
     labelled = codes >= 0
     fixed: dict[str, Any] = {"loss": head, "calibrate": calibrate, "random_state": as_seed(random_state)}
-    fitted: SoftInfoNCEClassifier | CellGraphClassifier
+    fitted: SoftInfoNCEClassifier | CalibratedTrees | CellGraphClassifier
     if model is not None:
+        check_option("head", head, LOSSES)
         if use_rep is not None:
             raise OptionError(expected("no `use_rep` beside `model`", repr(use_rep), "The model reads its own input."))
         names, used = ["X"], _known_options(options, list(CellGraphClassifier(model).options))
@@ -93,8 +98,12 @@ def classify(
         proba = fitted.predict_proba(adata)
     else:
         vectors, names = representation(adata, use_rep)
-        used = _known_options(options, [*SoftInfoNCEClassifier().get_params(), "network"])
-        fitted = SoftInfoNCEClassifier(head=used.pop("network", "linear"), **fixed, **used)
+        if head == TREES:
+            used = _known_options(options, list(CalibratedTrees().get_params()))
+            fitted = CalibratedTrees(calibrate=calibrate, random_state=fixed["random_state"], **used)
+        else:
+            used = _known_options(options, [*SoftInfoNCEClassifier().get_params(), "network"])
+            fitted = SoftInfoNCEClassifier(head=used.pop("network", "linear"), **fixed, **used)
         fitted.fit(vectors[labelled], np.asarray(classes, object)[codes[labelled]].astype(str))
         proba = fitted.predict_proba(vectors)
     weight = compute_sample_weight(used.get("class_weight"), np.asarray(classes, object)[codes[labelled]].astype(str))
@@ -104,7 +113,7 @@ def classify(
     key = key_added or f"{label_key}_pred"
     written = write_classes(adata, key, proba, list(fitted.classes_), refused)
     adata.obs[f"{key}_entropy"] = entr(proba).sum(axis=1).astype(np.float32)
-    run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": {**fixed, **used}}
+    run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": {**fixed, **options}}
     temperature = fitted.calibration_temperature_
     record_run(
         adata, key, {**run, "n_labelled": int(labelled.sum()), "calibration_temperature": temperature, "prior": shares}

@@ -13,6 +13,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr._query import Query, query_rows, query_vectors
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.index import VectorIndex
+from cellgraph_clr.analysis.outlines import cell_reach, outline
 from cellgraph_clr.analysis.retrieval import nearest, query_similarity, standardised_directions, top_k
 from cellgraph_clr.graphs.layout import adjacency_of, record_run, sample_of, unit_of
 from cellgraph_clr.tl.common import representation
@@ -152,6 +153,7 @@ def retrieve_regions(
     query: Query,
     *,
     min_cells: int = 5,
+    max_cells: int | Literal["auto"] | None = "auto",
     use_rep: str = "X_cellgraph",
     n_smooth: int = 1,
     min_similarity: float | Literal["auto"] = "auto",
@@ -166,6 +168,8 @@ def retrieve_regions(
     adata : with a spatial graph and an embedding.
     query : cells of the region: a mask, ids, names or a category (see `retrieve`).
     min_cells : smallest region returned.
+    max_cells : regions grow from the most similar cells down until they would be larger; "auto" is twice the query, so that
+        answers are of its kind; None returns whole connected components, however large.
     use_rep : representation compared by cosine, columns standardised.
     n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
     min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
@@ -179,7 +183,9 @@ def retrieve_regions(
     -------
     DataFrame indexed by region (1 is the best): score (mean similarity), n_cells, size (sum of `volume` or `area` of its
     cells, in the unit of that feature; only where measured), x, y(, z) of its centre, extent_x, … in the unit of positions,
-    and library_id where known. Empty when nothing is similar enough.
+    library_id where known, and outline, in the unit of positions: a list of closed polygons (k, 2), or in 3D a mesh (vertices
+    (v, 3), triangles (t, 3)), around all points nearer to a cell of the region than to another (`analysis.outlines`). Empty
+    when nothing is similar enough.
 
     Raises
     ------
@@ -190,6 +196,10 @@ def retrieve_regions(
 
     check_whole("min_cells", min_cells)
     check_whole("n_smooth", n_smooth, low=0)
+    if isinstance(max_cells, str):
+        check_option("max_cells", max_cells, ("auto",))
+    elif max_cells is not None:
+        check_whole("max_cells", max_cells, low=min_cells)
     check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
     vectors, _ = representation(adata, use_rep)
     rows = query_rows(adata, query)
@@ -204,7 +214,10 @@ def retrieve_regions(
         threshold = float(min_similarity)
     blocked = np.zeros(adata.n_obs, bool)
     blocked[rows] = exclude_query
-    found = region_search.find_regions(scores, adjacency, threshold=threshold, min_cells=min_cells, blocked=blocked)
+    most = max(2 * len(rows), int(min_cells)) if max_cells == "auto" else max_cells
+    found = region_search.find_regions(
+        scores, adjacency, threshold=threshold, min_cells=min_cells, max_cells=most, blocked=blocked
+    )
     member = np.zeros(adata.n_obs, np.int64)
     records = []
     size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
@@ -215,6 +228,7 @@ def retrieve_regions(
         size = np.asarray(column.toarray() if issparse(column) else column).ravel()
     xyz = np.asarray(adata.obsm["spatial"], float)
     samples = sample_of(adata, None)
+    reach = cell_reach(xyz, adjacency)
     for number, region in enumerate(found, start=1):
         member[region.rows] = number
         place = xyz[region.rows]
@@ -225,6 +239,7 @@ def retrieve_regions(
             record["library_id"] = samples[region.rows[0]]
         record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
+        record["outline"] = outline(xyz, samples, region.rows, reach)
         records.append(record)
     adata.obs[f"{key_added}_score"] = scores.astype(np.float32)
     adata.obs[f"{key_added}_region"] = member
@@ -234,6 +249,7 @@ def retrieve_regions(
         "function": "tl.retrieve_regions",
         "use_rep": use_rep,
         "min_cells": int(min_cells),
+        "max_cells": most,
         "n_smooth": int(n_smooth),
     }
     record_run(adata, key_added, {**run, "min_similarity": threshold})

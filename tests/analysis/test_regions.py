@@ -1,8 +1,12 @@
 """Regions: connected, ranked, large enough."""
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_matrix
+from scipy.sparse import random as sparse_random
+from scipy.sparse.csgraph import connected_components
 
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis import regions
 
 
@@ -28,3 +32,27 @@ def test_smoothing_keeps_isolated_cells():
     adjacency = csr_matrix((3, 3))
     np.testing.assert_array_equal(regions.region_scores(np.arange(3.0), adjacency), np.arange(3.0))
     np.testing.assert_allclose(regions.region_scores(np.array([1.0, 0, 0]), chain(3)), [0.5, 0.25, 0])
+
+
+def test_regions_grow_from_the_top_to_their_limit():
+    scores = np.array([3, 5, 9, 8, 7, 6, 2, 1, 4, 9.5, 4])
+    found = regions.find_regions(scores, chain(11), threshold=1, min_cells=1, max_cells=3)
+    assert [r.rows.tolist() for r in found] == [[2, 3, 4], [8, 9, 10]]  # 5, 1 and what follows them are rim
+    assert [r.rows.tolist() for r in regions.find_regions(scores, chain(11), threshold=1, min_cells=1)] == [
+        list(range(11))
+    ]
+    with pytest.raises(OptionError, match="`max_cells`"):
+        regions.find_regions(scores, chain(11), threshold=1, min_cells=5, max_cells=3)
+
+
+def test_without_a_limit_they_are_connected_components(rng):
+    adjacency = sparse_random(200, 200, 0.008, random_state=0)
+    adjacency = (adjacency + adjacency.T).tocsr()
+    scores = rng.normal(size=200)
+    found = regions.find_regions(scores, adjacency, threshold=0, min_cells=1)
+    rows = np.flatnonzero(scores >= 0)
+    n, component = connected_components(adjacency[rows][:, rows], directed=False)
+    assert len(found) == n
+    assert all(len(set(component[np.searchsorted(rows, r.rows)])) == 1 for r in found)
+    limited = regions.find_regions(scores, adjacency, threshold=0, min_cells=2, max_cells=4)
+    assert all(2 <= len(r.rows) <= 4 for r in limited)

@@ -80,6 +80,17 @@ def test_classify_writes_class_confidence_and_probabilities(embedded):
     assert validate(embedded) == []
 
 
+def test_trees_classify_as_well(embedded):
+    partly_labelled(embedded)
+    tl.classify(embedded, "kind", head="trees", n_trees=50)
+    assert (embedded.obs["kind_pred"].astype(str) == embedded.obs["true_niche"].astype(str)).mean() > 0.8
+    assert embedded.obs["kind_pred_confidence"].between(0, 1).all()
+    with pytest.raises(OptionError, match="'smoothing' in `options of tl.classify`"):
+        tl.classify(embedded, "kind", head="trees", smoothing=0.2)
+    with pytest.raises(OptionError, match="'cross_entropy', found 'trees'"):
+        tl.classify(embedded, "kind", head="trees", model=CellGraphCLR())
+
+
 def test_retrieve_takes_every_kind_of_query(embedded):
     ids = embedded.obs["cell_id"].to_numpy()[[4, 9]]
     by_ids = tl.retrieve(embedded, ids, k=10)
@@ -121,6 +132,9 @@ def test_regions_are_connected_and_described(embedded):
         assert row["n_cells"] == len(rows) >= 3
         assert row["size"] == pytest.approx(embedded.layers["raw"][rows, 0].sum(), rel=1e-5)
         np.testing.assert_allclose(row[["x", "y"]].astype(float), embedded.obsm["spatial"][rows].mean(0))
+        outer = row["outline"][0]
+        assert (outer.min(0) < embedded.obsm["spatial"][rows].min(0) + 1e-6).any()
+        assert outer.shape[1] == 2
     assert inside[member == 1].mean() > 0.5
     assert tl.retrieve_regions(embedded, query, min_similarity=0.999).empty
 

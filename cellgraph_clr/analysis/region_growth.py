@@ -1,0 +1,68 @@
+"""Regions grown from the highest scores down, each up to a size: a flood of the graph with a limit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = ["grow"]
+
+
+@njit(cache=True, nogil=True)
+def _root(parent, i):  # noqa: ANN001, ANN202
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@njit(cache=True, nogil=True)
+def grow(order, indptr, indices, max_cells):  # noqa: ANN001, ANN201
+    """Return a region (n,) of every cell, named by one of its cells, -1 for none.
+
+    Cells come in `order`, best first; others are in no region. A cell joins and merges the regions beside it. Where that would
+    pass `max_cells`, these regions are full, and the cell is their rim: what follows it downhill, beside full regions or rim
+    only, is rim too, so that leftovers make no regions of their own. O(edges) after sorting.
+    """
+    n = len(indptr) - 1
+    parent = np.full(n, -1)
+    size = np.zeros(n, np.int64)
+    full = np.zeros(n, np.bool_)
+    rim = np.zeros(n, np.bool_)
+    beside = np.empty(max(1, np.diff(indptr).max()) if n else 1, np.int64)
+    for i in order:
+        total = 1
+        count = 0
+        closed = False
+        for at in range(indptr[i], indptr[i + 1]):
+            j = indices[at]
+            if rim[j]:
+                closed = True
+            if parent[j] < 0:
+                continue
+            root = _root(parent, j)
+            if full[root]:
+                closed = True
+                continue
+            known = False
+            for c in range(count):
+                known = known or beside[c] == root
+            if not known:
+                beside[count] = root
+                count += 1
+                total += size[root]
+        if closed and count == 0:
+            rim[i] = True
+        elif total > max_cells:
+            for c in range(count):
+                full[beside[c]] = True
+            rim[i] = True
+        else:
+            parent[i] = i
+            size[i] = total
+            for c in range(count):
+                parent[beside[c]] = i
+    for i in range(n):
+        if parent[i] >= 0:
+            parent[i] = _root(parent, i)
+    return parent
