@@ -6,6 +6,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "tissue": ["graph", "retrieval", "spatial"],
-        "curves": ["reliability", "training"],
+        "curves": ["loss_weights", "reliability", "training"],
     },
 )

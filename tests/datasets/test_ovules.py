@@ -4,29 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
+from benchmarks.celltypegraph import specimen_scores, write_specimen
 from cellgraph_clr import datasets
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, MissingKeyError
-from cellgraph_clr.datasets.ovules import ABSOLUTE, ORIENTATIONS, SCALED
-
-WIDTH = {"com_grs": 3, "pca_explained_variance_grs": 3}
-
-
-def write_specimen(path, rng, n=12, **changed):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    wide = dict.fromkeys((*ORIENTATIONS, *(a for a in ABSOLUTE if "_proj_" in a)), 3) | WIDTH
-    ids = rng.permutation(np.arange(1, 4 * n))[:n]
-    features = {f: rng.normal(size=(n, wide[f]) if f in wide else n) for f in (*SCALED, *ORIENTATIONS, *ABSOLUTE)}
-    features["hops_to_bg"] = rng.integers(1, 8, n)
-    pairs = np.stack([ids, np.roll(ids, 1)], axis=1)
-    pairs = np.concatenate([pairs, [[0, ids[0]]]])  # a contact with the background
-    arrays = {"cell_ids": ids, "cell_labels": rng.choice([0, 1, 2, 14, 10], n), "edges_ids": pairs} | changed
-    with h5py.File(path, "w") as file:
-        for name, values in arrays.items():
-            file[name] = values
-        for name, values in features.items():
-            file[f"cell_features/{name}"] = values
-        file["edges_features/surface_um"] = np.arange(1.0, n + 2)
-    return ids, features, arrays
 
 
 @pytest.fixture
@@ -42,7 +22,9 @@ def test_features_labels_and_contacts(folder):
     assert adata.shape == (144, 74)
     assert set(adata.obs["cell_type"]) == {"unassigned", "L1", "L2", "L4", "ac"}
     part = adata[adata.obs["library_id"] == "3-I_2"]
-    ids, features, arrays = written["label_grs_surface/3-I/2.h5"]
+    arrays = written["label_grs_surface/3-I/2.h5"]
+    ids = arrays["cell_ids"]
+    features = {k.removeprefix("cell_features/"): v for k, v in arrays.items()}
     np.testing.assert_array_equal(part.obs["cell_id"], ids)
     assert (part.obs["cell_type"][arrays["cell_labels"] == 14] == "L4").all()
     com = features["com_grs"]
@@ -84,3 +66,9 @@ def test_bad_files_are_named(folder, tmp_path, rng):
         del opened["cell_features/com_grs"]
     with pytest.raises(MissingKeyError, match="'com_grs' in `cell_features of 0.h5`"):
         datasets.celltype_graph(folder[0])
+
+
+def test_scores_of_a_specimen():
+    truth = np.array(["L1", "L1", "L1", "L2", "es", "unassigned"])
+    predicted = np.array(["L1", "L1", "L2", "L2", "L1", "L1"])
+    assert specimen_scores(predicted, truth) == (3 / 5, (2 / 3 + 1) / 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellgraph_clr import pl, tl
-from cellgraph_clr._core.errors import MissingKeyError, NoGraphError, OptionError
+from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, NoGraphError, OptionError
 
 
 def test_the_graph_is_drawn_whole(adata, tmp_path):
@@ -50,6 +50,20 @@ def test_reliability_and_training_curves(embedded):
     assert "expected calibration error" in ax.get_title()
     ax = pl.training({"loss": [3.0, 2.0], "contrastive_gap": [0.1, 0.5], "contrastive_gap_cap": [2.0, 2.0]})
     np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), [3.0, 2.0])
+
+
+def test_loss_weights_fall_as_cells_fit(embedded):
+    tl.classify(embedded, "true_niche", n_steps=30)
+    own, other = pl.loss_weights(embedded, "true_niche", "true_niche_pred")
+    for ax, sign in ((own, -1), (other, 1)):
+        for dots in ax.collections:
+            at, weight = dots.get_offsets().T
+            assert np.corrcoef(at, weight)[0, 1] * sign > 0.5
+    entropy = own.collections[1].get_offsets()  # soft cross-entropy: target minus probability
+    k = embedded.obsm["true_niche_pred_proba"].shape[1]
+    np.testing.assert_allclose(entropy[:, 1], 0.9 + 0.1 / k - entropy[:, 0], atol=1e-5)
+    with pytest.raises(NoCellsError, match="a class that was learned"):
+        pl.loss_weights(embedded, "true_niche", "true_niche_pred", rows=np.zeros(embedded.n_obs, bool))
 
 
 def test_bad_input_is_named(tissue_2d):
