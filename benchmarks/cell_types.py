@@ -19,7 +19,7 @@ from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.metrics import classification_scores
 from cellgraph_clr.models import CalibratedTrees, SoftInfoNCEClassifier
 
-N_REPEATS = 5
+N_REPEATS = 10
 HEADS: dict[str, Callable[[], Any]] = {
     "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)),
     "SoftInfoNCE, linear": lambda: SoftInfoNCEClassifier(),

@@ -60,7 +60,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         self,
         *,
         n_trees: int = 500,
-        max_features: float = 0.3,
+        max_features: float = 0.4,
         calibrate: bool = True,
         n_jobs: int | None = None,
         random_state: RandomState = 0,

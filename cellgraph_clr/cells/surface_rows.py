@@ -1,0 +1,175 @@
+"""Points on the surface of one cell: boundary faces drawn by area, moved onto the smoothed surface, with its normal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+__all__ = ["draw_points", "smooth"]
+
+
+@njit(cache=True, nogil=True)
+def _uniform(state):  # noqa: ANN001, ANN202
+    """Return a number in [0, 1) and move the state (1,) uint64 on (splitmix64: Steele et al. 2014)."""
+    state[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = state[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
+    return np.float64(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def _add(out, w, one, other):  # noqa: ANN001, ANN202
+    for x in range(len(out)):
+        out[x] += w * (one[x] + other[x])
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def smooth(field, weights, reach):  # noqa: ANN001, ANN201
+    """Return `field` (z, y, x) float32 smoothed along its axes by symmetric `weights` (3, w): the middle one and those after.
+
+    `reach` (3,) of them count. Zero outside. O(voxels sum(reach)).
+    """
+    n_z, n_y, n_x = field.shape
+    nothing = np.zeros(n_x, np.float32)
+    here = field
+    for axis in range(3):
+        r = reach[axis]
+        if r == 0:
+            continue
+        out = np.empty(field.shape, np.float32)
+        longer = np.zeros(n_x + 2 * r, np.float32)
+        for z in range(n_z):
+            for y in range(n_y):
+                row, line = out[z, y], here[z, y]
+                for x in range(n_x):
+                    row[x] = weights[axis, 0] * line[x]
+                if axis == 2:
+                    longer[r : r + n_x] = line
+                for k in range(1, r + 1):
+                    w = weights[axis, k]
+                    if axis == 2:
+                        _add(row, w, longer[r - k : r - k + n_x], longer[r + k : r + k + n_x])
+                    elif axis == 1:
+                        _add(row, w, here[z, y - k] if y >= k else nothing, here[z, y + k] if y + k < n_y else nothing)
+                    else:
+                        _add(row, w, here[z - k, y] if z >= k else nothing, here[z + k, y] if z + k < n_z else nothing)
+        here = out
+    return here
+
+
+@njit(cache=True, nogil=True)
+def _slope(f, z, y, x, spacing, flat, out):  # noqa: ANN001, ANN202
+    """Fill the gradient (3,) of `f` at a voxel centre; `f` must reach one voxel farther (not along z when flat)."""
+    out[0] = 0.0 if flat else (f[z + 1, y, x] - f[z - 1, y, x]) / (2 * spacing[0])
+    out[1] = (f[z, y + 1, x] - f[z, y - 1, x]) / (2 * spacing[1])
+    out[2] = (f[z, y, x + 1] - f[z, y, x - 1]) / (2 * spacing[2])
+
+
+@njit(cache=True, nogil=True)
+def _look(f, at, spacing, flat, out, part):  # noqa: ANN001, ANN202
+    """Return `f` at a point (voxels), linear between voxels, and fill its gradient in `out`."""
+    low_z = int(np.floor(at[0]))
+    low_y = int(np.floor(at[1]))
+    low_x = int(np.floor(at[2]))
+    value = 0.0
+    out[:] = 0.0
+    for p in range(1 if flat else 2):
+        w_z = 1.0 if flat else 1 - abs(at[0] - low_z - p)
+        for q in range(2):
+            w_y = w_z * (1 - abs(at[1] - low_y - q))
+            for r in range(2):
+                w = w_y * (1 - abs(at[2] - low_x - r))
+                _slope(f, low_z + p, low_y + q, low_x + r, spacing, flat, part)
+                value += w * f[low_z + p, low_y + q, low_x + r]
+                for a in range(3):
+                    out[a] += w * part[a]
+    return value
+
+
+@njit(cache=True, nogil=True)
+def draw_points(mask, field, spacing, n_points, flat, seed):  # noqa: ANN001, ANN201
+    """Return points (n_points, 3) in physical units from the first voxel, outward normals (n_points, 3), and the surface.
+
+    `mask` (z, y, x) uint8 holds the cell, `field` float32 the same smoothed; both are empty two voxels from every side (a flat
+    mask has one plane). A plane has a face of axis a for every |n_a| / A_a of its surface, so that a face of area A_a stands for
+    A_a |n_a| of the surface: the faces' sum is the surface (a perimeter when flat), and points drawn along it at equal steps
+    are uniform by area. O(voxels + n_points).
+    """
+    shape = mask.shape
+    area = np.ones(3)
+    for axis in range(3):
+        for other in range(3):
+            if other != axis and not (flat and other == 0):
+                area[axis] *= spacing[other]
+    capacity = 1024
+    faces = np.empty((capacity, 4), np.int32)
+    share = np.empty(capacity)
+    count = 0
+    total = 0.0
+    here = np.empty(3)
+    beside = np.empty(3)
+    depth = 0 if flat else 1
+    for z in range(depth, shape[0] - depth):
+        for y in range(1, shape[1] - 1):
+            for x in range(1, shape[2] - 1):
+                if mask[z, y, x] == 0:
+                    continue
+                edge = mask[z, y - 1, x] & mask[z, y + 1, x] & mask[z, y, x - 1] & mask[z, y, x + 1]
+                if edge and (flat or (mask[z - 1, y, x] & mask[z + 1, y, x])):
+                    continue
+                for side in range(2 if flat else 0, 6):
+                    axis, step = side // 2, 2 * (side % 2) - 1
+                    zz = z + (step if axis == 0 else 0)
+                    yy = y + (step if axis == 1 else 0)
+                    xx = x + (step if axis == 2 else 0)
+                    if mask[zz, yy, xx] != 0:
+                        continue
+                    _slope(field, z, y, x, spacing, flat, here)
+                    _slope(field, zz, yy, xx, spacing, flat, beside)
+                    length = 0.0
+                    for a in range(3):
+                        length += (here[a] + beside[a]) ** 2
+                    if length > 1e-12:
+                        total += area[axis] * abs(here[axis] + beside[axis]) / np.sqrt(length)
+                    if count == capacity:
+                        capacity *= 2
+                        larger, longer = np.empty((capacity, 4), np.int32), np.empty(capacity)
+                        larger[:count], longer[:count] = faces, share
+                        faces, share = larger, longer
+                    faces[count, 0], faces[count, 1], faces[count, 2], faces[count, 3] = z, y, x, side
+                    share[count] = total
+                    count += 1
+    points = np.empty((n_points, 3))
+    normals = np.empty((n_points, 3))
+    bound = 0.5 * min(spacing[1], spacing[2])
+    if not flat:
+        bound = min(bound, 0.5 * spacing[0])
+    state = np.array([seed], np.uint64)
+    at = np.empty(3)
+    face = 0
+    for i in range(n_points):
+        wanted = (i + _uniform(state)) / n_points * total
+        while face < count - 1 and share[face] <= wanted:
+            face += 1
+        axis, sign = faces[face, 3] // 2, 2.0 * (faces[face, 3] % 2) - 1
+        for a in range(3):
+            at[a] = faces[face, a]
+            if a == axis:
+                at[a] += 0.5 * sign
+            elif not (flat and a == 0):
+                at[a] += _uniform(state) - 0.5
+        value = _look(field, at, spacing, flat, here, beside)
+        length = np.sqrt(here[0] ** 2 + here[1] ** 2 + here[2] ** 2)
+        if length > 1e-6:
+            # the smoothed indicator is 1/2 on the surface: one step of Newton, no farther than half a voxel
+            step = min(max((value - 0.5) / length, -bound), bound)
+            for a in range(3):
+                normals[i, a] = -here[a] / length
+                points[i, a] = at[a] * spacing[a] + step * normals[i, a]
+        else:  # the same on both sides of the face
+            for a in range(3):
+                normals[i, a] = sign if a == axis else 0.0
+                points[i, a] = at[a] * spacing[a]
+    return points, normals, total
