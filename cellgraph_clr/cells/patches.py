@@ -146,11 +146,13 @@ def _fill(
     high = np.minimum(np.ceil(centre + half * step).astype(int) + margin + 1, labels.labels.shape)
     own = (_labels_in(labels, low, high) == cell_id).astype(np.uint8)
     offset = first - low
-    mask[...] = affine_transform(own, step, offset, output_shape=mask.shape, order=0) > 0
+    mask[...] = affine_transform(own, step, offset, output_shape=mask.shape, order=0, mode="grid-constant") > 0
     if labels.image is None:
         return
     where = (slice(None), *(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)))
     pixels = np.asarray(labels.image[where], np.float32)
     for c, channel in enumerate(pixels):
         smoothed: Any = gaussian_filter(channel, blur) if blur.any() else channel
-        affine_transform(smoothed, step, offset, output_shape=mask.shape, output=image[c], order=1)
+        affine_transform(
+            smoothed, step, offset, output_shape=mask.shape, output=image[c], order=1, mode="grid-constant"
+        )
