@@ -15,6 +15,7 @@ NAMES = (
     "cell_types",
     "celltypegraph",
     "retrieval",
+    "morpho",
     "start_up",
     "planted",
     "platynereis",

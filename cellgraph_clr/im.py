@@ -1,17 +1,18 @@
-"""Images of labels: quality control before anything is measured."""
+"""Images of labels: quality control, and surfaces and crops of cells to learn from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, expected, listing
-from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
-from cellgraph_clr.graphs.layout import sample_of
+from cellgraph_clr.graphs.layout import rows_of_labels
 
 if TYPE_CHECKING:
     import os
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.label_image import LabelImage
 
-__all__ = ["label_qc"]
+__all__ = ["extract_patches", "label_qc", "sample_surfaces"]
 
 
 def _bounds(size: np.ndarray, min_size: float | None, max_size: float | None) -> tuple[float, float]:
@@ -106,19 +107,78 @@ def label_qc(
     return out
 
 
+def sample_surfaces(
+    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    *,
+    n_points: int = 512,
+    smoothing: float = 1.0,
+    random_state: RandomState = 0,
+    n_jobs: int | None = None,
+) -> surfaces.SurfacePoints:
+    """Sample points with outward normals on the surface of every cell (2D: its outline), uniform by area, without a mesh.
+
+    Parameters
+    ----------
+    labels : as in `label_qc`.
+    n_points : points of every cell.
+    smoothing : spread of the Gaussian that normals are read from, in units of the largest spacing.
+    random_state : seed; what a cell gets depends on it and on its id alone.
+    n_jobs : threads; None takes one per core.
+
+    Returns
+    -------
+    `SurfacePoints`: cell_id (n,), points and normals (n, n_points, d) float32 along z, y, x in physical units, area (n,).
+
+    Raises
+    ------
+    LabelImageError, NoCellsError, MissingFileError, FileFormatError, OptionError
+        For bad labels and wrong options.
+
+    Notes
+    -----
+    One scan, then a box a cell: O(voxels of the boxes + n n_points). See `cells.surfaces.sample_surface`.
+    """
+    from cellgraph_clr.io.cells import label_image
+
+    image = label_image(labels, None)
+    s = scan_labels(image, surface=False)
+    return surfaces.sample_surfaces(image, s, n_points, smoothing=smoothing, seed=as_seed(random_state), n_jobs=n_jobs)
+
+
+def extract_patches(
+    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    image: np.ndarray | str | os.PathLike[str] | None = None,
+    *,
+    size: int,
+    resolution: float | None = None,
+    place: Literal["whole", "inside"] = "whole",
+    n_patches: int = 1,
+    random_state: RandomState = 0,
+) -> patches.Patches:
+    """Cut crops around cells, or patches inside them, and bring them to isotropic voxels of a stated physical size.
+
+    `labels` and `image` are as in `from_labels`; for the other arguments, results and errors see
+    `cells.patches.extract_patches`. Chunked arrays are read box by box.
+    """
+    from cellgraph_clr.io.cells import label_image
+
+    picture = label_image(labels, image)
+    s = scan_labels(picture, surface=False)
+    return patches.extract_patches(
+        picture,
+        s,
+        size=size,
+        resolution=resolution,
+        place=place,
+        n_patches=n_patches,
+        seed=as_seed(random_state),
+    )
+
+
 def _write(adata: AnnData, found: pd.DataFrame, library_id: str | None) -> None:
     """Write the columns to `obs` of the cells of one sample; cells of others keep what they have (else 0 or False)."""
-    sample = sample_of(adata, None)
-    names = np.unique(sample)
-    if library_id is None and len(names) > 1:
-        raise OptionError(
-            expected("`library_id` for an AnnData of several samples", listing(names), "Name the sample of the labels.")
-        )
-    mine = np.ones(adata.n_obs, bool) if library_id is None or len(names) == 1 else sample == library_id
+    rows = rows_of_labels(adata, found.index.to_numpy(), library_id)
     ids = adata.obs["cell_id"].to_numpy()
-    rows = np.flatnonzero(mine & np.isin(ids, found.index))
-    if len(rows) == 0:
-        raise MissingKeyError(expected("cells of these labels in `adata`", "none", "Check `obs['cell_id']`."))
     for name in found.columns:
         values = found[name].to_numpy()
         column = adata.obs[name].to_numpy().copy() if name in adata.obs else np.zeros(adata.n_obs, values.dtype)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.ids import rows_of
 
-__all__ = ["match_nuclei"]
+if TYPE_CHECKING:
+    from cellgraph_clr.cells.scan import LabelStatistics
+
+__all__ = ["match_nuclei", "nucleus_of_cells"]
 
 
 def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,3 +49,20 @@ def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.
     nucleus_id, first, inverse = np.unique(unique[:, 0], return_index=True, return_inverse=True)
     total = np.bincount(inverse, weights=count)
     return nucleus_id, unique[first, 1], count[first] / total
+
+
+def nucleus_of_cells(
+    cells: np.ndarray, nuclei: np.ndarray, s: LabelStatistics, t: LabelStatistics
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row in `t` of each cell's largest nucleus (-1 without one), and how many nuclei each cell has.
+
+    `s` and `t` are the scans of cells and nuclei; cost and errors as `match_nuclei`. Nuclei that lie mostly in the background
+    belong to none.
+    """
+    nucleus_id, cell_id, _ = match_nuclei(cells, nuclei)
+    inside = cell_id > 0
+    row, at = rows_of(t.cell_id, nucleus_id[inside]), rows_of(s.cell_id, cell_id[inside])
+    chosen = np.full(len(s.cell_id), -1)
+    largest_last = np.argsort(t.count[row], kind="stable")
+    chosen[at[largest_last]] = row[largest_last]
+    return chosen, np.bincount(at, minlength=len(s.cell_id))

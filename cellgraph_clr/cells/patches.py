@@ -11,8 +11,6 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.cells.scan import LabelStatistics
 
@@ -128,7 +126,7 @@ def _deep_voxels(
     return places[rng.integers(len(places), size=n)] - 1 + box[:, 0]
 
 
-def _labels_in(labels: LabelImage, low: Sequence[int], high: Sequence[int]) -> np.ndarray:
+def _labels_in(labels: LabelImage, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.asarray(labels.labels[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))])
 
 

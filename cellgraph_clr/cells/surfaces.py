@@ -111,7 +111,7 @@ def sample_surfaces(
 
     def fill(row: int, mask: np.ndarray, start: tuple[int, ...], cell_id: int) -> None:
         own = (seed * 0x9E3779B97F4A7C15 + cell_id * 0xD1342543DE82EF95) % 2**64
-        points, normals, out.area[row] = sample_surface(mask, spacing, n_points, smoothing=smoothing, seed=own)
+        points, normals, out.area[row] = sample_surface(mask, image.spacing, n_points, smoothing=smoothing, seed=own)
         out.points[row], out.normals[row] = points + np.asarray(start) * spacing, normals
 
     workers = n_workers(n_jobs)

@@ -23,10 +23,15 @@ __all__ = ["celltype_graph", "celltype_graph_folds"]
 TYPES = {1: "L1", 2: "L2", 3: "L3", 4: "L4", 14: "L4", 5: "nu", 6: "pc", 7: "fu", 8: "es", 10: "ac"}  # 0: not labelled
 AXES = ("axis1", "axis2", "axis3")
 ORIENTATIONS = tuple(f"{system}_orientation_{a}_grs" for system in ("lrs", "pca") for a in AXES)
-SCALED = ("com_grs", "degree_centrality", "rw_centrality", "volume_um", "surface_um")
-SCALED += (*(f"length_{a}_grs" for a in AXES), "pca_explained_variance_grs")
-ABSOLUTE = ("lrs_axis12_dot_grs", "lrs_axis2_angle_grs")
-ABSOLUTE += tuple(f"{system}_proj_{a}_grs" for system in ("lrs", "pca") for a in AXES)
+SCALED = (
+    *("com_grs", "degree_centrality", "rw_centrality", "volume_um", "surface_um"),
+    *(f"length_{a}_grs" for a in AXES),
+    "pca_explained_variance_grs",
+)
+ABSOLUTE = (
+    *("lrs_axis12_dot_grs", "lrs_axis2_angle_grs"),
+    *(f"{system}_proj_{a}_grs" for system in ("lrs", "pca") for a in AXES),
+)
 HOPS = 5
 
 

@@ -43,21 +43,21 @@ class CropEncoder(nn.Module):
     n_out : width of the code.
     ndim : 2 or 3.
     n_hidden : channels of the first level, doubled at each of the others; the one option of size.
-    n_levels : levels; each but the first halves the side.
+    n_levels : levels; each halves the side.
 
     Shapes
     ------
-    (b, n_in, [z,] y, x), sides of at least 2 ** (n_levels - 1) → (b, n_out)
+    (b, n_in, [z,] y, x), sides of at least 2 ** n_levels → (b, n_out)
     """
 
     def __init__(self, n_in: int, n_out: int = 80, *, ndim: int = 3, n_hidden: int = 16, n_levels: int = 3) -> None:
         super().__init__()
         conv = _conv(ndim)
-        layers: list[nn.Module] = [conv(n_in, n_hidden, 3, padding=1), _Residual(n_hidden, ndim)]
+        layers: list[nn.Module] = []
         width = n_hidden
-        for _ in range(n_levels - 1):
-            layers += [conv(width, 2 * width, 2, stride=2), _Residual(2 * width, ndim)]
-            width *= 2
+        for level in range(n_levels):
+            width = n_hidden * 2**level
+            layers += [conv(n_in if level == 0 else width // 2, width, 4, stride=2, padding=1), _Residual(width, ndim)]
         self.body = nn.Sequential(*layers, nn.GroupNorm(min(GROUPS, width), width), nn.ReLU())
         self.leave = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, n_out))
 
@@ -73,7 +73,7 @@ class CropDecoder(nn.Module):
 
     Shapes
     ------
-    (b, n_code) → (b, n_out, [z,] y, x) of sides `shape`, each a multiple of 2 ** (n_levels - 1).
+    (b, n_code) → (b, n_out, [z,] y, x) of sides `shape`, each a multiple of 2 ** n_levels.
     """
 
     def __init__(
@@ -83,13 +83,14 @@ class CropDecoder(nn.Module):
         ndim = len(shape)
         up = nn.ConvTranspose2d if ndim == 2 else nn.ConvTranspose3d
         width = n_hidden * 2 ** (n_levels - 1)
-        self._start = (width, *(n // 2 ** (n_levels - 1) for n in shape))
+        self._start = (width, *(n // 2**n_levels for n in shape))
         self.enter = nn.Linear(n_code, int(torch.Size(self._start).numel()))
         layers: list[nn.Module] = []
-        for _ in range(n_levels - 1):
-            layers += [_Residual(width, ndim), up(width, width // 2, 2, stride=2)]
-            width //= 2
-        self.body = nn.Sequential(*layers, _Residual(width, ndim), _conv(ndim)(width, n_out, 3, padding=1))
+        for level in reversed(range(n_levels)):
+            narrow = n_hidden * 2 ** (level - 1) if level else n_out
+            layers += [_Residual(width, ndim), up(width, narrow, 4, stride=2, padding=1)]
+            width = narrow
+        self.body = nn.Sequential(*layers)
 
     def forward(self, code: Tensor) -> Tensor:
         """Return the crops (b, n_out, [z,] y, x)."""

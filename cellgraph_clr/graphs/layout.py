@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from cellgraph_clr._core.checks import check_finite, check_key, expected
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
+from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
+from cellgraph_clr._core.errors import (
+    CellGraphError,
+    MissingKeyError,
+    NoCellsError,
+    NoGraphError,
+    OptionError,
+    ShapeError,
+)
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph
 
@@ -75,6 +82,28 @@ def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
         return np.full(adata.n_obs, "", dtype="U1")
     check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
     return adata.obs[library_key].astype(str).to_numpy()
+
+
+def rows_of_labels(adata: AnnData, cell_id: np.ndarray, library_id: str | None) -> np.ndarray:
+    """Return the rows of the cells with these ids, in the order of `adata`, in one sample.
+
+    Raises
+    ------
+    OptionError
+        If `library_id` is None and there are several samples.
+    MissingKeyError
+        If there is no such cell.
+    """
+    sample = sample_of(adata, None)
+    names = np.unique(sample)
+    if library_id is None and len(names) > 1:
+        remedy = "Name the sample of the labels."
+        raise OptionError(expected("`library_id` for an AnnData of several samples", listing(names), remedy))
+    mine = np.ones(adata.n_obs, bool) if library_id is None or len(names) == 1 else sample == library_id
+    rows = np.flatnonzero(mine & np.isin(adata.obs["cell_id"].to_numpy(), cell_id))
+    if len(rows) == 0:
+        raise MissingKeyError(expected("cells of these labels in `adata`", "none", "Check `obs['cell_id']`."))
+    return rows
 
 
 def stored_contacts(adata: AnnData) -> dict[str, Mapping[str, Any]]:

@@ -10,9 +10,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError
-from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.log import log
-from cellgraph_clr.cells.compartments import match_nuclei
+from cellgraph_clr.cells.compartments import nucleus_of_cells
 from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.measure import (
@@ -100,14 +99,7 @@ def _nucleus_features(
     nucleus_image = replace(image, labels=nuclei)
     t = scan_labels(nucleus_image, n_jobs=n_jobs)
     values, info = _measured(t, nucleus_image, groups, n_jobs, principal_axes(t, image.spacing)[0])
-    nucleus_id, cell_id, _ = match_nuclei(np.asarray(image.labels), np.asarray(nuclei))
-    row = rows_of(t.cell_id, nucleus_id)
-    inside = cell_id > 0
-    row, cell_id = row[inside], cell_id[inside]
-    at = rows_of(s.cell_id, cell_id)
-    largest_last = np.argsort(t.count[row], kind="stable")
-    chosen = np.full(len(s.cell_id), -1)
-    chosen[at[largest_last]] = row[largest_last]
+    chosen, n_nuclei = nucleus_of_cells(np.asarray(image.labels), np.asarray(nuclei), s, t)
     has = chosen >= 0
     size_ratio = np.where(has, t.count[chosen] / s.count, np.nan)
     offset = np.linalg.norm(centroid(t, image.spacing)[chosen] - centroid(s, image.spacing), axis=1)
@@ -115,7 +107,7 @@ def _nucleus_features(
     columns = np.column_stack([own, size_ratio, np.where(has, offset, np.nan)])
     extra = (FeatureInfo("nucleus_fraction", "nucleus"), FeatureInfo("nucleus_offset", "nucleus", "", image.unit))
     info = tuple(replace(i, name=f"nucleus_{i.name}", group="nucleus") for i in info)
-    return columns, info + extra, np.bincount(at, minlength=len(s.cell_id))
+    return columns, info + extra, n_nuclei
 
 
 def label_image(

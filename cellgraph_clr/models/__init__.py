@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
         "graph_classifier": ["CellGraphClassifier"],
+        "morpho_features": ["MorphoFeatures", "MorphoFeaturesConfig"],
         "soft_infonce": ["SoftInfoNCEClassifier"],
         "trees": ["CalibratedTrees"],
     },

@@ -140,6 +140,7 @@ class CellGraphCLR:
         from cellgraph_clr.encoders.graph import EDGE_AWARE, ProjectionHead
         from cellgraph_clr.training.batches import FULL_GRAPH_CELLS, AnchorBatches
         from cellgraph_clr.training.contrastive import Runtime, train_contrastive
+        from cellgraph_clr.training.devices import usable_device
         from cellgraph_clr.training.module import ContrastiveModule, Schedule
         from cellgraph_clr.training.steps import Material, Strength
 
@@ -161,7 +162,7 @@ class CellGraphCLR:
         if start is None or scales is None:
             scales = InputScales.learned(graph, edge_lengths=c.edge_lengths, reads_edges=c.encoder in EDGE_AWARE)
         x, adjacency, edge_attr = scales.tensors(graph)
-        device = _device(self.device)
+        device = usable_device(self.device)
         losses_by_name = {
             "infonce_p": losses.InfoNCEp,
             "infonce": losses.InfoNCE,
@@ -296,6 +297,8 @@ class CellGraphCLR:
         cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto"
     ) -> CellGraphCLR:
         """Return a fitted model from what `state` gave."""
+        from cellgraph_clr.training.devices import usable_device
+
         model = cls(random_state=header["seed"], device=device, **header["config"])
         numbers = {k.removeprefix("scales."): v.numpy() for k, v in tensors.items() if k.startswith("scales.")}
         model._scales = InputScales(header["features"], header["edge_features"], header["unit"], numbers)
@@ -303,7 +306,7 @@ class CellGraphCLR:
         model.history_ = header["history"]
         encoder = model._new_encoder(model._scales)
         encoder.load_state_dict({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})
-        model._encoder = encoder.to(_device(device)).eval()
+        model._encoder = encoder.to(usable_device(device)).eval()
         return model
 
     def graph_tensors(
@@ -338,15 +341,3 @@ class CellGraphCLR:
 
         c, n_edge = self.config, len(scales.edge_feature_names)
         return GraphEncoder(scales.n_in, c.n_hidden, c.n_dims, c.n_layers, kind=c.encoder, n_edge=n_edge)
-
-
-def _device(name: str) -> str:
-    import torch
-
-    if name != "auto":
-        try:
-            torch.empty(0, device=name)
-        except (RuntimeError, AssertionError) as error:
-            raise OptionError(expected("a usable `device`", f"{name!r} ({error})", "Pass 'auto' or 'cpu'.")) from error
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -2,7 +2,8 @@
 
 from cellgraph_clr.tl.classify import classify
 from cellgraph_clr.tl.cluster import cluster
-from cellgraph_clr.tl.embed import embed, morpho_context
+from cellgraph_clr.tl.embed import embed
+from cellgraph_clr.tl.morpho import morpho_context, morpho_features
 from cellgraph_clr.tl.retrieve import build_index, retrieve, retrieve_regions
 from cellgraph_clr.tl.select import select_region
 from cellgraph_clr.tl.transfer import transfer_labels
@@ -13,6 +14,7 @@ __all__ = [
     "cluster",
     "embed",
     "morpho_context",
+    "morpho_features",
     "retrieve",
     "retrieve_regions",
     "select_region",

@@ -1,4 +1,4 @@
-"""Contrastive training from start, or from a checkpoint, to end: Lightning's trainer around `ContrastiveModule`."""
+"""Training from start, or from a checkpoint, to end: Lightning's trainer around a `StepModule`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
 from cellgraph_clr.training.checkpoints import SafeCheckpoints
-from cellgraph_clr.training.module import NOT_FINITE, Checkpoints, ContrastiveModule, EarlyStop, Progress, stalled
+from cellgraph_clr.training.module import NOT_FINITE, Checkpoints, EarlyStop, Progress, StepModule, stalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def train_contrastive(module: ContrastiveModule, runtime: Runtime) -> None:
+def train_contrastive(module: StepModule, runtime: Runtime) -> None:
     """Train the module in place.
 
     A run that is killed and called again with the same checkpoint goes on from its last saving and ends with the same

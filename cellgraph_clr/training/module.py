@@ -20,10 +20,19 @@ from cellgraph_clr.training.figures import alignment, contrastive_gap, effective
 from cellgraph_clr.training.steps import Material, embed_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Checkpoints", "ContrastiveModule", "EarlyStop", "Progress", "Schedule", "stalled"]
+__all__ = [
+    "Checkpoints",
+    "ContrastiveModule",
+    "EarlyStop",
+    "Progress",
+    "Schedule",
+    "StepModule",
+    "check_loss",
+    "stalled",
+]
 
 NOT_FINITE = "Lower the learning rate or raise the temperature."
 
@@ -39,25 +48,22 @@ class Schedule:
     patience: int | None = None
 
 
-class ContrastiveModule(lightning.LightningModule):
-    """Encoder, projection and loss on `Material`; step number t is a function of the weights, the seed and t.
+def check_loss(value: float) -> None:
+    """Raise `NonFiniteError` for a loss that is not finite."""
+    if not math.isfinite(value):
+        raise NonFiniteError(expected("a finite loss", value, NOT_FINITE))
 
-    Losses are divided by the mean number of positives, so that learning rates keep their meaning when p changes. `history`
-    holds, per figure, one value a step.
+
+class StepModule(lightning.LightningModule):
+    """What all runs share: the schedule, the figures of every step, and checkpoints that know their run.
+
+    Step number t must be a function of the weights, the seed and t. `history` holds, per figure, one value a step; `n_items` is
+    how many cells there are to train on.
     """
 
-    def __init__(
-        self,
-        encoder: nn.Module,
-        projection: nn.Module,
-        loss: nn.Module,
-        material: Material,
-        schedule: Schedule,
-        fingerprint: str,
-    ) -> None:
+    def __init__(self, schedule: Schedule, fingerprint: str, n_items: int) -> None:
         super().__init__()
-        self.encoder, self.projection, self.loss = encoder, projection, loss
-        self.material, self.schedule, self.fingerprint = material, schedule, fingerprint
+        self.schedule, self.fingerprint, self.n_items = schedule, fingerprint, n_items
         self.history: dict[str, list[float]] = {}
 
     def setup(self, stage: str) -> None:  # noqa: ARG002
@@ -76,6 +82,44 @@ class ContrastiveModule(lightning.LightningModule):
         """Return one entry per step; a step draws its own batch."""
         steps: Any = range(self.schedule.n_steps)
         return torch.utils.data.DataLoader(steps, batch_size=None, generator=torch.Generator())
+
+    def record(self, figures: Mapping[str, float]) -> None:
+        """Keep the figures of a step."""
+        for name, number in figures.items():
+            self.history.setdefault(name, []).append(number)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the history and the fingerprint of the run into a checkpoint."""
+        checkpoint["run"] = {"history": self.history, "fingerprint": self.fingerprint}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the history back. Raises `ModelFileError` for a checkpoint of another run."""
+        if checkpoint["run"]["fingerprint"] != self.fingerprint:
+            remedy = "Pass another path, or remove the file to start anew."
+            raise ModelFileError(
+                expected("a checkpoint of this run (config, seed, features, graph)", "one of another run", remedy)
+            )
+        self.history = checkpoint["run"]["history"]
+
+
+class ContrastiveModule(StepModule):
+    """Encoder, projection and loss on `Material`.
+
+    Losses are divided by the mean number of positives, so that learning rates keep their meaning when p changes.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        projection: nn.Module,
+        loss: nn.Module,
+        material: Material,
+        schedule: Schedule,
+        fingerprint: str,
+    ) -> None:
+        super().__init__(schedule, fingerprint, len(material.x))
+        self.encoder, self.projection, self.loss = encoder, projection, loss
+        self.material = material
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`, scaled so that gradients averaged over processes are those of one."""
@@ -99,8 +143,7 @@ class ContrastiveModule(lightning.LightningModule):
         return value / max(mean_p, 1.0)
 
     def _record(self, loss: float, mean_p: float, first: Tensor, second: Tensor, positives: Tensor, pairs: Any) -> None:
-        if not math.isfinite(loss):
-            raise NonFiniteError(expected("a finite loss", loss, NOT_FINITE))
+        check_loss(loss)
         figures = {
             "loss": loss,
             "positives_per_anchor": mean_p,
@@ -110,21 +153,7 @@ class ContrastiveModule(lightning.LightningModule):
         }
         if isinstance(self.loss, InfoNCEp):
             figures["contrastive_gap"], figures["contrastive_gap_cap"] = contrastive_gap(loss, pairs)
-        for name, number in figures.items():
-            self.history.setdefault(name, []).append(number)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the history and the fingerprint of the run into a checkpoint."""
-        checkpoint["run"] = {"history": self.history, "fingerprint": self.fingerprint}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history back. Raises `ModelFileError` for a checkpoint of another run."""
-        if checkpoint["run"]["fingerprint"] != self.fingerprint:
-            remedy = "Pass another path, or remove the file to start anew."
-            raise ModelFileError(
-                expected("a checkpoint of this run (config, seed, features, graph)", "one of another run", remedy)
-            )
-        self.history = checkpoint["run"]["history"]
+        self.record(figures)
 
 
 class Progress(lightning.Callback):
@@ -137,7 +166,7 @@ class Progress(lightning.Callback):
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Open the bar where the run starts."""
         s = module.schedule
-        size = min(s.batch_size, len(module.material.x))
+        size = min(s.batch_size, module.n_items)
         hidden = True if trainer.global_rank else self._hidden
         start = trainer.global_step * size
         self._bar = tqdm(
@@ -146,7 +175,7 @@ class Progress(lightning.Callback):
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Move the bar."""
-        self._bar.update(min(module.schedule.batch_size, len(module.material.x)))
+        self._bar.update(min(module.schedule.batch_size, module.n_items))
         self._bar.set_postfix(loss=f"{module.history['loss'][-1]:.3f}")
 
     def teardown(self, trainer: Any, module: Any, stage: str) -> None:  # noqa: ARG002

@@ -6,7 +6,7 @@ import torch
 from cellgraph_clr.encoders.volumes import CropDecoder, CropEncoder
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (8, 12, 16)])
+@pytest.mark.parametrize("shape", [(16, 16), (8, 16, 24)])
 def test_shapes_and_independence_of_the_batch(shape):
     torch.manual_seed(0)
     encoder = CropEncoder(3, 10, ndim=len(shape), n_hidden=8)

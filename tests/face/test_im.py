@@ -91,3 +91,13 @@ def test_results_go_to_obs_by_id(planted):
         im.label_qc(LabelImage.build(np.where(planted > 0, 99, 0)), adata=adata)
     with pytest.raises(OptionError, match="min_size"):
         im.label_qc(LabelImage.build(planted), min_size=-1.0)
+
+
+def test_surfaces_and_crops_come_by_cell(tissue_3d, tmp_path):
+    image = tissue_3d.image
+    found = im.sample_surfaces(image, n_points=20)
+    assert found.points.shape == found.normals.shape == (len(found.cell_id), 20, 3)
+    np.testing.assert_array_equal(found.cell_id, np.unique(image.labels)[1:])
+    patches = im.extract_patches(image, size=8, place="inside", n_patches=2)
+    assert patches.image.shape == (len(found.cell_id), 2, image.image.shape[0], 8, 8, 8)
+    assert patches.mask.any(axis=(2, 3, 4)).all()

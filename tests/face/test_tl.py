@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellgraph_clr import concat, tl, validate, write
+from cellgraph_clr import concat, gr, tl, validate, write
 from cellgraph_clr._core.errors import (
     EmptyQueryError,
     LabelKeyError,
@@ -15,7 +15,7 @@ from cellgraph_clr._core.errors import (
     OptionError,
     ShapeError,
 )
-from cellgraph_clr.models import CellGraphCLR
+from cellgraph_clr.models import CellGraphCLR, MorphoFeatures
 
 
 def test_embed_writes_vectors_and_provenance(embedded):
@@ -286,3 +286,33 @@ def test_weights_of_classes_are_part_of_the_prior_that_is_corrected(embedded):
         tl.classify(embedded, "kind", head="cross_entropy", prior=known, class_weight=weight, calibrate=False)
         share[weight] = embedded.obsm["kind_pred_proba"]["b"].mean()
     assert share["balanced"] == pytest.approx(share[None], abs=0.05)
+
+
+def test_morpho_features_go_beside_their_cells(tissue_2d):
+    image = tissue_2d.image
+    options = {
+        "kinds": ("shape", "coarse"),
+        "n_steps": 3,
+        "n_points": 24,
+        "n_features": 5,
+        "n_hidden": 4,
+        "coarse_size": 8,
+    }
+    adata = tissue_2d.adata()[::-1].copy()
+    tl.morpho_features(adata, image, progress=False, **options)
+    table = adata.obsm["X_morpho"]
+    assert list(table.columns)[:2] == ["cell_shape_0", "cell_shape_1"]
+    model = MorphoFeatures(progress=False, **options).fit(image)
+    np.testing.assert_array_equal(table.to_numpy(), model.transform(image).loc[adata.obs["cell_id"]].to_numpy())
+    assert adata.uns["cellgraph_clr"]["runs"]["X_morpho"]["missing"]["nucleus_shape"] == "no nuclei"
+    gr.contact_graph(adata)
+    tl.morpho_context(adata)
+    assert adata.obsm["X_morphocontext"].shape == (adata.n_obs, 20)
+    two = concat({"a": tissue_2d.adata(), "b": tissue_2d.adata()})
+    tl.morpho_features(two, image, library_id="b", model=model)
+    has = two.obsm["X_morpho"].notna().all(axis=1)
+    np.testing.assert_array_equal(has, two.obs["library_id"] == "b")
+    with pytest.raises(OptionError, match="`library_id` for an AnnData of several samples"):
+        tl.morpho_features(two, image, model=model)
+    with pytest.raises(OptionError, match=r"no training options beside `model`, found \['n_steps'\]"):
+        tl.morpho_features(two, image, model=model, n_steps=3)

@@ -1,0 +1,151 @@
+"""Learned shape and texture of cells, and features beside those of the neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_option, check_whole, expected
+from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.graphs.layout import adjacency_of, record_run, rows_of_labels
+from cellgraph_clr.tl.common import representation
+
+if TYPE_CHECKING:
+    import os
+
+    from anndata import AnnData
+
+    from cellgraph_clr._core.rng import RandomState
+    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.models.morpho_features import MorphoFeatures
+
+__all__ = ["morpho_context", "morpho_features"]
+
+
+def morpho_features(
+    adata: AnnData,
+    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    image: np.ndarray | str | os.PathLike[str] | None = None,
+    nuclei: LabelImage | np.ndarray | None = None,
+    *,
+    library_id: str | None = None,
+    model: MorphoFeatures | None = None,
+    key_added: str = "X_morpho",
+    random_state: RandomState = 0,
+    progress: bool | None = None,
+    copy: bool = False,
+    **config: Any,
+) -> AnnData | None:
+    """Learn shape and texture of the cells of a label image, without labels of their kind, and write them beside the cells.
+
+    Parameters
+    ----------
+    adata : cells of these labels, matched by `obs["cell_id"]`.
+    labels, image, nuclei : as in `from_labels` and `MorphoFeatures.fit`.
+    library_id : the sample of `adata` that the labels are of; needed when it holds several. Cells of others keep what they have.
+    model : a fitted `MorphoFeatures` to apply instead of training one; further options must then be left alone.
+    key_added : `obsm` key, a DataFrame with columns "cell_shape_0", …; NaN for cells that are not in the labels, and in the
+        groups of nuclei for cells without one. Groups left out are named in `uns["cellgraph_clr"]["runs"][key_added]`.
+    random_state, progress, **config : of `MorphoFeatures`.
+    copy : return a new AnnData.
+
+    Raises
+    ------
+    MissingKeyError, OptionError, LabelImageError, NoCellsError, ShapeError
+        If no cell of `adata` is in the labels, several samples are not told apart, options are wrong, and as
+        `MorphoFeatures.fit` and `.transform`.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.io.cells import label_image
+    from cellgraph_clr.models.morpho_features import MorphoFeatures
+
+    if model is not None and config:
+        raise OptionError(expected("no training options beside `model`", sorted(config), "Set them when fitting."))
+    adata = adata.copy() if copy else adata
+    picture = label_image(labels, image)
+    if model is None:
+        model = MorphoFeatures(random_state=random_state, progress=progress, **config)
+        model.fit(picture, nuclei=nuclei)
+    found = model.transform(picture, nuclei=nuclei)
+    rows = rows_of_labels(adata, found.index.to_numpy(), library_id)
+    old = adata.obsm.get(key_added)
+    table = pd.DataFrame(np.nan, index=adata.obs_names, columns=found.columns, dtype=np.float32)
+    if isinstance(old, pd.DataFrame) and list(old.columns) == list(found.columns):
+        table = old.copy()
+    table.iloc[rows] = found.loc[adata.obs["cell_id"].to_numpy()[rows]].to_numpy()
+    adata.obsm[key_added] = table
+    run = {"function": "tl.morpho_features", "config": asdict(model.config), "seed": model.seed_}
+    record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})
+    log_written("tl.morpho_features", [f"obsm[{key_added!r}]"])
+    return adata if copy else None
+
+
+def morpho_context(
+    adata: AnnData,
+    *,
+    use_rep: str | None = "X_morpho",
+    mode: Literal["concat", "mean"] = "concat",
+    n_hops: int = 1,
+    weights: str | None = None,
+    n_features: int | None = None,
+    neighbors_key: str = "spatial",
+    key_added: str = "X_morphocontext",
+    copy: bool = False,
+) -> AnnData | None:
+    """Describe cells by their own features and those of their neighbours (MorphoContextFeatures).
+
+    Parameters
+    ----------
+    adata : with a spatial graph; the published form uses the contact graph.
+    use_rep : `obsm` key of the features; None is `X`.
+    mode : "concat" sets own features beside the neighbours' mean; "mean" averages a cell together with its neighbours.
+    n_hops : neighbours up to this many steps away, all weighted alike (1: direct neighbours, or by `weights`).
+    weights : as in `gr.aggregate_neighbors`; direct neighbours only.
+    n_features : agglomerate the result to this many columns (the published form has 200); None keeps all.
+    neighbors_key : the graph.
+    key_added : `obsm` key of the result, float32.
+    copy : return a new AnnData.
+
+    Raises
+    ------
+    NoGraphError, MissingKeyError, NonFiniteError, OptionError
+        For missing parts, NaN, wrong options.
+
+    Notes
+    -----
+    Cells without neighbours have a neighbour mean of zero ("concat") or their own features ("mean").
+    Source: Zinchenko et al. 2023, MorphoContextFeatures; both readings of their text are offered.
+    """
+    from scipy.sparse import eye
+
+    from cellgraph_clr.graphs.neighbors import hop_relation, row_normalised
+
+    check_option("mode", mode, ("concat", "mean"))
+    check_whole("n_hops", n_hops)
+    if weights is not None and n_hops > 1:
+        raise OptionError(expected("`weights` with n_hops = 1", n_hops, "Leave `weights` out for several hops."))
+    adata = adata.copy() if copy else adata
+    values, _ = representation(adata, use_rep or "X")
+    adjacency = adjacency_of(adata, neighbors_key, weights)
+    if n_hops > 1:
+        adjacency = hop_relation(adjacency, n_hops)
+    if mode == "concat":
+        out = np.concatenate([values, row_normalised(adjacency) @ values], axis=1)
+    else:
+        own = eye(adata.n_obs, format="csr", dtype=np.float32)
+        scale = float(adjacency.data.mean()) if adjacency.nnz else 1.0  # a cell weighs as much as a mean neighbour
+        out = row_normalised((adjacency + scale * own).tocsr()) @ values
+    if n_features is not None:
+        check_whole("n_features", n_features, high=out.shape[1])
+        from sklearn.cluster import FeatureAgglomeration
+
+        out = FeatureAgglomeration(n_clusters=n_features).fit_transform(out)
+    adata.obsm[key_added] = np.ascontiguousarray(out, np.float32)
+    run = {"function": "tl.morpho_context", "mode": mode, "n_hops": n_hops, "weights": weights, "use_rep": use_rep}
+    record_run(adata, key_added, {**run, "n_features": n_features, "neighbors_key": neighbors_key})
+    log_written("tl.morpho_context", [f"obsm[{key_added!r}]"])
+    return adata if copy else None
