@@ -25,7 +25,7 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
     small = size == "small"
     tissue = shapes(48 if small else 900)
     _surfaces(tissue)
-    _planted(tissue, n_steps=3 if small else 400)
+    _planted(tissue, n_steps=3 if small else 300)
 
 
 def _planted(tissue: Tissue, *, n_steps: int) -> None:

@@ -167,4 +167,4 @@ def _new_graph(d: int) -> Any:
         raise MissingDependencyError(expected("`usearch` for an approximate index", "not installed", remedy))
     from usearch.index import Index
 
-    return Index(ndim=d, metric="cos", dtype="f32", connectivity=32, expansion_add=128, expansion_search=128)
+    return Index(ndim=d, metric="cos", dtype="f32", connectivity=32, expansion_add=128, expansion_search=64)

@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from cellgraph_clr.cells.component_runs import root_of
+
 __all__ = ["grow"]
-
-
-@njit(cache=True, nogil=True)
-def _root(parent, i):  # noqa: ANN001, ANN202
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
 
 
 @njit(cache=True, nogil=True)
@@ -40,7 +34,7 @@ def grow(order, indptr, indices, max_cells):  # noqa: ANN001, ANN201
                 closed = True
             if parent[j] < 0:
                 continue
-            root = _root(parent, j)
+            root = root_of(parent, j)
             if full[root]:
                 closed = True
                 continue
@@ -64,5 +58,5 @@ def grow(order, indptr, indices, max_cells):  # noqa: ANN001, ANN201
                 parent[beside[c]] = i
     for i in range(n):
         if parent[i] >= 0:
-            parent[i] = _root(parent, i)
+            parent[i] = root_of(parent, i)
     return parent

@@ -13,7 +13,15 @@ from cellgraph_clr._core.ids import rows_of
 if TYPE_CHECKING:
     from cellgraph_clr.cells.scan import LabelStatistics
 
-__all__ = ["match_nuclei", "nucleus_of_cells"]
+__all__ = ["check_same_grid", "match_nuclei", "nucleus_of_cells"]
+
+
+def check_same_grid(cells: np.ndarray, nuclei: np.ndarray) -> None:
+    """Raise `ShapeError` if cells and nuclei have different shapes."""
+    if cells.shape != nuclei.shape:
+        raise ShapeError(
+            expected(f"nuclei of the shape of the cells {cells.shape}", nuclei.shape, "Resample one onto the other.")
+        )
 
 
 def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -37,10 +45,7 @@ def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.
     -----
     O(v log v) for the v voxels inside nuclei. Ties go to the smaller cell id.
     """
-    if cells.shape != nuclei.shape:
-        raise ShapeError(
-            expected(f"nuclei of the shape of the cells {cells.shape}", nuclei.shape, "Resample one onto the other.")
-        )
+    check_same_grid(cells, nuclei)
     inside = nuclei > 0
     pair = np.stack([nuclei[inside].astype(np.int64), cells[inside].astype(np.int64)], axis=1)
     unique, count = np.unique(pair, axis=0, return_counts=True)

@@ -7,11 +7,12 @@ from numba import njit
 
 from cellgraph_clr.cells.scan_rows import row_runs
 
-__all__ = ["block_components"]
+__all__ = ["block_components", "root_of"]
 
 
 @njit(cache=True, nogil=True)
-def _root(parent, i):  # noqa: ANN001, ANN202
+def root_of(parent, i):  # noqa: ANN001, ANN201
+    """Return the root of i in a union-find forest, and halve the way to it."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -20,7 +21,7 @@ def _root(parent, i):  # noqa: ANN001, ANN202
 
 @njit(cache=True, nogil=True)
 def _join(parent, a, b):  # noqa: ANN001, ANN202
-    a, b = _root(parent, a), _root(parent, b)
+    a, b = root_of(parent, a), root_of(parent, b)
     if a < b:
         parent[b] = a
     else:
@@ -94,7 +95,7 @@ def block_components(labels):  # noqa: ANN001, ANN201
     piece = np.empty(p, np.int64)
     n = 0
     for run in range(p):  # roots come before their members
-        root = _root(parent, run)
+        root = root_of(parent, run)
         if root == run:
             piece[run] = n
             n += 1

@@ -25,7 +25,7 @@ class MorphoFeaturesConfig:
     """Width of the networks: twice that for points, that at the first level of crops."""
     n_points: int = 128
     """Points on the surface of a cell."""
-    coarse_size: int = 32
+    coarse_size: int = 24
     """Voxels along the side of a crop of the whole cell; a multiple of 8."""
     coarse_resolution: float | None = None
     """Size of its voxels, in the unit of the labels; None: nine of ten cells fit."""
@@ -33,14 +33,14 @@ class MorphoFeaturesConfig:
     """Voxels along the side of a patch inside the cell; a multiple of 8."""
     fine_resolution: float | None = None
     """Size of its voxels; None: the finest spacing of the labels."""
-    n_patches: int = 8
+    n_patches: int = 16
     """Patches of a cell; their codes are averaged, half of them make a view."""
     masked: bool = True
     """Whether crops hold the cell alone; False shows what lies around it."""
     normalise: str = "cell"
     """"cell" brings every crop to mean 0 and spread 1 inside the cell, so that brightness and contrast are left to measured
     features; "image" uses the mean and spread over all cells."""
-    temperature: float = 0.1
+    temperature: float = 0.2
     """Divides cosine similarities."""
     reconstruction: float = 1.0
     """Weight of the mean squared error of rebuilt crops; 0 leaves the decoder out."""

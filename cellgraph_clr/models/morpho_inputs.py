@@ -9,7 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError
-from cellgraph_clr.cells.compartments import nucleus_of_cells
+from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.patches import extract_patches
 from cellgraph_clr.cells.scan import scan_labels
@@ -68,6 +68,7 @@ def compartments(
         return [Compartment("cell", labels, labels, s, rows, _learnable(s))], s, None
     inside = np.asarray(nuclei.labels if isinstance(nuclei, LabelImage) else nuclei)
     cells = np.asarray(labels.labels)
+    check_same_grid(cells, inside)
     t = scan_labels(replace(labels, labels=inside), surface=False)
     chosen, count = nucleus_of_cells(cells, inside, s, t)
     body = replace(labels, labels=np.where(inside > 0, 0, cells))

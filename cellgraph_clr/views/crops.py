@@ -47,8 +47,8 @@ def distorted(crops: Tensor, strength: float, generator: torch.Generator, *, mas
     Parameters
     ----------
     crops : (b, c + 1, [z,] y, x) standardised image channels and the mask.
-    strength : 0 changes nothing; 1 draws gain and gamma in exp(± 0.5), offset ± 0.5, noise up to 0.3 of the standard deviation,
-        full blur at the most, and a warp of 0.03 of the side.
+    strength : 0 changes nothing; 1 draws gain and gamma in exp(± 0.5), offset ± 0.5, noise up to 0.1 of the standard deviation,
+        up to 0.3 of a blur over three voxels (more would take the texture away), and a warp of 0.03 of the side.
     generator : of everything drawn.
     masked : keep the image 0 outside of the mask.
     """
@@ -59,7 +59,7 @@ def distorted(crops: Tensor, strength: float, generator: torch.Generator, *, mas
     gamma = torch.exp(_uniform(b, ndim, -0.5, 0.5, generator) * strength)
     image = gain * image.sign() * image.abs().clamp(min=1e-6) ** gamma
     image = image + strength * _uniform(b, ndim, -0.5, 0.5, generator)
-    image = _blur(image, _uniform(b, ndim, 0, strength, generator))
-    noise = 0.3 * strength * torch.rand(b, *(1,) * (ndim + 1), generator=generator)
+    image = _blur(image, _uniform(b, ndim, 0, 0.3 * strength, generator))
+    noise = 0.1 * strength * torch.rand(b, *(1,) * (ndim + 1), generator=generator)
     image = image + noise * torch.randn(image.shape, generator=generator)
     return torch.cat([image * (mask > 0.5) if masked else image, mask], dim=1)

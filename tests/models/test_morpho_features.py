@@ -35,13 +35,16 @@ def flat():
     return shapes(60, ndim=2, random_state=0)
 
 
-def test_the_planted_textures_are_told_apart(flat):
+def test_fine_patches_tell_textures_and_not_shapes():
     tissue = shapes(160, ndim=2, random_state=0)
-    model = MorphoFeatures(kinds=("coarse",), n_steps=60, n_features=16, n_hidden=8, progress=False)
+    model = MorphoFeatures(kinds=("fine",), n_steps=100, n_features=16, n_hidden=8, progress=False)
     features = model.fit_transform(tissue.image)
-    truth = tissue.truth.loc[features.index, "texture"].to_numpy()
-    assert probe_accuracy(features.to_numpy(), truth).mean() > 0.8
-    assert model.history_["cell_coarse"]["reconstruction"][-1] < model.history_["cell_coarse"]["reconstruction"][0]
+    truth = tissue.truth.loc[features.index]
+    found = {k: probe_accuracy(features.to_numpy(), truth[k].to_numpy(), n_repeats=2).mean() for k in truth}
+    assert found["texture"] > 0.55  # chance 0.25; larger volumes and longer training reach more
+    assert found["shape"] < 0.28  # chance 0.17
+    history = model.history_["cell_fine"]
+    assert history["reconstruction"][-1] < history["reconstruction"][0]
 
 
 def test_columns_are_named_and_missing_groups_are_said(flat):
