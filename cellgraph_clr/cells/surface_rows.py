@@ -21,42 +21,35 @@ def _uniform(state):  # noqa: ANN001, ANN202
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _add(out, w, one, other):  # noqa: ANN001, ANN202
-    for x in range(len(out)):
-        out[x] += w * (one[x] + other[x])
+    for i in range(len(out)):  # indices that cannot be negative are what lets this be compiled to vector instructions
+        out[i] += w * (one[i] + other[i])
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def smooth(field, weights, reach):  # noqa: ANN001, ANN201
-    """Return `field` (z, y, x) float32 smoothed along its axes by symmetric `weights` (3, w): the middle one and those after.
+@njit(cache=True, nogil=True)
+def _spread(here, out, weights, reach, stride):  # noqa: ANN001, ANN202
+    """Fill `out` with flat `here`, weighted sums of what lies up to `reach` steps of `stride` away on both sides."""
+    n = len(here)
+    out[:] = weights[0] * here
+    for k in range(1, reach + 1):
+        d = k * stride
+        _add(out[d : n - d], weights[k], here[: n - 2 * d], here[2 * d :])
 
-    `reach` (3,) of them count. Zero outside. O(voxels sum(reach)).
+
+@njit(cache=True, nogil=True)
+def smooth(mask, weights, reach):  # noqa: ANN001, ANN201
+    """Return `mask` (z, y, x) smoothed along its axes, float32, by symmetric `weights` (3, w): the middle one and those after.
+
+    `reach` (3,) of them count. The mask must be empty `reach` and two voxels more from every side: lines are run together, and
+    what passes their ends is 0. O(voxels sum(reach)).
     """
-    n_z, n_y, n_x = field.shape
-    nothing = np.zeros(n_x, np.float32)
-    here = field
+    here = mask.ravel().astype(np.float32)
+    other = np.empty_like(here)
+    strides = (mask.shape[1] * mask.shape[2], mask.shape[2], 1)
     for axis in range(3):
-        r = reach[axis]
-        if r == 0:
-            continue
-        out = np.empty(field.shape, np.float32)
-        longer = np.zeros(n_x + 2 * r, np.float32)
-        for z in range(n_z):
-            for y in range(n_y):
-                row, line = out[z, y], here[z, y]
-                for x in range(n_x):
-                    row[x] = weights[axis, 0] * line[x]
-                if axis == 2:
-                    longer[r : r + n_x] = line
-                for k in range(1, r + 1):
-                    w = weights[axis, k]
-                    if axis == 2:
-                        _add(row, w, longer[r - k : r - k + n_x], longer[r + k : r + k + n_x])
-                    elif axis == 1:
-                        _add(row, w, here[z, y - k] if y >= k else nothing, here[z, y + k] if y + k < n_y else nothing)
-                    else:
-                        _add(row, w, here[z - k, y] if z >= k else nothing, here[z + k, y] if z + k < n_z else nothing)
-        here = out
-    return here
+        if reach[axis] > 0:
+            _spread(here, other, weights[axis], reach[axis], strides[axis])
+            here, other = other, here
+    return here.reshape(mask.shape)
 
 
 @njit(cache=True, nogil=True)
@@ -89,13 +82,15 @@ def _look(f, at, spacing, flat, out, part):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def draw_points(mask, field, spacing, n_points, flat, seed):  # noqa: ANN001, ANN201
+def draw_points(mask, field, margin, spacing, n_points, flat, seed):  # noqa: ANN001, ANN201
     """Return points (n_points, 3) in physical units from the first voxel, outward normals (n_points, 3), and the surface.
 
-    `mask` (z, y, x) uint8 holds the cell, `field` float32 the same smoothed; both are empty two voxels from every side (a flat
-    mask has one plane). A plane has a face of axis a for every |n_a| / A_a of its surface, so that a face of area A_a stands for
-    A_a |n_a| of the surface: the faces' sum is the surface (a perimeter when flat), and points drawn along it at equal steps
-    are uniform by area. O(voxels + n_points).
+    `mask` (z, y, x) uint8 holds the cell, `field` float32 the same smoothed; the mask is empty `margin` (3,) voxels, two at
+    least, from every side (a flat mask has one plane and no margin along z).
+
+    A plane has a face of axis a for every |n_a| / A_a of its surface, so that a face of area A_a stands for A_a |n_a| of the
+    surface: the faces' sum is the surface (a perimeter when flat), and points drawn along it at equal steps are uniform by
+    area. O(voxels + n_points).
     """
     shape = mask.shape
     area = np.ones(3)
@@ -110,10 +105,9 @@ def draw_points(mask, field, spacing, n_points, flat, seed):  # noqa: ANN001, AN
     total = 0.0
     here = np.empty(3)
     beside = np.empty(3)
-    depth = 0 if flat else 1
-    for z in range(depth, shape[0] - depth):
-        for y in range(1, shape[1] - 1):
-            for x in range(1, shape[2] - 1):
+    for z in range(margin[0], shape[0] - margin[0]):
+        for y in range(margin[1], shape[1] - margin[1]):
+            for x in range(margin[2], shape[2] - margin[2]):
                 if mask[z, y, x] == 0:
                     continue
                 edge = mask[z, y - 1, x] & mask[z, y + 1, x] & mask[z, y, x - 1] & mask[z, y, x + 1]

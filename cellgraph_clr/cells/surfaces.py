@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SurfacePoints", "sample_surface", "sample_surfaces"]
 
 AHEAD = 64  # crops in memory at a time, per worker
-MARGIN = 2  # voxels of background around a crop, which differences of the smoothed cell need
+MARGIN = 2  # voxels that differences of the smoothed cell need beyond what it spreads
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,16 +71,19 @@ def sample_surface(
     flat = mask.ndim == 2
     solid = mask[None] if flat else mask
     size = np.array([1.0, *spacing] if flat else spacing, np.float64)
-    padded = np.pad(solid.astype(np.uint8), [(0, 0) if flat and a == 0 else (MARGIN, MARGIN) for a in range(3)])
     sigma = smoothing * float(size[1:].max() if flat else size.max())
     reach = np.array([0 if flat and a == 0 else int(np.ceil(2.5 * sigma / size[a])) for a in range(3)])
     weights = np.zeros((3, reach.max() + 1), np.float32)
     for a in range(3):
         w = np.exp(-0.5 * (np.arange(reach[a] + 1) * size[a] / sigma) ** 2)
         weights[a, : len(w)] = w / (2 * w.sum() - 1)
-    field = smooth(padded.astype(np.float32), weights, reach)
-    points, normals, area = draw_points(padded, field, size, int(n_points), flat, np.uint64(seed))
-    points -= MARGIN * size
+    margin = np.where(reach > 0, reach + MARGIN, 0)
+    padded = np.zeros(np.array(solid.shape) + 2 * margin, np.uint8)
+    inner = tuple(slice(m, m + n) for m, n in zip(margin, solid.shape, strict=True))
+    padded[inner] = solid
+    field = smooth(padded, weights, reach)
+    points, normals, area = draw_points(padded, field, margin, size, int(n_points), flat, np.uint64(seed))
+    points -= margin * size
     first = 1 if flat else 0
     return points[:, first:], normals[:, first:], float(area)
 
