@@ -304,7 +304,8 @@ def test_morpho_features_go_beside_their_cells(tissue_2d):
     assert list(table.columns)[:2] == ["cell_shape_0", "cell_shape_1"]
     model = MorphoFeatures(progress=False, **options).fit(image)
     np.testing.assert_array_equal(table.to_numpy(), model.transform(image).loc[adata.obs["cell_id"]].to_numpy())
-    assert adata.uns["cellgraph_clr"]["runs"]["X_morpho"]["missing"]["nucleus_shape"] == "no nuclei"
+    run = json.loads(adata.uns["cellgraph_clr"]["runs"]["X_morpho"])
+    assert run["missing"]["nucleus_shape"] == "no nuclei"
     gr.contact_graph(adata)
     tl.morpho_context(adata)
     assert adata.obsm["X_morphocontext"].shape == (adata.n_obs, 20)
