@@ -76,13 +76,13 @@ def _approximate(name: str, vectors: np.ndarray) -> None:
     some = queries[:50]
     print(f"  {len(queries)} queries at once")
     calls = {"approximate": lambda: index.query(queries, K), "exact": lambda: index.query(queries, K, exact=True)}
-    show(paired(calls, rounds=3), ours="approximate")
+    show(paired(calls, rounds=5), ours="approximate")
     print(f"  {len(some)} queries one after the other")
     one_by_one = {
         "approximate": lambda: [index.query(q, K) for q in some],
         "exact": lambda: [index.query(q, K, exact=True) for q in some],
     }
-    show(paired(one_by_one, rounds=3), ours="approximate")
+    show(paired(one_by_one, rounds=5), ours="approximate")
 
 
 def _cohort(folder) -> AnnData:

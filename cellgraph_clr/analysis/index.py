@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["VectorIndex"]
 
 RECALL_QUERIES = 200
+ALONE = 32  # queries below which one thread answers
 
 
 class VectorIndex:
@@ -36,7 +37,7 @@ class VectorIndex:
 
     Notes
     -----
-    Exact: O(n d) a query in blocks of 16 MiB, 4 n d bytes. Approximate: about O(d log n) a query, 4 n d bytes and some 300 a
+    Exact: O(n d) a query in blocks of 16 MiB, 4 n d bytes. Approximate: about O(d log n) a query, 4 n d bytes and some 170 a
     vector, built in O(n d log n).
     Source of the graph: Malkov and Yashunin 2020 (HNSW).
     """
@@ -115,7 +116,8 @@ class VectorIndex:
         if self._graph is None or exact:
             rows, similarity = nearest(directions, self._directions, k)
         else:
-            hits = self._graph.search(directions, k)
+            threads = 1 if len(directions) < ALONE else 0  # starting threads takes longer than a few queries
+            hits = self._graph.search(directions, k, threads=threads)
             rows, similarity = np.atleast_2d(hits.keys).astype(np.int64), 1 - np.atleast_2d(hits.distances)
         return self.ids[rows], similarity.astype(np.float32)
 
@@ -167,4 +169,4 @@ def _new_graph(d: int) -> Any:
         raise MissingDependencyError(expected("`usearch` for an approximate index", "not installed", remedy))
     from usearch.index import Index
 
-    return Index(ndim=d, metric="cos", dtype="f32", connectivity=32, expansion_add=128, expansion_search=64)
+    return Index(ndim=d, metric="cos", dtype="f32", connectivity=16, expansion_add=128, expansion_search=32)
