@@ -87,7 +87,7 @@ def gaussian_mixture(
     x = reduce.transform(vectors[some])
     if chooses:
         stability = {k: _stability(x, k, rng) for k in numbers}
-        k, (top, error) = max(stability.items(), key=lambda item: item[1][0])
+        top, error = max(stability.values(), key=lambda found: found[0])
         k = max(n for n, (mean, _) in stability.items() if mean >= top - error)
         best, scores = _fitted(x, k, random_state), {n: mean for n, (mean, _) in stability.items()}
     else:

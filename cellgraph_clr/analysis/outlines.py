@@ -27,7 +27,10 @@ def cell_reach(position: np.ndarray, adjacency: csr_matrix) -> float:
 def outline(
     position: np.ndarray, samples: np.ndarray, rows: np.ndarray, reach: float
 ) -> list[np.ndarray] | tuple[np.ndarray, np.ndarray]:
-    """Return `polygons` (2D) or the `surface` (3D) of cells of one sample; cells of others may lie at the same place."""
+    """Return `polygons` (2D) or the `surface` (3D) of cells of one sample; cells of others may lie at the same place.
+
+    `samples` (n,) are numbers, so that many outlines do not compare names again and again.
+    """
     beside = np.flatnonzero(samples == samples[rows[0]])
     traced = polygons if position.shape[1] == 2 else surface
     return traced(position[beside], np.searchsorted(beside, rows), reach)
@@ -91,8 +94,9 @@ def _depth(
     axes = [a + step * np.arange(n) for a, n in zip(low, shape, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
     near = cKDTree(own).query(points)[0]
-    others = np.delete(xyz, rows, axis=0)
-    others = others[((others > low - 2 * reach) & (others < high + 4 * reach)).all(axis=1)]
+    beside = ((xyz > low - 2 * reach) & (xyz < high + 4 * reach)).all(axis=1)
+    beside[rows] = False
+    others = xyz[beside]
     far = cKDTree(others).query(points)[0] if len(others) else np.full(len(points), np.inf)
     return np.minimum((far - near) / 2, reach - near).reshape(shape), low, step
 

@@ -65,14 +65,10 @@ def celltype_graph(
     -----
     One pass over the files. Public original: doi 10.5281/zenodo.6374104 (Cerrone et al. 2022, CVPR, arXiv 2205.08166).
     """
-    import anndata as ad
+    from cellgraph_clr.io.samples import concat
 
     files = _files(path, grs, stages)
-    specimens = [_specimen(file) for group in files.values() for file in group]
-    joined = ad.concat(specimens, pairwise=True, join="inner", merge="same", uns_merge="first")
-    for key in ("library_id", "stage", "cell_type"):
-        joined.obs[key] = joined.obs[key].astype("category")
-    return joined
+    return concat([_specimen(file) for group in files.values() for file in group])
 
 
 def celltype_graph_folds(adata: AnnData, *, n_folds: int = 5, seed: int = 0) -> list[np.ndarray]:

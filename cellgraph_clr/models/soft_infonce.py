@@ -12,13 +12,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
-from cellgraph_clr._core.errors import LabelKeyError, OptionError, ShapeError
+from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.models.soft_targets import (
     HARD,
     HEADS,
     LOSSES,
+    class_codes,
     out_of_fold_temperature,
     soft_loss,
     starting_targets,
@@ -113,13 +114,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         self._check_options()
         X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise LabelKeyError(
-                expected(
-                    "at least two classes", f"one class: {self.classes_[0]!r}", "Label cells of another class too."
-                )
-            )
+        self.classes_, codes = class_codes(y)
         soft = self._targets(codes, targets)
         self.calibration_temperature_ = self._out_of_fold_temperature(X, codes, soft) if self.calibrate else 1.0
         self._head, self._mean, self._scale, self.class_prior_, losses = self._train(X, codes, soft)

@@ -6,16 +6,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelKeyError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-__all__ = ["HARD", "HEADS", "LOSSES", "out_of_fold_temperature", "soft_loss", "starting_targets"]
+__all__ = ["HARD", "HEADS", "LOSSES", "class_codes", "out_of_fold_temperature", "soft_loss", "starting_targets"]
 
 HEADS = ("linear", "mlp")
 LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
 HARD = ("infonce", "cross_entropy")  # one-hot targets: neither smoothed nor mixed
+
+
+def class_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted classes of labels y (n,) and the code (n,) of each; raises `LabelKeyError` for a single class."""
+    classes, codes = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        remedy = "Label cells of another class too."
+        raise LabelKeyError(expected("at least two classes", f"one class: {classes[0]!r}", remedy))
+    return classes, codes
 
 
 def starting_targets(loss: str, codes: np.ndarray, n_classes: int, smoothing: float) -> Tensor:

@@ -9,10 +9,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cellgraph_clr._core.checks import check_in_range, check_whole, expected
-from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr._core.checks import check_in_range, check_whole
 from cellgraph_clr._core.rng import RandomState, as_seed
-from cellgraph_clr.models.soft_targets import out_of_fold_temperature
+from cellgraph_clr.models.soft_targets import class_codes, out_of_fold_temperature
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier
@@ -77,10 +76,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         check_in_range("max_features", self.max_features, low=0, high=1, low_open=True)
         X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
         check_classification_targets(y)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            remedy = "Label cells of another class too."
-            raise LabelKeyError(expected("at least two classes", f"one class: {self.classes_[0]!r}", remedy))
+        self.classes_, codes = class_codes(y)
 
         def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             return self._logits(self._grown(X[train], y[train]), X[test])

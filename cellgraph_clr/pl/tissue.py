@@ -179,7 +179,8 @@ def retrieval(
     size = point_size(int(inside.sum()))
     rest = inside & (number == 0) & ~asked
     ax.scatter(xy[rest, 0], xy[rest, 1], s=size / 2, c="#cccccc", linewidths=0, label="other cells")
-    position, samples = np.asarray(adata.obsm["spatial"], float), sample_of(adata, None)
+    position = np.asarray(adata.obsm["spatial"], float)
+    samples = np.unique(sample_of(adata, None), return_inverse=True)[1]
     flat = position.shape[1] == 2 and "spatial_connectivities" in adata.obsp
     reach = cell_reach(position, adata.obsp["spatial_connectivities"]) if flat and has_regions else 1.0
     if has_regions:

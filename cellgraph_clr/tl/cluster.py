@@ -8,6 +8,7 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.analysis.clustering import SELECTIONS, gaussian_mixture, leiden
 from cellgraph_clr.graphs.layout import record_run
 from cellgraph_clr.tl.common import representation
 
@@ -61,7 +62,7 @@ def cluster(
     check_option("method", method, ("leiden", "gmm"))
     if n_clusters != "auto":
         check_whole("n_clusters", n_clusters, high=adata.n_obs)
-    check_option("select", select, ("bic", "stability"))
+    check_option("select", select, SELECTIONS)
     check_in_range("resolution", resolution, low=0, low_open=True)
     check_whole("n_neighbors", n_neighbors, low=2)
     check_whole("n_fit", n_fit, low=n_neighbors + 2)
@@ -73,8 +74,6 @@ def cluster(
     seed = as_seed(random_state)
     run: dict[str, Any] = {"function": "tl.cluster", "method": method, "use_rep": use_rep, "seed": seed}
     if method == "gmm":
-        from cellgraph_clr.analysis.clustering import gaussian_mixture
-
         most = min(20, adata.n_obs // (2 if select == "stability" else 1))
         numbers = tuple(range(2, max(most, 2) + 1)) if n_clusters == "auto" else int(n_clusters)
         mixture = gaussian_mixture(vectors, n_clusters=numbers, select=select, n_fit=n_fit, random_state=seed)
@@ -83,8 +82,6 @@ def cluster(
         adata.obsm[f"{key}_proba"] = pd.DataFrame(mixture.proba, index=adata.obs_names, columns=columns)
         run[select] = mixture.scores
     else:
-        from cellgraph_clr.analysis.clustering import leiden
-
         labels, run["resolution"] = leiden(
             vectors, n_clusters, resolution=resolution, n_neighbors=n_neighbors, n_fit=n_fit, random_state=seed
         )

@@ -227,7 +227,7 @@ def retrieve_regions(
         column = layer[:, adata.var_names.get_loc(size_name)]
         size = np.asarray(column.toarray() if issparse(column) else column).ravel()
     xyz = np.asarray(adata.obsm["spatial"], float)
-    samples = sample_of(adata, None)
+    names, samples = np.unique(sample_of(adata, None), return_inverse=True)
     reach = cell_reach(xyz, adjacency)
     for number, region in enumerate(found, start=1):
         member[region.rows] = number
@@ -235,8 +235,8 @@ def retrieve_regions(
         record: dict[str, Any] = {"region": number, "score": region.score, "n_cells": len(region.rows)}
         if size is not None:
             record["size"] = float(size[region.rows].sum())
-        if samples[region.rows[0]]:
-            record["library_id"] = samples[region.rows[0]]
+        if name := str(names[samples[region.rows[0]]]):
+            record["library_id"] = name
         record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
         record["outline"] = outline(xyz, samples, region.rows, reach)

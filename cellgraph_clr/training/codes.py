@@ -25,18 +25,17 @@ ARAP_NEIGHBORS = 8
 
 
 class ViewSource(Protocol):
-    """Where views come from: how many cells there are, and two views of some of them, each of `n_parts` inputs a cell."""
+    """Where views come from: how many cells there are, and two views of some of them, each of one input a cell or several."""
 
     @property
     def n_cells(self) -> int:
         """Return the number of cells."""
 
-    @property
-    def n_parts(self) -> int:
-        """Return how many inputs a view has, whose codes are averaged."""
-
     def views(self, rows: Tensor, generator: torch.Generator) -> list[tuple[tuple[Tensor, ...], Tensor | None]]:
-        """Return, twice, the inputs of the encoder (b n_parts, …) and what a decoder should make of them (None: nothing)."""
+        """Return, twice, the inputs of the encoder (b m, …) and what a decoder should make of them (None: nothing).
+
+        The m inputs of a cell stand together; their codes are averaged.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +54,6 @@ class SurfaceViews:
     def n_cells(self) -> int:
         """Return the number of cells."""
         return len(self.points)
-
-    @property
-    def n_parts(self) -> int:
-        """Return 1."""
-        return 1
 
     def views(self, rows: Tensor, generator: torch.Generator) -> list[tuple[tuple[Tensor, ...], Tensor | None]]:
         """Return points and normals (b, n_points, d), centred and scaled, twice."""
@@ -93,17 +87,13 @@ class CropViews:
         """Return the number of cells."""
         return len(self.crops)
 
-    @property
-    def n_parts(self) -> int:
-        """Return half of the patches, at least one."""
-        return max(1, self.crops.shape[1] // 2)
-
     def views(self, rows: Tensor, generator: torch.Generator) -> list[tuple[tuple[Tensor, ...], Tensor | None]]:
-        """Return the distorted crops (b n_parts, c + 1, …) and the channels of those before (b n_parts, c, …), twice.
+        """Return the distorted crops (b m, c + 1, …) and the channels of those before (b m, c, …), twice.
 
         The two views of a cell share no patch, unless it has but one.
         """
-        k, m = self.crops.shape[1], self.n_parts
+        k = self.crops.shape[1]
+        m = max(1, k // 2)
         order = torch.rand(len(rows), k, generator=generator).argsort(dim=1)
         out: list[tuple[tuple[Tensor, ...], Tensor | None]] = []
         for chosen in (order[:, :m], order[:, -m:]):

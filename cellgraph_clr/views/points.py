@@ -73,16 +73,16 @@ def as_rigid_as_possible(
     weight = torch.maximum(weight, weight.transpose(1, 2))
     held = torch.zeros(b, p, dtype=points.dtype).scatter_(1, handles, HANDLE_WEIGHT)
     wanted = torch.zeros_like(points).scatter_(1, handles.unsqueeze(2).expand(-1, -1, d), HANDLE_WEIGHT * targets)
-    laplacian = torch.diag_embed(weight.sum(dim=2) + held / 2) - weight
+    degree = weight.sum(dim=2, keepdim=True)
+    laplacian = torch.diag_embed(degree.squeeze(2) + held / 2) - weight
     factor = torch.linalg.cholesky(2 * laplacian)
-    degree = weight.sum(dim=2).unsqueeze(2)
     moved = points
     rotations = torch.eye(d, dtype=points.dtype).expand(b, p, d, d)
     for _ in range(n_iterations):
         # covariance_i = sum_j w_ij (x_i - x_j)(x'_i - x'_j)^T, spelt out so that no (p, p, d, d) tensor is held
         mean_old, mean_new = weight @ points, weight @ moved
-        cross = (weight @ (points.unsqueeze(3) * moved.unsqueeze(2)).reshape(b, p, d * d)).reshape(b, p, d, d)
         own = points.unsqueeze(3) * moved.unsqueeze(2)
+        cross = (weight @ own.reshape(b, p, d * d)).reshape(b, p, d, d)
         covariance = (
             degree.unsqueeze(3) * own
             - points.unsqueeze(3) * mean_new.unsqueeze(2)
