@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_whole, expected
-from cellgraph_clr._core.errors import MissingDependencyError, ModelFileError, NoCellsError, ShapeError
+from cellgraph_clr._core.errors import ModelFileError, NoCellsError, ShapeError
 from cellgraph_clr._core.files import existing_path, replacing
+from cellgraph_clr.analysis.hnsw import DirectionGraph
 from cellgraph_clr.analysis.retrieval import column_scale, nearest, unit_rows
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["VectorIndex"]
 
 RECALL_QUERIES = 200
-ALONE = 32  # queries below which one thread answers
 
 
 class VectorIndex:
@@ -37,13 +36,19 @@ class VectorIndex:
 
     Notes
     -----
-    Exact: O(n d) a query in blocks of 16 MiB, 4 n d bytes. Approximate: about O(d log n) a query, 4 n d bytes and some 170 a
+    Exact: O(n d) a query in blocks of 16 MiB, 4 n d bytes. Approximate: about O(d log n) a query, 4 n d bytes and some 190 a
     vector, built in O(n d log n).
     Source of the graph: Malkov and Yashunin 2020 (HNSW).
     """
 
     def __init__(
-        self, ids: np.ndarray, directions: np.ndarray, mean: np.ndarray, scale: np.ndarray, graph: Any, recall: float
+        self,
+        ids: np.ndarray,
+        directions: np.ndarray,
+        mean: np.ndarray,
+        scale: np.ndarray,
+        graph: DirectionGraph | None,
+        recall: float,
     ) -> None:
         self.ids, self.recall_ = ids, recall
         self._directions, self._mean, self._scale, self._graph = directions, mean, scale, graph
@@ -78,8 +83,7 @@ class VectorIndex:
         directions = unit_rows(values, mean, scale)
         if not approximate:
             return cls(names, directions, mean, scale, None, 1.0)
-        graph = _new_graph(values.shape[1])
-        graph.add(np.arange(len(values)), directions)
+        graph = DirectionGraph.build(directions)
         return cls(names, directions, mean, scale, graph, _measured_recall(directions, graph))
 
     def __len__(self) -> int:
@@ -116,14 +120,12 @@ class VectorIndex:
         if self._graph is None or exact:
             rows, similarity = nearest(directions, self._directions, k)
         else:
-            threads = 1 if len(directions) < ALONE else 0  # starting threads takes longer than a few queries
-            hits = self._graph.search(directions, k, threads=threads)
-            rows, similarity = np.atleast_2d(hits.keys).astype(np.int64), 1 - np.atleast_2d(hits.distances)
+            rows, similarity = _found(directions, self._directions, self._graph, k)
         return self.ids[rows], similarity.astype(np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to one file (.npz, the graph in it), beside first, then renamed. O(n d)."""
-        graph = np.frombuffer(self._graph.save(), np.uint8) if self._graph is not None else np.zeros(0, np.uint8)
+        graph, node = (np.zeros(0, t) for t in (np.uint8, np.int64)) if self._graph is None else self._graph.arrays()
         header = json.dumps({"kind": "VectorIndex", "recall": self.recall_})
         with replacing(path) as beside, beside.open("wb") as file:
             np.savez(
@@ -134,6 +136,7 @@ class VectorIndex:
                 mean=self._mean,
                 scale=self._scale,
                 graph=graph,
+                node=node,
             )
 
     @classmethod
@@ -143,30 +146,28 @@ class VectorIndex:
         try:
             with target.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 header = json.loads(str(file["header"]))
-                arrays = {k: file[k] for k in ("ids", "directions", "mean", "scale", "graph")}
+                arrays = {k: file[k] for k in ("ids", "directions", "mean", "scale", "graph", "node")}
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             remedy = "It may be truncated, or another file: build and save it again."
             raise ModelFileError(expected(f"a saved index at {str(target)!r}", f"{error}", remedy)) from error
-        stored = arrays.pop("graph")
-        graph = None
-        if len(stored):
-            graph = _new_graph(arrays["directions"].shape[1])
-            graph.load(stored.tobytes())
+        stored, node = arrays.pop("graph"), arrays.pop("node")
+        graph = DirectionGraph.from_arrays(stored, node, arrays["directions"].shape[1]) if len(stored) else None
         return cls(**arrays, graph=graph, recall=header["recall"])
 
 
-def _measured_recall(directions: np.ndarray, graph: Any) -> float:
+def _found(queries: np.ndarray, directions: np.ndarray, graph: DirectionGraph, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and similarities (q, k) that the graph finds; where it finds fewer, those of the exact search."""
+    answered, *found = graph.search(queries, k)
+    if answered.all():
+        return found[0], found[1]
+    rows, similarity = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+    rows[answered], similarity[answered] = found
+    rows[~answered], similarity[~answered] = nearest(queries[~answered], directions, k)
+    return rows, similarity
+
+
+def _measured_recall(directions: np.ndarray, graph: DirectionGraph) -> float:
     some = np.random.default_rng(0).choice(len(directions), min(RECALL_QUERIES, len(directions)), replace=False)
     k = min(10, len(directions))
     last = nearest(directions[some], directions, k)[1][:, -1:]  # whoever is as near as the k-th is a hit
-    found = 1 - np.atleast_2d(graph.search(directions[some], k).distances)
-    return float((found >= last - 1e-5).mean())
-
-
-def _new_graph(d: int) -> Any:
-    if find_spec("usearch") is None:
-        remedy = "pip install 'cellgraph-clr[ann]'"
-        raise MissingDependencyError(expected("`usearch` for an approximate index", "not installed", remedy))
-    from usearch.index import Index
-
-    return Index(ndim=d, metric="cos", dtype="f32", connectivity=16, expansion_add=128, expansion_search=32)
+    return float((_found(directions[some], directions, graph, k)[1] >= last - 1e-5).mean())

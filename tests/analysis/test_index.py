@@ -77,3 +77,11 @@ def test_constant_vectors_are_all_alike():
 def test_equal_vectors_are_no_misses(rng):
     index = VectorIndex.build(np.repeat(rng.normal(size=(3, 4)), 300, axis=0), approximate=True)
     assert index.recall_ == 1
+
+
+def test_all_rows_are_found_whatever_the_graph_reaches(rng):
+    vectors = rng.normal(size=(3000, 48))
+    vectors[:1500] = vectors[0] + 1e-6 * vectors[:1500]  # a crowd whose links leave it nowhere
+    ids, similarity = VectorIndex.build(vectors, approximate=True).query(vectors[:2], 3000)
+    np.testing.assert_array_equal(np.sort(ids, axis=1), [np.arange(3000)] * 2)
+    assert (np.diff(similarity, axis=1) <= 1e-5).all()
