@@ -136,6 +136,12 @@ class LabelImage:
             tuple(map(float, origin or ())),
         )
 
+    def __repr__(self) -> str:
+        """Return one sentence."""
+        shape, spacing = (" x ".join(f"{v:g}" for v in values) for values in (self.labels.shape, self.spacing))
+        channels = f", channels {', '.join(self.channels)}" if self.channels else ""
+        return f"<LabelImage {shape} {self.labels.dtype}, {spacing} {self.unit}{channels}>"
+
     @property
     def ndim(self) -> int:
         """2 or 3."""

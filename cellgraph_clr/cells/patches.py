@@ -11,10 +11,12 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.cells.scan import LabelStatistics
 
-__all__ = ["Patches", "extract_patches"]
+__all__ = ["Patches", "covering_resolution", "extract_patches", "longest_sides"]
 
 PLACES = ("whole", "inside")
 
@@ -81,7 +83,9 @@ def extract_patches(
     d = labels.ndim
     spacing = np.asarray(labels.spacing)
     if resolution is None:
-        resolution = float(spacing.min()) if place == "inside" else _covering(s, spacing, size, d)
+        resolution = (
+            float(spacing.min()) if place == "inside" else covering_resolution([longest_sides(labels, s)], size)
+        )
     check_in_range("resolution", resolution, low=0, low_open=True)
     chosen = np.arange(len(s.cell_id)) if rows is None else np.asarray(rows)
     n_channels = 0 if labels.image is None else labels.image.shape[0]
@@ -104,12 +108,16 @@ def extract_patches(
     return out
 
 
-def _covering(s: LabelStatistics, spacing: np.ndarray, size: int, d: int) -> float:
-    """Return the resolution at which nine of ten cells fit into a patch."""
-    if len(s.cell_id) == 0:
-        return float(spacing.min())
-    longest = ((np.diff(s.box[:, 3 - d :], axis=2)[..., 0] + 1) * spacing).max(axis=1)
-    return float(np.quantile(longest, 0.9, method="higher")) / size
+def longest_sides(labels: LabelImage, s: LabelStatistics) -> np.ndarray:
+    """Return the longest side (n,) of the box of every cell, in the unit of the labels."""
+    sides = (np.diff(s.box[:, 3 - labels.ndim :], axis=2)[..., 0] + 1) * np.asarray(labels.spacing)
+    return np.asarray(sides.max(axis=1))
+
+
+def covering_resolution(sides: Sequence[np.ndarray], size: int) -> float:
+    """Return the size of a voxel at which nine of ten cells of these longest sides fit into `size` voxels; 1 without cells."""
+    every = np.concatenate(sides)
+    return float(np.quantile(every, 0.9, method="higher")) / size if len(every) else 1.0
 
 
 def _deep_voxels(

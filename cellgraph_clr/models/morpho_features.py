@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,26 +11,17 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.models.morpho_codes import CodeGroup
 from cellgraph_clr.models.morpho_config import KINDS, MorphoFeaturesConfig
-from cellgraph_clr.models.morpho_inputs import (
-    Compartment,
-    as_label_image,
-    compartments,
-    crop_tensor,
-    surface_arrays,
-)
+from cellgraph_clr.models.morpho_inputs import COMPARTMENTS, as_pictures, compartments
 
 if TYPE_CHECKING:
     import os
 
     import pandas as pd
-    from torch import Tensor, nn
-
-    from cellgraph_clr.training.codes import ViewSource
 
 __all__ = ["MorphoFeatures", "MorphoFeaturesConfig"]
 
-POOL = 4  # times the points of a view that are drawn once from every surface
 BLOCK = 512  # cells whose inputs are held at a time when codes are read
 
 
@@ -62,7 +51,7 @@ class MorphoFeatures:
     Notes
     -----
     A cell cut by the border of the image, or of fewer than 8 voxels, is not learned from, but gets its features. Cells without
-    a nucleus have NaN in the groups of nuclei. Memory: per cell and group 24 POOL n_points bytes of surface or 2 (c + 1) k size^d
+    a nucleus have NaN in the groups of nuclei. Memory: per cell and group 96 n_points bytes of surface or 2 (c + 1) k size^d
     of crops; labels and image are read box by box.
 
     Source
@@ -87,13 +76,12 @@ class MorphoFeatures:
         self.missing_: dict[str, str] = {}
         self.history_: dict[str, dict[str, list[float]]] = {}
         self.seed_ = 0
-        self._encoders: dict[str, nn.Module] = {}
-        self._about: dict[str, dict[str, Any]] = {}  # group -> ndim, channels, resolution, moments
+        self._groups: dict[str, CodeGroup] = {}
 
     @property
     def groups_(self) -> list[str]:
         """Names of the groups that were learned."""
-        return list(self._encoders)
+        return list(self._groups)
 
     def __repr__(self) -> str:
         """Return the constructor's form."""
@@ -112,9 +100,11 @@ class MorphoFeatures:
 
         Parameters
         ----------
-        labels : `LabelImage` (`cgc.read_labels`) or label array, 2D or 3D, in memory or in chunks.
+        labels : `LabelImage` (`cgc.read_labels`) or label array, 2D or 3D, in memory or in chunks; or a list of them, of one
+            dimension and the same channels, that are learned from together.
         image : (c, [z,] y, x) or ([z,] y, x) intensities; None takes those of `labels`. Without any, texture is left out.
-        nuclei : labels of nuclei on the same grid, in memory.
+            A list for a list of labels.
+        nuclei : labels of nuclei on the same grid, in memory. A list for a list of labels.
         checkpoint : folder that runs are saved to, one file a group; a killed run goes on from it. None saves nothing.
         checkpoint_every : steps between two savings.
 
@@ -129,72 +119,94 @@ class MorphoFeatures:
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
         """
+        from cellgraph_clr.training.contrastive import Runtime
+        from cellgraph_clr.training.devices import usable_device
+
         check_whole("checkpoint_every", checkpoint_every)
-        picture = as_label_image(labels, image)
-        parts, _, _ = compartments(picture, nuclei)
+        pictures = as_pictures(labels, image, nuclei)
+        parts = [compartments(picture, inside) for picture, inside in pictures]
         self.seed_ = as_seed(self.random_state)
-        self.missing_, self.history_, self._encoders, self._about = {}, {}, {}, {}
+        self.missing_, self.history_, self._groups = {}, {}, {}
         if nuclei is None:
             self.missing_ |= {f"nucleus_{kind}": "no nuclei" for kind in self.config.kinds}
-        for part in parts:
+        for same in zip(*parts, strict=True):
+            name = same[0].name
+            learned = [(part, np.flatnonzero(part.learnable)) for part in same]
+            n_learned = sum(len(rows) for _, rows in learned)
             for kind in self.config.kinds:
-                group = f"{part.name}_{kind}"
-                if kind != "shape" and picture.image is None:
-                    self.missing_[group] = "no image"
+                group = CodeGroup(f"{name}_{kind}", self.config, self.seed_)
+                if kind != "shape" and pictures[0][0].image is None:
+                    self.missing_[group.name] = "no image"
                     continue
-                rows = np.flatnonzero(part.learnable)
-                if len(rows) < 2:
-                    found = f"{len(rows)} of {part.name} whole and large enough"
+                if n_learned < 2:
+                    found = f"{n_learned} of {name} whole and large enough"
                     raise NoCellsError(expected("two cells to learn from", found, "Use a larger image."))
-                path = None if checkpoint is None else Path(checkpoint) / f"{group}.ckpt"
-                self._learn(group, part, kind, rows, path, checkpoint_every)
-        if not self._encoders:
+                runtime = Runtime(
+                    device=usable_device(self.device),
+                    precision=self.precision,
+                    checkpoint=None if checkpoint is None else Path(checkpoint) / f"{group.name}.ckpt",
+                    checkpoint_every=checkpoint_every,
+                    progress=self.progress,
+                )
+                if checkpoint is not None:
+                    Path(checkpoint).mkdir(parents=True, exist_ok=True)
+                self.history_[group.name] = group.learn(learned, runtime)
+                self._groups[group.name] = group
+        if not self._groups:
             raise OptionError(expected("an image for texture", "none", "Pass `image=` or `kinds=('shape',)`."))
         return self
 
     def transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:
-        """Return the features of all cells: a DataFrame by `cell_id` with columns "cell_shape_0", …, float32.
+        """Return the features of all cells of one image: a DataFrame by `cell_id`, columns "cell_shape_0", …, float32.
 
-        Arguments and errors as `fit`; `CellGraphError` before it, `ShapeError` for images of other dimension or channels. Cells
-        without a nucleus have NaN in its groups. In blocks of 512 cells.
+        Arguments as `fit`, of one image; `CellGraphError` before it, `ShapeError` for images of other dimension or channels.
+        Cells without a nucleus have NaN in its groups. In blocks of 512 cells.
         """
         import pandas as pd
 
-        if not self._encoders:
+        if not self._groups:
             raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` first."))
-        picture = as_label_image(labels, image)
-        self._check_input(picture, nuclei)
-        parts, s, _ = compartments(picture, nuclei)
+        ((picture, inside), *more) = as_pictures(labels, image, nuclei)
+        if more:
+            found, remedy = f"{len(more) + 1}", "Call it for each: ids may repeat."
+            raise ShapeError(expected("one label image", found, remedy))
+        self._check_input(picture, inside)
         blocks: dict[str, np.ndarray] = {}
+        parts = compartments(picture, inside)
+        ids = parts[0].scan.cell_id
         for part in parts:
             has = np.flatnonzero(part.row >= 0)
-            for kind in KINDS:
-                group = f"{part.name}_{kind}"
-                if group not in self._encoders:
+            for name, group in self._groups.items():
+                if not name.startswith(part.name):
                     continue
-                out = np.full((len(s.cell_id), self.config.n_features), np.nan, np.float32)
+                out = np.full((len(ids), self.config.n_features), np.nan, np.float32)
                 for start in range(0, len(has), BLOCK):
                     rows = has[start : start + BLOCK]
-                    out[rows] = self._codes(group, part, kind, rows)
-                blocks |= {f"{group}_{i}": out[:, i] for i in range(out.shape[1])}
-        return pd.DataFrame(blocks, index=pd.Index(s.cell_id, name="cell_id"))
+                    out[rows] = group.codes(part, rows)
+                blocks |= {f"{name}_{i}": out[:, i] for i in range(out.shape[1])}
+        return pd.DataFrame(blocks, index=pd.Index(ids, name="cell_id"))
 
     def fit_transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:
-        """Return `transform` of what was learned from."""
+        """Return `transform` of the image that was learned from."""
         return self.fit(labels, image, nuclei).transform(labels, image, nuclei)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file (beside, then renamed)."""
         from cellgraph_clr.training.weights import save_weights
 
-        if not self._encoders:
+        if not self._groups:
             raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` first."))
-        tensors = {f"{g}.{k}": v for g, e in self._encoders.items() for k, v in e.state_dict().items()}
+        tensors = {
+            f"{name}.{k}": v
+            for name, group in self._groups.items()
+            if group.encoder is not None
+            for k, v in group.encoder.state_dict().items()
+        }
         header = {
             "kind": "MorphoFeatures",
             "config": asdict(self.config),
             "seed": self.seed_,
-            "about": self._about,
+            "about": {name: group.about for name, group in self._groups.items()},
             "missing": self.missing_,
             "history": self.history_,
         }
@@ -209,129 +221,22 @@ class MorphoFeatures:
         tensors, header = load_weights(path, "MorphoFeatures")
         model = cls(random_state=header["seed"], device=device, **header["config"])
         model.seed_, model.missing_, model.history_ = header["seed"], header["missing"], header["history"]
-        model._about = header["about"]
-        for group in model._about:
-            encoder = model._new_parts(group)["encoder"]
-            own = {k.removeprefix(f"{group}."): v for k, v in tensors.items() if k.startswith(f"{group}.")}
-            encoder.load_state_dict(own)
-            model._encoders[group] = encoder.to(usable_device(device)).eval()
+        names = [f"{part}_{kind}" for part in COMPARTMENTS for kind in KINDS]
+        for name in filter(header["about"].__contains__, names):
+            group = CodeGroup(name, model.config, model.seed_, header["about"][name])
+            own = {k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")}
+            group.load(own, usable_device(device))
+            model._groups[name] = group
         return model
 
     def _check_input(self, picture: Any, nuclei: Any | None) -> None:
         channels = 0 if picture.image is None else picture.image.shape[0]
-        for group, about in self._about.items():
+        for name, group in self._groups.items():
+            about = group.about
             if about["ndim"] != picture.ndim:
                 raise ShapeError(expected(f"labels in {about['ndim']}D", f"{picture.ndim}D", "Fit on such labels."))
-            if not group.endswith("shape") and about["n_channels"] != channels:
+            if group.kind != "shape" and about["n_channels"] != channels:
                 remedy = "Pass the channels that were learned from."
                 raise ShapeError(expected(f"an image of {about['n_channels']} channels", channels, remedy))
-            if group.startswith("nucleus") and nuclei is None:
+            if name.startswith("nucleus") and nuclei is None:
                 raise ShapeError(expected("labels of nuclei", "none", "Pass `nuclei`, as in `fit`."))
-
-    def _new_parts(self, group: str) -> dict[str, nn.Module]:
-        """Return encoder, projection and perhaps decoder of a group, with new weights."""
-        from cellgraph_clr.encoders.graph import ProjectionHead
-        from cellgraph_clr.encoders.points import PointEncoder
-        from cellgraph_clr.encoders.volumes import CropDecoder, CropEncoder
-
-        c, about = self.config, self._about[group]
-        projection = ProjectionHead(c.n_features, c.n_features)
-        kind = group.split("_")[1]
-        if kind == "shape":
-            return {"encoder": PointEncoder(c.n_features, n_hidden=2 * c.n_hidden), "projection": projection}
-        ndim, size = about["ndim"], c.fine_size if kind == "fine" else c.coarse_size
-        encoder = CropEncoder(about["n_channels"] + 1, c.n_features, ndim=ndim, n_hidden=c.n_hidden)
-        parts: dict[str, nn.Module] = {"encoder": encoder, "projection": projection}
-        if c.reconstruction > 0:
-            parts["decoder"] = CropDecoder(about["n_channels"], (size,) * ndim, c.n_features, n_hidden=c.n_hidden)
-        return parts
-
-    def _learn(
-        self, group: str, part: Compartment, kind: str, rows: np.ndarray, path: Path | None, checkpoint_every: int
-    ) -> None:
-        import torch
-
-        from cellgraph_clr.training.codes import CodeModule
-        from cellgraph_clr.training.contrastive import Runtime, train_contrastive
-        from cellgraph_clr.training.devices import usable_device
-        from cellgraph_clr.training.module import Schedule
-
-        c, device = self.config, usable_device(self.device)
-        source, digest = self._source(group, part, kind, rows)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed_)
-            parts = self._new_parts(group)
-        module = CodeModule(
-            parts,
-            source,
-            Schedule(c.n_steps, c.batch_size, c.learning_rate, c.weight_decay),
-            digest,
-            temperature=c.temperature,
-            reconstruction=c.reconstruction,
-            seed=self.seed_,
-        )
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        runtime = Runtime(
-            device=device,
-            precision=self.precision,
-            checkpoint=path,
-            checkpoint_every=checkpoint_every,
-            progress=self.progress,
-        )
-        train_contrastive(module, runtime)
-        self._encoders[group] = module.encoder.to(device).eval()
-        self.history_[group] = module.history
-
-    def _source(self, group: str, part: Compartment, kind: str, rows: np.ndarray) -> tuple[ViewSource, str]:
-        """Return where views of a group come from, and a hash of the run; notes what was read in `_about`."""
-        import torch
-
-        from cellgraph_clr.training.codes import CropViews, SurfaceViews
-
-        c = self.config
-        about: dict[str, Any] = {"ndim": part.image.ndim, "n_channels": 0}
-        source: ViewSource
-        if kind == "shape":
-            points, normals = surface_arrays(part, rows, POOL * c.n_points, self.seed_)
-            source = SurfaceViews(torch.from_numpy(points), torch.from_numpy(normals), c.n_points, c.strength)
-            arrays = [points, normals]
-        else:
-            wanted = c.fine_resolution if kind == "fine" else c.coarse_resolution
-            crops, resolution, moments = crop_tensor(part, rows, kind, c, wanted, None, self.seed_)
-            about |= {
-                "n_channels": crops.shape[2] - 1,
-                "resolution": resolution,
-                "moments": [m.tolist() for m in moments],
-            }
-            source = CropViews(torch.from_numpy(crops), c.strength, c.masked)
-            arrays = [crops]
-        self._about[group] = about
-        digest = hashlib.sha256(json.dumps([asdict(c), self.seed_, group, about], default=str).encode())
-        for array in arrays:
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return source, digest.hexdigest()
-
-    def _codes(self, group: str, part: Compartment, kind: str, rows: np.ndarray) -> np.ndarray:
-        """Return the codes (m, n_features) of some cells: the mean over draws of points, or over patches."""
-        import torch
-
-        from cellgraph_clr.views.points import centred
-
-        c, encoder, about = self.config, self._encoders[group], self._about[group]
-        device = next(encoder.parameters()).device
-
-        def code(*inputs: Tensor) -> np.ndarray:
-            with torch.inference_mode():
-                parts = zip(*(x.split(c.batch_size) for x in inputs), strict=True)
-                return torch.cat([encoder(*(x.to(device) for x in p)).float().cpu() for p in parts]).numpy()
-
-        if kind == "shape":
-            points, normals = (torch.from_numpy(a) for a in surface_arrays(part, rows, POOL * c.n_points, self.seed_))
-            draws = [code(centred(points[:, i::POOL]), normals[:, i::POOL]) for i in range(POOL)]
-            return np.mean(draws, axis=0)
-        moments = tuple(np.array(m, np.float32) for m in about["moments"])
-        crops, *_ = crop_tensor(part, rows, kind, c, about["resolution"], moments, self.seed_)  # type: ignore[arg-type]
-        patches = torch.from_numpy(crops).float()
-        return np.mean([code(patches[:, k]) for k in range(patches.shape[1])], axis=0)

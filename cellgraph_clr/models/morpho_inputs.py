@@ -8,19 +8,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import LabelImageError, NoCellsError
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError, ShapeError
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.cells.patches import extract_patches
+from cellgraph_clr.cells.patches import covering_resolution, extract_patches, longest_sides
 from cellgraph_clr.cells.scan import scan_labels
 from cellgraph_clr.cells.surfaces import sample_surfaces
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cellgraph_clr.cells.scan import LabelStatistics
     from cellgraph_clr.models.morpho_config import MorphoFeaturesConfig
 
-__all__ = ["Compartment", "as_label_image", "compartments", "crop_tensor", "surface_arrays"]
+__all__ = [
+    "COMPARTMENTS",
+    "Compartment",
+    "as_pictures",
+    "channel_moments",
+    "compartments",
+    "crop_resolution",
+    "cut_crops",
+    "standardised_crops",
+    "surface_arrays",
+]
 
+COMPARTMENTS = ("cell", "nucleus")
 LEAST_VOXELS = 8  # of a cell that is learned from
 
 
@@ -40,8 +53,33 @@ class Compartment:
     learnable: np.ndarray
 
 
-def as_label_image(labels: Any, image: Any | None) -> LabelImage:
-    """Return labels with intensities; raises `LabelImageError` for a path, and as `LabelImage` does."""
+def as_pictures(labels: Any, image: Any | None, nuclei: Any | None) -> list[tuple[LabelImage, Any | None]]:
+    """Return one or several label images with their intensities, and the nuclei of each.
+
+    Raises `LabelImageError` for a path, `ShapeError` for lists of other length or pictures that differ in dimension or channels,
+    and as `LabelImage` does.
+    """
+    if not isinstance(labels, (list, tuple)):
+        return [(_as_label_image(labels, image), nuclei)]
+    several = {"images": [None] * len(labels) if image is None else image}
+    several["labels of nuclei"] = [None] * len(labels) if nuclei is None else nuclei
+    for name, given in several.items():
+        if not isinstance(given, (list, tuple)) or len(given) != len(labels):
+            found = f"{len(given)}" if isinstance(given, (list, tuple)) else type(given).__name__
+            raise ShapeError(expected(f"a list of {len(labels)} {name}", found, "One for each label image."))
+    pictures = [_as_label_image(*pair) for pair in zip(labels, several["images"], strict=True)]
+    if not pictures:
+        raise NoCellsError(expected("label images", "an empty list", "Pass at least one."))
+    kinds = [(p.ndim, 0 if p.image is None else p.image.shape[0]) for p in pictures]
+    for i, kind in enumerate(kinds):
+        if kind != kinds[0]:
+            wanted, found = (f"{d}D with {c} channels" for d, c in (kinds[0], kind))
+            raise ShapeError(expected(f"images in {wanted}, like the first", f"{found} in image {i}", "Learn apart."))
+    return list(zip(pictures, several["labels of nuclei"], strict=True))
+
+
+def _as_label_image(labels: Any, image: Any | None) -> LabelImage:
+    """Return labels with intensities."""
     if not isinstance(labels, LabelImage):
         if not hasattr(labels, "dtype"):
             remedy = "Read it by `cgc.read_labels(path, image=...)` first."
@@ -56,33 +94,27 @@ def as_label_image(labels: Any, image: Any | None) -> LabelImage:
     return replace(labels, image=pixels, channels=names)
 
 
-def compartments(
-    labels: LabelImage, nuclei: Any | None
-) -> tuple[list[Compartment], LabelStatistics, np.ndarray | None]:
-    """Return cells, and nuclei where given; the scan of the cells; and how many nuclei each has. Raises `NoCellsError`."""
+def compartments(labels: LabelImage, nuclei: Any | None) -> list[Compartment]:
+    """Return cells, and nuclei where given. Raises `NoCellsError`, and `ShapeError` for nuclei on another grid."""
     s = scan_labels(labels, surface=False)
     if len(s.cell_id) == 0:
         raise NoCellsError(expected("labelled cells", "none", "Check the segmentation."))
     rows = np.arange(len(s.cell_id))
     if nuclei is None:
-        return [Compartment("cell", labels, labels, s, rows, _learnable(s))], s, None
+        return [Compartment(COMPARTMENTS[0], labels, labels, s, rows, _learnable(s))]
     inside = np.asarray(nuclei.labels if isinstance(nuclei, LabelImage) else nuclei)
     cells = np.asarray(labels.labels)
     check_same_grid(cells, inside)
     t = scan_labels(replace(labels, labels=inside), surface=False)
-    chosen, count = nucleus_of_cells(cells, inside, s, t)
+    chosen, _ = nucleus_of_cells(cells, inside, s, t)
     body = replace(labels, labels=np.where(inside > 0, 0, cells))
     nucleus = replace(labels, labels=inside)
     good = np.zeros(len(chosen), bool)
     good[chosen >= 0] = _learnable(t)[chosen[chosen >= 0]]
-    return (
-        [
-            Compartment("cell", labels, body, s, rows, _learnable(s)),
-            Compartment("nucleus", nucleus, nucleus, t, chosen, good),
-        ],
-        s,
-        count,
-    )
+    return [
+        Compartment(COMPARTMENTS[0], labels, body, s, rows, _learnable(s)),
+        Compartment(COMPARTMENTS[1], nucleus, nucleus, t, chosen, good),
+    ]
 
 
 def _learnable(s: LabelStatistics) -> np.ndarray:
@@ -98,19 +130,20 @@ def surface_arrays(part: Compartment, rows: np.ndarray, n_points: int, seed: int
     return found.points - found.points.mean(axis=1, keepdims=True), found.normals
 
 
-def crop_tensor(
-    part: Compartment,
-    rows: np.ndarray,
-    kind: str,
-    config: MorphoFeaturesConfig,
-    resolution: float | None,
-    moments: tuple[np.ndarray, np.ndarray] | None,
-    seed: int,
-) -> tuple[np.ndarray, float, tuple[np.ndarray, np.ndarray]]:
-    """Return crops (m, k, c + 1, [z,] y, x) float16, standardised, the mask last; the resolution; and the moments used.
+def crop_resolution(parts: Sequence[Compartment], kind: str, config: MorphoFeaturesConfig) -> float:
+    """Return the size of a voxel of the crops: as asked; else the finest spacing, or such that nine of ten whole cells fit."""
+    asked = config.fine_resolution if kind == "fine" else config.coarse_resolution
+    if asked is not None:
+        return asked
+    if kind == "fine":
+        return float(min(min(part.image.spacing) for part in parts))
+    return covering_resolution([longest_sides(part.texture, part.scan) for part in parts], config.coarse_size)
 
-    `moments` (means and spreads of the channels, for "image") None works them out of these crops.
-    """
+
+def cut_crops(
+    part: Compartment, rows: np.ndarray, kind: str, config: MorphoFeaturesConfig, resolution: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (m, k, c, [z,] y, x) float32 and masks (m, k, [z,] y, x) bool of some cells: one crop, or patches."""
     inside = kind == "fine"
     found = extract_patches(
         part.texture,
@@ -122,19 +155,28 @@ def crop_tensor(
         rows=part.row[rows],
         seed=seed,
     )
-    mask = found.mask[:, :, None]
-    axes = tuple(range(3, found.image.ndim))
+    return found.image, found.mask
+
+
+def channel_moments(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and spread (c,) float32 of every channel inside the cells."""
+    values = [image[:, :, c][mask] for c in range(image.shape[2])]
+    return np.array([v.mean() for v in values], np.float32), np.array([v.std() for v in values], np.float32)
+
+
+def standardised_crops(
+    image: np.ndarray, mask: np.ndarray, config: MorphoFeaturesConfig, moments: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Return crops (m, k, c + 1, [z,] y, x) float16, standardised, the mask last; `moments` are used for "image" alone."""
+    inside = mask[:, :, None]
+    axes = tuple(range(3, image.ndim))
     if config.normalise == "cell":
-        weight = np.maximum(mask.sum(axis=axes, keepdims=True), 1)
-        mean = (found.image * mask).sum(axis=axes, keepdims=True) / weight
-        spread = np.sqrt((((found.image - mean) ** 2) * mask).sum(axis=axes, keepdims=True) / weight)
-        moments = (np.zeros(0, np.float32), np.zeros(0, np.float32))
+        weight = np.maximum(inside.sum(axis=axes, keepdims=True), 1)
+        mean = (image * inside).sum(axis=axes, keepdims=True) / weight
+        spread = np.sqrt((((image - mean) ** 2) * inside).sum(axis=axes, keepdims=True) / weight)
     else:
-        if moments is None:
-            values = [found.image[:, :, c][found.mask] for c in range(found.image.shape[2])]
-            moments = np.array([v.mean() for v in values], np.float32), np.array([v.std() for v in values], np.float32)
         shape = (1, 1, -1, *(1,) * len(axes))
-        mean, spread = moments[0].reshape(shape), moments[1].reshape(shape)
-    image = (found.image - mean) / np.maximum(spread, 1e-6)
-    image = np.clip(image * mask if config.masked else image, -10, 10)
-    return np.concatenate([image, mask], axis=2).astype(np.float16), found.resolution, moments
+        mean, spread = (np.asarray(m, np.float32).reshape(shape) for m in moments)
+    out = (image - mean) / np.maximum(spread, 1e-6)
+    out = np.clip(out * inside if config.masked else out, -10, 10)
+    return np.concatenate([out, inside], axis=2).astype(np.float16)

@@ -1,4 +1,7 @@
-"""Plots: graph on image, retrieval in place, reliability, training curves. Each takes `ax=`, `save=` and returns the axes."""
+"""Plots: graph on image, retrieval in place, galleries of cells, reliability, training curves.
+
+Each takes `save=` and returns the axes; those of one panel take `ax=`.
+"""
 
 import lazy_loader as _lazy
 
@@ -6,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "tissue": ["graph", "retrieval", "spatial"],
+        "gallery": ["cell_gallery", "feature_range"],
         "curves": ["loss_weights", "reliability", "training"],
     },
 )

@@ -45,3 +45,8 @@ def test_refuses_images_of_another_grid():
         LabelImage.build(GOOD, np.zeros((3, 2)))
     with pytest.raises(ShapeError, match="2 channel names, found 1"):
         LabelImage.build(GOOD, np.zeros((2, 2, 2)), channels=["a"])
+
+
+def test_it_says_in_a_line_what_it_is():
+    image = LabelImage(np.ones((4, 5), np.uint16), (0.5, 0.25), "micrometer", np.ones((1, 4, 5)), ("DNA",))
+    assert repr(image) == "<LabelImage 4 x 5 uint16, 0.5 x 0.25 micrometer, channels DNA>"

@@ -113,6 +113,25 @@ def test_cut_and_tiny_cells_are_kept_and_not_learned_from(flat):
     pd.testing.assert_frame_equal(whole.transform(image), features)
 
 
+def test_several_images_are_learned_from_together(flat):
+    halves = [
+        LabelImage(flat.image.labels[part], flat.image.spacing, image=flat.image.image[:, part], channels=("texture",))
+        for part in (slice(None, 128), slice(128, None))
+    ]
+    model = MorphoFeatures(**SMALL | {"normalise": "image"}).fit(halves)
+    features = pd.concat([model.transform(half) for half in halves])
+    whole = MorphoFeatures(**SMALL | {"normalise": "image"}).fit(flat.image).transform(flat.image)
+    pd.testing.assert_frame_equal(features.sort_index(), whole, atol=1e-3)
+    with pytest.raises(ShapeError, match="one label image, found 2"):
+        model.transform(halves)
+    with pytest.raises(ShapeError, match="a list of 2 images, found 1"):
+        model.fit(halves, image=[halves[0].image])
+    with pytest.raises(ShapeError, match="2D with 1 channels, like the first, found 3D with 0 channels in image 1"):
+        model.fit([halves[0], np.ones((3, 3, 3), int)])
+    with pytest.raises(NoCellsError, match="an empty list"):
+        model.fit([])
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("n_features", 7), ("n_hidden", 8), ("n_points", 40), ("coarse_size", 16), ("coarse_resolution", 3.0), ("fine_size", 16),
