@@ -16,12 +16,19 @@ from cellgraph_clr.analysis.label_scores import (
     precision_at_k,
     silhouette,
 )
-from cellgraph_clr.analysis.scores import average_precision, mask_retrieval, partner_rank, probe_accuracy
+from cellgraph_clr.analysis.scores import (
+    average_precision,
+    bilateral_score,
+    mask_retrieval,
+    partner_rank,
+    probe_accuracy,
+)
 
 __all__ = [
     "Reliability",
     "Score",
     "average_precision",
+    "bilateral_score",
     "classification_scores",
     "classwise_calibration_error",
     "clustering_scores",

@@ -13,7 +13,7 @@ from cellgraph_clr.analysis.retrieval import standardised_directions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["average_precision", "mask_retrieval", "partner_rank", "probe_accuracy"]
+__all__ = ["average_precision", "bilateral_score", "mask_retrieval", "partner_rank", "probe_accuracy"]
 
 
 def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
@@ -102,6 +102,40 @@ def partner_rank(
             nearest = distance[i, partners[start + i]].min()
             rank[start + i] = 1 + int((distance[i] < nearest).sum())
     return rows, rank, len(x) / (count + 1)
+
+
+def bilateral_score(
+    clusters: np.ndarray,
+    cell: np.ndarray,
+    candidate: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    n_permutations: int = 20,
+) -> tuple[float, float]:
+    """Return the share of cells with a candidate partner in their own cluster, and that under permuted clusters.
+
+    Parameters
+    ----------
+    clusters : (n,) cluster of every cell, numbers or names.
+    cell, candidate : (m,) rows; one line per candidate partner of a cell.
+    rng : of the permutations.
+    n_permutations : whose mean is the chance; large clusters make it high.
+
+    Notes
+    -----
+    O(n_permutations (n + m)). Without candidates both are 0.
+    Source: Zinchenko et al. 2023, who give no chance level.
+    """
+    if len(cell) == 0:
+        return 0.0, 0.0
+    rows, inverse = np.unique(cell, return_inverse=True)
+    codes = np.unique(clusters, return_inverse=True)[1]
+
+    def share(codes: np.ndarray) -> float:
+        same = codes[cell] == codes[candidate]
+        return float((np.bincount(inverse, weights=same, minlength=len(rows)) > 0).mean())
+
+    return share(codes), float(np.mean([share(rng.permutation(codes)) for _ in range(n_permutations)]))
 
 
 def probe_accuracy(

@@ -8,6 +8,7 @@ from torch import Tensor
 __all__ = ["as_rigid_as_possible", "centred", "deform", "random_rotation", "scale_along_axes"]
 
 HANDLE_WEIGHT = 10.0  # of a handle's place against one edge
+REST_WEIGHT = 1e-3  # of the old place of every other point
 
 
 def centred(points: Tensor) -> Tensor:
@@ -50,7 +51,8 @@ def as_rigid_as_possible(
     """Return clouds (b, p, d) deformed so that handles come to their targets and edges keep their length, and the rotations.
 
     ``min sum_ij |(x'_i - x'_j) - R_i (x_i - x_j)|^2 + w sum_handles |x'_h - t_h|^2`` over the graph of neighbours, by turns for
-    the rotations R (nearest to the covariance of a point's edges) and the places x' (one linear system a cloud).
+    the rotations R (nearest to the covariance of a point's edges) and the places x' (one linear system a cloud). A weak pull to
+    the old place holds parts of a cloud that no edge joins to a handle.
 
     Parameters
     ----------
@@ -71,8 +73,9 @@ def as_rigid_as_possible(
     weight = torch.zeros(b, p, p, dtype=points.dtype)
     weight.scatter_(2, near, 1.0)
     weight = torch.maximum(weight, weight.transpose(1, 2))
-    held = torch.zeros(b, p, dtype=points.dtype).scatter_(1, handles, HANDLE_WEIGHT)
-    wanted = torch.zeros_like(points).scatter_(1, handles.unsqueeze(2).expand(-1, -1, d), HANDLE_WEIGHT * targets)
+    held = torch.full((b, p), REST_WEIGHT, dtype=points.dtype).scatter_(1, handles, HANDLE_WEIGHT)
+    wanted = REST_WEIGHT * points
+    wanted = wanted.scatter(1, handles.unsqueeze(2).expand(-1, -1, d), HANDLE_WEIGHT * targets)
     degree = weight.sum(dim=2, keepdim=True)
     laplacian = torch.diag_embed(degree.squeeze(2) + held / 2) - weight
     factor = torch.linalg.cholesky(2 * laplacian)

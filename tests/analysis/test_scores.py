@@ -42,3 +42,16 @@ def test_partner_rank_equals_a_loop_and_its_chance(rng):
         assert rank[rows == i][0] == 1 + (distance[others] < nearest - 1e-9).sum()
     assert rank.mean() == pytest.approx(chance.mean(), rel=0.1)
     assert [len(a) for a in metrics.partner_rank(x, np.zeros(0, int), np.zeros(0, int))] == [0, 0, 0]
+
+
+def test_bilateral_score_and_its_chance():
+    clusters = np.repeat(["a", "b", "c", "d"], 100)
+    cell = np.arange(400)
+    mirrored = cell // 100 * 100 + (cell + 50) % 100
+    assert metrics.bilateral_score(clusters, cell, mirrored, rng=np.random.default_rng(0))[0] == 1
+    value, chance = metrics.bilateral_score(clusters, cell, (cell + 100) % 400, rng=np.random.default_rng(0))
+    assert value == 0
+    assert abs(chance - 0.25) < 0.02
+    twice = np.concatenate([cell, cell]), np.concatenate([(cell + 100) % 400, mirrored])
+    assert metrics.bilateral_score(clusters, *twice, rng=np.random.default_rng(0))[0] == 1
+    assert metrics.bilateral_score(clusters, cell[:0], cell[:0], rng=np.random.default_rng(0)) == (0, 0)

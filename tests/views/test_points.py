@@ -85,3 +85,13 @@ def test_normals_stay_normal_and_sizes_are_set(d):
     assert 0 < (bent - points).norm(dim=2).max() < 0.5 * 10
     even = centred(bent)
     torch.testing.assert_close(even.square().sum(2).mean(1), torch.ones(3))
+
+
+def test_a_part_without_an_edge_to_a_handle_stays():
+    generator = torch.Generator().manual_seed(0)
+    one = torch.randn(1, 40, 2, generator=generator)
+    points = torch.cat([one, one[:, :30] + 50], dim=1)  # two islands
+    near = nearest_points(points, 4)
+    moved, _ = as_rigid_as_possible(points, near, torch.tensor([[0, 1]]), points[:, :2] + 0.5)
+    torch.testing.assert_close(moved[:, 40:], points[:, 40:], atol=0.02, rtol=0)
+    assert (moved[:, :40] - points[:, :40]).norm(dim=2).mean() > 0.1

@@ -1,0 +1,104 @@
+"""Own features, those of the neighbours, and learned neighbourhoods: the published evaluation of MorphoFeatures on tables."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import homogeneity_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.inputs import real_data
+from cellgraph_clr import datasets, gr, pp, tl
+from cellgraph_clr.cli.demo_platynereis import PLACE, accuracy, organ_retrieval, prepare
+from cellgraph_clr.datasets.local import platynereis_candidates
+from cellgraph_clr.metrics import bilateral_score, partner_rank
+
+GROUPS = {
+    "cell shape": ("cell_",),
+    "nucleus shape": ("nuc_n_", "nuc_volume", "nuc_extent", "nuc_surface", "nuc_spher", "nuc2019_surface", "nuc2019_spher"),
+    "nucleus texture": ("nuc_intensity", "nuc2019_intensity", "chromatin", "heterochromatin"),
+}  # fmt: skip
+
+
+def run(*, size: str, data: str | None) -> None:
+    """Print the figures of every representation, and of every group of features alone."""
+    folder = real_data(size, data)
+    if folder is None:
+        return
+    if (folder / "platynereis").exists():
+        _platynereis(folder)
+    if (folder / "osmfish_cortex").exists():
+        _cortex(folder)
+
+
+def _contexts(adata: AnnData) -> dict[str, np.ndarray]:
+    """Return own features, both forms of context, the untrained mean over two hops, and learned neighbourhoods."""
+    tl.morpho_context(adata, use_rep="X", key_added="one")
+    tl.morpho_context(adata, use_rep="X", mode="mean", key_added="mean")
+    tl.morpho_context(adata, use_rep="X", n_hops=2, key_added="two")
+    gr.aggregate_neighbors(adata, use_rep="X", n_hops=2, key_added="hops")
+    tl.embed(adata, random_state=0, **PLACE)
+    tl.morpho_context(adata, use_rep="X_place", n_hops=2, key_added="place")
+    return {
+        "own features": np.asarray(adata.X),
+        "two-hop mean, untrained": np.asarray(adata.obsm["two"])[:, adata.n_vars :],
+        "context, own beside neighbours": adata.obsm["one"],
+        "context, mean with neighbours": adata.obsm["mean"],
+        "own, one hop, two hops": adata.obsm["hops"],
+        "learned (InfoNCEp, 3 hops)": adata.obsm["X_place"],
+        "learned, own beside neighbours": adata.obsm["place"],
+    }
+
+
+def _platynereis(folder: Path) -> None:
+    adata = prepare(folder)
+    candidates = platynereis_candidates(folder)
+    row = pd.Series(np.arange(adata.n_obs), index=adata.obs["cell_id"].to_numpy())
+    known = candidates[candidates["cell_id"].isin(row.index) & candidates["candidate"].isin(row.index)]
+    pairs = row[known["cell_id"]].to_numpy(), row[known["candidate"]].to_numpy()
+    names = [str(n) for n in adata.var_names]
+    values = _contexts(adata)
+    for group, starts in GROUPS.items():
+        values[f"only {group}"] = np.asarray(adata.X)[:, [n.startswith(starts) for n in names]]
+    print(f" Platynereis: {adata.n_obs} cells, {adata.n_vars} measured features in place of the published 480")
+    print(
+        f"  {'':32s} types 5-fold  organs mAP  twin rank mean/median (chance)  clusters  homogeneity  bilateral (chance)"
+    )
+    base = organ_retrieval(adata, values["own features"])[0]
+    for name, vectors in values.items():
+        types = accuracy(adata, vectors, n_repeats=0)
+        organs, _ = organ_retrieval(adata, vectors)
+        _, rank, chance = partner_rank(vectors, *pairs)
+        adata.obsm["some"] = np.asarray(vectors, np.float32)
+        tl.cluster(adata, use_rep="some", key_added="found", random_state=0)
+        found = adata.obs["found"].astype(str).to_numpy()
+        typed = adata.obs["cell_type"].notna().to_numpy()
+        pure = homogeneity_score(adata.obs["cell_type"][typed], found[typed])
+        both, by_chance = bilateral_score(found, *pairs, rng=np.random.default_rng(0))
+        print(
+            f"  {name:32s} {types[0]:.3f} ± {types[1]:.3f}   {organs:.3f} {organs / base - 1:+5.0%}"
+            f"   {rank.mean():.0f} / {np.median(rank):.0f}"
+            f" ({np.median(chance):.0f})   {len(set(found))}   {pure:.3f}   {both:.3f} ({by_chance:.3f})",
+            flush=True,
+        )
+
+
+def _cortex(folder: Path) -> None:
+    adata = datasets.osmfish_cortex(folder)
+    adata = adata[adata.obs["region"].notna().to_numpy()].copy()
+    pp.scale_features(adata, impute="median")
+    gr.knn_graph(adata, n_neighs=15)
+    y = adata.obs["region"].astype(str).to_numpy()
+    print(f" cortex: region ({len(set(y))}) of {adata.n_obs} cells, balanced accuracy, 5 folds of cells")
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000, class_weight="balanced"))
+    base = 0.0
+    for name, vectors in _contexts(adata).items():
+        found = cross_val_score(
+            probe, vectors, y, cv=StratifiedKFold(5, shuffle=True, random_state=0), scoring="balanced_accuracy"
+        )
+        base = base or found.mean()
+        print(f"  {name:32s} {found.mean():.3f} ± {found.std():.3f} {found.mean() / base - 1:+5.0%}", flush=True)
