@@ -10,14 +10,17 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "_core.errors": ["CellGraphError"],
         "cells.label_image": ["LabelImage"],
+        "cells.movie": ["Movie"],
         "io": [
             "concat",
             "from_labels",
+            "from_movie",
             "from_pyg",
             "from_spatialdata",
             "from_table",
             "read",
             "read_labels",
+            "read_movie",
             "to_napari",
             "to_networkx",
             "to_pyg",

@@ -8,6 +8,7 @@ from cellgraph_clr.analysis.calibration import (
     reliability,
     risk_coverage,
 )
+from cellgraph_clr.analysis.events import brier_skill, errors_over_time, event_scores
 from cellgraph_clr.analysis.label_scores import (
     Score,
     classification_scores,
@@ -29,9 +30,12 @@ __all__ = [
     "Score",
     "average_precision",
     "bilateral_score",
+    "brier_skill",
     "classification_scores",
     "classwise_calibration_error",
     "clustering_scores",
+    "errors_over_time",
+    "event_scores",
     "expected_calibration_error",
     "fit_temperature",
     "mask_retrieval",

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "colon": ["ColonTissue", "colon_glands"],
+        "events": ["event_movie", "reversible_movie"],
         "local": [
             "ascidian_embryos",
             "data_dir",

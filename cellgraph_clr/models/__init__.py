@@ -6,9 +6,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
+        "event_classifier": ["EventClassifier"],
         "graph_classifier": ["CellGraphClassifier"],
         "morpho_features": ["MorphoFeatures", "MorphoFeaturesConfig"],
         "soft_infonce": ["SoftInfoNCEClassifier"],
+        "time_arrow": ["TimeArrow", "TimeArrowConfig"],
         "trees": ["CalibratedTrees"],
     },
 )

@@ -50,7 +50,7 @@ class MorphoFeaturesConfig:
     """Optimisation steps of each kind."""
     batch_size: int = 64
     """Cells a step."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
     """Of AdamW."""

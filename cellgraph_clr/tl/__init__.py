@@ -3,6 +3,7 @@
 from cellgraph_clr.tl.classify import classify
 from cellgraph_clr.tl.cluster import cluster
 from cellgraph_clr.tl.embed import embed
+from cellgraph_clr.tl.events import detect_events, time_arrow
 from cellgraph_clr.tl.morpho import morpho_context, morpho_features
 from cellgraph_clr.tl.retrieve import build_index, retrieve, retrieve_regions
 from cellgraph_clr.tl.select import select_region
@@ -12,11 +13,13 @@ __all__ = [
     "build_index",
     "classify",
     "cluster",
+    "detect_events",
     "embed",
     "morpho_context",
     "morpho_features",
     "retrieve",
     "retrieve_regions",
     "select_region",
+    "time_arrow",
     "transfer_labels",
 ]

@@ -1,0 +1,107 @@
+"""How well events are found: scores of every class, errors by time, and maxima among overlapping places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_same_length
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+__all__ = ["brier_skill", "errors_over_time", "event_scores", "local_maxima"]
+
+
+def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Return precision, recall, F1, average precision and share (its chance) of every class.
+
+    Parameters
+    ----------
+    proba : (n, k).
+    codes : (n,) true class of each, 0 … k - 1.
+    classes : k names.
+
+    Notes
+    -----
+    Precision without a prediction and scores of a class that never occurs are NaN. O(n k log n).
+    """
+    import pandas as pd
+
+    from cellgraph_clr.analysis.scores import average_precision
+
+    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="classes", remedy="One per place.")
+    found = proba.argmax(axis=1)
+    rows = {}
+    for k, name in enumerate(classes):
+        true, said = codes == k, found == k
+        hits = int((true & said).sum())
+        precision = hits / said.sum() if said.any() else np.nan
+        recall = hits / true.sum() if true.any() else np.nan
+        both = precision + recall
+        rows[name] = {
+            "precision": precision,
+            "recall": recall,
+            "f1": 2 * precision * recall / both if both > 0 else (0.0 if true.any() else np.nan),
+            "average_precision": average_precision(true, proba[:, k]) if true.any() else np.nan,
+            "share": float(true.mean()) if len(true) else np.nan,
+        }
+    return pd.DataFrame(rows).T
+
+
+def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
+    """Return 1 - Brier score / that of always saying the shares of the classes; 0 is no skill, 1 perfect.
+
+    NaN for no places, or where but one class occurs.
+    """
+    if len(codes) == 0:
+        return float("nan")
+    true = np.eye(proba.shape[1])[codes]
+    base = ((true.mean(axis=0) - true) ** 2).sum(axis=1).mean()
+    return float(1 - ((proba - true) ** 2).sum(axis=1).mean() / base) if base > 0 else float("nan")
+
+
+def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
+    """Return by frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
+
+    `frame` (n,) whole numbers, `true` and `found` (n,) bool. Frames without places are not listed; O(n log n).
+    """
+    import pandas as pd
+
+    frames, inverse = np.unique(frame, return_inverse=True)
+    kinds = {"events": true, "found": true & found, "false_alarms": ~true & found, "missed": true & ~found}
+    counts = {
+        name: np.bincount(inverse, weights=rows, minlength=len(frames)).astype(int) for name, rows in kinds.items()
+    }
+    return pd.DataFrame(counts, index=pd.Index(frames, name="frame"))
+
+
+def local_maxima(frame: np.ndarray, position: np.ndarray, score: np.ndarray, *, reach: float) -> np.ndarray:
+    """Return the rows whose score is the highest within `reach` in their frame and the frames beside it, best first.
+
+    Parameters
+    ----------
+    frame : (n,). position : (n, d). score : (n,).
+    reach : distance within which one event is seen by several places, in the unit of positions.
+
+    Notes
+    -----
+    Greedy, from the highest on. O(n log n + pairs within reach). Nothing gives nothing.
+    """
+    from scipy.spatial import cKDTree
+
+    if len(score) == 0:
+        return np.zeros(0, np.int64)
+    # one frame apart is as far as `reach` allows, two are out of it
+    at = np.c_[position, np.asarray(frame)[:, None] * (reach * 0.99)]
+    near = cKDTree(at).query_ball_point(at, reach)
+    free = np.ones(len(score), bool)
+    out = []
+    for row in np.argsort(-score, kind="stable"):
+        if free[row]:
+            out.append(row)
+            free[near[row]] = False
+    return np.array(out, np.int64)

@@ -1,0 +1,175 @@
+"""`Movie`: frames with spacing and time, labels and lineage where there are some, checked once at the door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, check_option, expected
+from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr.cells.blocks import is_chunked
+from cellgraph_clr.cells.label_image import LabelImage, check_spacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+__all__ = ["TRACK_COLUMNS", "Movie"]
+
+TRACK_COLUMNS = ("track", "begin", "end", "parent")
+AXES = ("tyx", "tcyx", "tzyx", "tczyx")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Movie:
+    """Frames of one field over time.
+
+    Made by `build` or `cgc.read_movie`.
+
+    Parameters
+    ----------
+    frames : (t, c, [z,] y, x) intensities of any real dtype; NumPy, memory map, Zarr, dask or a folder of frames, read frame by
+        frame.
+    spacing : size of a pixel or voxel along z, y, x in `unit`.
+    unit : "micrometer", "pixel", …
+    frame_interval : seconds between frames; None when it is not known.
+    labels : (t, [z,] y, x) integers, 0 is background, or None; ids are tracks where `tracks` are given.
+    tracks : one line a track with the columns track, begin, end (frames, both included) and parent (0: none), or None.
+    channels : one name per channel.
+    """
+
+    frames: Any
+    spacing: tuple[float, ...]
+    unit: str = "pixel"
+    frame_interval: float | None = None
+    labels: Any = None
+    tracks: pd.DataFrame | None = None
+    channels: tuple[str, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        frames: Any,
+        labels: Any = None,
+        tracks: pd.DataFrame | None = None,
+        *,
+        axes: str | None = None,
+        spacing: Sequence[float] | None = None,
+        unit: str = "pixel",
+        frame_interval: float | None = None,
+        channels: Sequence[str] | None = None,
+    ) -> Movie:
+        """Return a checked movie.
+
+        Parameters
+        ----------
+        frames : an array whose axes are `axes`.
+        labels : (t, [z,] y, x).
+        tracks : as in `Movie`.
+        axes : "tyx", "tcyx", "tzyx" or "tczyx"; None takes the first, second and last by the number of axes.
+        spacing, unit, frame_interval, channels : as in `Movie`; 1 pixel, and names by number, when not given.
+
+        Raises
+        ------
+        ShapeError
+            If axes, labels or names do not fit the frames.
+        OptionError
+            For a wrong spacing, frame interval or name of axes.
+        LabelImageError
+            If labels are no integers.
+        MissingKeyError, ShapeError
+            For tracks without the columns, or that end outside the movie.
+        NoCellsError
+            For an empty movie.
+        """
+        frames = frames if is_chunked(frames) else np.asarray(frames)
+        names = {3: "tyx", 4: "tcyx", 5: "tczyx"}
+        if axes is None and frames.ndim not in names:
+            raise ShapeError(expected("a movie of 3 to 5 axes (t, [c], [z], y, x)", f"{frames.ndim}", "Pick a field."))
+        axes = axes or names[frames.ndim]
+        check_option("axes", axes, AXES)
+        if frames.ndim != len(axes):
+            raise ShapeError(expected(f"frames with the axes {axes}", f"shape {frames.shape}", "Pass other `axes`."))
+        if 0 in frames.shape:
+            raise NoCellsError(expected("at least one frame", f"shape {frames.shape}", "Check the file."))
+        if "c" not in axes:
+            frames = _OneChannel(frames)
+        ndim = len(frames.shape) - 2
+        n_channels = frames.shape[1]
+        given = tuple(channels or (("intensity",) if n_channels == 1 else (f"channel_{i}" for i in range(n_channels))))
+        if len(given) != n_channels:
+            raise ShapeError(expected(f"{n_channels} names of channels", len(given), "Name every channel."))
+        if frame_interval is not None:
+            check_in_range("frame_interval", frame_interval, low=0, low_open=True)
+        if labels is not None:
+            labels = labels if is_chunked(labels) else np.asarray(labels)
+            wanted = (frames.shape[0], *frames.shape[2:])
+            if tuple(labels.shape) != wanted:
+                remedy = "Frames and labels need one length and one grid."
+                raise ShapeError(expected(f"labels of shape {wanted}", tuple(labels.shape), remedy))
+            if labels.dtype.kind not in "iu":
+                raise LabelImageError(expected("integer labels", f"dtype {labels.dtype}", "Pass ids per pixel."))
+        size = check_spacing((1.0,) * ndim if spacing is None else spacing, ndim)
+        return cls(frames, size, unit, frame_interval, labels, _checked(tracks, frames.shape[0]), given)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return int(self.frames.shape[0])
+
+    def __repr__(self) -> str:
+        """Return one sentence."""
+        shape = " x ".join(str(n) for n in self.frames.shape[2:])
+        every = "" if self.frame_interval is None else f", one every {self.frame_interval:g} s"
+        more = [name for name, part in (("labels", self.labels), ("tracks", self.tracks)) if part is not None]
+        return f"<Movie of {len(self)} frames {shape}{every}, channels {', '.join([*self.channels, *more])}>"
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return len(self.spacing)
+
+    def frame(self, t: int) -> np.ndarray:
+        """Return frame t (c, [z,] y, x) float32."""
+        return np.asarray(self.frames[t], np.float32)
+
+    def label_image(self, t: int) -> LabelImage:
+        """Return the labels of frame t with its intensities. Raises `OptionError` without labels."""
+        if self.labels is None:
+            raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))
+        return LabelImage.build(
+            np.asarray(self.labels[t]),
+            np.asarray(self.frames[t]),
+            spacing=self.spacing,
+            unit=self.unit,
+            channels=self.channels,
+        )
+
+
+class _OneChannel:
+    """Frames without a channel axis, seen as (t, 1, [z,] y, x)."""
+
+    def __init__(self, frames: Any) -> None:
+        self._frames = frames
+        self.shape = (frames.shape[0], 1, *frames.shape[1:])
+        self.dtype = frames.dtype
+
+    def __getitem__(self, t: int) -> np.ndarray:
+        return np.asarray(self._frames[t])[None]
+
+
+def _checked(tracks: pd.DataFrame | None, n_frames: int) -> pd.DataFrame | None:
+    if tracks is None:
+        return None
+    absent = [c for c in TRACK_COLUMNS if c not in tracks.columns]
+    if absent:
+        raise MissingKeyError(
+            expected(f"tracks with the columns {', '.join(TRACK_COLUMNS)}", list(tracks.columns), "Rename.")
+        )
+    late = tracks[(tracks["end"] >= n_frames) | (tracks["begin"] < 0) | (tracks["begin"] > tracks["end"])]
+    if len(late):
+        found = f"track {late['track'].iloc[0]} from {late['begin'].iloc[0]} to {late['end'].iloc[0]}"
+        raise ShapeError(expected(f"tracks between frames 0 and {n_frames - 1}", found, "Is it of another movie?"))
+    return tracks[list(TRACK_COLUMNS)].astype(np.int64).reset_index(drop=True)

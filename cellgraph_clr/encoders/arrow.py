@@ -1,0 +1,73 @@
+"""The network of time-arrow prediction: dense features of every frame, and a head that does not care which frame is first."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cellgraph_clr.encoders.unet import UNet
+
+__all__ = ["ArrowNet", "EquivariantBlock"]
+
+
+class EquivariantBlock(nn.Module):
+    """``y_s = L x_s + mean_s' G x_s'`` over frames s: permuted frames give permuted outputs."""
+
+    def __init__(self, n_in: int, n_out: int, *, ndim: int) -> None:
+        super().__init__()
+        conv = nn.Conv2d if ndim == 2 else nn.Conv3d
+        norm = nn.BatchNorm2d if ndim == 2 else nn.BatchNorm3d
+        self.own, self.shared = conv(n_in, n_out, 1), conv(n_in, n_out, 1, bias=False)
+        self.norm = norm(n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (b, s, n_out, …) of (b, s, n_in, …)."""
+        b, s = x.shape[:2]
+        flat = x.flatten(0, 1)
+        shared = self.shared(flat).unflatten(0, (b, s)).mean(dim=1, keepdim=True)
+        out = (self.own(flat).unflatten(0, (b, s)) + shared).flatten(0, 1)
+        normed: Tensor = nn.functional.leaky_relu(self.norm(out))
+        return normed.unflatten(0, (b, s))
+
+
+class ArrowNet(nn.Module):
+    """Frames to dense features, and to one number a frame, highest for the one that comes first.
+
+    Parameters
+    ----------
+    n_in : channels of a frame.
+    n_features : dense features.
+    ndim, n_hidden, n_levels : as in `UNet`.
+
+    Notes
+    -----
+    ``forward(flip(x)) = flip(forward(x))`` by construction. Source: Gallusser et al. 2023 (TAP), head "minimal".
+    """
+
+    def __init__(
+        self, n_in: int, n_features: int = 32, *, ndim: int = 2, n_hidden: int = 16, n_levels: int = 3
+    ) -> None:
+        super().__init__()
+        conv = nn.Conv2d if ndim == 2 else nn.Conv3d
+        norm = nn.BatchNorm2d if ndim == 2 else nn.BatchNorm3d
+        self.backbone = UNet(n_in, n_features, ndim=ndim, n_hidden=n_hidden, n_levels=n_levels)
+        self.projection = nn.Sequential(conv(n_features, n_features, 1), norm(n_features))
+        self.blocks = nn.ModuleList([EquivariantBlock(n_features, n_features, ndim=ndim) for _ in range(2)])
+        self.own, self.shared = nn.Linear(n_features, 1), nn.Linear(n_features, 1, bias=False)
+
+    def dense(self, x: Tensor) -> Tensor:
+        """Return the features (b, n_features, [z,] y, x) of frames (b, c, [z,] y, x)."""
+        out: Tensor = self.projection(self.backbone(x))
+        return out
+
+    def order(self, features: Tensor) -> Tensor:
+        """Return one number a frame (b, s) for dense features (b, s, n_features, [z,] y, x)."""
+        for block in self.blocks:
+            features = block(features)
+        pooled = features.flatten(3).mean(dim=3)
+        out: Tensor = (self.own(pooled) + self.shared(pooled).mean(dim=1, keepdim=True)).squeeze(2)
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return one number a frame (b, s) for frames (b, s, c, [z,] y, x)."""
+        b, s = x.shape[:2]
+        return self.order(self.dense(x.flatten(0, 1)).unflatten(0, (b, s)))

@@ -1,0 +1,228 @@
+"""Movies from TIFF, folders of frames and OME-Zarr, with labels and lineage in the form of the Cell Tracking Challenge."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
+from cellgraph_clr._core.files import existing_path
+from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
+from cellgraph_clr.io.labels import read_array
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from anndata import AnnData
+
+__all__ = ["from_movie", "read_movie", "read_tracks"]
+
+SUFFIXES = (".tif", ".tiff", ".npy")
+
+
+class FrameFolder:
+    """Frames in files of one folder, one file a frame, read when they are asked for; looks like an array (t, …)."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = list(files)
+        first = self._read(0)
+        self.shape = (len(self.files), *first.shape)
+        self.dtype, self.ndim, self.chunks = first.dtype, first.ndim + 1, (1, *first.shape)
+
+    def __getitem__(self, t: int) -> np.ndarray:
+        frame = self._read(int(t))
+        if frame.shape != self.shape[1:]:
+            remedy = "Frames need one shape."
+            raise ShapeError(expected(f"{self.files[t].name} of shape {self.shape[1:]}", frame.shape, remedy))
+        return frame
+
+    def _read(self, t: int) -> np.ndarray:
+        return np.asarray(read_array(self.files[t]).data)
+
+
+def _frames_of(folder: Path) -> FrameFolder:
+    """Return the frames of a folder in the order of the last number in their names; refuses gaps and other shapes."""
+    files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES]
+    numbered: dict[int, list[Path]] = {}
+    for file in files:
+        number = re.findall(r"\d+", file.stem)
+        if not number:
+            remedy = "Keep other files elsewhere."
+            raise FileFormatError(expected("file names with a frame number", f"{file.name!r}", remedy))
+        numbered.setdefault(int(number[-1]), []).append(file)
+    if not numbered:
+        remedy = f"It needs {', '.join(SUFFIXES)} files."
+        raise MissingFileError(expected(f"frames in {str(folder)!r}", "none", remedy))
+    double = [f.name for same in numbered.values() if len(same) > 1 for f in same]
+    if double:
+        raise FileFormatError(expected("one file a frame", listing(double), "Keep channels in one file, or apart."))
+    first, last = min(numbered), max(numbered)
+    gaps = [t for t in range(first, last) if t not in numbered]
+    if gaps:
+        found = f"no frame {listing(gaps)} in {str(folder)!r}"
+        raise MissingFileError(expected(f"all frames from {first} to {last}", found, "Restore or renumber them."))
+    frames = FrameFolder([numbered[t][0] for t in range(first, last + 1)])
+    for file in frames.files:  # headers alone
+        shape = _shape_of(file)
+        if shape is not None and shape != frames.shape[1:]:
+            remedy = "Frames need one shape."
+            raise ShapeError(expected(f"{file.name} of shape {frames.shape[1:]}, like the first", shape, remedy))
+    return frames
+
+
+def _shape_of(file: Path) -> tuple[int, ...] | None:
+    if file.suffix.lower() == ".npy":
+        return tuple(np.load(file, mmap_mode="r", allow_pickle=False).shape)
+    import tifffile
+
+    with tifffile.TiffFile(file) as opened:
+        return tuple(opened.series[0].shape)
+
+
+def _read_stack(path: str | os.PathLike[str]) -> tuple[Any, str | None, dict[str, float], str | None]:
+    """Return frames, their axes where the file says them, spacing and unit."""
+    target = existing_path(path)
+    inside = target.is_dir() and not any((target / n).exists() for n in (".zgroup", ".zarray", ".zattrs", "zarr.json"))
+    if inside and ".zarr" not in target.suffixes:
+        return _frames_of(target), None, {}, None
+    raw = read_array(target)
+    axes = raw.axes.upper()
+    if "T" in axes:
+        keep = [i for i, a in enumerate(axes) if raw.data.shape[i] > 1 or a in "TYX"]
+        data = raw.data if len(keep) == len(axes) else np.asarray(raw.data).reshape([raw.data.shape[i] for i in keep])
+        found = "".join(axes[i] for i in keep)
+        order = [found.index(a) for a in "TCZYX" if a in found]
+        if order != sorted(order):
+            data = np.transpose(np.asarray(data), order)
+        named: str | None = "".join(found[i] for i in order).lower()
+    else:  # pages without a name, or planes: the first axis is time
+        data, named = raw.data, None
+    return data, named, raw.spacing, raw.unit
+
+
+def read_movie(
+    path: str | os.PathLike[str],
+    labels: str | os.PathLike[str] | None = None,
+    tracks: str | os.PathLike[str] | pd.DataFrame | None = None,
+    *,
+    axes: str | None = None,
+    spacing: Sequence[float] | None = None,
+    unit: str | None = None,
+    frame_interval: float | None = None,
+    channels: Sequence[str] | None = None,
+) -> Movie:
+    """Return a movie from disk.
+
+    Parameters
+    ----------
+    path : .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered.
+    labels : masks in one of these forms, on the same grid; ids are tracks where tracks are given.
+    tracks : `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns ("L B
+        E P" or "start", "end" are understood), or a table.
+    axes : order of the axes, e.g. "tzyx"; None takes those of the file, or time first.
+    spacing, unit, frame_interval, channels : override what the file says; the interval is in seconds.
+
+    Returns
+    -------
+    `Movie`. Folders and Zarr are read frame by frame when needed, large .npy are memory-mapped, TIFF files read as a whole.
+
+    Raises
+    ------
+    MissingFileError
+        If a file, or a frame between the first and the last of a folder, is not there.
+    FileFormatError, ShapeError, LabelImageError, OptionError, MissingKeyError
+        For files that cannot be read, frames of different shape, labels of other length or grid, wrong options or tracks.
+    """
+    frames, named, stated, stated_unit = _read_stack(path)
+    axes = axes or named
+    ndim = 3 if axes is not None and "z" in axes else 2
+    if spacing is None and stated and all(a in stated for a in "zyx"[-ndim:]):
+        spacing, unit = [stated[a] for a in "zyx"[-ndim:]], unit or stated_unit
+    masks = None if labels is None else _read_stack(labels)[0]
+    table = read_tracks(tracks) if isinstance(tracks, (str, os.PathLike)) else tracks
+    return Movie.build(
+        frames,
+        masks,
+        table,
+        axes=axes,
+        spacing=spacing,
+        unit=unit or "pixel",
+        frame_interval=frame_interval,
+        channels=channels,
+    )
+
+
+def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Return a lineage table with the columns track, begin, end, parent.
+
+    Raises `MissingFileError`, and `FileFormatError` for a file of another form.
+    """
+    import pandas as pd
+
+    target = existing_path(path)
+    names = {"L": "track", "B": "begin", "E": "end", "P": "parent", "label": "track", "start": "begin"}
+    try:
+        if target.suffix.lower() == ".csv":
+            table = pd.read_csv(target).rename(columns=names)
+        else:
+            table = pd.read_csv(target, sep=r"\s+", header=None, names=list(TRACK_COLUMNS))
+        return table[list(TRACK_COLUMNS)].astype(np.int64)
+    except (ValueError, KeyError) as error:
+        remedy = "man_track.txt has four numbers a line: track begin end parent."
+        raise FileFormatError(expected(f"tracks in {str(target)!r}", f"{error}", remedy)) from error
+
+
+def from_movie(movie: Movie, *, features: Sequence[str] = ("shape", "intensity"), n_jobs: int | None = None) -> AnnData:
+    """Return the cells of all frames of a movie with labels as one AnnData.
+
+    Parameters
+    ----------
+    movie : with labels.
+    features : as in `from_labels`.
+    n_jobs : threads.
+
+    Returns
+    -------
+    As `from_labels` of every frame, `concat`ed: `obs["frame"]` counts from 0, `obs["library_id"]` names it (so that graphs with
+    `library_key="library_id"` stay within frames), `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says
+    what becomes of the cell (see `cells.events`). Frames without cells are left out.
+
+    Raises
+    ------
+    OptionError
+        Without labels.
+    NoCellsError
+        If no frame has a cell.
+    """
+    from cellgraph_clr._core.errors import NoCellsError
+    from cellgraph_clr.io.cells import from_labels
+    from cellgraph_clr.io.samples import concat
+
+    samples: dict[str, AnnData] = {}
+    width = len(str(len(movie) - 1))
+    for t in range(len(movie)):
+        image = movie.label_image(t)
+        if not np.any(image.labels):
+            continue
+        name = f"frame_{t:0{width}d}"
+        adata = from_labels(image, features=features, library_id=name, n_jobs=n_jobs)
+        adata.obs["frame"] = t
+        adata.obs["track"] = adata.obs["cell_id"].to_numpy()
+        samples[name] = adata
+    if not samples:
+        raise NoCellsError(expected("labelled cells", "none in any frame", "Check the segmentation."))
+    out = concat(samples)
+    if movie.tracks is not None:
+        import pandas as pd
+
+        from cellgraph_clr.cells.events import EVENTS, events_of_cells
+
+        event = events_of_cells(movie, out.obs["frame"].to_numpy(), out.obs["track"].to_numpy())
+        out.obs["event"] = pd.Categorical(event, categories=EVENTS)
+    return out

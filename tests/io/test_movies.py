@@ -1,0 +1,103 @@
+"""Movies from files: forms, lineage, gaps, shapes; cells of all frames."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import zarr
+
+import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr.datasets.events import event_movie
+
+
+@pytest.fixture(scope="module")
+def made():
+    return event_movie(12, 5, side=96, random_state=1)
+
+
+@pytest.fixture
+def frames(made):
+    return np.stack([made.frame(t)[0] for t in range(len(made))]).astype(np.uint16)
+
+
+@pytest.mark.parametrize("form", ["tif", "npy", "folder", "zarr"])
+def test_every_form_gives_the_same_movie(frames, form, tmp_path):
+    path = tmp_path / f"movie.{form}"
+    if form == "tif":
+        tifffile.imwrite(path, frames)
+    elif form == "npy":
+        np.save(path, frames)
+    elif form == "zarr":
+        zarr.save_array(path, frames)
+    else:
+        path.mkdir()
+        for t, frame in enumerate(frames):
+            tifffile.imwrite(path / f"t{t + 8}.tif", frame)  # 8, 9, 10: in the order of numbers, not of names
+    movie = cgc.read_movie(path, frame_interval=60, spacing=(0.5, 0.5), unit="micrometer")
+    assert len(movie) == 5
+    for t in range(5):
+        np.testing.assert_array_equal(movie.frame(t)[0], frames[t])
+    assert movie.frame_interval == 60
+    assert movie.unit == "micrometer"
+
+
+def test_named_axes_are_those_of_the_file(tmp_path):
+    data = np.arange(3 * 2 * 4 * 6 * 5, dtype=np.uint16).reshape(3, 4, 2, 6, 5)
+    tifffile.imwrite(
+        tmp_path / "m.ome.tif",
+        data,
+        metadata={"axes": "TZCYX", "PhysicalSizeX": 0.3, "PhysicalSizeY": 0.3, "PhysicalSizeZ": 1.0},
+    )
+    movie = cgc.read_movie(tmp_path / "m.ome.tif")
+    assert movie.frames.shape == (3, 2, 4, 6, 5)
+    np.testing.assert_array_equal(movie.frame(1), data[1].transpose(1, 0, 2, 3))
+    assert movie.spacing == (1.0, 0.3, 0.3)
+
+
+def test_lineage_of_the_cell_tracking_challenge(made, frames, tmp_path):
+    np.save(tmp_path / "raw.npy", frames)
+    np.save(tmp_path / "masks.npy", np.asarray(made.labels))
+    made.tracks.to_csv(tmp_path / "man_track.txt", sep=" ", header=False, index=False)
+    movie = cgc.read_movie(tmp_path / "raw.npy", tmp_path / "masks.npy", tmp_path / "man_track.txt")
+    pd.testing.assert_frame_equal(movie.tracks, made.tracks)
+    made.tracks.rename(columns={"begin": "start"}).to_csv(tmp_path / "t.csv", index=False)
+    pd.testing.assert_frame_equal(cgc.io.read_tracks(tmp_path / "t.csv"), made.tracks)
+    (tmp_path / "bad.txt").write_text("1 2\n")
+    with pytest.raises(FileFormatError, match="track begin end parent"):
+        cgc.io.read_tracks(tmp_path / "bad.txt")
+
+
+def test_gaps_and_shapes_of_folders_are_named(frames, tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    with pytest.raises(MissingFileError, match="frames in"):
+        cgc.read_movie(folder)
+    for t in (0, 1, 3):
+        np.save(folder / f"f{t}.npy", frames[t])
+    with pytest.raises(MissingFileError, match="all frames from 0 to 3, found no frame 2"):
+        cgc.read_movie(folder)
+    np.save(folder / "f2.npy", frames[2][:50])
+    with pytest.raises(ShapeError, match=r"f2.npy of shape \(96, 96\), like the first, found \(50, 96\)"):
+        cgc.read_movie(folder)
+    np.save(folder / "notes.npy", frames[2])
+    with pytest.raises(FileFormatError, match=r"a frame number, found 'notes.npy'"):
+        cgc.read_movie(folder)
+
+
+def test_cells_of_all_frames_in_one_anndata(made):
+    adata = cgc.from_movie(made)
+    masks = np.asarray(made.labels)
+    assert adata.n_obs == sum(len(np.unique(m)) - 1 for m in masks)
+    assert adata.obs["frame"].nunique() == 5
+    row = adata[(adata.obs["frame"] == 3) & (adata.obs["cell_id"] == masks[3].max())]
+    assert float(row[:, "area"].X[0, 0]) == (masks[3] == masks[3].max()).sum()
+    assert set(adata.obs["event"].cat.categories) == {"none", "division", "death"}
+    cgc.gr.temporal_graph(adata, tracks="track", parents=made.tracks.set_index("track")["parent"].to_dict())
+    joined = adata.obsp["temporal_connectivities"].tocoo()
+    frame = adata.obs["frame"].to_numpy()
+    assert (np.abs(frame[joined.row] - frame[joined.col]) == 1).all()
+    with pytest.raises(OptionError, match="a movie with labels"):
+        cgc.from_movie(cgc.Movie.build(np.ones((2, 8, 8))))
+    with pytest.raises(NoCellsError, match="none in any frame"):
+        cgc.from_movie(cgc.Movie.build(np.ones((2, 8, 8)), np.zeros((2, 8, 8), int)))
