@@ -19,6 +19,7 @@ NAMES = (
     "morpho_images",
     "morpho_volumes",
     "context",
+    "time_arrow",
     "start_up",
     "planted",
     "platynereis",

@@ -101,16 +101,15 @@ def _granuloma(folder: Path) -> None:
     measured = np.asarray(adata.X)[rows]
     base = _error(measured, y)
     print(f"  measured (from_labels)             balanced error {base:.4f}, chance {1 - 1 / len(set(y)):.4f}")
-    for joined in (False, True):
-        errors = []
-        for seed in SEEDS:
-            model = MorphoFeatures(kinds=("shape",), random_state=seed, progress=False).fit(image)
-            codes = model.transform(image).loc[adata.obs["cell_id"][rows]].to_numpy()
-            errors.append(_error(np.concatenate([measured, codes], axis=1) if joined else codes, y))
-        name = "learned beside measured" if joined else "learned shape (of no size)"
-        print(
-            f"  {name:34s} balanced error {np.mean(errors):.4f} ± {np.std(errors):.4f}, cut by {1 - np.mean(errors) / base:.0%}"
-        )
+    errors: dict[str, list[float]] = {"learned shape (of no size)": [], "learned beside measured": []}
+    for seed in SEEDS:
+        model = MorphoFeatures(kinds=("shape",), random_state=seed, progress=False).fit(image)
+        codes = model.transform(image).loc[adata.obs["cell_id"][rows]].to_numpy()
+        for found, values in zip(errors.values(), (codes, np.concatenate([measured, codes], axis=1)), strict=True):
+            found.append(_error(values, y))
+    for name, found in errors.items():
+        cut = 1 - np.mean(found) / base
+        print(f"  {name:34s} balanced error {np.mean(found):.4f} ± {np.std(found):.4f}, cut by {cut:.0%}")
 
 
 def _error(values: np.ndarray, y: np.ndarray) -> float:

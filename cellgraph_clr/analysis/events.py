@@ -95,13 +95,13 @@ def local_maxima(frame: np.ndarray, position: np.ndarray, score: np.ndarray, *, 
 
     if len(score) == 0:
         return np.zeros(0, np.int64)
-    # one frame apart is as far as `reach` allows, two are out of it
-    at = np.c_[position, np.asarray(frame)[:, None] * (reach * 0.99)]
-    near = cKDTree(at).query_ball_point(at, reach)
+    frame = np.asarray(frame)
+    near = cKDTree(position).query_ball_point(position, reach)
     free = np.ones(len(score), bool)
     out = []
     for row in np.argsort(-score, kind="stable"):
         if free[row]:
             out.append(row)
-            free[near[row]] = False
+            beside = np.array(near[row])
+            free[beside[np.abs(frame[beside] - frame[row]) <= 1]] = False
     return np.array(out, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,6 +131,22 @@ class Movie:
         """2 or 3."""
         return len(self.spacing)
 
+    def cut(self, first: int, last: int) -> Movie:
+        """Return the frames from `first` on and before `last` as a movie; tracks are cut at its ends.
+
+        In memory where the frames are; else they are read. Raises `OptionError` for frames that are not there or in no order.
+        """
+        check_in_range("first", first, low=0, high=len(self) - 1)
+        check_in_range("last", last, low=first + 1, high=len(self))
+        span = range(first, last)
+        inside = None
+        if self.tracks is not None:
+            kept = self.tracks[(self.tracks["begin"] < last) & (self.tracks["end"] >= first)]
+            begin, end = kept["begin"].clip(lower=first) - first, kept["end"].clip(upper=last - 1) - first
+            inside = kept.assign(begin=begin, end=end).reset_index(drop=True)
+        masks = None if self.labels is None else np.stack([np.asarray(self.labels[t]) for t in span])
+        return replace(self, frames=np.stack([np.asarray(self.frames[t]) for t in span]), labels=masks, tracks=inside)
+
     def frame(self, t: int) -> np.ndarray:
         """Return frame t (c, [z,] y, x) float32."""
         return np.asarray(self.frames[t], np.float32)
@@ -154,7 +170,7 @@ class _OneChannel:
     def __init__(self, frames: Any) -> None:
         self._frames = frames
         self.shape = (frames.shape[0], 1, *frames.shape[1:])
-        self.dtype = frames.dtype
+        self.dtype, self.ndim, self.chunks = frames.dtype, frames.ndim + 1, (1, 1, *frames.shape[1:])
 
     def __getitem__(self, t: int) -> np.ndarray:
         return np.asarray(self._frames[t])[None]

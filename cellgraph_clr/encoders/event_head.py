@@ -30,7 +30,7 @@ class EventHead(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, n_classes: int, size: int, *, kind: str = "residual", n_hidden: int = 64
+        self, n_features: int, n_classes: int, size: int, *, kind: str = "residual", n_hidden: int = 32
     ) -> None:
         super().__init__()
         self.kind = kind

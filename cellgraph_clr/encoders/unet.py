@@ -54,8 +54,10 @@ class UNet(nn.Module):
         self.larger = nn.Upsample(scale_factor=2, mode="nearest")
         self.leave = _conv(ndim)(n_hidden, n_out, 1)
         self.multiple = 2**n_levels
-        once = 2 * (self.multiple - 1)  # two pixels a level, on the way down and on the way up
-        self.halo = -(-(2 * once + 2 * self.multiple) // self.multiple + 1) * self.multiple
+        once = 2 * (
+            self.multiple - 1
+        )  # pixels: two a level on the way down, as many on the way up, two at the bottom, one grid
+        self.halo = -(-(2 * once + 3 * self.multiple) // self.multiple) * self.multiple
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features of every pixel."""

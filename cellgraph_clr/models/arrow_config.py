@@ -16,9 +16,9 @@ class TimeArrowConfig:
 
     n_features: int = 32
     """Dense features of every pixel."""
-    n_hidden: int = 16
+    n_hidden: int = 8
     """Channels of the first level of the U-Net."""
-    n_levels: int = 3
+    n_levels: int = 2
     """Times the U-Net halves the sides."""
     size: int = 64
     """Side of the crops that are learned from, in pixels; a multiple of 2 ** n_levels. In 3D z is taken whole."""
@@ -34,11 +34,11 @@ class TimeArrowConfig:
     """Share of the frames of every movie held out, one stretch of time; 0 holds none out."""
     held_out: str = "last"
     """Which stretch: "first" or "last"."""
-    n_steps: int = 500
+    n_steps: int = 400
     """Optimisation steps."""
     batch_size: int = 32
     """Pairs a step."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
     """Of AdamW."""

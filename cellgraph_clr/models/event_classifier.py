@@ -67,7 +67,7 @@ class EventClassifier:
         *,
         head: Literal["residual", "linear"] = "residual",
         fine_tune: bool = False,
-        size: int = 32,
+        size: int = 24,
         calibrate: bool = True,
         n_steps: int = 300,
         batch_size: int = 32,

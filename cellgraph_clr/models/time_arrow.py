@@ -246,6 +246,41 @@ class TimeArrow:
         columns = [f"timearrow_{i}" for i in range(c.n_features)]
         return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)
 
+    def attribution(self, movie: Movie, t: int, *, step: int | None = None) -> np.ndarray:
+        """Return where in a frame the order of time is seen (y, x) float32, 0 and above: Grad-CAM on the dense features.
+
+        Parameters
+        ----------
+        movie : in 2D, of the channels learned from.
+        t : the frame, of which the one `step` later is taken as the second.
+        step : None takes the first of `config.steps`.
+
+        Raises
+        ------
+        CellGraphError, ShapeError
+            Before `fit`; for a movie in 3D, other channels, or a frame without one `step` later.
+
+        Notes
+        -----
+        ``|sum_c a_c A_c|`` with A the features of frame t and a_c the sum over its pixels of the gradient of its number (highest
+        for the frame that comes first). Source: Selvaraju et al. 2017; as in Gallusser et al. 2023.
+        """
+        import torch
+
+        net = self._fitted()
+        self._check(movie)
+        step = self.config.steps[0] if step is None else step
+        if movie.ndim != 2:
+            raise ShapeError(expected("a movie in 2D", f"{movie.ndim}D", "Project it, or look at the planes."))
+        if not 0 <= t < len(movie) - step:
+            raise ShapeError(expected(f"a frame from 0 to {len(movie) - step - 1}", t, "It needs one after it."))
+        both = np.stack([self.dense(movie, t), self.dense(movie, t + step)])
+        maps = torch.from_numpy(both)[None].to(next(net.parameters()).device).requires_grad_()
+        (slope,) = torch.autograd.grad(net.order(maps)[0, 0], maps)
+        weight = slope[0, 0].sum(dim=(1, 2))
+        cam = (weight[:, None, None] * maps[0, 0]).sum(dim=0).abs()
+        return np.asarray(cam.detach().cpu().numpy())
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file (beside, then renamed). Raises `CellGraphError` before `fit`."""
         from cellgraph_clr.training.weights import save_weights
@@ -294,12 +329,18 @@ class TimeArrow:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(other.seed_)
             net = other._new_net()
+        norms = [m for m in net.modules() if isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d))]
+        usual = [m.momentum for m in norms]
+        for norm in norms:
+            norm.momentum = None  # the mean of all frames
         side = self.config.size
         with torch.no_grad():
             for t in np.linspace(0, len(movie) - 1, 8).astype(int):
                 frame = normalised(movie.frame(int(t)))
                 high, wide = (n // side * side for n in frame.shape[-2:])
                 net(torch.from_numpy(frame[..., :high, :wide])[None, None])
+        for norm, momentum in zip(norms, usual, strict=True):
+            norm.momentum = momentum
         other._net = net.eval()
         return other
 

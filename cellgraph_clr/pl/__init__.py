@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "tissue": ["graph", "retrieval", "spatial"],
+        "events": ["arrow_attribution", "event_errors"],
         "gallery": ["cell_gallery", "feature_range"],
         "curves": ["loss_weights", "reliability", "training"],
     },

@@ -48,3 +48,14 @@ def test_bad_input_is_named():
         Movie.build(frames, tracks=TRACKS.assign(end=[0, 3]))
     with pytest.raises(OptionError, match="a movie with labels"):
         Movie.build(frames).label_image(0)
+
+
+def test_a_stretch_keeps_its_tracks():
+    frames, masks = np.arange(3.0)[:, None, None] * np.ones((3, 4, 4)), np.ones((3, 4, 4), int)
+    part = Movie.build(frames, masks, TRACKS, frame_interval=5).cut(1, 3)
+    assert len(part) == 2
+    assert part.frame(0)[0, 0, 0] == 1
+    assert part.tracks.to_numpy().tolist() == [[2, 0, 1, 1]]
+    assert part.frame_interval == 5
+    with pytest.raises(OptionError, match="`last`"):
+        part.cut(1, 3)

@@ -1,0 +1,159 @@
+"""Time arrow: planted movies, one without an arrow, tiles against the whole, crops a second; events on real movies."""
+
+import time
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.inputs import real_data
+from benchmarks.memory import peak, reset_peak
+from benchmarks.timing import paired, show
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.datasets.events import event_movie, reversible_movie
+from cellgraph_clr.io.movies import read_movie
+from cellgraph_clr.metrics import brier_skill, classwise_calibration_error, event_scores
+from cellgraph_clr.models import EventClassifier, TimeArrow
+from cellgraph_clr.models.event_places import cell_places
+from cellgraph_clr.training.arrow import PairSource
+
+SHARES = (0.1, 1.0, 0.01, 0.05, 0.5)  # of the labels; the first two with all baselines
+SEEDS = range(5)
+N_STEPS = 100
+TRAINED = 0.6  # share of the events before the frame that splits a movie
+
+
+def run(*, size: str, data: str | None) -> None:
+    """Print accuracies, F1 and average precision with spread, ratios of time and memory."""
+    small = size == "small"
+    _planted(n_steps=4 if small else 400, side=96 if small else 320, n_cells=8 if small else 60)
+    _speed(side=128 if small else 1024)
+    folder = real_data(size, data)
+    if folder is not None:
+        for name, steps, place in (("timelapse_bacteria", (1, 2), 24), ("timelapse_hl60sim", (1, 2), 32)):
+            if (folder / name).exists():
+                _real(folder / name, steps, place)
+
+
+def _planted(*, n_steps: int, side: int, n_cells: int) -> None:
+    options = {"n_steps": n_steps, "steps": (4,), "progress": False}
+    movie = event_movie(n_cells, 40, side=side)
+    start = time.perf_counter()
+    arrow = TimeArrow(**options).fit(movie)
+    print(
+        f" {movie}, generated: growth, divisions, deaths; the last fifth held out; {time.perf_counter() - start:.0f} s"
+    )
+    print(
+        f"  time arrow on frames not seen: {arrow.accuracy_:.3f} ± {arrow.accuracy_error_:.3f} (chance 0.5)", flush=True
+    )
+    still = TimeArrow(**options).fit(reversible_movie(n_cells, 40, side=side))
+    others = [
+        still.score(reversible_movie(n_cells, 40, side=side, random_state=s), n_pairs=256)[0] for s in range(1, 9)
+    ]
+    error = np.std(others) / np.sqrt(len(others))
+    print(
+        f"  of movies whose time has no arrow, learned on one, on 8 others: {np.mean(others):.3f} ± {error:.3f}",
+        flush=True,
+    )
+    _classified("planted", movie, arrow, n_steps=max(n_steps // 2, 4))
+
+
+def _classified(name: str, movie: Movie, arrow: TimeArrow, *, n_steps: int) -> None:
+    places = cell_places(movie)
+    split = int(0.75 * len(movie))
+    learned, unseen = places[places["frame"] < split], places[places["frame"] >= split]
+    model = EventClassifier(arrow, n_steps=n_steps, progress=False).fit(movie, learned)
+    codes = np.array([model.classes_.index(e) for e in unseen["event"]])
+    table = event_scores(model.predict_proba(movie, unseen), codes, model.classes_)
+    print(
+        f"  events of {name} cells in the last quarter, learned from the others (precision, recall, F1, average precision, share)"
+    )
+    print(table.round(3).to_string().replace("\n", "\n   "), flush=True)
+
+
+def _real(folder: Path, steps: tuple[int, ...], place: int) -> None:
+    movie = read_movie(folder / "raw.tif", folder / "masks.tif", folder / "man_track.csv")
+    places = cell_places(movie, window=1)
+    places = places[places["event"] != "death"].reset_index(drop=True)  # cells that vanish are at the edge of the crop
+    happens = (places["event"] == "division").to_numpy()
+    order = np.sort(places["frame"].to_numpy()[happens])
+    split = int(order[int(TRAINED * len(order))])
+    frame = places["frame"].to_numpy()
+    learned, unseen = places[frame < split], places[frame >= split]
+    print(
+        f" {folder.name}: {movie}; {happens.sum()} divisions, {happens[frame < split].sum()} of them before frame {split},"
+        f" which splits labels and pre-training"
+    )
+    early = movie.cut(0, split)
+    start = time.perf_counter()
+    arrow = TimeArrow(steps=steps, progress=False).fit(replace(early, labels=None, tracks=None))
+    seconds = time.perf_counter() - start
+    print(f"  time arrow on its last fifth: {arrow.accuracy_:.3f} ± {arrow.accuracy_error_:.3f}; {seconds:.0f} s")
+    blank = arrow.untrained(early)
+    for model in (arrow, blank):  # the features of a frame are worked out once
+        model.dense = lru_cache(maxsize=None)(model.dense)
+    kinds = {
+        "features of the time arrow": (arrow, False),
+        "features of an untrained network": (blank, False),
+        "end to end from untrained": (blank, True),
+    }
+    for share in SHARES:
+        for name, (source, tuned) in kinds.items():
+            if source is not arrow and share not in SHARES[:2]:
+                continue
+            found = [_once(movie, learned, unseen, source, tuned, share, place, s) for s in SEEDS]
+            rows = np.array([f for f in found if f is not None])
+            if len(rows) == 0:
+                print(f"  {share:4.0%} of the labels, {name}: a class is missing")
+                continue
+            shown = ", ".join(
+                f"{k} {m:.3f} ± {d:.3f}"
+                for k, m, d in zip(("AP", "F1", "ECE", "Brier skill"), rows.mean(axis=0), rows.std(axis=0), strict=True)
+            )
+            print(f"  {share:4.0%} of the labels, {name:32s} {shown}", flush=True)
+
+
+def _once(movie, learned, unseen, arrow, tuned, share, place, seed):
+    some = learned.sample(frac=share, random_state=seed) if share < 1 else learned
+    if some["event"].nunique() < 2:
+        return None
+    model = EventClassifier(arrow, fine_tune=tuned, size=place, n_steps=N_STEPS, random_state=seed, progress=False)
+    proba = model.fit(movie, some).predict_proba(movie, unseen)
+    codes = np.array([model.classes_.index(e) for e in unseen["event"]])
+    scores = event_scores(proba, codes, model.classes_).loc["division"]
+    ece = classwise_calibration_error(proba, codes, n_bins=10, binning="mass")[model.classes_.index("division")]
+    return scores["average_precision"], scores["f1"], ece, brier_skill(proba, codes)
+
+
+def _speed(*, side: int) -> None:
+    """Print tiles against the whole frame, the memory of both, and crops a second against a loader of ready crops."""
+    movie = Movie.build(np.random.default_rng(0).normal(size=(3, side, side)).astype(np.float32))
+    arrow = TimeArrow(n_steps=1, progress=False).untrained(movie)
+    whole, tiled = arrow.dense(movie, 0, tile=side), arrow.dense(movie, 0, tile=64)
+    print(f"  {side} x {side} in tiles of 64 and at once: largest difference {np.abs(whole - tiled).max():.1e}")
+    for name, tile in (("at once", side), ("in tiles of 64", 64)):
+        before = reset_peak()
+        arrow.dense(movie, 0, tile=tile)
+        print(f"   extra memory {name}: {peak() - before:.0f} MiB")
+    frames = [np.random.default_rng(0).normal(size=(12, 1, side, side)).astype(np.float16)]
+    source = PairSource(frames, [(0, 12)], (1,), 64, 0.0)
+    net, rng = arrow.backbone_copy().train(), np.random.default_rng(0)
+    ready = [source.pairs(32, rng) for _ in range(4)]
+
+    def step(pairs: torch.Tensor) -> None:
+        net(pairs).sum().backward()
+
+    def ours() -> None:
+        for _ in range(4):
+            step(source.pairs(32, rng))
+
+    def plain() -> None:
+        for pairs in ready:
+            step(pairs)
+
+    show(
+        paired({"crops drawn from the movie": ours, "crops ready in memory": plain}, rounds=3),
+        ours="crops drawn from the movie",
+    )
