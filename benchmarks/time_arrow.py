@@ -140,14 +140,14 @@ def _speed(*, side: int) -> None:
     frames = [np.random.default_rng(0).normal(size=(12, 1, side, side)).astype(np.float16)]
     source = PairSource(frames, [(0, 12)], (1,), 64, 0.0)
     net, rng = arrow.backbone_copy().train(), np.random.default_rng(0)
-    ready = [source.pairs(32, rng) for _ in range(4)]
+    ready = [source.pairs(32, rng)[0] for _ in range(4)]
 
     def step(pairs: torch.Tensor) -> None:
         net(pairs).sum().backward()
 
     def ours() -> None:
         for _ in range(4):
-            step(source.pairs(32, rng))
+            step(source.pairs(32, rng)[0])
 
     def plain() -> None:
         for pairs in ready:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Optional, cast
 
 import typer
 
+from cellgraph_clr.cli.events import events
+
 app = typer.Typer(
     name="cellgraph-clr",
     help="Spatial cell graphs: from segmented cells to learned, queryable tissue in AnnData.",
@@ -144,7 +146,7 @@ def graph(
         gr.knn_graph(adata, n_neighs=n_neighs, key_added=key_added)
     else:
         gr.radius_graph(adata, radius=radius, key_added=key_added)
-    typer.echo(f"{int(adata.obsp['spatial_connectivities'].nnz) // 2} edges")
+    typer.echo(f"{int(adata.obsp[f'{key_added}_connectivities'].nnz) // 2} edges")
     _save(adata, output or path)
 
 
@@ -269,6 +271,9 @@ def cluster(
     tl.cluster(adata, method=cast("Any", method), n_clusters=n_clusters or "auto", use_rep=use_rep, random_state=seed)
     typer.echo(adata.obs[method].value_counts().to_string())
     _save(adata, output or path)
+
+
+app.command()(events)
 
 
 @app.command()

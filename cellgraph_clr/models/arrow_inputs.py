@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_movies", "dense_by_tiles", "normalised", "time_ranges"]
 
+SEEN = 4  # pairs of frames that are held out at least
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 
 
@@ -54,10 +55,10 @@ def normalised(frame: np.ndarray) -> np.ndarray:
 def time_ranges(n_frames: int, share: float, held_out: str, reach: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Return the frames (first, last not included) to learn from and those held out, one stretch each.
 
-    With a share above 0 the stretch held out has room for a pair: `reach` + 1 frames at least. Raises `ShapeError` when nothing
-    is left to learn from.
+    With a share above 0 the stretch held out has room for a pair, and for four where that leaves half of the frames. Raises
+    `ShapeError` when nothing is left to learn from.
     """
-    n_out = max(round(share * n_frames), reach + 1) if share > 0 else 0
+    n_out = max(round(share * n_frames), reach + 1, min(reach + SEEN, n_frames // 2)) if share > 0 else 0
     if n_frames - n_out <= reach:
         found = f"{n_frames - n_out} of {n_frames} frames to learn from"
         raise ShapeError(expected(f"more than {reach} frames beside those held out", found, "Lower `validation`."))

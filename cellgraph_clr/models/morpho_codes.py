@@ -15,6 +15,7 @@ from cellgraph_clr.models.morpho_inputs import (
     cut_crops,
     standardised_crops,
     surface_arrays,
+    touching,
 )
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class CodeGroup:
             temperature=c.temperature,
             reconstruction=c.reconstruction,
             seed=self.seed,
+            one_by_one=c.positives == "patches",
+            beside=touching(parts) if c.positives == "neighbors" else None,
         )
         train_contrastive(module, runtime)
         self.encoder = module.encoder.to(runtime.device).eval()

@@ -11,6 +11,7 @@ __all__ = ["KINDS", "MorphoFeaturesConfig"]
 
 KINDS = ("shape", "coarse", "fine")
 NORMALISATIONS = ("cell", "image")
+POSITIVES = ("views", "patches", "neighbors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,9 @@ class MorphoFeaturesConfig:
     normalise: str = "cell"
     """"cell" brings every crop to mean 0 and spread 1 inside the cell, so that brightness and contrast are left to measured
     features; "image" uses the mean and spread over all cells."""
+    positives: str = "views"
+    """What a cell is told alike with: "views", the other view of it (InfoNCE); "patches", every patch of the other view alone
+    (InfoNCEp; the same as "views" where there is one); "neighbors", also the cells that touch it (InfoNCEp)."""
     temperature: float = 0.2
     """Divides cosine similarities."""
     reconstruction: float = 1.0
@@ -63,6 +67,7 @@ class MorphoFeaturesConfig:
         for kind in self.kinds:
             check_option("kinds", kind, KINDS)
         check_option("normalise", self.normalise, NORMALISATIONS)
+        check_option("positives", self.positives, POSITIVES)
         lowest = {"n_points": 16, "batch_size": 2, "n_hidden": 4}
         for name in ("n_features", "n_hidden", "n_points", "n_patches", "n_steps", "batch_size"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, ShapeError
+from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.patches import covering_resolution, extract_patches, longest_sides
@@ -17,6 +19,8 @@ from cellgraph_clr.cells.surfaces import sample_surfaces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from scipy.sparse import csr_matrix
 
     from cellgraph_clr.cells.scan import LabelStatistics
     from cellgraph_clr.models.morpho_config import MorphoFeaturesConfig
@@ -31,6 +35,7 @@ __all__ = [
     "cut_crops",
     "standardised_crops",
     "surface_arrays",
+    "touching",
 ]
 
 COMPARTMENTS = ("cell", "nucleus")
@@ -42,7 +47,8 @@ class Compartment:
     """Cells or their nuclei: a name, labels with an image, their scan, and the row of each cell in it (-1: none).
 
     `texture` are the labels that crops are cut from: cells without their nuclei, where these are known. `learnable` (n,) bool
-    are the cells that are not cut by the border of the image and have at least 8 voxels.
+    are the cells that are not cut by the border of the image and have at least 8 voxels. `cell_id` (n,) are all cells, and
+    `contacts` (m, 2) the ids of those that touch.
     """
 
     name: str
@@ -51,6 +57,8 @@ class Compartment:
     scan: LabelStatistics
     row: np.ndarray
     learnable: np.ndarray
+    cell_id: np.ndarray
+    contacts: np.ndarray
 
 
 def as_pictures(labels: Any, image: Any | None, nuclei: Any | None) -> list[tuple[LabelImage, Any | None]]:
@@ -101,24 +109,50 @@ def compartments(labels: LabelImage, nuclei: Any | None) -> list[Compartment]:
         raise NoCellsError(expected("labelled cells", "none", "Check the segmentation."))
     rows = np.arange(len(s.cell_id))
     if nuclei is None:
-        return [Compartment(COMPARTMENTS[0], labels, labels, s, rows, _learnable(s))]
+        return [Compartment(COMPARTMENTS[0], labels, labels, s, rows, _learnable(s), s.cell_id, s.pairs)]
     inside = np.asarray(nuclei.labels if isinstance(nuclei, LabelImage) else nuclei)
     cells = np.asarray(labels.labels)
     check_same_grid(cells, inside)
     t = scan_labels(replace(labels, labels=inside), surface=False)
-    chosen, _ = nucleus_of_cells(cells, inside, s, t)
+    chosen, count = nucleus_of_cells(cells, inside, s, t)
+    _warn_nuclei(count, len(t.cell_id))
     body = replace(labels, labels=np.where(inside > 0, 0, cells))
     nucleus = replace(labels, labels=inside)
     good = np.zeros(len(chosen), bool)
     good[chosen >= 0] = _learnable(t)[chosen[chosen >= 0]]
     return [
-        Compartment(COMPARTMENTS[0], labels, body, s, rows, _learnable(s)),
-        Compartment(COMPARTMENTS[1], nucleus, nucleus, t, chosen, good),
+        Compartment(COMPARTMENTS[0], labels, body, s, rows, _learnable(s), s.cell_id, s.pairs),
+        Compartment(COMPARTMENTS[1], nucleus, nucleus, t, chosen, good, s.cell_id, s.pairs),
     ]
+
+
+def _warn_nuclei(count: np.ndarray, n_nuclei: int) -> None:
+    """Warn of nuclei outside any cell, and of cells with several."""
+    outside, several = n_nuclei - int(count.sum()), int((count > 1).sum())
+    if outside or several:
+        found = [f"{outside} of {n_nuclei} nuclei lie in no cell and are left out"] if outside else []
+        found += [f"{several} cells have several nuclei, of which the largest is taken"] if several else []
+        remedy = '`cgc.from_labels(labels, nuclei=nuclei)` counts them in obs["n_nuclei"].'
+        warnings.warn(f"{'; '.join(found)}. {remedy}", UserWarning, stacklevel=4)
 
 
 def _learnable(s: LabelStatistics) -> np.ndarray:
     return (s.border_faces.sum(axis=1) == 0) & (s.count >= LEAST_VOXELS)
+
+
+def touching(parts: Sequence[tuple[Compartment, np.ndarray]]) -> csr_matrix:
+    """Return which of some cells (rows) of one or several images touch (n, n), row after row; nuclei where their cells do."""
+    from scipy.sparse import block_diag, csr_matrix
+
+    blocks = []
+    for part, rows in parts:
+        place = np.full(len(part.cell_id), -1)
+        place[rows] = np.arange(len(rows))
+        ends = place[rows_of(part.cell_id, part.contacts)]
+        ends = ends[(ends >= 0).all(axis=1)]
+        both = np.concatenate([ends, ends[:, ::-1]])
+        blocks.append(csr_matrix((np.ones(len(both), bool), both.T), shape=(len(rows), len(rows))))
+    return block_diag(blocks, format="csr")
 
 
 def surface_arrays(part: Compartment, rows: np.ndarray, n_points: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

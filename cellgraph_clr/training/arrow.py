@@ -85,13 +85,14 @@ class PairSource:
         """Return the number of pairs of frames."""
         return len(self.first)
 
-    def pairs(self, n: int, rng: np.random.Generator, *, jitter: int = 2) -> Tensor:
-        """Return n crops (n, 2, c, [z,] y, x) float32, the earlier frame first.
+    def pairs(self, n: int, rng: np.random.Generator, *, jitter: int = 2) -> tuple[Tensor, np.ndarray]:
+        """Return n crops (n, 2, c, [z,] y, x) float32, the earlier frame first, and of which pair of frames (n,) each is.
 
         The later one is moved by up to `jitter` pixels, so that a drift of the stage does not tell the order.
         """
         out = []
-        for movie, t, dt in self.first[rng.integers(len(self.first), size=n)]:
+        which = rng.integers(len(self.first), size=n)
+        for movie, t, dt in self.first[which]:
             frames = self.movies[movie]
             y, x = self._place(int(movie), (int(t), int(t + dt)), frames.shape[-2:], rng, jitter)
             dy, dx = rng.integers(-jitter, jitter + 1, size=2)
@@ -99,7 +100,7 @@ class PairSource:
             early = frames[t][..., y : y + s, x : x + s]
             late = frames[t + dt][..., y + dy : y + dy + s, x + dx : x + dx + s]
             out.append(np.stack([early, late]))
-        return torch.from_numpy(np.stack(out)).float()
+        return torch.from_numpy(np.stack(out)).float(), which
 
     def _place(
         self, movie: int, both: tuple[int, int], shape: tuple[int, ...], rng: np.random.Generator, jitter: int
@@ -120,17 +121,28 @@ class PairSource:
 def arrow_accuracy(
     net: ArrowNet, source: PairSource, n: int, seed: int, *, device: str = "cpu", batch_size: int = 64
 ) -> tuple[float, float]:
-    """Return the share of pairs whose order is told, of n from the source, and its standard error; pairs come in both orders."""
+    """Return the share of n crops whose order is told, and its standard error; pairs come in both orders.
+
+    Crops of the same two frames err together, so that the error is that of the mean over pairs of frames.
+    """
     rng = np.random.default_rng(seed)
-    right = []
+    right, frames = [], []
     with torch.inference_mode():
         for start in range(0, n, batch_size):
-            pairs = source.pairs(min(batch_size, n - start), rng).to(device)
+            crops, which = source.pairs(min(batch_size, n - start), rng)
+            pairs = crops.to(device)
+            frames.append(which)
             flipped = torch.from_numpy(rng.integers(2, size=len(pairs)).astype(bool)).to(device)
             pairs[flipped] = pairs[flipped].flip(1)
             right.append(((net(pairs).argmax(dim=1) == 1) == flipped).float().cpu())
-    share = float(torch.cat(right).mean())
-    return share, float(np.sqrt(share * (1 - share) / n))
+    told, pair = torch.cat(right).numpy(), np.unique(np.concatenate(frames), return_inverse=True)[1]
+    count = np.bincount(pair)
+    means = np.bincount(pair, weights=told) / count
+    share = float(told.mean())
+    if len(count) == 1:
+        return share, float(np.sqrt(share * (1 - share) / n))
+    weight = count / count.sum()
+    return share, float(np.sqrt((weight**2 * (means - share) ** 2).sum() * len(count) / (len(count) - 1)))
 
 
 class ArrowModule(StepModule):
@@ -154,7 +166,7 @@ class ArrowModule(StepModule):
         """Return the loss of step `global_step`."""
         rng = np.random.default_rng([self.seed, self.global_step])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        pairs = self.source.pairs(self.schedule.batch_size, rng)
+        pairs, _ = self.source.pairs(self.schedule.batch_size, rng)
         flipped = torch.from_numpy(rng.integers(2, size=len(pairs)))
         pairs[flipped == 1] = pairs[flipped == 1].flip(1)
         pairs = distort_pairs(pairs, self.strength, generator).to(self.device)

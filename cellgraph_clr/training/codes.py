@@ -19,6 +19,8 @@ from cellgraph_clr.views.points import centred, deform, scale_along_axes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from scipy.sparse import csr_matrix
+
 __all__ = ["CodeModule", "CropViews", "SurfaceViews", "ViewSource"]
 
 ARAP_NEIGHBORS = 8
@@ -105,7 +107,11 @@ class CropViews:
 class CodeModule(StepModule):
     """Encoder, projection and perhaps a decoder on a `ViewSource`.
 
-    ``L = InfoNCE(two views of a cell against the other cells) + w mean squared error of the rebuilt crops``.
+    ``L = InfoNCEp(two views of a cell against the other cells) + w mean squared error of the rebuilt crops``; with the one
+    positive that "views" have, it is InfoNCE.
+
+    `one_by_one` compares crops instead of their mean, all those of the cell in the other view being positives. With `beside`
+    (n, n) half of a batch are neighbours of the other half, and neighbours are positives as well.
     """
 
     def __init__(
@@ -118,26 +124,30 @@ class CodeModule(StepModule):
         temperature: float,
         reconstruction: float,
         seed: int,
+        one_by_one: bool = False,
+        beside: csr_matrix | None = None,
     ) -> None:
         super().__init__(schedule, fingerprint, source.n_cells)
         self.encoder, self.projection = parts["encoder"], parts["projection"]
         self.decoder = parts.get("decoder")
         self.loss = InfoNCEp(temperature)
         self.source, self.reconstruction, self.seed = source, reconstruction, seed
+        self.one_by_one, self.beside = one_by_one, beside
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`."""
         step = self.global_step
         rng = np.random.default_rng([self.seed, step])
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        rows = torch.from_numpy(rng.choice(self.n_items, min(self.schedule.batch_size, self.n_items), replace=False))
+        rows = self._rows(rng)
         codes, rebuilt = [], torch.zeros((), device=self.device)
         for inputs, target in self.source.views(rows, generator):
             code = self.encoder(*(x.to(self.device) for x in inputs))
-            codes.append(self.projection(code.unflatten(0, (len(rows), -1)).mean(dim=1)).float())
+            crops = code.unflatten(0, (len(rows), -1))
+            codes.append(self.projection(code if self.one_by_one else crops.mean(dim=1)).float())
             if self.decoder is not None and target is not None:
                 rebuilt = rebuilt + (self.decoder(code) - target.to(self.device)).square().mean() / 2
-        same = torch.eye(len(rows), dtype=torch.bool, device=self.device)
+        same = self._positives(rows.numpy(), len(codes[0]) // len(rows)).to(self.device)
         contrast = self.loss(codes[0], codes[1], same)
         check_loss(float(contrast.detach() + rebuilt.detach()))
         figures = {
@@ -148,3 +158,27 @@ class CodeModule(StepModule):
         }
         self.record(figures | ({} if self.decoder is None else {"reconstruction": float(rebuilt.detach())}))
         return contrast + self.reconstruction * rebuilt
+
+    def _rows(self, rng: np.random.Generator) -> Tensor:
+        """Return the cells of a batch; where neighbours are positives, every other one is beside the one before it."""
+        n = min(self.schedule.batch_size, self.n_items)
+        order = rng.permutation(self.n_items)
+        if self.beside is None:
+            return torch.from_numpy(order[:n])
+        chosen: dict[int, None] = {}
+        for row in order:
+            near = self.beside.indices[self.beside.indptr[row] : self.beside.indptr[row + 1]]
+            chosen[int(row)] = None
+            if len(near):
+                chosen[int(rng.choice(near))] = None
+            if len(chosen) >= n:
+                break
+        return torch.tensor(list(chosen)[:n])
+
+    def _positives(self, rows: np.ndarray, repeat: int) -> Tensor:
+        """Return which codes of one view (b repeat) are positives of which of the other."""
+        same = np.eye(len(rows), dtype=bool)
+        if self.beside is not None:
+            same |= self.beside[rows][:, rows].toarray() > 0
+        found = torch.from_numpy(same)
+        return found.repeat_interleave(repeat, dim=0).repeat_interleave(repeat, dim=1) if repeat > 1 else found

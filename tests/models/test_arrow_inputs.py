@@ -18,9 +18,9 @@ def test_frames_are_normalised_whatever_their_gain(rng):
 def test_stretches_do_not_overlap(held_out):
     learned, unseen = time_ranges(20, 0.2, held_out, 2)
     assert sorted([*range(*learned), *range(*unseen)]) == list(range(20))
-    assert unseen[1] - unseen[0] == 4
+    assert unseen[1] - unseen[0] == 6
     assert time_ranges(20, 0, "last", 1)[1] == (20, 20)
-    assert np.diff(time_ranges(20, 0.01, "last", 3)[1]) == 4
+    assert np.diff(time_ranges(20, 0.01, "last", 3)[1]) == 7
     with pytest.raises(ShapeError, match="more than 3 frames beside those held out, found 2 of 6"):
         time_ranges(6, 0.1, "last", 3)
 

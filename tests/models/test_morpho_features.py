@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.ndimage import binary_erosion
 
+from cellgraph_clr import datasets
 from cellgraph_clr._core.errors import (
     CellGraphError,
     LabelImageError,
@@ -118,9 +119,10 @@ def test_several_images_are_learned_from_together(flat):
         LabelImage(flat.image.labels[part], flat.image.spacing, image=flat.image.image[:, part], channels=("texture",))
         for part in (slice(None, 128), slice(128, None))
     ]
-    model = MorphoFeatures(**SMALL | {"normalise": "image"}).fit(halves)
+    options = SMALL | {"normalise": "image", "kinds": ("shape", "fine")}  # whole crops see across the cut
+    model = MorphoFeatures(**options).fit(halves)
     features = pd.concat([model.transform(half) for half in halves])
-    whole = MorphoFeatures(**SMALL | {"normalise": "image"}).fit(flat.image).transform(flat.image)
+    whole = MorphoFeatures(**options).fit(flat.image).transform(flat.image)
     pd.testing.assert_frame_equal(features.sort_index(), whole, atol=1e-3)
     with pytest.raises(ShapeError, match="one label image, found 2"):
         model.transform(halves)
@@ -132,10 +134,31 @@ def test_several_images_are_learned_from_together(flat):
         model.fit([])
 
 
+def test_cells_that_touch_may_be_positives():
+    tissue = datasets.tissue(80, ndim=2, random_state=0)
+    one, other = (
+        MorphoFeatures(**SMALL | {"kinds": ("shape",), "positives": p}).fit_transform(tissue.image)
+        for p in ("views", "neighbors")
+    )
+    assert not np.allclose(one, other)
+    again = MorphoFeatures(**SMALL | {"kinds": ("shape",), "positives": "neighbors"}).fit([tissue.image, tissue.image])
+    assert again.groups_ == ["cell_shape"]
+
+
+def test_nuclei_without_a_cell_and_cells_with_two_are_said(flat):
+    nuclei = np.where(binary_erosion(flat.image.labels > 0, iterations=4), flat.image.labels, 0)
+    cells = np.where(flat.image.labels == 3, 0, flat.image.labels)
+    nuclei[nuclei == 5] = np.where(np.arange((nuclei == 5).sum()) % 50 < 25, 5, 900)
+    with pytest.warns(
+        UserWarning, match=r"1 of \d+ nuclei lie in no cell and are left out; 1 cells have several nuclei"
+    ):
+        MorphoFeatures(**SMALL | {"kinds": ("shape",), "n_steps": 1}).fit(cells, nuclei=nuclei)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("n_features", 7), ("n_hidden", 8), ("n_points", 40), ("coarse_size", 16), ("coarse_resolution", 3.0), ("fine_size", 16),
-     ("fine_resolution", 2.0), ("n_patches", 2), ("masked", False), ("normalise", "image"), ("temperature", 0.5),
+     ("fine_resolution", 2.0), ("n_patches", 2), ("masked", False), ("normalise", "image"), ("positives", "patches"), ("temperature", 0.5),
      ("reconstruction", 0.0), ("strength", 0.2), ("n_steps", 5), ("batch_size", 9), ("learning_rate", 0.01),
      ("weight_decay", 0.5), ("random_state", 3)],
 )  # fmt: skip
