@@ -37,14 +37,20 @@ def event_errors(table: pd.DataFrame, *, ax: Axes | None = None, save: str | os.
     MissingKeyError
         For another table.
     """
+    from matplotlib.ticker import MaxNLocator
+
     for name in ("events", "found", "false_alarms", "missed"):
         check_key(name, list(table.columns), where="the table", remedy="Pass that of `cgc.metrics.errors_over_time`.")
     ax = new_axes(ax, (7, 3.5))
     frame = table.index.to_numpy()
     ax.bar(frame, table["events"], width=0.9, color="#dddddd", label="true events")
     ax.bar(frame, table["found"], width=0.9, color="#4c9f70", label="found")
-    ax.plot(frame, table["missed"], "v", color="#d7263d", markersize=5, label="missed")
-    ax.plot(frame, table["false_alarms"], "x", color="#1b4965", markersize=5, label="false alarms")
+    for name, marker, color in (("missed", "v", "#d7263d"), ("false_alarms", "x", "#1b4965")):
+        some = table[name].to_numpy() > 0
+        label = name.replace("_", " ")
+        ax.plot(frame[some], table[name][some], marker, color=color, markersize=5, label=label)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("frame")
     ax.set_ylabel("places")
     total = table.sum()

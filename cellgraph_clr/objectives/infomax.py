@@ -1,0 +1,95 @@
+"""Deep InfoMax: estimates of the mutual information between local and global vectors, and matching of a prior."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from cellgraph_clr._core.checks import check_option, expected
+from cellgraph_clr._core.errors import PairsError, ShapeError
+from cellgraph_clr.objectives.infonce_p import infonce_p
+
+__all__ = ["ESTIMATORS", "gradient_penalty", "mutual_information", "prior_matching"]
+
+ESTIMATORS = ("jsd", "dv", "nce", "infonce_p")
+
+
+def mutual_information(
+    scores: Tensor, positives: Tensor, *, estimator: str = "jsd", keep: Tensor | None = None
+) -> Tensor:
+    """Return an estimate () of the mutual information of local and global vectors, to be maximised.
+
+    Parameters
+    ----------
+    scores : (l, g) of every local vector with every global one.
+    positives : (l, g) bool, pairs of one sample; all others are negatives.
+    estimator : "jsd" (Jensen-Shannon), "dv" (Donsker-Varadhan), "nce" (a positive against the negatives of its global vector,
+        pair by pair), or "infonce_p" (all positives of a global vector at once).
+    keep : (l,) bool, local vectors that count (foreground); the others are dropped, so that their gradient is exactly 0.
+
+    Returns
+    -------
+    Nats. "dv" and "nce" are lower bounds of the mutual information for enough samples, "nce" at most log(1 + negatives); "jsd" is
+    at most 2 log 2 and a bound of a divergence instead; "infonce_p" is minus the loss, at most 0.
+
+    Raises
+    ------
+    ShapeError
+        For masks of other shapes.
+    PairsError
+        Without a positive or without a negative pair among the vectors kept: a single sample has nothing to differ from.
+    OptionError
+        For another estimator.
+
+    Notes
+    -----
+    O(l g). Log-space throughout; masks drop entries (the published code adds -10, which is no mask for scores below).
+    Source: Hjelm et al. 2019, equations 4 (jsd), 3 (dv) and 5 (nce); several samples with several fields: positives are all pairs
+    of one sample; "infonce_p" here is ours.
+    """
+    check_option("estimator", estimator, ESTIMATORS)
+    if positives.shape != scores.shape or positives.dtype != torch.bool:
+        found = f"{tuple(positives.shape)} {positives.dtype}"
+        raise ShapeError(expected(f"`positives` bool {tuple(scores.shape)}", found, "One per score."))
+    if keep is not None:
+        if keep.shape != scores.shape[:1] or keep.dtype != torch.bool:
+            found = f"{tuple(keep.shape)} {keep.dtype}"
+            raise ShapeError(expected(f"`keep` bool {tuple(scores.shape[:1])}", found, "One per local vector."))
+        scores, positives = scores[keep], positives[keep]
+    if not positives.any() or positives.all():
+        found = "no positive pair" if not positives.any() else "no negative pair"
+        raise PairsError(expected("positive and negative pairs", found, "Use two samples with foreground at least."))
+    if estimator == "jsd":
+        own = math.log(2) - softplus(-scores[positives])
+        return own.mean() - (softplus(scores[~positives]) - math.log(2)).mean()
+    if estimator == "dv":
+        others = scores[~positives]
+        return scores[positives].mean() - (others.logsumexp(0) - math.log(len(others)))
+    if estimator == "infonce_p":
+        some = positives.any(dim=0)
+        return -infonce_p(scores.T[some], positives.T[some]).mean()
+    others = scores.masked_fill(positives, -torch.inf).logsumexp(dim=0)  # (g,)
+    n = (~positives).sum(dim=0)
+    pair = scores - torch.logaddexp(scores, others.expand_as(scores)) + torch.log1p(n.to(scores.dtype))
+    return pair[positives].mean()
+
+
+def prior_matching(on_prior: Tensor, on_codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the losses () of the discriminator and of the encoder, for discriminator scores on draws and on codes.
+
+    The discriminator tells draws of the prior from codes; the encoder makes its codes look like draws (non-saturating).
+    Source: Hjelm et al. 2019, equation 7; Goodfellow et al. 2014.
+    """
+    return softplus(-on_prior).mean() + softplus(on_codes).mean(), softplus(-on_codes).mean()
+
+
+def gradient_penalty(scores: Tensor, inputs: Tensor) -> Tensor:
+    """Return the mean squared length () of the gradient of `scores` (b, …) in `inputs` (b, …), which must ask for one.
+
+    Source: Mescheder et al. 2018 (R1), as in the prior discriminator of Deep InfoMax.
+    """
+    (slope,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
+    return slope.flatten(1).square().sum(dim=1).mean()

@@ -1,0 +1,89 @@
+"""Mutual information: closed forms, Gaussians, masks, prior."""
+
+import math
+
+import pytest
+import torch
+
+from cellgraph_clr._core.errors import OptionError, PairsError, ShapeError
+from cellgraph_clr.objectives.infomax import ESTIMATORS, gradient_penalty, mutual_information, prior_matching
+
+EYE = torch.eye(6, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("estimator", ["jsd", "dv", "nce"])
+def test_equal_scores_hold_no_information(estimator):
+    value = mutual_information(torch.full((6, 6), 0.7 * (estimator != "jsd")), EYE, estimator=estimator)
+    assert float(value) == pytest.approx(0, abs=1e-6)
+
+
+def test_bounds_are_reached():
+    apart = torch.where(EYE, 40.0, -40.0)
+    assert float(mutual_information(apart, EYE)) == pytest.approx(2 * math.log(2))
+    assert float(mutual_information(apart, EYE, estimator="nce")) == pytest.approx(math.log(6))
+    assert float(mutual_information(apart, EYE, estimator="infonce_p")) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["dv", "nce"])
+def test_estimates_rise_with_the_correlation_and_stay_below_the_truth(estimator):
+    torch.manual_seed(0)
+    found = []
+    for rho in (0.0, 0.5, 0.9):
+        x, noise = torch.randn(2, 1500, dtype=torch.float64)
+        y = rho * x + math.sqrt(1 - rho**2) * noise
+        ratio = -0.5 * math.log(1 - rho**2) - (
+            (rho**2 * (x[:, None] ** 2 + y[None] ** 2) - 2 * rho * x[:, None] * y[None]) / (2 * (1 - rho**2))
+        )  # the optimal critic: log p(x, y) / p(x) p(y)
+        value = float(mutual_information(ratio, torch.eye(1500, dtype=torch.bool), estimator=estimator))
+        true = -0.5 * math.log(1 - rho**2)
+        assert value <= true + 0.05
+        assert value >= true - 0.12
+        found.append(value)
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_dropped_vectors_have_no_gradient_and_no_part(estimator):
+    torch.manual_seed(0)
+    local, whole = torch.randn(12, 5, requires_grad=True), torch.randn(4, 5)
+    sample = torch.arange(12) // 3
+    positives = sample[:, None] == torch.arange(4)[None]
+    keep = torch.rand(12) < 0.7
+    keep[::3] = True
+    value = mutual_information(local @ whole.T, positives, estimator=estimator, keep=keep)
+    value.backward()
+    assert (local.grad[~keep] == 0).all()
+    assert (local.grad[keep] != 0).any(dim=1).all()
+    alone = mutual_information((local @ whole.T)[keep], positives[keep], estimator=estimator)
+    torch.testing.assert_close(value, alone)
+
+
+def test_scores_far_below_zero_stay_finite():
+    scores = torch.full((6, 6), -500.0, requires_grad=True)
+    for estimator in ESTIMATORS:
+        value = mutual_information(scores, EYE, estimator=estimator)
+        (slope,) = torch.autograd.grad(value, scores)
+        assert torch.isfinite(value)
+        assert torch.isfinite(slope).all()
+
+
+def test_prior_and_penalty():
+    discriminator, encoder = prior_matching(torch.zeros(5), torch.zeros(7))
+    assert float(discriminator) == pytest.approx(2 * math.log(2))
+    assert float(encoder) == pytest.approx(math.log(2))
+    x = torch.randn(8, 3, requires_grad=True)
+    weight = torch.tensor([1.0, 2.0, 2.0])
+    assert float(gradient_penalty(x @ weight, x)) == pytest.approx(9)
+
+
+def test_bad_input_is_named():
+    with pytest.raises(PairsError, match="found no negative pair"):
+        mutual_information(torch.zeros(3, 1), torch.ones(3, 1, dtype=torch.bool))
+    with pytest.raises(PairsError, match="found no positive pair"):
+        mutual_information(torch.zeros(6, 6), EYE, keep=torch.zeros(6, dtype=torch.bool))
+    with pytest.raises(ShapeError, match=r"`positives` bool \(6, 6\)"):
+        mutual_information(torch.zeros(6, 6), EYE[:3])
+    with pytest.raises(ShapeError, match="`keep` bool"):
+        mutual_information(torch.zeros(6, 6), EYE, keep=torch.ones(6))
+    with pytest.raises(OptionError, match="`estimator`"):
+        mutual_information(torch.zeros(6, 6), EYE, estimator="kl")
