@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "_core.errors": ["CellGraphError"],
         "cells.label_image": ["LabelImage"],
         "cells.movie": ["Movie"],
+        "cells.plate": ["Plate"],
         "io": [
             "concat",
             "from_labels",
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "read",
             "read_labels",
             "read_movie",
+            "read_plate",
             "to_napari",
             "to_networkx",
             "to_pyg",

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "segmented_tissue",
         ],
         "ovules": ["celltype_graph", "celltype_graph_folds"],
+        "screens": ["bbbc018"],
         "shapes": ["SHAPES", "TEXTURES", "shapes"],
         "synth": ["Movie", "Noise", "Tissue", "movie", "tissue"],
     },

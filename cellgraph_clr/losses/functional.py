@@ -1,16 +1,20 @@
 """Losses as pure functions: scores (or logits) and masks (or targets) in, one loss per anchor out."""
 
 from cellgraph_clr.objectives.contrastive import composite_infonce, infonce, mil_nce, supcon_in, supcon_out
+from cellgraph_clr.objectives.decorrelation import decorrelation
+from cellgraph_clr.objectives.infomax import mutual_information
 from cellgraph_clr.objectives.infonce_p import infonce_p, log_esp
 from cellgraph_clr.objectives.noncontrastive import vicreg
 from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
 
 __all__ = [
     "composite_infonce",
+    "decorrelation",
     "infonce",
     "infonce_p",
     "log_esp",
     "mil_nce",
+    "mutual_information",
     "soft_cross_entropy",
     "soft_infonce",
     "supcon_in",

@@ -1,0 +1,200 @@
+"""`Plate`: fields of wells and samples as a table, their images read when asked for, corrected and normalised by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, check_option, expected, listing
+from cellgraph_clr._core.errors import NoCellsError, ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import pandas as pd
+
+__all__ = ["Plate"]
+
+COLUMNS = ("sample", "well", "field")
+NORMALISATIONS = ("none", "plate", "field")
+LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
+SMOOTH = 1 / 8  # spread of what illumination is smoothed by, in sides of a field
+LOOKED_AT = 64  # fields that percentiles and illumination are read from
+SATURATED = 0.01  # share of pixels at the highest value that is warned of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plate:
+    """Fields of one or several wells and samples.
+
+    Made by `build` or `cgc.read_plate`.
+
+    Parameters
+    ----------
+    table : one line a field with sample, well and field, and whatever else is known (drug, dose, …).
+    read : the image (c, y, x) of line i.
+    channels : one name per channel.
+    labels : the masks (y, x) of line i, or None.
+    """
+
+    table: pd.DataFrame
+    read: Callable[[int], np.ndarray]
+    channels: tuple[str, ...]
+    labels: Callable[[int], np.ndarray] | None = None
+    _illumination: np.ndarray | None = field(default=None, repr=False)
+    _range: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    _by_field: bool = field(default=False, repr=False)
+
+    @classmethod
+    def build(
+        cls,
+        table: pd.DataFrame,
+        images: Any,
+        *,
+        channels: Sequence[str] | None = None,
+        labels: Any = None,
+    ) -> Plate:
+        """Return a checked plate of images in an array or a list.
+
+        Parameters
+        ----------
+        table : with the columns sample, well and field; missing ones of the last two count the fields of a sample.
+        images : (n, c, y, x), or a list of (c, y, x).
+        channels : names; by number when not given.
+        labels : (n, y, x), or a list of (y, x), or None.
+
+        Raises
+        ------
+        MissingKeyError, ShapeError, NoCellsError
+            Without samples; for images or names that do not fit the table; without fields.
+        """
+        if len(table) == 0:
+            raise NoCellsError(expected("at least one field", "an empty table", "Check the folder or the pattern."))
+        for name, given in (("images", images), ("labels", labels)):
+            if given is not None and len(given) != len(table):
+                raise ShapeError(expected(f"{len(table)} {name}", len(given), "One for every line of the table."))
+        n = int(np.shape(images[0])[0])
+        names = tuple(channels or (f"channel_{i}" for i in range(n)))
+        if len(names) != n:
+            raise ShapeError(expected(f"{n} names of channels", len(names), "Name every channel."))
+        masks = None if labels is None else (lambda i: np.asarray(labels[i]))
+        return cls(_with_columns(table), lambda i: np.asarray(images[i], np.float32), names, masks)
+
+    def __len__(self) -> int:
+        """Return the number of fields."""
+        return len(self.table)
+
+    def __repr__(self) -> str:
+        """Return one sentence."""
+        t = self.table
+        parts = f"{t['sample'].nunique()} samples, {t['well'].nunique()} wells, {len(t)} fields"
+        return f"<Plate of {parts}, channels {', '.join(self.channels)}>"
+
+    def image(self, i: int) -> np.ndarray:
+        """Return the image (c, y, x) float32 of line i, corrected and normalised. Raises `ShapeError` for other channels."""
+        out = np.asarray(self.read(i), np.float32)
+        if out.ndim != 3 or len(out) != len(self.channels):
+            wanted = f"an image of {len(self.channels)} channels (c, y, x)"
+            raise ShapeError(expected(wanted, f"{out.shape} in line {i}", "Check the file."))
+        if self._illumination is not None:
+            if out.shape != self._illumination.shape:
+                found = f"{out.shape[1:]} in line {i}"
+                remedy = "Correct illumination of plates of one size."
+                raise ShapeError(expected(f"a field of {self._illumination.shape[1:]} pixels", found, remedy))
+            out = out / self._illumination
+        low_high = _percentiles(out) if self._by_field else self._range
+        if low_high is None:
+            return out
+        low, high = (v[:, None, None] for v in low_high)
+        return np.asarray(np.clip((out - low) / np.maximum(high - low, 1e-6), -1, 5), np.float32)
+
+    def rows(self, samples: Sequence[str]) -> np.ndarray:
+        """Return the lines of some samples, in order. Raises `MissingKeyError` for one that is not there."""
+        known = self.table["sample"].astype(str)
+        for name in samples:
+            check_key(str(name), sorted(set(known)), where="the samples")
+        return np.flatnonzero(known.isin([str(s) for s in samples]).to_numpy())
+
+    def normalised(self, normalise: str = "plate", *, illumination: bool = False, random_state: int = 0) -> Plate:
+        """Return the plate with images corrected and normalised as they are read.
+
+        Parameters
+        ----------
+        normalise : "plate" makes the 1 and 99.8 percentiles over the plate 0 and 1 in every channel (differences between samples
+            stay), "field" those of each field (they go), "none" leaves values as they are.
+        illumination : divide by how bright every place is on average over the plate, smoothed by an eighth of a field; only where
+            all fields have one size.
+        random_state : of the 64 fields that are looked at.
+
+        Raises
+        ------
+        OptionError, ShapeError
+            For another `normalise`; for fields of different size where illumination is corrected.
+
+        Notes
+        -----
+        One field in memory at a time. Source of the illumination: Singh et al. 2014, by the mean.
+        """
+        check_option("normalise", normalise, NORMALISATIONS)
+        rng = np.random.default_rng(random_state)
+        some = np.sort(rng.choice(len(self), min(LOOKED_AT, len(self)), replace=False))
+        plain = replace(self, _illumination=None, _range=None, _by_field=False)
+        shape = _illumination(plain, some) if illumination else None
+        corrected = replace(plain, _illumination=shape)
+        if normalise != "plate":
+            return replace(corrected, _by_field=normalise == "field")
+        ranges = [_percentiles(corrected.image(int(i))) for i in some]
+        low, high = (np.median([r[k] for r in ranges], axis=0) for k in (0, 1))
+        return replace(corrected, _range=(low.astype(np.float32), high.astype(np.float32)))
+
+    def saturation(self) -> pd.DataFrame:
+        """Return the share of pixels at the highest value of a field, by line and channel; above 1 % a field is saturated.
+
+        Only where that value is that of an integer type, or occurs more than once. One field in memory at a time.
+        """
+        import pandas as pd
+
+        shares = []
+        for i in range(len(self)):
+            raw = np.asarray(self.read(i))
+            top = raw.reshape(len(raw), -1).max(axis=1)
+            shares.append([(c == t).mean() if (c == t).sum() > 1 else 0.0 for c, t in zip(raw, top, strict=True)])
+        return pd.DataFrame(shares, columns=list(self.channels), index=self.table.index)
+
+
+def _percentiles(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.percentile(image.reshape(len(image), -1), (LOW, HIGH), axis=1)
+    return low, high
+
+
+def _illumination(plate: Plate, rows: np.ndarray) -> np.ndarray:
+    """Return how bright every place is (c, y, x), 1 on average."""
+    from scipy.ndimage import gaussian_filter
+
+    total: np.ndarray | None = None
+    for i in rows:
+        image = plate.image(int(i))
+        if total is not None and image.shape != total.shape:
+            remedy = "Correct illumination of plates of one size."
+            raise ShapeError(expected(f"fields of {total.shape[1:]} pixels", f"{image.shape[1:]} in line {i}", remedy))
+        total = image.astype(np.float64) if total is None else total + image
+    mean = np.asarray(total) / len(rows)
+    smooth = np.stack([gaussian_filter(c, [SMOOTH * n for n in c.shape], mode="nearest") for c in mean])
+    level = smooth.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(np.maximum(smooth / np.where(level > 0, level, 1), 0.05), np.float32)
+
+
+def _with_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with sample, well and field as text."""
+    check_key("sample", list(table.columns), where="the table of fields")
+    out = table.reset_index(drop=True).copy()
+    out["sample"] = out["sample"].astype(str)
+    out["well"] = (out["well"] if "well" in out else out["sample"]).astype(str)
+    out["field"] = (out["field"] if "field" in out else out.groupby(["sample", "well"]).cumcount()).astype(str)
+    double = out.duplicated(list(COLUMNS))
+    if double.any():
+        found = listing([" ".join(r) for r in out.loc[double, list(COLUMNS)].to_numpy()])
+        raise ShapeError(expected("one line for each sample, well and field", f"{found} again", "Number the fields."))
+    return out

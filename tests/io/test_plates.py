@@ -1,0 +1,72 @@
+"""Plates from folders: by pattern, one file a channel or one for all, gaps; the reader of BBBC018."""
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError
+
+PATTERN = r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"
+
+
+@pytest.fixture
+def folder(tmp_path, rng):
+    for well in ("A01", "B02"):
+        for field in (1, 2):
+            for channel in ("DNA", "GFP"):
+                (tmp_path / well).mkdir(exist_ok=True)
+                pixels = rng.integers(0, 999, (8, 9)).astype(np.uint16)
+                tifffile.imwrite(tmp_path / well / f"{well}_s{field}_{channel}.tif", pixels)
+    (tmp_path / "notes.txt").write_text("x")
+    return tmp_path
+
+
+def test_one_file_a_channel(folder):
+    plate = cgc.read_plate(folder, PATTERN)
+    assert repr(plate) == "<Plate of 2 samples, 2 wells, 4 fields, channels DNA, GFP>"
+    row = plate.table.index[(plate.table["well"] == "B02") & (plate.table["field"] == "2")][0]
+    expected = tifffile.imread(folder / "B02" / "B02_s2_GFP.tif")
+    np.testing.assert_array_equal(plate.image(row)[1], expected)
+    swapped = cgc.read_plate(folder, PATTERN, channels=("GFP", "DNA"))
+    np.testing.assert_array_equal(swapped.image(row)[0], expected)
+
+
+def test_one_file_for_all_channels(tmp_path, rng):
+    pixels = rng.integers(0, 255, (3, 8, 9)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "drug1_f0.tif", pixels, metadata={"axes": "CYX"}, photometric="minisblack")
+    Image.fromarray(np.moveaxis(pixels, 0, -1)).save(tmp_path / "drug1_f1.png")
+    plate = cgc.read_plate(tmp_path, r"(?P<sample>\w+)_f(?P<field>\d)")
+    for i in range(2):
+        np.testing.assert_array_equal(plate.image(i), pixels)
+
+
+def test_gaps_doubles_and_bad_patterns_are_named(folder):
+    with pytest.raises(MissingFileError, match="files like"):
+        cgc.read_plate(folder, r"(?P<well>Z)")
+    with pytest.raises(OptionError, match="a regular expression"):
+        cgc.read_plate(folder, "(?P<well>")
+    with pytest.raises(OptionError, match="a group `sample` or `well`"):
+        cgc.read_plate(folder, r"(?P<field>\d)")
+    with pytest.raises(FileFormatError, match="one file a field and channel"):
+        cgc.read_plate(folder, r"(?P<well>[A-H]\d\d)_")
+    (folder / "A01" / "A01_s1_GFP.tif").unlink()
+    with pytest.raises(MissingFileError, match=r"channels DNA, GFP, found no GFP"):
+        cgc.read_plate(folder, PATTERN)
+
+
+def test_bbbc018(tmp_path, rng):
+    for first in (733, 3997):
+        for number in range(first, first + 4):
+            for channel in ("DNA", "actin", "pH3"):
+                picture = Image.fromarray(rng.integers(0, 255, (16, 16)).astype(np.uint8))
+                picture.save(tmp_path / f"{number:05d}-{channel}.DIB")
+    plate = cgc.datasets.bbbc018(tmp_path)
+    assert sorted(set(plate.table["sample"])) == ["00733", "03997"]
+    assert plate.table["field"].tolist() == ["0", "1", "2", "3"] * 2
+    assert plate.image(5).shape == (3, 16, 16)
+    for channel in ("DNA", "actin", "pH3"):
+        (tmp_path / f"00735-{channel}.DIB").unlink()
+    with pytest.raises(FileFormatError, match="4 fields with consecutive numbers a sample, found 3 of 00733"):
+        cgc.datasets.bbbc018(tmp_path)
