@@ -1,8 +1,10 @@
 """MorphoFeatures: planted shapes and textures, pose, surfaces against marching cubes, training speed."""
 
+import tempfile
 import time
 
 import numpy as np
+import zarr
 from scipy.ndimage import affine_transform
 from skimage.measure import marching_cubes
 
@@ -10,6 +12,7 @@ from benchmarks.timing import paired, show
 from cellgraph_clr import from_labels, pp
 from cellgraph_clr.cells.crops import crops
 from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.cells.patches import extract_patches
 from cellgraph_clr.cells.scan import scan_labels
 from cellgraph_clr.cells.surfaces import sample_surface
 from cellgraph_clr.datasets.shapes import SIDE, shapes
@@ -25,6 +28,7 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
     small = size == "small"
     tissue = shapes(48 if small else 900)
     _surfaces(tissue)
+    _crops(tissue, 40 if small else 300)
     _planted(tissue, n_steps=3 if small else 300)
 
 
@@ -75,6 +79,35 @@ def _turned(labels: np.ndarray) -> np.ndarray:
         offset = middle - turn @ np.full(labels.ndim, middle)
         out[box] = affine_transform(labels[box], turn, offset, order=0)
     return out
+
+
+def _crops(tissue: Tissue, n: int) -> None:
+    """Print the time of crops and patches from Zarr, and of reading the chunks that their boxes touch."""
+    image = tissue.image
+    with tempfile.TemporaryDirectory() as folder:
+        chunks = (2 * SIDE,) * image.ndim
+        labels = zarr.create_array(f"{folder}/l", shape=image.labels.shape, chunks=chunks, dtype=image.labels.dtype)
+        pixels = zarr.create_array(f"{folder}/i", shape=image.image.shape, chunks=(1, *chunks), dtype="float32")
+        labels[:], pixels[:] = image.labels, image.image
+        stored = LabelImage(labels, image.spacing, image.unit, pixels, image.channels)
+        s = scan_labels(image, surface=False)
+        rows = np.arange(min(n, len(s.cell_id)))
+
+        def touched() -> None:
+            for box in s.box[rows]:
+                low, high = box[:, 0] // chunks[0] * chunks[0], (box[:, 1] // chunks[0] + 1) * chunks[0]
+                where = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+                labels[where], pixels[(slice(None), *where)]
+
+        calls = {
+            "whole crops of 24^3": lambda: extract_patches(stored, s, size=24, rows=rows),
+            "16 patches of 8^3 a cell": lambda: extract_patches(
+                stored, s, size=8, place="inside", n_patches=16, rows=rows
+            ),
+            "reading the chunks touched": touched,
+        }
+        print(f" crops of {len(rows)} cells, Zarr in chunks of {chunks[0]}, labels and image")
+        show(paired(calls, rounds=3), ours="reading the chunks touched")
 
 
 def _surfaces(tissue: Tissue) -> None:

@@ -14,7 +14,7 @@ __all__ = ["TimeArrowConfig"]
 class TimeArrowConfig:
     """What a `TimeArrow` is; every field changes the result."""
 
-    n_features: int = 32
+    n_features: int = 16
     """Dense features of every pixel."""
     n_hidden: int = 8
     """Channels of the first level of the U-Net."""
@@ -26,7 +26,7 @@ class TimeArrowConfig:
     """Frames between the two of a pair; one is drawn for each."""
     min_content: float = 0.02
     """Least standard deviation of a crop after normalisation; 0 takes background too."""
-    strength: float = 1.0
+    strength: float = 0.5
     """How far gain, offset and noise of single frames vary; 0 leaves turns and mirrors."""
     decorrelation: float = 0.01
     """Weight of the loss that keeps features from being alike."""
