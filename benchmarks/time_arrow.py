@@ -11,6 +11,7 @@ import torch
 from benchmarks.inputs import real_data
 from benchmarks.memory import peak, reset_peak
 from benchmarks.timing import paired, show
+from cellgraph_clr.cells.events import event_table
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.datasets.events import event_movie, reversible_movie
 from cellgraph_clr.io.movies import read_movie
@@ -87,6 +88,7 @@ def _real(folder: Path, steps: tuple[int, ...], place: int) -> None:
     arrow = TimeArrow(steps=steps, progress=False).fit(replace(early, labels=None, tracks=None))
     seconds = time.perf_counter() - start
     print(f"  time arrow on its last fifth: {arrow.accuracy_:.3f} ± {arrow.accuracy_error_:.3f}; {seconds:.0f} s")
+    _attributed(movie, arrow, split)
     blank = arrow.untrained(early)
     for model in (arrow, blank):  # the features of a frame are worked out once
         model.dense = lru_cache(maxsize=None)(model.dense)
@@ -109,6 +111,24 @@ def _real(folder: Path, steps: tuple[int, ...], place: int) -> None:
                 for k, m, d in zip(("AP", "F1", "ECE", "Brier skill"), rows.mean(axis=0), rows.std(axis=0), strict=True)
             )
             print(f"  {share:4.0%} of the labels, {name:32s} {shown}", flush=True)
+
+
+def _attributed(movie: Movie, arrow: TimeArrow, split: int) -> None:
+    """Print how much of the attribution falls on cells about to divide and on their daughters, beside their share of the area."""
+    events = event_table(movie)
+    events = events[(events["event"] == "division") & (events["frame"] >= split)]
+    parts, areas = [], []
+    for t, same in events.groupby("frame"):
+        heat = arrow.attribution(movie, int(t), step=1)
+        dividing = np.isin(np.asarray(movie.labels[int(t)]), same["track"])
+        parts.append(heat[dividing].sum() / heat.sum())
+        areas.append(dividing.mean())
+    ratio = np.mean(parts) / np.mean(areas)
+    print(
+        f"  attribution on dividing cells: {np.mean(parts):.4f} of the mass on {np.mean(areas):.4f} of the area, {ratio:.1f} x"
+        f" ({len(parts)} frames after {split})",
+        flush=True,
+    )
 
 
 def _once(movie, learned, unseen, arrow, tuned, share, place, seed):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_option, check_whole, expected
-from cellgraph_clr._core.errors import CellGraphError, OptionError
+from cellgraph_clr._core.checks import check_option, check_whole, expected
+from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.graphs.layout import graph_from_anndata
 from cellgraph_clr.models.clr_config import CellGraphCLRConfig
 from cellgraph_clr.models.clr_inputs import fingerprint, joined, pair_source
 from cellgraph_clr.models.input_scales import InputScales
+from cellgraph_clr.models.runs import config_of
 
 if TYPE_CHECKING:
     import os
@@ -66,12 +67,9 @@ class CellGraphCLR:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
-        known = {f.name for f in fields(CellGraphCLRConfig)}
-        for name in config:
-            check_key(name, sorted(known), where="CellGraphCLRConfig", error=OptionError)
         check_option("precision", precision, PRECISIONS)
         check_whole("n_processes", n_processes)
-        self.config = CellGraphCLRConfig(**config)
+        self.config = config_of(CellGraphCLRConfig, config)
         self.random_state = random_state
         self.device = device
         self.precision = precision

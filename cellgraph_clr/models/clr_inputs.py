@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError, ModelFileError, NoGraphError
 from cellgraph_clr.graphs.graph import CellGraph
+from cellgraph_clr.models.runs import run_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,14 +109,11 @@ def fingerprint(
     """Return a hash of what a run is made of: configuration, seed, features, graph, positives, positions, first weights."""
     m = material
     about = [asdict(config), m.seed, list(names), m.source.n_related, m.source.with_self, m.tiled]
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=int).encode())
     edges = [] if m.edge_attr is None else [m.edge_attr.numpy()]
     related = [] if m.source.relation is None else m.source.relation.arrays()
     first = [v.detach().cpu().numpy() for v in weights.values()]
-    for array in (m.x.numpy(), m.adjacency.indptr, m.adjacency.indices, position, *edges, *related, *first):
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    arrays = (m.x.numpy(), m.adjacency.indptr, m.adjacency.indices, position, *edges, *related, *first)
+    return run_digest(about, arrays)
 
 
 def pair_source(graph: CellGraph, samples: Sequence[AnnData], config: CellGraphCLRConfig) -> PairSource:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,6 +14,7 @@ from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.encoders import event_head
 from cellgraph_clr.models.arrow_inputs import normalised
 from cellgraph_clr.models.event_places import cell_places, cut_places
+from cellgraph_clr.models.runs import run_digest
 
 if TYPE_CHECKING:
     import os
@@ -223,7 +222,7 @@ class EventClassifier:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = self._new_model()
-        digest = hashlib.sha256(json.dumps([seed, inputs.shape]).encode()).hexdigest()
+        digest = run_digest([seed, self.head, self.size], [inputs, codes])
         schedule = Schedule(self.n_steps, self.batch_size, self.learning_rate, self.weight_decay)
         module = EventModule(model, inputs, codes, schedule, digest, strength=self.arrow.config.strength, seed=seed)
         train_contrastive(module, Runtime(device=device, progress=self.progress))

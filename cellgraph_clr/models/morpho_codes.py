@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ from cellgraph_clr.models.morpho_inputs import (
     surface_arrays,
     touching,
 )
+from cellgraph_clr.models.runs import run_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,8 +151,4 @@ class CodeGroup:
             crops = standardised_crops(image, mask, c, self.about["moments"])
             source = CropViews(torch.from_numpy(crops), c.strength, c.masked)
             arrays = [crops]
-        digest = hashlib.sha256(json.dumps([asdict(c), self.seed, self.name, self.about], default=str).encode())
-        for array in arrays:
-            digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return source, digest.hexdigest()
+        return source, run_digest([asdict(c), self.seed, self.name, self.about], arrays)

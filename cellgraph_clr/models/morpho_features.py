@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_whole, expected
+from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.models.morpho_codes import CodeGroup
 from cellgraph_clr.models.morpho_config import KINDS, MorphoFeaturesConfig
 from cellgraph_clr.models.morpho_inputs import COMPARTMENTS, as_pictures, compartments
+from cellgraph_clr.models.runs import config_of
 
 if TYPE_CHECKING:
     import os
@@ -68,10 +69,7 @@ class MorphoFeatures:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
-        known = {f.name for f in fields(MorphoFeaturesConfig)}
-        for name in config:
-            check_key(name, sorted(known), where="MorphoFeaturesConfig", error=OptionError)
-        self.config = MorphoFeaturesConfig(**config)
+        self.config = config_of(MorphoFeaturesConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.missing_: dict[str, str] = {}
         self.history_: dict[str, dict[str, list[float]]] = {}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_whole, expected
+from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.models.arrow_config import TimeArrowConfig
 from cellgraph_clr.models.arrow_inputs import check_movies, dense_by_tiles, normalised, time_ranges
+from cellgraph_clr.models.runs import config_of, run_digest
 
 if TYPE_CHECKING:
     import os
@@ -67,10 +66,7 @@ class TimeArrow:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
-        known = {f.name for f in fields(TimeArrowConfig)}
-        for name in config:
-            check_key(name, sorted(known), where="TimeArrowConfig", error=OptionError)
-        self.config = TimeArrowConfig(**config)
+        self.config = config_of(TimeArrowConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.history_: dict[str, list[float]] = {}
         self.accuracy_: float | None = None
@@ -124,10 +120,6 @@ class TimeArrow:
         self.seed_ = as_seed(self.random_state)
         self._about = {"ndim": several[0].ndim, "n_channels": int(several[0].frames.shape[1])}
         source = PairSource(frames, [r[0] for r in ranges], c.steps, c.size, c.min_content)
-        digest = hashlib.sha256(json.dumps([asdict(c), self.seed_, self._about]).encode())
-        for array in frames:
-            digest.update(f"{array.shape}".encode())
-            digest.update(array.tobytes())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_)
             net = self._new_net()
@@ -136,7 +128,7 @@ class TimeArrow:
             net,
             source,
             schedule,
-            digest.hexdigest(),
+            run_digest([asdict(c), self.seed_, self._about], frames),
             weight=c.decorrelation,
             strength=c.strength,
             seed=self.seed_,
