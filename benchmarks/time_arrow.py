@@ -29,7 +29,7 @@ TRAINED = 0.6  # share of the events before the frame that splits a movie
 def run(*, size: str, data: str | None) -> None:
     """Print accuracies, F1 and average precision with spread, ratios of time and memory."""
     small = size == "small"
-    _planted(n_steps=4 if small else 400, side=96 if small else 256, n_cells=8 if small else 40)
+    _planted(n_steps=4 if small else 600, side=96 if small else 256, n_cells=8 if small else 40)
     _speed(side=128 if small else 1024)
     folder = real_data(size, data)
     if folder is not None:

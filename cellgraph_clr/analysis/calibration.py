@@ -23,13 +23,14 @@ __all__ = [
 LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
 
 
-def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray | None = None) -> float:
     """Return the temperature that minimises the negative log-likelihood of held-out labels.
 
     Parameters
     ----------
     logits : (n, k) of cells not trained on.
     codes : (n,) true class of each, 0 … k - 1.
+    offset : (k,) added to the logits after they are divided, e.g. log prior ratios of classes that were drawn unevenly.
 
     Returns
     -------
@@ -49,9 +50,10 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray) -> float:
     if len(codes) == 0:
         return 1.0
     rows = np.arange(len(codes))
+    shift = 0.0 if offset is None else offset
 
     def nll(log_t: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_t), axis=1)[rows, codes].mean())
+        return float(-log_softmax(logits / np.exp(log_t) + shift, axis=1)[rows, codes].mean())
 
     return float(np.exp(minimize_scalar(nll, bounds=LOG_TEMPERATURE_RANGE, method="bounded").x))
 

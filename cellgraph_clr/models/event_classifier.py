@@ -35,8 +35,8 @@ LEAST_CALIBRATED = 5  # events of a class that are needed to fit a temperature
 class EventClassifier:
     """Events of places in movies, from the frame and the one after it.
 
-    Classes are drawn alike while learning; probabilities are brought back to how often each occurs, and sharpened or softened
-    by one temperature fitted on a quarter of the tracks (or places), which are then learned from as well.
+    Classes are drawn alike while learning; logits are divided by one temperature, fitted on a quarter of the tracks (or places),
+    which are then learned from as well, and brought back to how often each class occurs.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class EventClassifier:
             held = _held_out(group, codes, np.random.default_rng(seed))
             if np.bincount(codes[held], minlength=len(self.classes_)).min() >= LEAST_CALIBRATED:
                 self._learn(inputs[~held], codes[~held], seed)
-                self.temperature_ = float(fit_temperature(self._logits(inputs[held]) + self._shift, codes[held]))
+                self.temperature_ = fit_temperature(self._logits(inputs[held]), codes[held], offset=self._shift)
         self._learn(inputs, codes, seed)
         return self
 
@@ -148,8 +148,8 @@ class EventClassifier:
 
         Raises `CellGraphError` before `fit`, and as `fit` for tables that do not fit.
         """
-        logits = self._logits(self._inputs(movie, cell_places(movie) if places is None else places)) + self._shift
-        scaled = logits / self.temperature_
+        logits = self._logits(self._inputs(movie, cell_places(movie) if places is None else places))
+        scaled = logits / self.temperature_ + self._shift
         odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 

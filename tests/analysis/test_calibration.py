@@ -41,3 +41,13 @@ def test_reliability_equals_a_loop(rng):
     assert bins.count.sum() == 500
     with pytest.raises(ShapeError, match=r"confidences in \[0, 1\]"):
         metrics.reliability(confidence + 1, correct)
+
+
+def test_an_offset_is_added_after_the_temperature(rng):
+    codes = (rng.random(4000) < 0.1).astype(int)
+    shift = np.log(np.array([0.9, 0.1]) * 2)
+    evidence = np.where(codes[:, None] == np.arange(2), 1.0, 0.0) * 2 + rng.normal(0, 1, (4000, 2))
+    logits = evidence * 3 / 2  # too sure by a half, of classes as if they were as frequent
+    true = metrics.fit_temperature(evidence, codes, offset=shift)
+    assert metrics.fit_temperature(logits, codes, offset=shift) == pytest.approx(1.5 * true, rel=0.01)
+    assert metrics.fit_temperature(logits, codes) != pytest.approx(1.5 * true, rel=0.05)
