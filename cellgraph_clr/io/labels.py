@@ -13,7 +13,7 @@ from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.blocks import BLOCK_BYTES, Squeezed, is_chunked
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing
 from cellgraph_clr.io.cellpose import read_cellpose
-from cellgraph_clr.io.tiff import RawImage, canonical_unit, read_tiff
+from cellgraph_clr.io.tiff import RawImage, canonical_unit, read_tiff, seconds
 
 if TYPE_CHECKING:
     import os
@@ -93,7 +93,9 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
     known = unit is not None or any(s != 1 for s in spacing.values())
     channels = [c.get("label", "") for c in omero.get("channels", [])] if omero else []
     names = channels if channels and all(channels) else None
-    return RawImage(array, "".join(axes).upper(), spacing if known else {}, unit, names, origin)
+    step = dict(zip(axes, scale, strict=True)).get("t")
+    interval = seconds(step, units["t"]) if step is not None and units.get("t") else None
+    return RawImage(array, "".join(axes).upper(), spacing if known else {}, unit, names, origin, interval)
 
 
 def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
 from cellgraph_clr._core.files import existing_path
+from cellgraph_clr.cells.blocks import Squeezed, is_chunked
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
 from cellgraph_clr.io.labels import read_array
+from cellgraph_clr.io.tiff import RawImage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,25 +87,26 @@ def _shape_of(file: Path) -> tuple[int, ...] | None:
         return tuple(opened.series[0].shape)
 
 
-def _read_stack(path: str | os.PathLike[str]) -> tuple[Any, str | None, dict[str, float], str | None]:
-    """Return frames, their axes where the file says them, spacing and unit."""
+def _read_stack(path: str | os.PathLike[str]) -> tuple[RawImage, str | None]:
+    """Return the frames of a file or folder, and their axes where the file says that one is time."""
     target = existing_path(path)
     inside = target.is_dir() and not any((target / n).exists() for n in (".zgroup", ".zarray", ".zattrs", "zarr.json"))
     if inside and ".zarr" not in target.suffixes:
-        return _frames_of(target), None, {}, None
+        return RawImage(_frames_of(target), "", {}, None), None
     raw = read_array(target)
     axes = raw.axes.upper()
-    if "T" in axes:
-        keep = [i for i, a in enumerate(axes) if raw.data.shape[i] > 1 or a in "TYX"]
-        data = raw.data if len(keep) == len(axes) else np.asarray(raw.data).reshape([raw.data.shape[i] for i in keep])
-        found = "".join(axes[i] for i in keep)
-        order = [found.index(a) for a in "TCZYX" if a in found]
-        if order != sorted(order):
-            data = np.transpose(np.asarray(data), order)
-        named: str | None = "".join(found[i] for i in order).lower()
-    else:  # pages without a name, or planes: the first axis is time
-        data, named = raw.data, None
-    return data, named, raw.spacing, raw.unit
+    if "T" not in axes:  # pages without a name, or planes: the first axis is time
+        return raw, None
+    fixed = [i for i, a in enumerate(axes) if raw.data.shape[i] == 1 and a not in "TYX"]
+    found = "".join(a for i, a in enumerate(axes) if i not in fixed)
+    data = raw.data
+    if fixed:
+        data = Squeezed(data, fixed) if is_chunked(data) else data.squeeze(tuple(fixed))
+    order = [found.index(a) for a in "TCZYX" if a in found]
+    if order != sorted(order):
+        data = np.transpose(np.asarray(data), order)
+    raw.data = data
+    return raw, "".join(found[i] for i in order).lower()
 
 
 def read_movie(
@@ -139,21 +142,23 @@ def read_movie(
     FileFormatError, ShapeError, LabelImageError, OptionError, MissingKeyError
         For files that cannot be read, frames of different shape, labels of other length or grid, wrong options or tracks.
     """
-    frames, named, stated, stated_unit = _read_stack(path)
+    raw, named = _read_stack(path)
     axes = axes or named
     ndim = 3 if axes is not None and "z" in axes else 2
-    if spacing is None and stated and all(a in stated for a in "zyx"[-ndim:]):
-        spacing, unit = [stated[a] for a in "zyx"[-ndim:]], unit or stated_unit
-    masks = None if labels is None else _read_stack(labels)[0]
+    if spacing is None and raw.spacing and all(a in raw.spacing for a in "zyx"[-ndim:]):
+        spacing, unit = [raw.spacing[a] for a in "zyx"[-ndim:]], unit or raw.unit
+    if channels is None and raw.channels and axes is not None and "c" in axes:
+        channels = raw.channels if len(raw.channels) == raw.data.shape[axes.index("c")] else None
+    masks = None if labels is None else _read_stack(labels)[0].data
     table = read_tracks(tracks) if isinstance(tracks, (str, os.PathLike)) else tracks
     return Movie.build(
-        frames,
+        raw.data,
         masks,
         table,
         axes=axes,
         spacing=spacing,
         unit=unit or "pixel",
-        frame_interval=frame_interval,
+        frame_interval=raw.frame_interval if frame_interval is None else frame_interval,
         channels=channels,
     )
 

@@ -15,7 +15,7 @@ from cellgraph_clr._core.errors import FileFormatError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["RawImage", "canonical_unit", "read_tiff"]
+__all__ = ["RawImage", "canonical_unit", "read_tiff", "seconds"]
 
 UNITS = {
     "µm": "micrometer",
@@ -30,12 +30,25 @@ UNITS = {
     "pixels": "pixel",
     "": "pixel",
 }
+SECONDS = {"microsecond": 1e-6, "millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+SHORT = {
+    "µs": "microsecond",
+    "ms": "millisecond",
+    "s": "second",
+    "sec": "second",
+    "min": "minute",
+    "h": "hour",
+    "d": "day",
+}
 LENGTHS = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6}
 JSON_SPACING_KEYS = ("spacing", "voxel_size", "voxel_um_zyx")
 
 
 class RawImage:
-    """Pixels with the names of their axes and, where the file tells, spacing and origin per spatial axis and the unit."""
+    """Pixels with the names of their axes and, where the file tells, spacing and origin per spatial axis and the unit.
+
+    `frame_interval` is in seconds, None where the file does not tell.
+    """
 
     def __init__(
         self,
@@ -45,6 +58,7 @@ class RawImage:
         unit: str | None,
         channels: list[str] | None = None,
         origin: dict[str, float] | None = None,
+        frame_interval: float | None = None,
     ) -> None:
         self.origin = origin or {}
         self.data = data
@@ -52,12 +66,27 @@ class RawImage:
         self.spacing = spacing
         self.unit = unit
         self.channels = channels
+        self.frame_interval = frame_interval
 
 
 def canonical_unit(unit: str) -> str:
     """Return the full name of a unit ("um" → "micrometer"); unknown names pass."""
     name = unit.strip().lower()
     return UNITS.get(name, name)
+
+
+def seconds(value: float | str | None, unit: str | None) -> float | None:
+    """Return a time in seconds; None for no time, one that is not above 0, or an unknown unit."""
+    name = (unit or "second").strip().lower()
+    factor = SECONDS.get(SHORT.get(name, name))
+    if value is None or factor is None or not float(value) > 0:
+        return None
+    return float(value) * factor
+
+
+def _ome_interval(text: str) -> float | None:
+    pixels = next((e for e in ET.fromstring(text).iter() if e.tag.endswith("Pixels")), None)
+    return None if pixels is None else seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
 
 
 def _ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
@@ -115,15 +144,18 @@ def read_tiff(path: Path) -> RawImage:
             series = file.series[0]
             data = series.asarray()
             axes = "".join("C" if a == "S" else a for a in series.axes)
-            channels = None
+            channels = interval = None
             if file.is_ome and file.ome_metadata:
                 spacing, unit, channels = _ome_metadata(file.ome_metadata)
+                interval = _ome_interval(file.ome_metadata)
             elif file.is_imagej:
-                spacing, unit = _imagej_metadata(file.pages.first.tags, file.imagej_metadata or {})
+                metadata = file.imagej_metadata or {}
+                spacing, unit = _imagej_metadata(file.pages.first.tags, metadata)
+                interval = seconds(metadata.get("finterval"), metadata.get("tunit"))
             else:
                 spacing, unit = _json_metadata(file.pages.first.description or "", axes)
     except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError, zlib.error) as error:
         raise FileFormatError(
             expected(f"a readable TIFF at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
         ) from error
-    return RawImage(data, axes, spacing, unit, channels)
+    return RawImage(data, axes, spacing, unit, channels, frame_interval=interval)

@@ -47,12 +47,40 @@ def test_named_axes_are_those_of_the_file(tmp_path):
     tifffile.imwrite(
         tmp_path / "m.ome.tif",
         data,
-        metadata={"axes": "TZCYX", "PhysicalSizeX": 0.3, "PhysicalSizeY": 0.3, "PhysicalSizeZ": 1.0},
+        metadata={
+            "axes": "TZCYX",
+            "PhysicalSizeX": 0.3,
+            "PhysicalSizeY": 0.3,
+            "PhysicalSizeZ": 1.0,
+            "TimeIncrement": 5,
+            "TimeIncrementUnit": "min",
+            "Channel": {"Name": ["DNA", "GFP"]},
+        },
     )
     movie = cgc.read_movie(tmp_path / "m.ome.tif")
     assert movie.frames.shape == (3, 2, 4, 6, 5)
     np.testing.assert_array_equal(movie.frame(1), data[1].transpose(1, 0, 2, 3))
     assert movie.spacing == (1.0, 0.3, 0.3)
+    assert movie.frame_interval == 300
+    assert movie.channels == ("DNA", "GFP")
+
+
+def test_intervals_of_imagej_and_ome_zarr(frames, tmp_path):
+    tifffile.imwrite(tmp_path / "m.tif", frames, imagej=True, metadata={"axes": "TYX", "finterval": 12.5})
+    assert cgc.read_movie(tmp_path / "m.tif").frame_interval == 12.5
+    group = zarr.open_group(tmp_path / "m.zarr", mode="w", zarr_format=2)
+    group.create_array("0", data=frames[:, None, None], chunks=(1, 1, 1, 96, 96))
+    axes = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
+    axes = [{"name": "t", "type": "time", "unit": "minute"}, {"name": "c", "type": "channel"}, *axes]
+    scale = {"type": "scale", "scale": [2.0, 1.0, 1.0, 0.5, 0.25]}
+    group.attrs["multiscales"] = [
+        {"version": "0.4", "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+    ]
+    movie = cgc.read_movie(tmp_path / "m.zarr")
+    assert movie.frame_interval == 120
+    assert movie.spacing == (0.5, 0.25)
+    assert not isinstance(movie.frames, np.ndarray)  # read frame by frame
+    np.testing.assert_array_equal(movie.frame(3)[0], frames[3])
 
 
 def test_lineage_of_the_cell_tracking_challenge(made, frames, tmp_path):
