@@ -123,6 +123,8 @@ PUBLIC = [
     "metrics.bilateral_score",
     "read_movie",
     "read_plate",
+    "models.DeepInfoMax",
+    "tl.profile",
     "Plate",
     "datasets.bbbc018",
     "from_movie",

@@ -22,7 +22,6 @@ NORMALISATIONS = ("none", "plate", "field")
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 SMOOTH = 1 / 8  # spread of what illumination is smoothed by, in sides of a field
 LOOKED_AT = 64  # fields that percentiles and illumination are read from
-SATURATED = 0.01  # share of pixels at the highest value that is warned of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +147,17 @@ class Plate:
         ranges = [_percentiles(corrected.image(int(i))) for i in some]
         low, high = (np.median([r[k] for r in ranges], axis=0) for k in (0, 1))
         return replace(corrected, _range=(low.astype(np.float32), high.astype(np.float32)))
+
+    @property
+    def scales(self) -> tuple[tuple[np.ndarray, np.ndarray] | None, np.ndarray | None]:
+        """What images are scaled by: values (c,) that become 0 and 1, and illumination (c, y, x); None where they are not."""
+        return self._range, self._illumination
+
+    def with_scales(
+        self, low_high: tuple[np.ndarray, np.ndarray] | None, illumination: np.ndarray | None, *, by_field: bool
+    ) -> Plate:
+        """Return the plate scaled as another one (`scales`), or each field by itself."""
+        return replace(self, _range=low_high, _illumination=illumination, _by_field=by_field)
 
     def saturation(self) -> pd.DataFrame:
         """Return the share of pixels at the highest value of a field, by line and channel; above 1 % a field is saturated.

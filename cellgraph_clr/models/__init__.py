@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
+        "deep_infomax": ["DeepInfoMax", "DeepInfoMaxConfig"],
         "event_classifier": ["EventClassifier"],
         "graph_classifier": ["CellGraphClassifier"],
         "morpho_features": ["MorphoFeatures", "MorphoFeaturesConfig"],

@@ -1,0 +1,119 @@
+"""Encoder of fields: local vectors on a grid, and one global vector pooled over the foreground."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["NORMS", "STRIDE", "Critic", "FieldEncoder", "pooled"]
+
+NORMS = ("none", "group", "batch")
+STRIDE = 8  # pixels a local vector
+
+
+def pooled(local: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return means (b, c) of local vectors (b, c, h, w) over weights (b, h, w); plain means without, or where all are 0."""
+    flat = local.flatten(2)
+    if weight is None:
+        return flat.mean(dim=2)
+    w = weight.flatten(1)
+    w = torch.where(w.sum(dim=1, keepdim=True) > 0, w, torch.ones_like(w))
+    return (flat * w.unsqueeze(1)).sum(dim=2) / w.sum(dim=1, keepdim=True)
+
+
+class FieldEncoder(nn.Module):
+    """Images to local vectors, one for 8 x 8 pixels, and to a global one.
+
+    Parameters
+    ----------
+    n_in : channels.
+    n_local, n_global : widths of the vectors.
+    n_hidden : channels of the first level, doubled at each of three; the one option of size.
+    norm : "none" keeps brightness, "group" and "batch" normalise, and lose part of it.
+    residual : one more residual block a level.
+
+    Notes
+    -----
+    Global vectors come from means, not maxima, so that they know how dense a field is.
+    Source: Hjelm et al. 2019, encoder for small images; means in place of the flattened map are ours.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_local: int = 32,
+        n_global: int = 32,
+        *,
+        n_hidden: int = 16,
+        norm: str = "none",
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = n_in
+        for level in range(3):
+            out = n_hidden * 2**level
+            layers += [nn.Conv2d(width, out, 4, stride=2, padding=1), *_normed(norm, out), nn.ReLU()]
+            if residual:
+                layers.append(_Residual(out, norm))
+            width = out
+        self.body = nn.Sequential(*layers)
+        self.local = nn.Conv2d(width, n_local, 1)
+        self.whole = nn.Sequential(nn.Linear(n_local, 2 * n_global), nn.ReLU(), nn.Linear(2 * n_global, n_global))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return local vectors (b, n_local, y / 8, x / 8) of images (b, n_in, y, x)."""
+        out: Tensor = self.local(self.body(x))
+        return out
+
+    def summary(self, local: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return global vectors (b, n_global) of local ones, pooled over weights (b, h, w)."""
+        out: Tensor = self.whole(pooled(local, weight))
+        return out
+
+
+class _Residual(nn.Module):
+    """``relu(x + norm(conv(x)))``."""
+
+    def __init__(self, width: int, norm: str) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), *_normed(norm, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.body(x))
+
+
+def _normed(norm: str, width: int) -> list[nn.Module]:
+    if norm == "group":
+        return [nn.GroupNorm(min(8, width), width)]
+    return [nn.BatchNorm2d(width)] if norm == "batch" else []
+
+
+class Critic(nn.Module):
+    """Scores of local with global vectors: the dot product of two small networks, over the root of its width.
+
+    Source: Hjelm et al. 2019, "encode and dot product" with a shortcut around each network.
+    """
+
+    def __init__(self, n_local: int, n_global: int, width: int = 64) -> None:
+        super().__init__()
+        self.local = _Shortcut(n_local, width)
+        self.whole = _Shortcut(n_global, width)
+        self.scale = width**-0.5
+
+    def forward(self, local: Tensor, whole: Tensor) -> Tensor:
+        """Return scores (l, g) of local (l, n_local) with global vectors (g, n_global)."""
+        out: Tensor = self.local(local) @ self.whole(whole).T * self.scale
+        return out
+
+
+class _Shortcut(nn.Module):
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(n_in, n_out), nn.ReLU(), nn.Linear(n_out, n_out))
+        self.around = nn.Linear(n_in, n_out)
+        self.norm = nn.LayerNorm(n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.body(x) + self.around(x))
+        return out

@@ -1,0 +1,106 @@
+"""`DeepInfoMax`: brightness and density are told apart, windows and cells, files, resume, bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellgraph_clr._core.errors import CellGraphError, ModelFileError, NoCellsError, OptionError, PairsError, ShapeError
+from cellgraph_clr.cells.plate import Plate
+from cellgraph_clr.datasets.plates import phenotype_plate
+from cellgraph_clr.metrics import probe_accuracy
+from cellgraph_clr.models import DeepInfoMax
+
+SMALL = {"n_steps": 4, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def plate():
+    return phenotype_plate(4, 2, side=96, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def model(plate):
+    return DeepInfoMax(**SMALL).fit(plate)
+
+
+def test_pairs_that_differ_in_brightness_or_density_alone_are_told_apart():
+    large = phenotype_plate(4, 2, side=192, random_state=1)
+    options = {"n_steps": 60, "size": 64, "n_hidden": 8, "n_features": 8, "learning_rate": 3e-3, "progress": False}
+    found = DeepInfoMax(**options).fit(large).transform(large).drop(columns="foreground")
+    sample = large.table["sample"].to_numpy()[found.index.get_level_values("line")]
+    for pair in (("sample_00", "sample_01"), ("sample_02", "sample_03")):
+        rows = np.isin(sample, pair)
+        assert probe_accuracy(found.to_numpy()[rows], sample[rows], n_repeats=1).mean() > 0.85
+
+
+def test_windows_cover_the_field(plate, model):
+    found = model.transform(plate)
+    assert found.shape == (8 * 9, 7)
+    assert found.index.names == ["line", "y", "x"]
+    assert found["foreground"].between(0, 1).all()
+    assert len(model.transform(plate, stride=16, rows=np.array([3]))) == 25
+    with pytest.raises(OptionError, match="`stride` as a multiple of 8, found 20"):
+        model.transform(plate, stride=20)
+
+
+def test_cells_are_means_over_their_masks(plate, model):
+    found = model.transform_cells(plate, rows=np.array([2]))
+    masks = plate.labels(2)
+    assert sorted(found.index.get_level_values("cell_id")) == np.unique(masks[masks > 0]).tolist()
+    with pytest.raises(OptionError, match="a plate with labels"):
+        model.transform_cells(Plate(plate.table, plate.read, plate.channels))
+
+
+def test_saved_loaded_and_resumed_it_is_the_same(plate, tmp_path):
+    options = SMALL | {"illumination": True}
+    model = DeepInfoMax(**options).fit(plate)
+    features = model.transform(plate)
+    model.save(tmp_path / "m.safetensors")
+    back = DeepInfoMax.load(tmp_path / "m.safetensors")
+    pd.testing.assert_frame_equal(back.transform(plate), features)
+    assert back.samples_ == model.samples_
+    kept = DeepInfoMax(**options).fit(plate, checkpoint=tmp_path / "r.ckpt", checkpoint_every=2)
+    resumed = DeepInfoMax(**options).fit(plate, checkpoint=tmp_path / "r.ckpt")
+    for other in (kept, resumed):
+        pd.testing.assert_frame_equal(other.transform(plate), features)
+    with pytest.raises(ModelFileError, match="another run"):
+        DeepInfoMax(**options | {"prior": 0.5}).fit(plate, checkpoint=tmp_path / "r.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_features", 7), ("n_hidden", 5), ("norm", "group"), ("residual", True), ("estimator", "nce"), ("prior", 0.0),
+     ("foreground", "all"), ("normalise", "field"), ("illumination", True), ("size", 40), ("n_fields", 1), ("batch_size", 4),
+     ("n_steps", 5), ("learning_rate", 0.1), ("weight_decay", 0.9), ("random_state", 3)],
+)  # fmt: skip
+def test_each_option_changes_the_output(plate, model, name, value):
+    base = model.transform(plate).to_numpy()
+    changed = DeepInfoMax(**SMALL | {name: value}).fit(plate).transform(plate).to_numpy()
+    assert base.shape != changed.shape or not np.allclose(base, changed)
+
+
+def test_bad_input_is_named(plate, model):
+    with pytest.raises(OptionError, match="'n_dims' in `DeepInfoMaxConfig`"):
+        DeepInfoMax(n_dims=3)
+    with pytest.raises(OptionError, match="`size` as a multiple of 8, found 20"):
+        DeepInfoMax(size=20)
+    with pytest.raises(CellGraphError, match="a fitted model"):
+        DeepInfoMax().transform(plate)
+    with pytest.raises(PairsError, match="two samples at least, found sample_01"):
+        DeepInfoMax(**SMALL).fit(plate, samples=["sample_01"])
+    with pytest.raises(ShapeError, match="fields of at least 128 pixels a side"):
+        DeepInfoMax(**SMALL | {"size": 128}).fit(plate)
+    with pytest.raises(ShapeError, match="channels DNA, actin, pH3, found DNA"):
+        model.transform(Plate(plate.table, lambda i: plate.read(i)[:1], ("DNA",)))
+    dark = Plate.build(pd.DataFrame({"sample": ["a", "a", "b", "b"]}), np.ones((4, 1, 64, 64)))
+    with pytest.raises(NoCellsError, match="pixels of one value"):
+        DeepInfoMax(**SMALL).fit(dark)
+
+
+def test_single_fields_and_saturated_ones_are_said(plate):
+    some = Plate.build(plate.table.iloc[[0, 2, 3]], [plate.read(i) for i in (0, 2, 3)], channels=plate.channels)
+    with pytest.warns(UserWarning, match="One field only of sample_00"):
+        DeepInfoMax(**SMALL | {"n_steps": 1}).fit(some)
+    bright = [np.minimum(plate.read(i), 300) for i in range(8)]
+    with pytest.warns(UserWarning, match="8 of 8 fields looked at are saturated"):
+        DeepInfoMax(**SMALL | {"n_steps": 1}).fit(Plate.build(plate.table, bright, channels=plate.channels))
