@@ -20,6 +20,7 @@ NAMES = (
     "morpho_volumes",
     "context",
     "time_arrow",
+    "deep_infomax",
     "start_up",
     "planted",
     "platynereis",
