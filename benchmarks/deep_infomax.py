@@ -101,9 +101,8 @@ def _foxo(folder: Path) -> None:
     wells = pd.read_csv(folder / "wells.csv")
     condition = wells["drug"] + " " + wells["dose_level"].astype(str)
     table = pd.DataFrame({"sample": condition, "well": wells["well"]})
-    plate = Plate.build(
-        table, list(imread(folder / "images.tif")), channels=("GFP", "DNA"), labels=list(imread(folder / "nuclei.tif"))
-    )
+    images, masks = (list(imread(folder / f"{name}.tif")) for name in ("images", "nuclei"))
+    plate = Plate.build(table, images, channels=("GFP", "DNA"), labels=masks)
     names = np.array(sorted(set(condition)))
     learned, unseen = names[::2], names[1::2]
     print(

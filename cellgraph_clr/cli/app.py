@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional, cast
 import typer
 
 from cellgraph_clr.cli.events import events
+from cellgraph_clr.cli.profile import profile
 
 app = typer.Typer(
     name="cellgraph-clr",
@@ -274,6 +275,7 @@ def cluster(
 
 
 app.command()(events)
+app.command()(profile)
 
 
 @app.command()

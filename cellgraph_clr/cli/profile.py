@@ -1,0 +1,44 @@
+"""The command `profile`: a folder of fields to profiles of windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+__all__ = ["profile"]
+
+
+def profile(
+    folder: Annotated[Path, typer.Argument(help="Folder with the images of a plate")],
+    pattern: Annotated[str, typer.Argument(help="Regular expression with groups sample, well, field, channel")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".h5ad or .zarr to write")],
+    channels: Annotated[Optional[str], typer.Option(help="Channels in order, separated by commas")] = None,  # noqa: UP045
+    samples: Annotated[Optional[str], typer.Option(help="Samples to learn from, separated by commas")] = None,  # noqa: UP045
+    model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045
+    save_model: Annotated[Optional[Path], typer.Option(help="Write the trained model here (.safetensors)")] = None,  # noqa: UP045
+    size: Annotated[int, typer.Option(help="Pixels along the side of a window")] = 128,
+    stride: Annotated[Optional[int], typer.Option(help="Pixels between windows; default: side by side")] = None,  # noqa: UP045
+    foreground: Annotated[str, typer.Option(help="mixture, otsu or all")] = "mixture",
+    n_steps: Annotated[int, typer.Option(help="Training steps")] = 300,
+    seed: Annotated[int, typer.Option(help="Seed of everything random")] = 0,
+) -> None:
+    """Profile the fields of a plate (`cgc.read_plate`, `cgc.models.DeepInfoMax`, `cgc.tl.profile`)."""
+    from cellgraph_clr import io, tl
+    from cellgraph_clr.io.anndata_files import write
+    from cellgraph_clr.models import DeepInfoMax
+
+    plate = io.read_plate(folder, pattern, channels=channels.split(",") if channels else None)
+    typer.echo(str(plate))
+    if model is not None:
+        fitted = DeepInfoMax.load(model)
+    else:
+        fitted = DeepInfoMax(size=size, foreground=foreground, n_steps=n_steps, random_state=seed)
+        fitted.fit(plate, samples=samples.split(",") if samples else None)
+    adata = tl.profile(plate, model=fitted, stride=stride)
+    if save_model is not None:
+        fitted.save(save_model)
+        typer.echo(f"wrote {save_model}")
+    write(adata, output)
+    typer.echo(f"wrote {output} ({adata.n_obs} windows)")
