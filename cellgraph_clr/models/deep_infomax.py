@@ -119,7 +119,7 @@ class DeepInfoMax:
         """
         import torch
 
-        from cellgraph_clr.encoders.fields import Critic, FieldEncoder
+        from cellgraph_clr.encoders.fields import Critic
         from cellgraph_clr.training.contrastive import Runtime, train_contrastive
         from cellgraph_clr.training.devices import usable_device
         from cellgraph_clr.training.infomax import InfoMaxModule
@@ -149,7 +149,7 @@ class DeepInfoMax:
             raise NoCellsError(expected("fields with foreground", "none in those looked at", "Try `foreground='all'`."))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_)
-            encoder = self._new_encoder(FieldEncoder)
+            encoder = self._new_encoder()
             critic = Critic(c.n_features, c.n_features)
             prior = torch.nn.Sequential(
                 torch.nn.Linear(c.n_features, PRIOR_WIDTH), torch.nn.ReLU(), torch.nn.Linear(PRIOR_WIDTH, 1)
@@ -162,7 +162,7 @@ class DeepInfoMax:
             reader,
             lines,
             Schedule(c.n_steps, c.batch_size, c.learning_rate, c.weight_decay),
-            run_digest(about, [scaled.image(int(used[0]))]),
+            run_digest(about, [scaled.image(int(i))[:, ::16, ::16] for i in some]),
             estimator=c.estimator,
             size=c.size,
             n_fields=c.n_fields,
@@ -280,7 +280,6 @@ class DeepInfoMax:
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "auto") -> DeepInfoMax:
         """Return a saved model. Raises `MissingFileError` and `ModelFileError`."""
-        from cellgraph_clr.encoders.fields import FieldEncoder
         from cellgraph_clr.training.devices import usable_device
         from cellgraph_clr.training.weights import load_weights
 
@@ -294,14 +293,16 @@ class DeepInfoMax:
             model._range = (low, high)
         light = tensors.pop("light", None)
         model._light = None if light is None else light.numpy()
-        encoder = model._new_encoder(FieldEncoder)
+        encoder = model._new_encoder()
         encoder.load_state_dict(tensors)
         model._encoder = encoder.to(usable_device(device)).eval()
         return model
 
-    def _new_encoder(self, kind: type[FieldEncoder]) -> FieldEncoder:
+    def _new_encoder(self) -> FieldEncoder:
+        from cellgraph_clr.encoders.fields import FieldEncoder
+
         c = self.config
-        return kind(
+        return FieldEncoder(
             len(self._channels),
             c.n_features,
             c.n_features,

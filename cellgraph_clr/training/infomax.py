@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,20 +14,13 @@ from cellgraph_clr.training.figures import effective_rank
 from cellgraph_clr.training.module import Schedule, StepModule, check_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cellgraph_clr.encoders.fields import FieldEncoder
 
-__all__ = ["FieldReader", "InfoMaxModule", "coarse"]
+__all__ = ["InfoMaxModule", "coarse"]
 
 LEAST = 0.1  # share of foreground pixels that makes a local vector count
-
-
-class FieldReader(Protocol):
-    """Where fields come from, one at a time."""
-
-    def __call__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return image (c, y, x) and foreground (y, x) of line i."""
 
 
 def coarse(mask: np.ndarray) -> np.ndarray:
@@ -42,7 +35,7 @@ class InfoMaxModule(StepModule):
     Parameters
     ----------
     encoder, critic, prior : networks; `prior` tells global vectors (through a sigmoid) from uniform draws, None leaves it out.
-    read : fields.
+    read : image (c, y, x) and foreground (y, x) of a line.
     samples : lines of every sample.
     estimator : of `mutual_information`.
     size : pixels of a crop.
@@ -54,7 +47,7 @@ class InfoMaxModule(StepModule):
         encoder: FieldEncoder,
         critic: nn.Module,
         prior: nn.Module | None,
-        read: FieldReader,
+        read: Callable[[int], tuple[np.ndarray, np.ndarray]],
         samples: Sequence[np.ndarray],
         schedule: Schedule,
         fingerprint: str,
