@@ -164,9 +164,13 @@ def _leiden(
 ) -> tuple[np.ndarray, float]:
     import scanpy as sc
     from anndata import AnnData
+    from sklearn.neighbors import KNeighborsTransformer
 
     work = AnnData(X=vectors)
-    sc.pp.neighbors(work, n_neighbors=min(n_neighbors, work.n_obs - 1), use_rep="X", random_state=seed)
+    k = min(n_neighbors, work.n_obs - 1)
+    # exact at any size: approximate neighbours would need numba's compilation, and come in a form that not all of scanpy reads
+    exact = KNeighborsTransformer(n_neighbors=k, algorithm="brute")
+    sc.pp.neighbors(work, n_neighbors=k, use_rep="X", random_state=seed, transformer=exact)
 
     def at(value: float) -> np.ndarray:
         options = {"flavor": "igraph", "n_iterations": 2, "directed": False, "random_state": seed, "key_added": "c"}

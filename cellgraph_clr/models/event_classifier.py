@@ -86,6 +86,7 @@ class EventClassifier:
         self.classes_: list[str] = []
         self.temperature_ = 1.0
         self.history_: dict[str, list[float]] = {}
+        self.seed_ = 0
         self._model: EventNet | None = None
         self._shift = np.zeros(0)
 
@@ -131,7 +132,7 @@ class EventClassifier:
             ]
         )
         inputs = np.concatenate([self._inputs(m, t) for m, t in zip(several, tables, strict=True)])
-        seed = as_seed(self.random_state)
+        seed = self.seed_ = as_seed(self.random_state)
         frequency = np.bincount(codes, minlength=len(self.classes_)) / len(codes)
         self._shift = np.log(frequency * len(self.classes_))
         self.temperature_ = 1.0
@@ -166,6 +167,7 @@ class EventClassifier:
         header = {
             "kind": "EventClassifier",
             "options": {k: getattr(self, k) for k in OPTIONS},
+            "seed": self.seed_,
             "classes": self.classes_,
             "temperature": self.temperature_,
             "shift": self._shift.tolist(),
@@ -187,7 +189,8 @@ class EventClassifier:
         target = Path(path)
         tensors, header = load_weights(target, "EventClassifier")
         arrow = TimeArrow.load(target.with_suffix(f".arrow{target.suffix}"), device=device)
-        model = cls(arrow, device=device, **header["options"])
+        model = cls(arrow, device=device, random_state=header["seed"], **header["options"])
+        model.seed_ = header["seed"]
         model.classes_, model.temperature_, model.history_ = header["classes"], header["temperature"], header["history"]
         model._shift = np.array(header["shift"])
         net = model._new_model()
@@ -248,7 +251,7 @@ class EventClassifier:
 
 
 OPTIONS = (
-    "head", "fine_tune", "size", "calibrate", "n_steps", "batch_size", "learning_rate", "weight_decay", "random_state",
+    "head", "fine_tune", "size", "calibrate", "n_steps", "batch_size", "learning_rate", "weight_decay",
 )  # fmt: skip
 
 

@@ -52,3 +52,10 @@ def test_bad_input_is_named(planted):
         gaussian_mixture(x, n_clusters=10**6)
     with pytest.raises(OptionError, match="'bic', 'stability', found 'aic'"):
         gaussian_mixture(x, n_clusters=2, select="aic")
+
+
+def test_leiden_of_many_cells_needs_no_approximate_neighbours(rng):
+    centres = rng.normal(size=(4, 8)) * 5
+    codes = rng.integers(4, size=9000)
+    labels, _ = leiden(centres[codes] + rng.normal(size=(9000, 8)), 4, resolution=1.0, n_neighbors=10)
+    assert adjusted_rand_score(codes, labels) > 0.99
