@@ -14,12 +14,10 @@ from tifffile import imread
 from benchmarks.inputs import real_data
 from benchmarks.timing import paired, show
 from cellgraph_clr import from_labels
-from cellgraph_clr.analysis.retrieval import standardised_directions
-from cellgraph_clr.analysis.scores import average_precision
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.datasets.plates import phenotype_plate
-from cellgraph_clr.metrics import probe_accuracy
+from cellgraph_clr.metrics import probe_accuracy, reproducibility
 from cellgraph_clr.models import DeepInfoMax
 
 SEEDS = range(3)
@@ -109,25 +107,12 @@ def _foxo(folder: Path) -> None:
         f" foxo: {plate}; learned on {len(learned)} conditions, wells of the other {len(unseen)} retrieved among themselves"
     )
     rows = plate.rows(list(unseen))
-    measured = _measured(plate, 512).groupby("line").mean().to_numpy()
-    base = _retrieved(measured[rows], plate.table["sample"].to_numpy()[rows])
+    measured = np.nan_to_num(_measured(plate, 512).groupby("line").mean().to_numpy())
+    base = reproducibility(measured[rows], plate.table["sample"].to_numpy()[rows])
     print(f"  measured intensity and texture: mean average precision {base[0]:.3f} (chance {base[1]:.3f})")
     found = []
     for seed in SEEDS:
         model = DeepInfoMax(random_state=seed, progress=False).fit(plate, samples=list(learned))
         profiles = model.transform(plate).drop(columns="foreground").groupby("line").mean().to_numpy()
-        found.append(_retrieved(profiles[rows], plate.table["sample"].to_numpy()[rows])[0])
+        found.append(reproducibility(profiles[rows], plate.table["sample"].to_numpy()[rows])[0])
     print(f"  learned: {np.mean(found):.3f} ± {np.std(found):.3f}, {np.mean(found) / base[0] - 1:+.0%}", flush=True)
-
-
-def _retrieved(vectors: np.ndarray, names: np.ndarray) -> tuple[float, float]:
-    """Return the mean average precision of finding the other fields of a sample, and its chance."""
-    directions = standardised_directions(np.nan_to_num(vectors))
-    values, chance = [], []
-    for i, name in enumerate(names):
-        others = np.arange(len(names)) != i
-        same = names[others] == name
-        if same.any():
-            values.append(average_precision(same, directions[others] @ directions[i]))
-            chance.append(same.mean())
-    return float(np.mean(values)), float(np.mean(chance))

@@ -17,6 +17,7 @@ from cellgraph_clr.analysis.label_scores import (
     precision_at_k,
     silhouette,
 )
+from cellgraph_clr.analysis.phenotypes import effect_sizes, reproducibility
 from cellgraph_clr.analysis.scores import (
     average_precision,
     bilateral_score,
@@ -34,6 +35,7 @@ __all__ = [
     "classification_scores",
     "classwise_calibration_error",
     "clustering_scores",
+    "effect_sizes",
     "errors_over_time",
     "event_scores",
     "expected_calibration_error",
@@ -44,6 +46,7 @@ __all__ = [
     "precision_at_k",
     "probe_accuracy",
     "reliability",
+    "reproducibility",
     "risk_coverage",
     "silhouette",
 ]

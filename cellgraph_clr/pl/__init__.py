@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "tissue": ["graph", "retrieval", "spatial"],
         "events": ["arrow_attribution", "event_errors"],
         "gallery": ["cell_gallery", "feature_range"],
+        "windows": ["window_gallery"],
         "curves": ["loss_weights", "reliability", "training"],
     },
 )

@@ -1,0 +1,23 @@
+"""Montage of windows: each row shows members of its group."""
+
+import pytest
+
+import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr.datasets.plates import phenotype_plate
+
+
+def test_rows_are_groups(tmp_path):
+    plate = phenotype_plate(3, 2, side=64, random_state=0)
+    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 4, "progress": False}
+    adata = cgc.tl.profile(plate, **small)
+    axes = cgc.pl.window_gallery(adata, plate, "sample", size=32, n_windows=3, save=tmp_path / "w.png")
+    assert axes.shape == (3, 3)
+    for row, name in zip(axes, ("sample_00", "sample_01", "sample_02"), strict=True):
+        assert [ax.get_title() for ax in row] == [name] * 3
+    grey = cgc.pl.window_gallery(adata, plate, "sample", size=32, n_windows=1, channels=[1])
+    assert grey[0, 0].images[0].get_array().shape == (32, 32)
+    with pytest.raises(OptionError, match="`channels`"):
+        cgc.pl.window_gallery(adata, plate, "sample", channels=[4])
+    with pytest.raises(MissingKeyError, match="tl.profile"):
+        cgc.pl.window_gallery(adata[:, :].copy().T.copy(), plate, "sample")
