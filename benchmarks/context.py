@@ -15,6 +15,7 @@ from benchmarks.inputs import real_data
 from cellgraph_clr import datasets, gr, pp, tl
 from cellgraph_clr.cli.demo_platynereis import PLACE, accuracy, organ_retrieval, prepare
 from cellgraph_clr.datasets.local import platynereis_candidates
+from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.metrics import bilateral_score, partner_rank
 
 GROUPS = {
@@ -76,8 +77,8 @@ def _platynereis(folder: Path) -> None:
         adata.obsm["some"] = np.asarray(vectors, np.float32)
         tl.cluster(adata, use_rep="some", key_added="found", random_state=0)
         found = adata.obs["found"].astype(str).to_numpy()
-        typed = adata.obs["cell_type"].notna().to_numpy()
-        pure = homogeneity_score(adata.obs["cell_type"][typed], found[typed])
+        codes, _ = label_codes(adata, "cell_type")
+        pure = homogeneity_score(codes[codes >= 0], found[codes >= 0])
         both, by_chance = bilateral_score(found, *pairs, rng=np.random.default_rng(0))
         print(
             f"  {name:32s} {types[0]:.3f} ± {types[1]:.3f}   {organs:.3f} {organs / base - 1:+5.0%}"
