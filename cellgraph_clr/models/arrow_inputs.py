@@ -13,7 +13,7 @@ from cellgraph_clr.cells.movie import Movie
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["check_movies", "dense_by_tiles", "normalised", "time_ranges"]
+__all__ = ["check_movies", "dense_by_tiles", "normalised", "stacked_frames", "time_ranges"]
 
 SEEN = 4  # pairs of frames that are held out at least
 LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
@@ -50,6 +50,15 @@ def normalised(frame: np.ndarray) -> np.ndarray:
     shape = (-1, *(1,) * (frame.ndim - 1))
     spread = np.maximum(high - low, 1e-6 * np.maximum(np.abs(high), 1)).reshape(shape)
     return np.clip((frame - low.reshape(shape)) / spread, -1, 5).astype(np.float32)
+
+
+def stacked_frames(movie: Movie, multiple: int) -> np.ndarray:
+    """Return all frames (t, c, [z,] y, x) float16, normalised; z is filled by 0 up to a multiple."""
+    frames = np.stack([normalised(movie.frame(t)) for t in range(len(movie))]).astype(np.float16)
+    if frames.ndim == 4 or frames.shape[2] % multiple == 0:
+        return frames
+    more = -frames.shape[2] % multiple
+    return np.pad(frames, [(0, more if axis == 2 else 0) for axis in range(frames.ndim)])
 
 
 def time_ranges(n_frames: int, share: float, held_out: str, reach: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -12,7 +12,7 @@ from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.models.arrow_config import TimeArrowConfig
-from cellgraph_clr.models.arrow_inputs import check_movies, dense_by_tiles, normalised, time_ranges
+from cellgraph_clr.models.arrow_inputs import check_movies, dense_by_tiles, normalised, stacked_frames, time_ranges
 from cellgraph_clr.models.runs import config_of, run_digest
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class TimeArrow:
         c, device = self.config, usable_device(self.device)
         several = check_movies(movies, size=c.size + 4, reach=max(c.steps))
         ranges = [time_ranges(len(m), c.validation, c.held_out, max(c.steps)) for m in several]
-        frames = [np.stack([normalised(m.frame(t)) for t in range(len(m))]).astype(np.float16) for m in several]
+        frames = [stacked_frames(m, 2**c.n_levels) for m in several]
         if all(f.min() == f.max() for f in frames):
             raise NoCellsError(expected("frames with content", "frames of one value", "Check the file."))
         self.seed_ = as_seed(self.random_state)
@@ -161,7 +161,7 @@ class TimeArrow:
         several = check_movies(movies, size=c.size + 4, reach=max(c.steps))
         for movie in several:
             self._check(movie)
-        frames = [np.stack([normalised(m.frame(t)) for t in range(len(m))]).astype(np.float16) for m in several]
+        frames = [stacked_frames(m, 2**c.n_levels) for m in several]
         source = PairSource(frames, [(0, len(m)) for m in several], c.steps, c.size, c.min_content)
         device = str(next(net.parameters()).device)
         return arrow_accuracy(net, source, n_pairs, self.seed_, device=device)

@@ -74,8 +74,8 @@ def test_dense_features_are_written_frame_by_frame(movie, model, tmp_path):
 
 
 def test_three_dimensions_and_channels():
-    frames = np.random.default_rng(0).normal(size=(5, 2, 6, 24, 24))
-    labels = np.zeros((5, 6, 24, 24), int)
+    frames = np.random.default_rng(0).normal(size=(5, 2, 7, 24, 24))
+    labels = np.zeros((5, 7, 24, 24), int)
     labels[:, 2:4, 8:14, 8:14] = 3
     movie = Movie.build(frames, labels)
     model = TimeArrow(**SMALL).fit(movie)
