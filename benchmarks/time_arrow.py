@@ -140,9 +140,14 @@ def _as_nodes(movie: Movie, learned: pd.DataFrame, unseen: pd.DataFrame, models:
     adata = from_movie(replace(movie, tracks=None), features=("shape",))
     gr.temporal_graph(adata, labels=np.asarray(movie.labels))
     key = pd.MultiIndex.from_arrays([adata.obs["frame"], adata.obs["cell_id"]])
+    shape = np.nan_to_num(np.asarray(adata.X))
+    kinds = {"measured shape": shape}
     for name, model in models.items():
-        adata.obsm["X"] = model.transform(movie).reindex(key).to_numpy()
-        vectors = gr.aggregate_neighbors(adata, use_rep="X", neighbors_key="temporal", key_added="both", copy=True)
+        kinds[name] = model.transform(movie).reindex(key).to_numpy()
+        kinds[f"shape and {name}"] = np.concatenate([shape, kinds[name]], axis=1)
+    for name, own in kinds.items():
+        adata.obsm["own"] = own
+        vectors = gr.aggregate_neighbors(adata, use_rep="own", neighbors_key="temporal", key_added="both", copy=True)
         table = pd.DataFrame(vectors, index=key)
         test = table.loc[pd.MultiIndex.from_frame(unseen[["frame", "cell_id"]])].to_numpy()
         true = (unseen["event"] == "division").to_numpy()
@@ -158,7 +163,7 @@ def _as_nodes(movie: Movie, learned: pd.DataFrame, unseen: pd.DataFrame, models:
                 scores.append(average_precision(true, proba))
             if scores:
                 print(
-                    f"  {share:4.0%} of the labels, cells as nodes, {name:20s} AP {np.mean(scores):.3f} ± {np.std(scores):.3f}"
+                    f"  {share:4.0%} of the labels, cells as nodes, {name:32s} AP {np.mean(scores):.3f} ± {np.std(scores):.3f}"
                     f" (share {true.mean():.3f})",
                     flush=True,
                 )
