@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["brier_skill", "errors_over_time", "event_scores", "local_maxima"]
 
+SCORES = ("precision", "recall", "f1", "average_precision", "share")
+
 
 def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Return precision, recall, F1, average precision and share (its chance) of every class.
@@ -30,26 +32,21 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
     Precision without a prediction and scores of a class that never occurs are NaN. O(n k log n).
     """
     import pandas as pd
+    from sklearn.metrics import precision_recall_fscore_support
 
     from cellgraph_clr.analysis.scores import average_precision
 
     check_same_length(len(proba), len(codes), what_a="probabilities", what_b="classes", remedy="One per place.")
-    found = proba.argmax(axis=1)
-    rows = {}
-    for k, name in enumerate(classes):
-        true, said = codes == k, found == k
-        hits = int((true & said).sum())
-        precision = hits / said.sum() if said.any() else np.nan
-        recall = hits / true.sum() if true.any() else np.nan
-        both = precision + recall
-        rows[name] = {
-            "precision": precision,
-            "recall": recall,
-            "f1": 2 * precision * recall / both if both > 0 else (0.0 if true.any() else np.nan),
-            "average_precision": average_precision(true, proba[:, k]) if true.any() else np.nan,
-            "share": float(true.mean()) if len(true) else np.nan,
-        }
-    return pd.DataFrame(rows).T
+    numbers = np.arange(len(classes))
+    if len(codes) == 0:
+        return pd.DataFrame(np.nan, index=list(classes), columns=list(SCORES))
+    precision, recall, f1, count = precision_recall_fscore_support(
+        codes, proba.argmax(axis=1), labels=numbers, zero_division=np.nan
+    )
+    occurs = count > 0
+    found = [average_precision(codes == k, proba[:, k]) if occurs[k] else np.nan for k in numbers]
+    columns = (precision, recall, np.where(occurs, f1, np.nan), found, count / len(codes))
+    return pd.DataFrame(dict(zip(SCORES, columns, strict=True)), index=list(classes))
 
 
 def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:

@@ -9,9 +9,11 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingDependencyError
+from cellgraph_clr._core.ranges import joined_ranges
 
 __all__ = ["DirectionGraph"]
 
+RACED = 10_000  # vectors below which one thread builds: among few, threads that race leave some without links
 ALONE = 32  # queries below which one thread answers
 
 
@@ -33,10 +35,12 @@ class DirectionGraph:
     def build(cls, directions: np.ndarray) -> DirectionGraph:
         """Return the graph of unit vectors (n, d) float32, n at least 1. O(n d log n); needs `usearch`."""
         rows = np.ascontiguousarray(directions) + np.float32(0)  # -0 and 0 are equal and must look it
-        different, node = np.unique(rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel(), return_inverse=True)
+        as_bytes = rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel()
+        _, first, node = np.unique(as_bytes, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # as they come: links are better than those of sorted vectors
         index = _new_index(rows.shape[1])
-        index.add(np.arange(len(different)), different.view(np.float32).reshape(len(different), -1))
-        return cls(index, node.ravel())
+        index.add(np.arange(len(first)), rows[first[order]], threads=1 if len(first) < RACED else 0)
+        return cls(index, np.argsort(order)[node.ravel()])
 
     @classmethod
     def from_arrays(cls, stored: np.ndarray, node: np.ndarray, d: int) -> DirectionGraph:
@@ -65,7 +69,7 @@ class DirectionGraph:
         count = self._count[nodes]
         before = np.cumsum(count, axis=1) - count
         taken = np.clip(k - before, 0, count).ravel()  # the rows of each node, up to k in all
-        slots = np.arange(taken.sum()) + np.repeat(self._first[nodes].ravel() - (np.cumsum(taken) - taken), taken)
+        slots = joined_ranges(self._first[nodes].ravel(), taken)
         return answered, self._rows[slots].reshape(-1, k), np.repeat(similarity.ravel(), taken).reshape(-1, k)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.cells.label_means import label_means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,20 +37,22 @@ def event_table(movie: Movie) -> pd.DataFrame:
     ended = movie.tracks[movie.tracks["end"] < len(movie) - 1]
     rows = []
     for t, same in ended.groupby("end"):
-        masks = None if movie.labels is None else np.asarray(movie.labels[int(t)])
+        centres, cut = ({}, set()) if movie.labels is None else _centres(np.asarray(movie.labels[int(t)]))
         for track in same["track"]:
             kind = "division" if track in parents else "death"
-            centre = np.full(movie.ndim, np.nan)
-            if masks is not None:
-                at = np.argwhere(masks == track)
-                if len(at) == 0:
-                    continue
-                centre = at.mean(axis=0) * movie.spacing
-                cut = (at.min(axis=0) == 0).any() or (at.max(axis=0) == np.array(masks.shape) - 1).any()
-                if kind == "death" and cut:
-                    continue
+            if movie.labels is not None and (track not in centres or (kind == "death" and track in cut)):
+                continue
+            centre = centres.get(track, np.full(movie.ndim, np.nan)) * movie.spacing
             rows.append((kind, int(t), int(track), *centre[::-1]))
     return pd.DataFrame(rows, columns=["event", "frame", "track", *"xyz"[: movie.ndim]])
+
+
+def _centres(masks: np.ndarray) -> tuple[dict[int, np.ndarray], set[int]]:
+    """Return the centre of every mask of a frame, in pixels, and the masks that touch the border of the image."""
+    at = np.nonzero(masks)
+    ids, centre = label_means(masks[at], np.stack(at))
+    sides = [np.take(masks, [0, -1], axis=axis).ravel() for axis in range(masks.ndim)]
+    return dict(zip(ids.tolist(), centre, strict=True)), set(np.concatenate(sides).tolist()) - {0}
 
 
 def events_of_cells(movie: Movie, frame: np.ndarray, track: np.ndarray, *, window: int = 1) -> np.ndarray:

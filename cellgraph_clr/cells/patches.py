@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.cells.scan import LabelStatistics
 
-__all__ = ["Patches", "covering_resolution", "extract_patches", "longest_sides"]
+__all__ = ["Patches", "box_sides", "covering_resolution", "extract_patches", "longest_sides"]
 
 PLACES = ("whole", "inside")
 
@@ -107,10 +107,14 @@ def extract_patches(
     return out
 
 
+def box_sides(labels: LabelImage, s: LabelStatistics) -> np.ndarray:
+    """Return the sides (n, d) of the box of every cell, in the unit of the labels."""
+    return np.asarray((np.diff(s.box[:, 3 - labels.ndim :], axis=2)[..., 0] + 1) * np.asarray(labels.spacing))
+
+
 def longest_sides(labels: LabelImage, s: LabelStatistics) -> np.ndarray:
     """Return the longest side (n,) of the box of every cell, in the unit of the labels."""
-    sides = (np.diff(s.box[:, 3 - labels.ndim :], axis=2)[..., 0] + 1) * np.asarray(labels.spacing)
-    return np.asarray(sides.max(axis=1))
+    return np.asarray(box_sides(labels, s).max(axis=1))
 
 
 def covering_resolution(sides: Sequence[np.ndarray], size: int) -> float:

@@ -159,19 +159,21 @@ class Plate:
         """Return the plate scaled as another one (`scales`), or each field by itself."""
         return replace(self, _range=low_high, _illumination=illumination, _by_field=by_field)
 
-    def saturation(self) -> pd.DataFrame:
+    def saturation(self, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the share of pixels at the highest value of a field, by line and channel; above 1 % a field is saturated.
 
-        Only where that value is that of an integer type, or occurs more than once. One field in memory at a time.
+        `rows` (m,) lines, None takes all. Only where that value is that of an integer type, or occurs more than once. One field
+        in memory at a time.
         """
         import pandas as pd
 
+        lines = np.arange(len(self)) if rows is None else np.asarray(rows)
         shares = []
-        for i in range(len(self)):
-            raw = np.asarray(self.read(i))
+        for i in lines:
+            raw = np.asarray(self.read(int(i)))
             top = raw.reshape(len(raw), -1).max(axis=1)
             shares.append([(c == t).mean() if (c == t).sum() > 1 else 0.0 for c, t in zip(raw, top, strict=True)])
-        return pd.DataFrame(shares, columns=list(self.channels), index=self.table.index)
+        return pd.DataFrame(shares, columns=list(self.channels), index=lines)
 
 
 def _percentiles(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

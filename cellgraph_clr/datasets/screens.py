@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
-from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.plates import read_plate
 
 if TYPE_CHECKING:
     import os
+
+    from cellgraph_clr.cells.plate import Plate
 
 __all__ = ["bbbc018"]
 
@@ -36,7 +37,7 @@ def bbbc018(path: str | os.PathLike[str]) -> Plate:
         If a file or a channel is missing; if numbers do not come in fours.
     """
     plate = read_plate(path, r"(?P<well>\d{5})-(?P<channel>\w+)\.(?i:dib|bmp|tif)$", channels=("DNA", "actin", "pH3"))
-    numbers = [int(re.sub(r"\D", "", w)) for w in plate.table["well"]]
+    numbers = plate.table["well"].astype(int).tolist()
     samples, first = [], -FIELDS
     for number in numbers:
         if number >= first + FIELDS:
@@ -50,4 +51,4 @@ def bbbc018(path: str | os.PathLike[str]) -> Plate:
         raise FileFormatError(
             expected(f"{FIELDS} fields with consecutive numbers a sample", found, "Is the set whole?")
         )
-    return Plate(table, plate.read, plate.channels)
+    return replace(plate, table=table)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import torch
 from torch import Tensor, nn
 
 from cellgraph_clr.encoders.unet import UNet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["ArrowNet", "EquivariantBlock"]
 
@@ -58,6 +64,25 @@ class ArrowNet(nn.Module):
         """Return the features (b, n_features, [z,] y, x) of frames (b, c, [z,] y, x)."""
         out: Tensor = self.projection(self.backbone(x))
         return out
+
+    def settle(self, frames: Sequence[Tensor]) -> None:
+        """Take the statistics of normalisation from frames (b, c, [z,] y, x) alone, the mean over them; weights stay.
+
+        Sides are cut to multiples of what the backbone needs. The network is left in training mode.
+        """
+        norms = [m for m in self.modules() if isinstance(m, (nn.BatchNorm2d, nn.BatchNorm3d))]
+        usual = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all
+        self.train()
+        with torch.no_grad():
+            for frame in frames:
+                for axis in range(2, frame.dim()):
+                    frame = frame.narrow(axis, 0, frame.shape[axis] // self.backbone.multiple * self.backbone.multiple)
+                self(frame.unsqueeze(1))
+        for norm, momentum in zip(norms, usual, strict=True):
+            norm.momentum = momentum
 
     def order(self, features: Tensor) -> Tensor:
         """Return one number a frame (b, s) for dense features (b, s, n_features, [z,] y, x)."""

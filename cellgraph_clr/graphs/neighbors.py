@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr._core.ranges import joined_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +33,8 @@ AGGREGATIONS = ("mean", "std", "max", "min", "sum")
 def row_slots(matrix: csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return, for every stored entry of the given rows, its place in `rows` and in `matrix.data`; row after row."""
     start = matrix.indptr[rows]
-    degree = (matrix.indptr[rows + 1] - start).astype(np.int64)
-    ends = np.cumsum(degree)
-    flat = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - (ends - degree), degree)
-    return np.repeat(np.arange(len(rows)), degree), flat
+    degree = matrix.indptr[rows + 1] - start
+    return np.repeat(np.arange(len(rows)), degree), joined_ranges(start, degree)
 
 
 def row_entries(matrix: csr_matrix, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

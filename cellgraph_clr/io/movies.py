@@ -72,13 +72,13 @@ def _frames_of(folder: Path) -> FrameFolder:
     frames = FrameFolder([numbered[t][0] for t in range(first, last + 1)])
     for file in frames.files:  # headers alone
         shape = _shape_of(file)
-        if shape is not None and shape != frames.shape[1:]:
+        if shape != frames.shape[1:]:
             remedy = "Frames need one shape."
             raise ShapeError(expected(f"{file.name} of shape {frames.shape[1:]}, like the first", shape, remedy))
     return frames
 
 
-def _shape_of(file: Path) -> tuple[int, ...] | None:
+def _shape_of(file: Path) -> tuple[int, ...]:
     if file.suffix.lower() == ".npy":
         return tuple(np.load(file, mmap_mode="r", allow_pickle=False).shape)
     import tifffile

@@ -77,11 +77,7 @@ def read_plate(folder: str | os.PathLike[str], pattern: str, *, channels: Sequen
     if "sample" not in table:
         table["sample"] = table["well"]
     if "channel" not in groups:
-        files = [place[""] for place in found.values()]
-        first = _pixels(files[0])
-        names = tuple(channels or (f"channel_{i}" for i in range(len(first))))
-        built = Plate.build(table, _Files([[f] for f in files]), channels=names)
-        return built
+        return Plate.build(table, _Files([[place[""]] for place in found.values()]), channels=channels)
     wanted = list(channels or sorted({c for place in found.values() for c in place}))
     for key, place in found.items():
         absent = [c for c in wanted if c not in place]

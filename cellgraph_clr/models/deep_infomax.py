@@ -13,6 +13,7 @@ from cellgraph_clr._core.checks import check_whole, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.cells.foreground import Foreground, fit_foreground
+from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.encoders.fields import STRIDE
 from cellgraph_clr.models.infomax_config import DeepInfoMaxConfig
 from cellgraph_clr.models.infomax_inputs import FieldReader, warn_saturated
@@ -214,21 +215,21 @@ class DeepInfoMax:
             )
         reader = self._reader(plate)
         keys, values = [], []
-        side = c.size // STRIDE
+        side, hop = c.size // STRIDE, step // STRIDE
         for line in np.arange(len(plate)) if rows is None else rows:
             image, mask = reader(int(line))
             local = self._local(image)
             share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
-            for y in range(0, share.shape[0] - side + 1, step // STRIDE):
-                for x in range(0, share.shape[1] - side + 1, step // STRIDE):
-                    part = share[y : y + side, x : x + side]
-                    with torch.inference_mode():
-                        code = encoder.summary(local[None, :, y : y + side, x : x + side], part[None])[0]
-                    keys.append((int(line), y * STRIDE, x * STRIDE))
-                    values.append([*code.float().cpu().tolist(), float(part.mean())])
+            for y in range(0, share.shape[0] - side + 1, hop):  # the windows of a line at once
+                parts = share[y : y + side].unfold(1, side, hop).transpose(0, 1)
+                vectors = local[:, y : y + side].unfold(2, side, hop).permute(2, 0, 1, 3)
+                with torch.inference_mode():
+                    codes = encoder.summary(vectors, parts).float()
+                keys += [(int(line), y * STRIDE, k * step) for k in range(len(parts))]
+                values.append(torch.cat([codes, parts.mean(dim=(1, 2))[:, None]], dim=1).cpu().numpy())
         columns = [*(f"infomax_{i}" for i in range(c.n_features)), "foreground"]
         index = pd.MultiIndex.from_tuples(keys, names=["line", "y", "x"])
-        return pd.DataFrame(values, index=index, columns=columns, dtype=np.float32)
+        return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)
 
     def transform_cells(self, plate: Plate, *, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the profile of every cell: means of local vectors over its mask, by (line, cell_id).
@@ -245,13 +246,10 @@ class DeepInfoMax:
         for line in np.arange(len(plate)) if rows is None else rows:
             local = self._local(reader(int(line))[0]).float().cpu().numpy()
             labels = np.asarray(plate.labels(int(line)))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
-            at = np.nonzero(labels)
-            ids, code = np.unique(labels[at], return_inverse=True)
-            seen = local[:, at[0] // STRIDE, at[1] // STRIDE]
-            count = np.bincount(code, minlength=len(ids))
-            means = np.stack([np.bincount(code, weights=v, minlength=len(ids)) for v in seen], axis=1)
+            y, x = np.nonzero(labels)
+            ids, means = label_means(labels[y, x], local[:, y // STRIDE, x // STRIDE])
             keys += [(int(line), int(i)) for i in ids]
-            values.append(means.reshape(len(ids), -1) / np.maximum(count, 1)[:, None])
+            values.append(means)
         index = pd.MultiIndex.from_tuples(keys, names=["line", "cell_id"])
         columns = [f"infomax_{i}" for i in range(self.config.n_features)]
         return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)

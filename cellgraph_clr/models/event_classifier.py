@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy.special import softmax
 
 from cellgraph_clr._core.checks import check_option, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, ShapeError
@@ -150,9 +151,7 @@ class EventClassifier:
         Raises `CellGraphError` before `fit`, and as `fit` for tables that do not fit.
         """
         logits = self._logits(self._inputs(movie, cell_places(movie) if places is None else places))
-        scaled = logits / self.temperature_ + self._shift
-        odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(logits / self.temperature_ + self._shift, axis=1))
 
     def predict(self, movie: Movie, places: pd.DataFrame | None = None) -> np.ndarray:
         """Return the most probable event (n,) of places."""

@@ -10,6 +10,7 @@ import pandas as pd
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, ShapeError
 from cellgraph_clr.cells.events import events_of_cells
+from cellgraph_clr.cells.label_means import label_means
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +31,9 @@ def cell_places(movie: Movie, *, window: int = 1) -> pd.DataFrame:
     for t in range(len(movie) - 1):
         labels = np.asarray(movie.label_image(t).labels)
         at = np.nonzero(labels)
-        ids, code = np.unique(labels[at], return_inverse=True)
-        count = np.maximum(np.bincount(code, minlength=len(ids)), 1)
-        centre = [np.bincount(code, weights=a, minlength=len(ids)) / count for a in at[-2:]]
-        parts.append(pd.DataFrame({"frame": t, "y": centre[0], "x": centre[1], "cell_id": ids.astype(np.int64)}))
+        ids, centre = label_means(labels[at], np.stack(at[-2:]))
+        place = {"frame": t, "y": centre[:, 0], "x": centre[:, 1], "cell_id": ids.astype(np.int64)}
+        parts.append(pd.DataFrame(place))
     places = pd.concat(parts, ignore_index=True)
     if len(places) == 0:
         raise NoCellsError(expected("labelled cells", "none in any frame", "Check the segmentation."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,8 +47,7 @@ class FieldReader:
 
 def warn_saturated(plate: Plate, rows: np.ndarray) -> None:
     """Warn of lines in which more than 1 % of the pixels have the highest value, with the share of the worst."""
-    raw = replace(plate, table=plate.table.iloc[rows], read=lambda i: plate.read(int(rows[i])))
-    share = raw.saturation().to_numpy().max(axis=1)
+    share = plate.saturation(rows).to_numpy().max(axis=1)
     if (share > SATURATED).any():
         worst = int(share.argmax())
         text = f"{int((share > SATURATED).sum())} of {len(rows)} fields looked at are saturated"

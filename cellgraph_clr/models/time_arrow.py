@@ -11,6 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.models.arrow_config import TimeArrowConfig
 from cellgraph_clr.models.arrow_inputs import check_movies, dense_by_tiles, normalised, stacked_frames, time_ranges
 from cellgraph_clr.models.runs import config_of, run_digest
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["TimeArrow", "TimeArrowConfig"]
 
 TILE = 256  # pixels of a tile along y and x
+SETTLED = 8  # frames that an untrained network takes its statistics from
 N_VALIDATION = 512  # pairs that the accuracy on frames held out is measured on
 
 
@@ -229,7 +231,9 @@ class TimeArrow:
                 out[t] = dense
             if movie.labels is None:
                 continue
-            ids, means = _means(np.asarray(movie.labels[t]), dense)
+            labels = np.asarray(movie.labels[t])
+            inside = labels > 0
+            ids, means = label_means(labels[inside], dense[:, inside])
             keys += [(t, int(i)) for i in ids]
             values.append(means)
         if movie.labels is None:
@@ -321,18 +325,8 @@ class TimeArrow:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(other.seed_)
             net = other._new_net()
-        norms = [m for m in net.modules() if isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm3d))]
-        usual = [m.momentum for m in norms]
-        for norm in norms:
-            norm.momentum = None  # the mean of all frames
-        side = self.config.size
-        with torch.no_grad():
-            for t in np.linspace(0, len(movie) - 1, 8).astype(int):
-                frame = normalised(movie.frame(int(t)))
-                high, wide = (n // side * side for n in frame.shape[-2:])
-                net(torch.from_numpy(frame[..., :high, :wide])[None, None])
-        for norm, momentum in zip(norms, usual, strict=True):
-            norm.momentum = momentum
+        frames = [normalised(movie.frame(int(t))) for t in np.linspace(0, len(movie) - 1, SETTLED)]
+        net.settle([torch.from_numpy(f)[None] for f in frames])
         other._net = net.eval()
         return other
 
@@ -358,12 +352,3 @@ class TimeArrow:
             n_hidden=c.n_hidden,
             n_levels=c.n_levels,
         )
-
-
-def _means(labels: np.ndarray, dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ids (n,) of a label image, and the mean features (n, c) inside each."""
-    inside = labels > 0
-    ids, code = np.unique(labels[inside], return_inverse=True)
-    count = np.bincount(code, minlength=len(ids))
-    sums = [np.bincount(code, weights=f[inside], minlength=len(ids)) for f in dense]
-    return ids, np.stack(sums, axis=1).reshape(len(ids), -1) / count[:, None]

@@ -12,11 +12,12 @@ from cellgraph_clr.graphs.layout import unit_of
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from anndata import AnnData
     from matplotlib.axes import Axes
 
-__all__ = ["PROJECTIONS", "new_axes", "place", "plane", "point_size", "save_figure", "slab_rows"]
+__all__ = ["PROJECTIONS", "new_axes", "picture_grid", "place", "plane", "point_size", "save_figure", "slab_rows"]
 
 PROJECTIONS = ("xy", "xz", "yz")
 UNIT_SIGNS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px"}
@@ -30,6 +31,19 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = (6, 6)) -> Axes:
 
     figure = Figure(figsize=size, layout="constrained")
     return figure.add_subplot()
+
+
+def picture_grid(names: Sequence[str], n_columns: int) -> np.ndarray:
+    """Return axes (rows, n_columns) without frames of a new figure, the name of every row at its left."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.5 * n_columns + 0.6, 1.75 * len(names)), layout="constrained")
+    axes = np.asarray(figure.subplots(len(names), n_columns, squeeze=False))
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.text(-0.06, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center")
+    return axes
 
 
 def plane(adata: AnnData, projection: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from cellgraph_clr.analysis.retrieval import query_similarity, standardised_dire
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import read_features, rows_of_labels, unit_of
-from cellgraph_clr.pl.canvas import UNIT_SIGNS, save_figure
+from cellgraph_clr.pl.canvas import UNIT_SIGNS, picture_grid, save_figure
 from cellgraph_clr.pl.shading import shaded
 
 if TYPE_CHECKING:
@@ -184,30 +184,21 @@ class _Drawing:
         self, lines: dict[str, np.ndarray], captions: dict[str, list[str]], n_columns: int, adata: AnnData
     ) -> np.ndarray:
         """Return the axes (lines, n_columns) of a new figure: cells by id, captions above, names of lines at the left."""
-        from matplotlib.figure import Figure
+        from cellgraph_clr.cells.patches import box_sides, extract_patches
 
-        from cellgraph_clr.cells.patches import extract_patches
-
-        s, ndim = self.scan, self.picture.ndim
+        s = self.scan
         ids = np.concatenate(list(lines.values()))
         rows = np.searchsorted(s.cell_id, ids)
-        side = (np.diff(s.box[rows, 3 - ndim :], axis=2)[..., 0] + 1) * np.asarray(self.picture.spacing)
+        side = box_sides(self.picture, s)[rows]
         reach = np.linalg.norm(side, axis=1) if self.style == "surfaces" else side.max(axis=1)
         resolution = 1.15 * float(reach.max()) / SIZE
         cut = extract_patches(self.picture, s, size=SIZE, resolution=resolution, rows=rows)
-        figure = Figure(figsize=(1.5 * n_columns + 0.6, 1.75 * len(lines)), layout="constrained")
-        axes = np.asarray(figure.subplots(len(lines), n_columns, squeeze=False))
-        at = 0
-        for line, (name, members) in enumerate(lines.items()):
-            for column, ax in enumerate(axes[line]):
-                ax.set_axis_off()
-                if column < len(members):
-                    self._picture(ax, cut.image[at, 0], cut.mask[at, 0])
-                    ax.set_title(captions[name][column], fontsize=8)
-                    at += 1
-            axes[line, 0].text(
-                -0.06, 0.5, name, transform=axes[line, 0].transAxes, rotation=90, ha="right", va="center"
-            )
+        axes = picture_grid(list(lines), n_columns)
+        drawn = iter(range(len(ids)))
+        for row, (name, members) in zip(axes, lines.items(), strict=True):
+            for ax, caption, at in zip(row, captions[name], [next(drawn) for _ in members], strict=False):
+                self._picture(ax, cut.image[at, 0], cut.mask[at, 0])
+                ax.set_title(caption, fontsize=8)
         _scale_bar(axes[0, 0], resolution, unit_of(adata))
         return axes
 
@@ -233,7 +224,7 @@ class _Drawing:
 
 
 def _scale_bar(ax: Axes, resolution: float, unit: str) -> None:
-    """Draw a bar of a round length below the first picture, a quarter of its width or less."""
+    """Draw a bar of a round length below the first picture, a third of its width or so."""
     longest = 0.35 * SIZE * resolution
     power = 10.0 ** np.floor(np.log10(longest))
     length = max(m for m in (1, 2, 5) if m * power <= longest) * power

@@ -10,7 +10,7 @@ from cellgraph_clr._core.checks import check_key, check_option, check_whole
 from cellgraph_clr.analysis.typical import typical_rows
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import read_features
-from cellgraph_clr.pl.canvas import save_figure
+from cellgraph_clr.pl.canvas import picture_grid, save_figure
 
 if TYPE_CHECKING:
     import os
@@ -57,8 +57,6 @@ def window_gallery(
     MissingKeyError, LabelKeyError, OptionError
         For missing keys, no group, or channels that are not there.
     """
-    from matplotlib.figure import Figure
-
     check_whole("n_windows", n_windows)
     check_whole("size", size, low=8)
     for channel in channels:
@@ -70,13 +68,9 @@ def window_gallery(
     chosen = typical_rows(vectors, codes, n_windows)
     shown = plate.normalised("plate")
     line = {(s, f): i for i, (s, f) in enumerate(zip(plate.table["sample"], plate.table["field"], strict=True))}
-    figure = Figure(figsize=(1.6 * n_windows + 0.5, 1.75 * len(names)), layout="constrained")
-    axes = np.asarray(figure.subplots(len(names), n_windows, squeeze=False))
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for row, (name, members) in enumerate(zip(names, chosen, strict=False)):
-        axes[row, 0].text(-0.06, 0.5, name, transform=axes[row, 0].transAxes, rotation=90, ha="right", va="center")
-        for ax, member in zip(axes[row], members, strict=False):
+    axes = picture_grid(names, n_windows)
+    for row, members in zip(axes, chosen, strict=False):
+        for ax, member in zip(row, members, strict=False):
             o = adata.obs.iloc[member]
             image = shown.image(line[str(o["sample"]), str(o["field"])])
             top, left = (max(int(o[a] - size / 2), 0) for a in ("y", "x"))

@@ -39,7 +39,7 @@ class InfoMaxModule(StepModule):
     samples : lines of every sample.
     estimator : of `mutual_information`.
     size : pixels of a crop.
-    n_samples, n_fields : of a step.
+    n_fields : of a sample in a step.
     """
 
     def __init__(
