@@ -157,7 +157,7 @@ def embed(
     positives: Annotated[str, typer.Option(help="neighbors, views, both, an obs column or an obsp key")] = "both",
     n_positives: Annotated[int, typer.Option(help="Positives per cell")] = 5,
     objective: Annotated[
-        str, typer.Option(help="infonce_p, supcon, mil_nce, composite_infonce, nt_xent, vicreg …")
+        str, typer.Option(help="infonce_p, supcon, mil_nce, composite_infonce, nt_xent, vicreg, infomax …")
     ] = "infonce_p",
     encoder: Annotated[str, typer.Option(help="sage, gin, gatv2 or gen")] = "sage",
     n_steps: Annotated[int, typer.Option(help="Training steps")] = 150,

@@ -28,6 +28,9 @@ class TimeArrowConfig:
     """Least standard deviation of a crop after normalisation; 0 takes background too."""
     strength: float = 0.5
     """How far gain, offset and noise of single frames vary; 0 leaves turns and mirrors."""
+    zoom: float = 0.0
+    """How much larger or smaller single frames are seen, as a share: size and growth then do not tell the order, and what is left is
+    what cells do."""
     decorrelation: float = 0.01
     """Weight of the loss that keeps features from being alike."""
     validation: float = 0.2
@@ -59,6 +62,7 @@ class TimeArrowConfig:
         for name in ("min_content", "decorrelation", "weight_decay"):
             check_in_range(name, getattr(self, name), low=0)
         check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)
+        check_in_range("zoom", self.zoom, low=0, high=1)
         check_in_range("strength", self.strength, low=0, high=2)
         check_in_range("validation", self.validation, low=0, high=0.9)
         check_option("held_out", self.held_out, ("first", "last"))

@@ -53,8 +53,8 @@ class CellGraphCLR:
     ----------
     config : `CellGraphCLRConfig`.
     seed_ : the integer seed that `fit` used.
-    history_ : per figure, one value a step: loss (nats), positives_per_anchor, alignment, uniformity, effective_rank, and for
-        InfoNCEp contrastive_gap and contrastive_gap_cap (nats per pair).
+    history_ : per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but for
+        infomax; for InfoNCEp contrastive_gap and contrastive_gap_cap (nats per pair).
     """
 
     def __init__(
@@ -134,12 +134,12 @@ class CellGraphCLR:
         """
         import torch
 
-        from cellgraph_clr import losses
-        from cellgraph_clr.encoders.graph import EDGE_AWARE, ProjectionHead
+        from cellgraph_clr.encoders.graph import EDGE_AWARE
+        from cellgraph_clr.models.clr_objectives import training_module
         from cellgraph_clr.training.batches import FULL_GRAPH_CELLS, AnchorBatches
         from cellgraph_clr.training.contrastive import Runtime, train_contrastive
         from cellgraph_clr.training.devices import usable_device
-        from cellgraph_clr.training.module import ContrastiveModule, Schedule
+        from cellgraph_clr.training.module import Schedule
         from cellgraph_clr.training.steps import Material, Strength
 
         check_whole("checkpoint_every", checkpoint_every)
@@ -161,22 +161,6 @@ class CellGraphCLR:
             scales = InputScales.learned(graph, edge_lengths=c.edge_lengths, reads_edges=c.encoder in EDGE_AWARE)
         x, adjacency, edge_attr = scales.tensors(graph)
         device = usable_device(self.device)
-        losses_by_name = {
-            "infonce_p": losses.InfoNCEp,
-            "infonce": losses.InfoNCE,
-            "nt_xent": losses.NTXent,
-            "composite_infonce": losses.CompositeInfoNCE,
-            "supcon": losses.SupCon,
-            "supcon_in": losses.SupConIn,
-            "mil_nce": losses.MILNCE,
-        }
-        loss = losses.VICReg() if c.objective == "vicreg" else losses_by_name[c.objective](c.temperature)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            encoder = self._new_encoder(scales)
-            projection = ProjectionHead(c.n_dims, c.n_dims)
-        if start is not None:
-            encoder.load_state_dict(start)
         tiled = len(graph.cells) > FULL_GRAPH_CELLS
         material = Material(
             x,
@@ -188,12 +172,18 @@ class CellGraphCLR:
             c.n_layers,
             tiled,
             seed,
+            np.unique(graph.cells.sample, return_inverse=True)[1],
         )
         schedule = Schedule(c.n_steps, c.batch_size, c.learning_rate, c.weight_decay, c.patience)
-        run = ""
-        if checkpoint is not None:
-            run = fingerprint(c, material, scales.feature_names, graph.cells.position, encoder.state_dict())
-        module = ContrastiveModule(encoder.train(), projection.train(), loss, material, schedule, run)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            encoder = self._new_encoder(scales)
+            if start is not None:
+                encoder.load_state_dict(start)
+            run = ""
+            if checkpoint is not None:
+                run = fingerprint(c, material, scales.feature_names, graph.cells.position, encoder.state_dict())
+            module = training_module(c, encoder, material, schedule, run).train()
         runtime = Runtime(
             device=device,
             precision=self.precision,
@@ -203,7 +193,7 @@ class CellGraphCLR:
             progress=self.progress,
         )
         train_contrastive(module, runtime)
-        self._encoder, self._scales = module.encoder.to(device).eval(), scales
+        self._encoder, self._scales = encoder.to(device).eval(), scales
         self.history_, self.seed_ = module.history, seed
         return self
 

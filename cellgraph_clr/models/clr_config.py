@@ -9,8 +9,11 @@ from cellgraph_clr._core.errors import OptionError
 
 __all__ = ["OBJECTIVES", "CellGraphCLRConfig"]
 
-OBJECTIVES = ("infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg")
+OBJECTIVES = (
+    "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg", "infomax",
+)  # fmt: skip
 ENCODERS = ("sage", "gin", "gatv2", "gen")
+ESTIMATORS = ("jsd", "dv", "nce", "infonce_p")
 WEIGHTS = ("contact_area", "closeness")
 
 
@@ -20,7 +23,10 @@ class CellGraphCLRConfig:
 
     objective: str = "infonce_p"
     """infonce_p (subset posterior), composite_infonce, supcon, supcon_in, mil_nce, infonce (one positive), nt_xent (two views
-    that are noise to one another) or vicreg (no noise)."""
+    that are noise to one another), vicreg (no noise) or infomax (a cell against the mean of all of the batch that are related to
+    it: its neighbourhood, or with an `obs` column its sample or tissue; where all are, Deep Graph Infomax)."""
+    estimator: str | None = None
+    """Of the mutual information of infomax: "jsd" (None), "dv", "nce" or "infonce_p"."""
     positives: str | tuple[str, ...] = "both"
     """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class), an `obsp`
     key (any relation), or a tuple of these: a mixture.
@@ -46,7 +52,7 @@ class CellGraphCLRConfig:
     n_layers: int = 2
     """Message passing layers of the encoder."""
     temperature: float = 0.2
-    """Divides cosine similarities; vicreg has none."""
+    """Divides cosine similarities; vicreg and infomax have none."""
     mask_features: float = 0.5
     """Share of features set to their mean in a view."""
     jitter: float = 0.2
@@ -70,6 +76,11 @@ class CellGraphCLRConfig:
         """Check every field."""
         check_option("objective", self.objective, OBJECTIVES)
         check_option("encoder", self.encoder, ENCODERS)
+        if self.estimator is not None:
+            check_option("estimator", self.estimator, ESTIMATORS)
+            if self.objective != "infomax":
+                remedy = "Leave `estimator` out, or pass objective='infomax'."
+                raise OptionError(expected("`estimator` with objective='infomax'", repr(self.objective), remedy))
         if self.positive_weights is not None:
             check_option("positive_weights", self.positive_weights, WEIGHTS)
             if self.n_hops > 1:

@@ -120,7 +120,7 @@ class DeepInfoMax:
         """
         import torch
 
-        from cellgraph_clr.encoders.fields import Critic
+        from cellgraph_clr.encoders.critic import Critic
         from cellgraph_clr.training.contrastive import Runtime, train_contrastive
         from cellgraph_clr.training.devices import usable_device
         from cellgraph_clr.training.infomax import InfoMaxModule

@@ -133,6 +133,7 @@ class TimeArrow:
             run_digest([asdict(c), self.seed_, self._about], frames),
             weight=c.decorrelation,
             strength=c.strength,
+            zoom=c.zoom,
             seed=self.seed_,
         )
         runtime = Runtime(

@@ -62,12 +62,14 @@ def mutual_information(
     if not positives.any() or positives.all():
         found = "no positive pair" if not positives.any() else "no negative pair"
         raise PairsError(expected("positive and negative pairs", found, "Use two samples with foreground at least."))
+    n_own, n_other = positives.sum(), (~positives).sum()
     if estimator == "jsd":
-        own = math.log(2) - softplus(-scores[positives])
-        return own.mean() - (softplus(scores[~positives]) - math.log(2)).mean()
+        wrong = softplus(torch.where(positives, -scores, scores))
+        own = torch.where(positives, wrong, 0).sum() / n_own
+        return 2 * math.log(2) - own - torch.where(positives, 0, wrong).sum() / n_other
     if estimator == "dv":
-        others = scores[~positives]
-        return scores[positives].mean() - (others.logsumexp(0) - math.log(len(others)))
+        others = scores.masked_fill(positives, -torch.inf).flatten().logsumexp(0)
+        return torch.where(positives, scores, 0).sum() / n_own - (others - n_other.log())
     if estimator == "infonce_p":
         some = positives.any(dim=0)
         return -infonce_p(scores.T[some], positives.T[some]).mean()

@@ -44,7 +44,8 @@ def embed(
     Parameters
     ----------
     adata : features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
-    objective : "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce" or "vicreg".
+    objective : "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or
+        "infomax" (with `estimator`).
     positives : "neighbors", "views", "both", an `obs` column (cells of one class), an `obsp` key (any relation), or a tuple
         of these.
     n_positives : positives per anchor.

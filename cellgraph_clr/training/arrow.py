@@ -157,10 +157,12 @@ class ArrowModule(StepModule):
         *,
         weight: float,
         strength: float,
+        zoom: float,
         seed: int,
     ) -> None:
         super().__init__(schedule, fingerprint, schedule.batch_size)
-        self.net, self.source, self.weight, self.strength, self.seed = net, source, weight, strength, seed
+        self.net, self.source, self.weight, self.seed = net, source, weight, seed
+        self.strength, self.zoom = strength, zoom
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`."""
@@ -169,7 +171,7 @@ class ArrowModule(StepModule):
         pairs, _ = self.source.pairs(self.schedule.batch_size, rng)
         flipped = torch.from_numpy(rng.integers(2, size=len(pairs)))
         pairs[flipped == 1] = pairs[flipped == 1].flip(1)
-        pairs = distort_pairs(pairs, self.strength, generator).to(self.device)
+        pairs = distort_pairs(pairs, self.strength, generator, zoom=self.zoom).to(self.device)
         flipped = flipped.to(self.device)
         features = self.net.dense(pairs.flatten(0, 1))
         order = self.net.order(features.unflatten(0, pairs.shape[:2])).float()

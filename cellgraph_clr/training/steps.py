@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.training.batches import AnchorBatches
     from cellgraph_clr.views.pairs import Pairs
 
-__all__ = ["Material", "PairSource", "Strength", "embed_pairs", "encode"]
+__all__ = ["Material", "PairSource", "Strength", "embed_pairs", "embed_shuffled", "encode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Material:
     n_layers : hops that the encoder sees.
     tiled : whether a step takes its cells with a halo, or the whole graph.
     seed : of everything drawn.
+    sample : (n,) int64, the sample of every cell.
     """
 
     x: Tensor
@@ -67,6 +68,7 @@ class Material:
     n_layers: int
     tiled: bool
     seed: int
+    sample: np.ndarray
 
 
 def encode(
@@ -87,30 +89,70 @@ def embed_pairs(
     Everything random comes from (seed, step), alike in all processes; each of several encodes its share of the cells, with
     their halo, and gets the vectors of the others with their gradient.
     """
-    m = material
-    rng = np.random.default_rng([m.seed, 1, step])
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    anchors = m.batches(step)
-    pairs = draw_pairs(
-        anchors, relation=m.source.relation, n_related=m.source.n_related, with_self=m.source.with_self, rng=rng
-    )
-    if m.tiled:
-        whole = halo(m.adjacency, pairs.candidates, m.n_layers)
-        rows, adjacency, candidates = whole.rows, whole.adjacency, whole.core
-        x = m.x[torch.from_numpy(rows)]
-    else:
-        rows, adjacency, candidates, x = np.arange(len(m.x)), m.adjacency, pairs.candidates, m.x
-    vectors = []
-    for wanted in (np.searchsorted(rows, anchors), candidates):
-        edges, stays = drop_nodes(adjacency, m.strength.drop_nodes, rng)
+    batch = _Batch(material, step)
+    pairs = batch.pairs
+    first, second = (projection(batch.view(rows, encoder, device)) for rows in (pairs.anchors, pairs.candidates))
+    return first, gathered(second, len(pairs.candidates)), pairs
+
+
+def embed_shuffled(
+    material: Material, step: int, encoder: nn.Module, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Pairs]:
+    """Return the vectors of all anchors (a, d) and candidates (c, d) as `embed_pairs`, and those of anchors (a, d) on a graph
+    whose features were shuffled among the cells of each sample, and the pairs.
+    """
+    batch = _Batch(material, step)
+    pairs, n = batch.pairs, len(batch.pairs.anchors)
+    first = batch.view(pairs.anchors, encoder, device)
+    second = batch.view(pairs.candidates, encoder, device)
+    batch.shuffle(material.sample)
+    other = batch.view(pairs.anchors, encoder, device)
+    return gathered(first, n), gathered(second, len(pairs.candidates)), gathered(other, n), pairs
+
+
+class _Batch:
+    """The pairs of a step and the part of the graph that they see."""
+
+    def __init__(self, material: Material, step: int) -> None:
+        m = self._material = material
+        self._rng = np.random.default_rng([m.seed, 1, step])
+        self._generator = torch.Generator().manual_seed(int(self._rng.integers(2**62)))
+        source = m.source
+        self.pairs = draw_pairs(
+            m.batches(step),
+            relation=source.relation,
+            n_related=source.n_related,
+            with_self=source.with_self,
+            rng=self._rng,
+        )
+        if m.tiled:
+            whole = halo(m.adjacency, self.pairs.candidates, m.n_layers)
+            self._rows, self._adjacency = whole.rows, whole.adjacency
+            self._x = m.x[torch.from_numpy(whole.rows)]
+        else:
+            self._rows, self._adjacency, self._x = np.arange(len(m.x)), m.adjacency, m.x
+
+    def shuffle(self, sample: np.ndarray) -> None:
+        """Give every cell the features of another one of its sample (n,)."""
+        codes = sample[self._rows]
+        order = np.argsort(codes, kind="stable")
+        mixed = np.lexsort((self._rng.random(len(codes)), codes))
+        source = np.empty(len(codes), np.int64)
+        source[order] = mixed
+        self._x = self._x[torch.from_numpy(source)]
+
+    def view(self, wanted: np.ndarray, encoder: nn.Module, device: torch.device) -> Tensor:
+        """Return the vectors (w, d) of this process's share of some rows in a view that is drawn anew."""
+        m, rng = self._material, self._rng
+        edges, stays = drop_nodes(self._adjacency, m.strength.drop_nodes, rng)
         edges = drop_edges(edges, m.strength.drop_edges, rng)
-        values = jitter_features(mask_features(x, m.strength.mask, generator), m.strength.jitter, generator)
+        masked = mask_features(self._x, m.strength.mask, self._generator)
+        values = jitter_features(masked, m.strength.jitter, self._generator)
         if not stays.all():
             values = values * torch.from_numpy(stays).unsqueeze(1)
-        own = wanted[share(len(wanted))]
+        own = np.searchsorted(self._rows, wanted)[share(len(wanted))]
         if m.tiled or process()[1] > 1:
             part = halo(edges, own, m.n_layers)
             values, edges, own = values[torch.from_numpy(part.rows)], part.adjacency, part.core
         h = encode(encoder, values, edges, m.edge_attr, device)
-        vectors.append(projection(h[torch.from_numpy(own).to(device)]))
-    return vectors[0], gathered(vectors[1], len(candidates)), pairs
+        return h[torch.from_numpy(own).to(device)]

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from cellgraph_clr.encoders.fields import NORMS, Critic, FieldEncoder, pooled
+from cellgraph_clr.encoders.critic import Critic
+from cellgraph_clr.encoders.fields import NORMS, FieldEncoder, pooled
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -67,7 +67,7 @@ def test_checkpoints_of_other_runs_and_halves_are_refused(adata, tmp_path):
         CellGraphCLR(**QUICK).fit(adata, checkpoint=saved)
 
 
-@pytest.mark.parametrize("objective", ["infonce_p", "vicreg"])
+@pytest.mark.parametrize("objective", ["infonce_p", "vicreg", "infomax"])
 def test_two_processes_give_what_one_gives(adata, objective):
     options = {**QUICK, "n_steps": 4, "objective": objective, "learning_rate": 1e-3}
     one = CellGraphCLR(**options).fit(adata)
