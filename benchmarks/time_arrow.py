@@ -25,7 +25,8 @@ from cellgraph_clr.training.arrow import PairSource
 
 SHARES = (0.1, 1.0, 0.01, 0.05, 0.5)  # of the labels; the first two with all baselines
 SEEDS = range(5)
-N_STEPS = 100
+N_STEPS = 200
+PLACE = 32  # pixels
 TRAINED = 0.6  # share of the events before the frame that splits a movie
 
 
@@ -36,9 +37,9 @@ def run(*, size: str, data: str | None) -> None:
     _speed(side=128 if small else 1024)
     folder = real_data(size, data)
     if folder is not None:
-        for name, steps, place in (("timelapse_bacteria", (1, 2), 48), ("timelapse_hl60sim", (1, 2), 32)):
+        for name, steps in (("timelapse_bacteria", (1,)), ("timelapse_hl60sim", (1, 2))):
             if (folder / name).exists():
-                _real(folder / name, steps, place)
+                _real(folder / name, steps)
 
 
 def _planted(*, n_steps: int, side: int, n_cells: int) -> None:
@@ -73,7 +74,7 @@ def _planted(*, n_steps: int, side: int, n_cells: int) -> None:
     )
 
 
-def _real(folder: Path, steps: tuple[int, ...], place: int) -> None:
+def _real(folder: Path, steps: tuple[int, ...]) -> None:
     movie = read_movie(folder / "raw.tif", folder / "masks.tif", folder / "man_track.csv")
     places = cell_places(movie, window=1)
     places = places[places["event"] != "death"].reset_index(drop=True)  # cells that vanish are at the edge of the crop
@@ -88,7 +89,9 @@ def _real(folder: Path, steps: tuple[int, ...], place: int) -> None:
     )
     early = movie.cut(0, split)
     start = time.perf_counter()
-    arrow = TimeArrow(steps=steps, progress=False).fit(replace(early, labels=None, tracks=None))
+    arrow = TimeArrow(steps=steps, zoom=0.1, size=48, n_steps=1600, progress=False).fit(
+        replace(early, labels=None, tracks=None)
+    )
     seconds = time.perf_counter() - start
     print(f"  time arrow on its last fifth: {arrow.accuracy_:.3f} ± {arrow.accuracy_error_:.3f}; {seconds:.0f} s")
     _attributed(movie, arrow, split)
@@ -105,7 +108,7 @@ def _real(folder: Path, steps: tuple[int, ...], place: int) -> None:
         for name, (source, tuned) in kinds.items():
             if source is not arrow and share not in SHARES[:2]:
                 continue
-            found = [_once(movie, learned, unseen, source, tuned, share, place, s) for s in SEEDS]
+            found = [_once(movie, learned, unseen, source, tuned, share, s) for s in SEEDS]
             rows = np.array([f for f in found if f is not None])
             if len(rows) == 0:
                 print(f"  {share:4.0%} of the labels, {name}: a class is missing")
@@ -169,11 +172,11 @@ def _as_nodes(movie: Movie, learned: pd.DataFrame, unseen: pd.DataFrame, models:
                 )
 
 
-def _once(movie, learned, unseen, arrow, tuned, share, place, seed):
+def _once(movie, learned, unseen, arrow, tuned, share, seed):
     some = learned.sample(frac=share, random_state=seed) if share < 1 else learned
     if some["event"].nunique() < 2:
         return None
-    model = EventClassifier(arrow, fine_tune=tuned, size=place, n_steps=N_STEPS, random_state=seed, progress=False)
+    model = EventClassifier(arrow, fine_tune=tuned, size=PLACE, n_steps=N_STEPS, random_state=seed, progress=False)
     proba = model.fit(movie, some).predict_proba(movie, unseen)
     codes = np.array([model.classes_.index(e) for e in unseen["event"]])
     scores = event_scores(proba, codes, model.classes_).loc["division"]

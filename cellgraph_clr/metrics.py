@@ -17,7 +17,7 @@ from cellgraph_clr.analysis.label_scores import (
     precision_at_k,
     silhouette,
 )
-from cellgraph_clr.analysis.phenotypes import effect_sizes, reproducibility
+from cellgraph_clr.analysis.phenotypes import assignments, confusion, effect_sizes, reproducibility
 from cellgraph_clr.analysis.scores import (
     average_precision,
     bilateral_score,
@@ -29,12 +29,14 @@ from cellgraph_clr.analysis.scores import (
 __all__ = [
     "Reliability",
     "Score",
+    "assignments",
     "average_precision",
     "bilateral_score",
     "brier_skill",
     "classification_scores",
     "classwise_calibration_error",
     "clustering_scores",
+    "confusion",
     "effect_sizes",
     "errors_over_time",
     "event_scores",

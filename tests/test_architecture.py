@@ -128,6 +128,8 @@ PUBLIC = [
     "pl.window_gallery",
     "metrics.effect_sizes",
     "metrics.reproducibility",
+    "metrics.assignments",
+    "metrics.confusion",
     "Plate",
     "datasets.bbbc018",
     "from_movie",

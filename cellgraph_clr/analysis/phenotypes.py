@@ -1,4 +1,4 @@
-"""What makes a group different: effect sizes of measured values; and how well samples come back."""
+"""Phenotypes: of which fields and samples are, what makes one different, conditions beside them, how well samples come back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_same_length
+from cellgraph_clr._core.checks import check_same_length, expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.retrieval import standardised_directions
 from cellgraph_clr.analysis.scores import average_precision
 
@@ -15,7 +16,73 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["effect_sizes", "reproducibility"]
+__all__ = ["assignments", "confusion", "effect_sizes", "reproducibility"]
+
+
+def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray | None = None) -> pd.DataFrame:
+    """Return of which phenotype every group (field, well, sample) is, from the probabilities of its windows or cells.
+
+    Parameters
+    ----------
+    proba : (n, k), one column a phenotype, as `tl.cluster(method="gmm")` writes to `obsm`.
+    groups : (n,) names.
+    weights : (n,) 0 or above, e.g. the share of foreground; None counts all alike.
+
+    Returns
+    -------
+    By group the mean probability of every phenotype, then phenotype (the most probable) and n (rows of the group). A group whose
+    weights are all 0 has NaN and phenotype "".
+
+    Notes
+    -----
+    O(n k). Raises `ShapeError` for groups or weights of another length, `OptionError` for negative weights.
+    """
+    import pandas as pd
+
+    check_same_length(len(proba), len(groups), what_a="rows", what_b="groups", remedy="One per row.")
+    weight = np.ones(len(proba)) if weights is None else np.asarray(weights, float)
+    check_same_length(len(proba), len(weight), what_a="rows", what_b="weights", remedy="One per row.")
+    if len(weight) and not weight.min() >= 0:
+        raise OptionError(expected("weights of 0 or above", f"{weight.min()}", "Pass shares of foreground."))
+    names, code = np.unique(np.asarray(groups).astype(str), return_inverse=True)
+    total = np.bincount(code, weight, minlength=len(names))
+    columns = [str(c) for c in proba.columns]
+    sums = np.zeros((len(names), len(columns)))
+    np.add.at(sums, code, weight[:, None] * proba.to_numpy(float))
+    mean = np.divide(sums, total[:, None], out=np.full_like(sums, np.nan), where=total[:, None] > 0)
+    out = pd.DataFrame(mean, index=pd.Index(names, name="group"), columns=columns)
+    out["phenotype"] = np.where(total > 0, np.array(columns)[np.nan_to_num(mean).argmax(axis=1)], "")
+    out["n"] = np.bincount(code, minlength=len(names))
+    return out
+
+
+def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
+    """Return how many rows of every known condition are of every phenotype.
+
+    Parameters
+    ----------
+    phenotypes, known : (n,) names.
+
+    Returns
+    -------
+    Counts, one line a condition and one column a phenotype; columns are in the order in which as many rows as possible lie on the
+    diagonal (Hungarian method). Empty for no rows.
+
+    Notes
+    -----
+    Raises `ShapeError` for another length.
+    """
+    import pandas as pd
+    from scipy.optimize import linear_sum_assignment
+
+    check_same_length(len(phenotypes), len(known), what_a="phenotypes", what_b="conditions", remedy="One per row.")
+    table = pd.crosstab(
+        pd.Series(np.asarray(known).astype(str), name="known"),
+        pd.Series(np.asarray(phenotypes).astype(str), name="phenotype"),
+    )
+    row, column = linear_sum_assignment(-table.to_numpy())
+    matched = table.columns[column[np.argsort(row)]]
+    return table[[*matched, *table.columns.difference(matched)]]
 
 
 def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> pd.DataFrame:

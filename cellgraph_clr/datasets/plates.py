@@ -1,8 +1,8 @@
-"""Generated plates: fields of cells whose phenotypes differ in shape, texture, brightness or density, with known truth."""
+"""Generated plates: fields of cells whose phenotypes differ in brightness, density or arrangement, with known truth."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,19 +14,22 @@ __all__ = ["phenotype_plate"]
 
 CHANNELS = ("DNA", "actin", "pH3")
 BACKGROUND = 40.0
+CLUMPED = 0.9  # share of the cells of a group that lie beside another
+# whether cells of further samples are clumped, bipolar, opposite, stretched; of the first eight, two differ in two at least
+KINDS = ("0000", "0011", "0101", "0110", "1001", "1010", "1100", "1111", "0111", "1000", "0010", "1101")
 
 
 @dataclass(frozen=True, slots=True)
 class _Phenotype:
-    """What the cells of a sample look like."""
+    """What the cells of a sample look like, and how they lie."""
 
-    radius: float  # pixels
-    stretch: float
-    grain: float  # pixels, spread of the texture of actin
-    ring: float  # share of actin at the rim
-    dividing: float  # share of cells with pH3
-    bright: float
-    density: float  # share of the field that cells cover
+    radius: float = 9.0  # pixels
+    bright: float = 1.0
+    density: float = 0.35  # share of the field that cells cover
+    clumped: bool = False  # cells lie in groups
+    bipolar: bool = False  # actin gathers at two ends, not at one
+    opposite: bool = False  # pH3 lies away from the actin, not beneath it
+    stretched: bool = False
 
 
 def phenotype_plate(
@@ -38,12 +41,14 @@ def phenotype_plate(
 ) -> Plate:
     """Return a plate of samples of different phenotypes, with masks.
 
-    The first two samples differ in brightness alone, the next two in density alone; the others in size, stretch, grain and rim of
-    actin and in the share of dividing cells. Gain varies by a fifth from field to field of all of them.
+    The first two samples differ in brightness alone, the next two in density alone. The others differ in whether cells lie in
+    groups, actin gathers at one end of a cell or at two, pH3 lies beneath it or away from it, and cells are stretched: in how
+    channels lie to one another and cells among themselves, while values of single channels are much alike. Gain (by a fifth, in
+    every channel) and focus vary from field to field of all of them.
 
     Parameters
     ----------
-    n_samples : at least 2; one phenotype each.
+    n_samples : at least 2; one phenotype each, which come again from 16 on.
     n_fields : of a sample.
     side : pixels along y and x, at least 64.
     random_state : seed.
@@ -62,25 +67,14 @@ def phenotype_plate(
     check_whole("n_fields", n_fields)
     check_whole("side", side, low=64)
     rng = as_rng(random_state)
-    base = _Phenotype(9, 1.2, 2.0, 0.4, 0.1, 1.0, 0.35)
     kinds = [
-        base,
-        replace(base, bright=1.7),
-        replace(base, radius=7.5, density=0.18),
-        replace(base, radius=7.5, density=0.5),
+        _Phenotype(),
+        _Phenotype(bright=1.7),
+        _Phenotype(radius=7.5, density=0.18),
+        _Phenotype(radius=7.5, density=0.5),
     ]
-    kinds += [
-        _Phenotype(
-            radius=float(rng.uniform(7, 12)),
-            stretch=(1.0, 1.8)[i % 2],
-            grain=(1.0, 2.0, 4.0)[i % 3],
-            ring=(0.1, 0.7)[(i // 2) % 2],
-            dividing=(0.03, 0.3)[(i // 3) % 2],
-            bright=1.0,
-            density=0.35,
-        )
-        for i in range(max(n_samples - 4, 0))
-    ]
+    more = [[bit == "1" for bit in KINDS[k % len(KINDS)]] for k in range(max(n_samples - len(kinds), 0))]
+    kinds += [_Phenotype(9.0, 1.0, 0.35, *bits) for bits in more]
     images, labels, rows = [], [], []
     for sample, kind in enumerate(kinds[:n_samples]):
         for k in range(n_fields):
@@ -96,19 +90,25 @@ def _field(kind: _Phenotype, side: int, rng: np.random.Generator) -> tuple[np.nd
     """Return image (3, side, side) uint16 and masks (side, side) int32 of a field."""
     from scipy.ndimage import gaussian_filter
 
-    texture = gaussian_filter(rng.normal(size=(side, side)), kind.grain)
+    texture = gaussian_filter(rng.normal(size=(side, side)), 2.0)
     texture /= texture.std()
     picture = np.zeros((3, side, side))
     labels = np.zeros((side, side), np.int32)
+    stretch = 1.8 if kind.stretched else 1.1
     wanted, cell = kind.density * side**2, 0
-    for _ in range(20 * max(1, int(wanted / kind.radius**2))):
+    places: list[np.ndarray] = []
+    reach = int(np.ceil(1.5 * kind.radius * stretch)) + 1
+    for _ in range(40 * max(1, int(wanted / kind.radius**2))):
         if (labels > 0).sum() >= wanted:
             break
-        radius = kind.radius * rng.uniform(0.85, 1.15)
-        stretch = kind.stretch * rng.uniform(0.95, 1.05)
-        angle = rng.uniform(0, np.pi)
         place = rng.uniform(0, side, 2)
-        reach = int(np.ceil(1.3 * radius * stretch)) + 1
+        if kind.clumped and places and rng.random() < CLUMPED:
+            direction = rng.uniform(0, 2 * np.pi)
+            beside = kind.radius * rng.uniform(2.1, 2.6) * np.array([np.sin(direction), np.cos(direction)])
+            place = places[int(rng.integers(len(places)))] + beside
+            if (place < 0).any() or (place >= side).any():
+                continue
+        radius, angle = kind.radius * rng.uniform(0.85, 1.15), rng.uniform(0, 2 * np.pi)
         low = np.maximum(np.round(place).astype(int) - reach, 0)
         high = np.minimum(np.round(place).astype(int) + reach + 1, side)
         y, x = np.mgrid[low[0] : high[0], low[1] : high[1]]
@@ -120,14 +120,19 @@ def _field(kind: _Phenotype, side: int, rng: np.random.Generator) -> tuple[np.nd
         if (labels[part][depth < 1.15] > 0).any() or not (depth < 1).any():
             continue
         cell += 1
+        places.append(place)
         labels[part][depth < 1] = cell
+        body, nucleus = (1 / (1 + np.exp((depth - edge) * radius)) for edge in (1, 0.5))
+        turn = np.arctan2(across, along)
+        cap = np.cos(turn if not kind.bipolar else 2 * turn) > 0  # half of the rim either way
+        under = cap != kind.opposite
+        rim = np.exp(-(((depth - 0.8) * radius / 1.5) ** 2))
         gain = kind.bright * np.exp(rng.normal(0, 0.15))
-        body, nucleus = 1 / (1 + np.exp((depth - 1) * radius)), 1 / (1 + np.exp((depth - 0.55) * radius))
-        rim = np.exp(-(((depth - 0.9) * radius / 1.5) ** 2))
-        actin = (1 - kind.ring) * body * np.clip(1 + 0.6 * texture[part], 0, None) + 2 * kind.ring * rim
         picture[0][part] += gain * 500 * nucleus
-        picture[1][part] += gain * 300 * actin
-        if rng.random() < kind.dividing:
-            picture[2][part] += gain * 400 * nucleus
-    noisy = rng.poisson(np.exp(rng.uniform(-0.1, 0.1)) * (picture + BACKGROUND)) + rng.normal(0, 8, picture.shape)
+        picture[1][part] += gain * (150 * body * np.clip(1 + 0.6 * texture[part], 0, None) + 400 * rim * cap)
+        picture[2][part] += gain * 300 * rim * under
+    gains = np.exp(rng.uniform(-0.2, 0.2, (3, 1, 1)))
+    focus = rng.uniform(0.3, 1.2)
+    seen = gaussian_filter(gains * (picture + BACKGROUND), (0, focus, focus))
+    noisy = rng.poisson(seen) + rng.normal(0, 8, picture.shape)
     return noisy.clip(0, 65535).astype(np.uint16), labels

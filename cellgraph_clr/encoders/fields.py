@@ -34,7 +34,9 @@ class FieldEncoder(nn.Module):
 
     Notes
     -----
-    Global vectors come from means, not maxima, so that they know how dense a field is.
+    Global vectors come from means, not maxima, so that they know how dense a field is. What leaves the convolutions, and its
+    means, are brought to one scale over the batch: differences between crops, in brightness too, stay, and are not lost beside
+    what all crops share.
     Source: Hjelm et al. 2019, encoder for small images; means in place of the flattened map are ours.
     """
 
@@ -58,8 +60,13 @@ class FieldEncoder(nn.Module):
                 layers.append(_Residual(out, norm))
             width = out
         self.body = nn.Sequential(*layers)
-        self.local = nn.Conv2d(width, n_local, 1)
-        self.whole = nn.Sequential(nn.Linear(n_local, 2 * n_global), nn.ReLU(), nn.Linear(2 * n_global, n_global))
+        self.local = nn.Sequential(nn.Conv2d(width, n_local, 1), nn.BatchNorm2d(n_local))
+        self.whole = nn.Sequential(
+            nn.BatchNorm1d(n_local), nn.Linear(n_local, 2 * n_global), nn.ReLU(), nn.Linear(2 * n_global, n_global)
+        )
+        for module in self.body.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
         """Return local vectors (b, n_local, y / 8, x / 8) of images (b, n_in, y, x)."""

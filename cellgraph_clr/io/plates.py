@@ -1,4 +1,4 @@
-"""Plates from folders of images, by a pattern of their names."""
+"""Plates from folders of images, by a pattern of their names, or from one file that holds a plate."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected, listing
-from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError
+from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.plate import Plate
+from cellgraph_clr.io.hcs import plane, read_ome_plate
 from cellgraph_clr.io.labels import read_array
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    import pandas as pd
 
 __all__ = ["read_plate"]
 
@@ -24,16 +27,27 @@ PICTURES = (".png", ".bmp", ".dib", ".jpg", ".jpeg")
 PARTS = ("sample", "well", "field", "channel")
 
 
-def read_plate(folder: str | os.PathLike[str], pattern: str, *, channels: Sequence[str] | None = None) -> Plate:
-    r"""Return the fields in a folder (and those below it) whose paths match a pattern.
+def read_plate(
+    path: str | os.PathLike[str],
+    pattern: str | None = None,
+    *,
+    channels: Sequence[str] | None = None,
+    layout: pd.DataFrame | None = None,
+    labels: str | None = None,
+) -> Plate:
+    r"""Return the fields of a plate: files in a folder whose paths match a pattern, an OME-Zarr plate, or an OME-TIFF with one.
 
     Parameters
     ----------
-    folder : with images: .tif, .npy, .png, .bmp, .dib, .jpg.
+    path : folder with images (.tif, .npy, .png, .bmp, .dib, .jpg, or .zarr), and `pattern`; or the root of an OME-Zarr plate
+        or an OME-TIFF that holds a plate, without.
     pattern : regular expression on the path below the folder, with named groups among sample, well, field and channel, e.g.
-        ``r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"``. Without "sample" every well is one; without
-        "channel" a file holds all channels. Further groups become columns.
-    channels : those to read, in this order; None takes all by name, or what the files hold.
+        ``r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"``. Without "channel" a file holds all channels. Further
+        groups become columns.
+    channels : those to read, in this order, where there is a file for each; else names, None takes those of the files.
+    layout : what is known of wells, one line each: the column well, and sample, drug, dose, …. "A01" and "A1" are one well.
+        Without samples every well is one.
+    labels : name of the label images of an OME-Zarr plate; None reads none.
 
     Returns
     -------
@@ -44,13 +58,33 @@ def read_plate(folder: str | os.PathLike[str], pattern: str, *, channels: Sequen
     MissingFileError
         If nothing matches, or a field lacks a channel.
     OptionError
-        For a pattern that is no regular expression, or has neither sample nor well.
+        For a pattern that is no regular expression, or has neither sample nor well; for `labels` beside a pattern.
+    MissingKeyError
+        For a `layout` without the column well or without a well of the plate, or labels that are not there.
     FileFormatError
-        For two files of the same field and channel, or a file that cannot be read.
+        For two files of the same field and channel, a file that cannot be read, or that holds no plate, several planes or frames.
     """
+    root = existing_path(path)
+    if pattern is None:
+        table, images, masks, found = read_ome_plate(root, labels)
+    elif labels is not None:
+        raise OptionError(expected("`labels` of an OME-Zarr plate", "a `pattern`", "Leave one of them out."))
+    else:
+        masks = None
+        table, images, found = _matching(root, pattern, channels)
+    if layout is not None:
+        table = _with_layout(table, layout)
+    if "sample" not in table:
+        table["sample"] = table["well"]
+    return Plate.build(table, images, channels=channels or found, labels=masks)
+
+
+def _matching(
+    root: Path, pattern: str, channels: Sequence[str] | None
+) -> tuple[pd.DataFrame, _Files, list[str] | None]:
+    """Return the table, the images and the channels of the files below a folder whose paths match."""
     import pandas as pd
 
-    root = existing_path(folder)
     try:
         form = re.compile(pattern)
     except re.error as error:
@@ -60,7 +94,7 @@ def read_plate(folder: str | os.PathLike[str], pattern: str, *, channels: Sequen
         raise OptionError(expected("a group `sample` or `well`", groups or "none", 'Write "(?P<well>…)".'))
     found: dict[tuple[str, ...], dict[str, Path]] = {}
     keys = [g for g in groups if g != "channel"]
-    for file in sorted(f for f in root.rglob("*") if f.is_file()):
+    for file in sorted(f for f in root.rglob("*") if f.is_file() or f.suffix == ".zarr"):
         match = form.search(file.relative_to(root).as_posix())
         if match is None:
             continue
@@ -74,17 +108,36 @@ def read_plate(folder: str | os.PathLike[str], pattern: str, *, channels: Sequen
     if not found:
         raise MissingFileError(expected(f"files like {pattern!r} below {str(root)!r}", "none", "Check the pattern."))
     table = pd.DataFrame(list(found), columns=keys)
-    if "sample" not in table:
-        table["sample"] = table["well"]
     if "channel" not in groups:
-        return Plate.build(table, _Files([[place[""]] for place in found.values()]), channels=channels)
+        files = [place[""] for place in found.values()]
+        names = None if files[0].suffix.lower() in PICTURES else read_array(files[0]).channels
+        return table, _Files([[file] for file in files]), names
     wanted = list(channels or sorted({c for place in found.values() for c in place}))
     for key, place in found.items():
         absent = [c for c in wanted if c not in place]
         if absent:
             remedy = "Restore the file, or pass `channels=`."
             raise MissingFileError(expected(f"channels {', '.join(wanted)}", f"no {listing(absent)} of {key}", remedy))
-    return Plate.build(table, _Files([[place[c] for c in wanted] for place in found.values()]), channels=wanted)
+    return table, _Files([[place[c] for c in wanted] for place in found.values()]), wanted
+
+
+def _with_layout(table: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with what the layout tells of every well."""
+    check_key("well", list(table.columns), where="the fields")
+    check_key("well", list(layout.columns), where="`layout`")
+    known = layout.set_index(layout["well"].map(_plain)).drop(columns="well")
+    if known.index.has_duplicates:
+        twice = listing(known.index[known.index.duplicated()].unique())
+        raise ShapeError(expected("one line a well in `layout`", f"{twice} again", "Keep one of them."))
+    wells = table["well"].map(_plain)
+    for well in wells.unique():
+        check_key(well, list(known.index), where="the wells of `layout`")
+    return table.drop(columns=[c for c in known.columns if c in table]).join(known, on=wells)
+
+
+def _plain(well: object) -> str:
+    """Return the name of a well without leading zeros: A1 for A01."""
+    return re.sub(r"(?<=[A-Za-z])0+(?=\d)", "", str(well).strip())
 
 
 class _Files:
@@ -112,8 +165,4 @@ def _pixels(file: Path) -> np.ndarray:
             raise FileFormatError(expected(f"an image at {str(file)!r}", f"{error}", "Is it whole?")) from error
         return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     raw = read_array(file)
-    pixels = np.asarray(raw.data)
-    at = raw.axes.upper().find("C")
-    pixels = np.moveaxis(pixels, at, 0) if at > 0 else pixels
-    pixels = pixels.reshape(-1, *pixels.shape[-2:])
-    return pixels
+    return plane(np.asarray(raw.data), raw.axes, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -13,9 +14,12 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["RawImage", "canonical_unit", "read_tiff", "seconds"]
+    from tifffile import TiffFile
+
+__all__ = ["RawImage", "canonical_unit", "open_tiff", "read_tiff", "seconds"]
 
 UNITS = {
     "µm": "micrometer",
@@ -135,27 +139,34 @@ def _json_metadata(description: str, axes: str) -> tuple[dict[str, float], str |
     return {}, None
 
 
-def read_tiff(path: Path) -> RawImage:
-    """Return the first series of a TIFF. Raises `FileFormatError` when it cannot be read (truncated, not a TIFF)."""
+@contextmanager
+def open_tiff(path: Path) -> Iterator[TiffFile]:
+    """Open a TIFF; what goes wrong while it is read becomes a `FileFormatError` (truncated, not a TIFF)."""
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            data = series.asarray()
-            axes = "".join("C" if a == "S" else a for a in series.axes)
-            channels = interval = None
-            if file.is_ome and file.ome_metadata:
-                spacing, unit, channels = _ome_metadata(file.ome_metadata)
-                interval = _ome_interval(file.ome_metadata)
-            elif file.is_imagej:
-                metadata = file.imagej_metadata or {}
-                spacing, unit = _imagej_metadata(file.pages.first.tags, metadata)
-                interval = seconds(metadata.get("finterval"), metadata.get("tunit"))
-            else:
-                spacing, unit = _json_metadata(file.pages.first.description or "", axes)
+            yield file
     except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError, zlib.error) as error:
         raise FileFormatError(
             expected(f"a readable TIFF at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
         ) from error
+
+
+def read_tiff(path: Path) -> RawImage:
+    """Return the first series of a TIFF. Raises `FileFormatError` when it cannot be read (truncated, not a TIFF)."""
+    with open_tiff(path) as file:
+        series = file.series[0]
+        data = series.asarray()
+        axes = "".join("C" if a == "S" else a for a in series.axes)
+        channels = interval = None
+        if file.is_ome and file.ome_metadata:
+            spacing, unit, channels = _ome_metadata(file.ome_metadata)
+            interval = _ome_interval(file.ome_metadata)
+        elif file.is_imagej:
+            metadata = file.imagej_metadata or {}
+            spacing, unit = _imagej_metadata(file.pages.first.tags, metadata)
+            interval = seconds(metadata.get("finterval"), metadata.get("tunit"))
+        else:
+            spacing, unit = _json_metadata(file.pages.first.description or "", axes)
     return RawImage(data, axes, spacing, unit, channels, frame_interval=interval)

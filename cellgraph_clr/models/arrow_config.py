@@ -29,8 +29,7 @@ class TimeArrowConfig:
     strength: float = 0.5
     """How far gain, offset and noise of single frames vary; 0 leaves turns and mirrors."""
     zoom: float = 0.0
-    """How much larger or smaller single frames are seen, as a share: size and growth then do not tell the order, and what is left is
-    what cells do."""
+    """How much larger or smaller single frames are seen, as a share: growth then does not tell the order, other changes do."""
     decorrelation: float = 0.01
     """Weight of the loss that keeps features from being alike."""
     validation: float = 0.2

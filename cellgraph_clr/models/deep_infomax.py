@@ -167,6 +167,8 @@ class DeepInfoMax:
             estimator=c.estimator,
             size=c.size,
             n_fields=c.n_fields,
+            gain=c.gain,
+            blur=c.blur,
             weight=c.prior,
             seed=self.seed_,
         )

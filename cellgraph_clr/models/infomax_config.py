@@ -39,6 +39,10 @@ class DeepInfoMaxConfig:
     """Pixels along the side of a crop, and of a window; a multiple of 8."""
     n_fields: int = 2
     """Fields of a sample that are seen together; crops of one field where there are fewer."""
+    gain: float = 0.2
+    """How much the brightness of channels of a crop is varied while learning, as a share: smaller differences mean nothing."""
+    blur: float = 0.0
+    """How far a crop is put out of focus at the most while learning, in pixels: focus then means nothing."""
     batch_size: int = 16
     """Crops a step: `n_fields` of each of as many samples."""
     n_steps: int = 300
@@ -58,6 +62,6 @@ class DeepInfoMaxConfig:
             check_whole(name, getattr(self, name), low=lowest.get(name, 1))
         if self.size % STRIDE:
             raise OptionError(expected(f"`size` as a multiple of {STRIDE}", self.size, "The encoder halves it thrice."))
-        for name in ("prior", "weight_decay"):
+        for name in ("prior", "weight_decay", "gain", "blur"):
             check_in_range(name, getattr(self, name), low=0)
         check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)

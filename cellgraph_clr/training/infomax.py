@@ -40,6 +40,8 @@ class InfoMaxModule(StepModule):
     estimator : of `mutual_information`.
     size : pixels of a crop.
     n_fields : of a sample in a step.
+    gain : how much the brightness of every channel of a crop varies, as a share.
+    blur : how far a crop is put out of focus at the most, in pixels (standard deviation).
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class InfoMaxModule(StepModule):
         estimator: str,
         size: int,
         n_fields: int,
+        gain: float,
+        blur: float,
         weight: float,
         seed: int,
     ) -> None:
@@ -62,6 +66,7 @@ class InfoMaxModule(StepModule):
         self.encoder, self.critic, self.prior = encoder, critic, prior
         self.read, self.samples, self.estimator = read, samples, estimator
         self.size, self.n_fields, self.weight, self.seed = size, n_fields, weight, seed
+        self.gain, self.blur = gain, blur
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`."""
@@ -114,10 +119,21 @@ class InfoMaxModule(StepModule):
                 part, inside = np.rot90(part, turn, (1, 2)), np.rot90(inside, turn)
                 if rng.random() < 0.5:
                     part, inside = part[..., ::-1], inside[..., ::-1]
-                images.append(part)
+                images.append(self._seen(part, rng))
                 masks.append(inside)
                 owner.append(k)
         return np.ascontiguousarray(np.stack(images), np.float32), np.stack(masks), np.array(owner)
+
+    def _seen(self, part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a crop (c, s, s) as another exposure and another focus might have shown it."""
+        from scipy.ndimage import gaussian_filter
+
+        if self.gain > 0:
+            part = part * (1 + self.gain) ** rng.uniform(-1, 1, (len(part), 1, 1)).astype(np.float32)
+        if self.blur > 0:
+            spread = self.blur * rng.random()
+            part = gaussian_filter(part, (0, spread, spread))
+        return part
 
     def _place(self, mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
         """Return where a crop starts: the first of five draws with foreground, else the last."""

@@ -98,8 +98,9 @@ def embed_pairs(
 def embed_shuffled(
     material: Material, step: int, encoder: nn.Module, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Pairs]:
-    """Return the vectors of all anchors (a, d) and candidates (c, d) as `embed_pairs`, and those of anchors (a, d) on a graph
-    whose features were shuffled among the cells of each sample, and the pairs.
+    """Return vectors of all anchors (a, d), of all candidates (c, d), of anchors with shuffled features (a, d), and the pairs.
+
+    Features are shuffled among the cells of each sample, edges stay. Random as in `embed_pairs`.
     """
     batch = _Batch(material, step)
     pairs, n = batch.pairs, len(batch.pairs.anchors)

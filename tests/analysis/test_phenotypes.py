@@ -1,10 +1,11 @@
-"""Effect sizes and reproducibility: known values, missing ones, chance."""
+"""Phenotypes: effect sizes, assignments, confusion, reproducibility: known values, missing ones, chance."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr.analysis.phenotypes import effect_sizes, reproducibility
+from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr.analysis.phenotypes import assignments, confusion, effect_sizes, reproducibility
 
 
 def test_effect_sizes_are_differences_in_standard_deviations(rng):
@@ -31,3 +32,31 @@ def test_samples_come_back_or_do_not(rng):
     far, _ = reproducibility(rng.normal(size=(40, 8)), samples)
     assert far < 0.3
     assert reproducibility(np.zeros((0, 3)), np.zeros(0)) == (0, 0)
+
+
+def test_groups_are_assigned_by_the_mean_of_their_windows():
+    proba = pd.DataFrame({"0": [0.9, 0.2, 0.3, 0.5], "1": [0.1, 0.8, 0.7, 0.5]})
+    groups = np.array(["a", "a", "b", "c"])
+    table = assignments(proba, groups)
+    np.testing.assert_allclose(table.loc["a", ["0", "1"]].to_numpy(float), [0.55, 0.45])
+    assert table["phenotype"].tolist() == ["0", "1", "0"]
+    assert table["n"].tolist() == [2, 1, 1]
+    weighted = assignments(proba, groups, weights=np.array([0.1, 0.9, 1, 0]))
+    assert weighted["phenotype"].tolist() == ["1", "1", ""]
+    assert weighted.loc["c", ["0", "1"]].isna().all()
+    assert assignments(proba.iloc[:0], np.zeros(0)).empty
+    with pytest.raises(ShapeError, match="rows"):
+        assignments(proba, groups[:2])
+    with pytest.raises(OptionError, match="weights of 0 or above"):
+        assignments(proba, groups, weights=np.array([1, 1, -1, 1]))
+
+
+def test_confusion_puts_matches_on_the_diagonal():
+    known = np.repeat(["x", "y", "z"], [5, 4, 3])
+    found = np.array(["2", "2", "2", "2", "0", "0", "0", "0", "0", "1", "1", "3"])
+    table = confusion(found, known)
+    assert table.columns.tolist() == ["2", "0", "1", "3"]
+    np.testing.assert_array_equal(table.to_numpy(), [[4, 1, 0, 0], [0, 4, 0, 0], [0, 0, 2, 1]])
+    assert confusion(np.zeros(0), np.zeros(0)).empty
+    with pytest.raises(ShapeError, match="conditions"):
+        confusion(found, known[:3])

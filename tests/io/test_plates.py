@@ -1,12 +1,19 @@
 """Plates from folders: by pattern, one file a channel or one for all, gaps; the reader of BBBC018."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from PIL import Image
 
 import cellgraph_clr as cgc
-from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError
+from cellgraph_clr._core.errors import (
+    FileFormatError,
+    MissingFileError,
+    MissingKeyError,
+    OptionError,
+    ShapeError,
+)
 
 PATTERN = r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"
 
@@ -40,6 +47,38 @@ def test_one_file_for_all_channels(tmp_path, rng):
     plate = cgc.read_plate(tmp_path, r"(?P<sample>\w+)_f(?P<field>\d)")
     for i in range(2):
         np.testing.assert_array_equal(plate.image(i), pixels)
+
+
+def test_layout_joins_what_is_known_of_wells(folder):
+    layout = pd.DataFrame({"well": ["A1", "B2", "C3"], "sample": ["x", "y", "z"], "dose": [0.1, 1.0, 2.0]})
+    plate = cgc.read_plate(folder, PATTERN, layout=layout)
+    assert plate.table.groupby("well")["sample"].first().to_dict() == {"A01": "x", "B02": "y"}
+    assert set(plate.table["dose"]) == {0.1, 1.0}
+    with pytest.raises(MissingKeyError, match="the wells of `layout`"):
+        cgc.read_plate(folder, PATTERN, layout=layout.iloc[1:])
+    with pytest.raises(ShapeError, match="one line a well in `layout`, found A1 again"):
+        cgc.read_plate(folder, PATTERN, layout=pd.concat([layout, layout.iloc[:1]]))
+    with pytest.raises(OptionError, match="`labels` of an OME-Zarr plate"):
+        cgc.read_plate(folder, PATTERN, labels="cells")
+
+
+def test_names_of_channels_come_from_the_files_and_planes_are_refused(tmp_path, rng):
+    for k in (0, 1):
+        tifffile.imwrite(
+            tmp_path / f"a_{k}.ome.tif",
+            rng.integers(0, 9, (2, 8, 9)).astype(np.uint8),
+            metadata={"axes": "CYX", "Channel": {"Name": ["DNA", "GFP"]}},
+        )
+    plate = cgc.read_plate(tmp_path, r"(?P<sample>\w)_(?P<field>\d)\.ome\.tif$")
+    assert plate.channels == ("DNA", "GFP")
+    deep = rng.integers(0, 9, (2, 3, 8, 9)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "deep_0.ome.tif", deep, metadata={"axes": "CZYX"})
+    with pytest.raises(FileFormatError, match="one plane and one frame a field"):
+        cgc.read_plate(tmp_path, r"(?P<sample>deep)_(?P<field>\d)\.ome\.tif$")
+    colour = rng.integers(0, 9, (8, 9, 3)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "rgb_0.tif", colour, photometric="rgb")
+    plate = cgc.read_plate(tmp_path, r"(?P<sample>rgb)_(?P<field>\d)\.tif$")
+    np.testing.assert_array_equal(plate.image(0), np.moveaxis(colour, -1, 0))
 
 
 def test_gaps_doubles_and_bad_patterns_are_named(folder):

@@ -1,0 +1,167 @@
+"""Plates in one file: OME-Zarr of a plate, and OME-TIFF whose metadata hold one."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected
+from cellgraph_clr._core.errors import FileFormatError
+from cellgraph_clr.io.labels import read_array
+from cellgraph_clr.io.tiff import open_tiff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+__all__ = ["channels_of", "plane", "read_ome_plate"]
+
+CHANNEL_AXES = "CSQI"  # channels, samples of a colour, and pages without a name
+LETTERS = 26
+
+
+def channels_of(file: Path) -> list[str] | None:
+    """Return the names of the channels that a file tells, or None."""
+    return read_array(file).channels
+
+
+def plane(pixels: np.ndarray, axes: str, where: object) -> np.ndarray:
+    """Return the image (c, y, x) of an array with named axes.
+
+    Raises `FileFormatError` for several planes or frames.
+    """
+    names = axes.upper()
+    at = next((names.index(a) for a in CHANNEL_AXES if a in names), None)
+    long = [a for i, a in enumerate(names) if a not in "YX" and i != at and pixels.shape[i] > 1]
+    if long:
+        found = f"axes {names} of shape {pixels.shape} in {str(where)!r}"
+        raise FileFormatError(expected("one plane and one frame a field", found, "Project or split it first."))
+    first = pixels if at is None else np.moveaxis(pixels, at, 0)
+    return first.reshape(1 if at is None else len(first), *(pixels.shape[names.index(a)] for a in "YX"))
+
+
+def read_ome_plate(path: Path, labels: str | None) -> tuple[pd.DataFrame, Any, Any, list[str] | None]:
+    """Return the table of fields, their images and masks, read when asked for, and the names of channels.
+
+    Parameters
+    ----------
+    path : root of an OME-Zarr plate, or an OME-TIFF (the first file of a set of several).
+    labels : name of the label images of every field (OME-Zarr); None reads none.
+
+    Raises
+    ------
+    FileFormatError
+        If there is no plate in it, it has no fields, or labels are asked for of a TIFF.
+    MissingKeyError
+        If the first field has no such labels.
+    """
+    import pandas as pd
+
+    if path.is_dir():
+        rows, files = _zarr_fields(path)
+        masks = None
+        if labels is not None:
+            known = sorted(p.name for p in (files[0] / "labels").glob("*") if p.is_dir())
+            check_key(labels, known, where="the labels of the first field")
+            masks = _Lazy([(lambda f=f: _mask(f / "labels" / labels)) for f in files])
+        images = _Lazy([(lambda f=f: _field(f)) for f in files])
+        return pd.DataFrame(rows), images, masks, channels_of(files[0])
+    if labels is not None:
+        raise FileFormatError(expected("an OME-Zarr plate, for `labels`", f"{path.name!r}", "Leave `labels` out."))
+    rows, places, names = _tiff_fields(path)
+    return pd.DataFrame(rows), _Lazy([(lambda i=i: _series(path, i)) for i in places]), None, names
+
+
+class _Lazy:
+    """A sequence whose items are worked out when asked for."""
+
+    def __init__(self, calls: Sequence[Any]) -> None:
+        self._calls = calls
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        out: np.ndarray = self._calls[i]()
+        return out
+
+
+def _field(folder: Path) -> np.ndarray:
+    raw = read_array(folder)
+    return plane(np.asarray(raw.data), raw.axes, folder)
+
+
+def _mask(folder: Path) -> np.ndarray:
+    out: np.ndarray = _field(folder)[0]
+    return out
+
+
+def _zarr_fields(path: Path) -> tuple[list[dict[str, str]], list[Path]]:
+    import zarr
+
+    try:
+        root = zarr.open_group(str(path), mode="r")
+        plate = _attributes(root, "plate", path)
+        rows, files = [], []
+        for well in plate["wells"]:
+            name = well["path"]
+            for image in _attributes(root[name], "well", path / name)["images"]:
+                row = {"well": name.replace("/", ""), "field": str(image["path"])}
+                if "acquisition" in image:
+                    row["acquisition"] = str(image["acquisition"])
+                rows.append(row)
+                files.append(path / name / str(image["path"]))
+    except (OSError, KeyError, zarr.errors.BaseZarrError) as error:
+        raise FileFormatError(expected(f"a whole OME-Zarr plate at {str(path)!r}", repr(error), "Check it.")) from error
+    if not files:
+        raise FileFormatError(expected(f"fields in the plate {str(path)!r}", "none", "Is it whole?"))
+    return rows, files
+
+
+def _attributes(group: Any, name: str, path: Path) -> dict[str, Any]:
+    found = dict(group.attrs)
+    found = found.get("ome", found)
+    if name not in found:
+        remedy = "Pass the root of a plate, or a `pattern` for a folder of images."
+        raise FileFormatError(expected(f"an OME-Zarr {name} at {str(path)!r}", f"no {name} in its attributes", remedy))
+    out: dict[str, Any] = found[name]
+    return out
+
+
+def _tiff_fields(path: Path) -> tuple[list[dict[str, str]], list[int], list[str] | None]:
+    """Return sample positions of the wells of the first plate in the OME-XML, and the series of each."""
+    with open_tiff(path) as file:
+        text = file.ome_metadata
+    root = ET.fromstring(text) if text else None
+    elements = [] if root is None else list(root.iter())
+    images = [e.get("ID") for e in elements if e.tag.endswith("}Image")]
+    plate = next((e for e in elements if e.tag.endswith("}Plate")), None)
+    rows, places = [], []
+    for well in [] if plate is None else [e for e in plate if e.tag.endswith("}Well")]:
+        for k, spot in enumerate(e for e in well if e.tag.endswith("}WellSample")):
+            for image in (e.get("ID") for e in spot if e.tag.endswith("}ImageRef")):
+                name = _row_name(int(well.get("Row", 0))) + str(int(well.get("Column", 0)) + 1)
+                rows.append({"well": name, "field": str(k)})
+                places.append(images.index(image))
+    if not rows:
+        remedy = "Pass a folder and a `pattern` for files of single fields."
+        raise FileFormatError(expected(f"OME-TIFF with a plate at {str(path)!r}", "no wells in it", remedy))
+    names = [
+        e.get("Name") for e in next(e for e in elements if e.tag.endswith("}Pixels")) if e.tag.endswith("}Channel")
+    ]
+    return rows, places, [str(n) for n in names] if names and all(names) else None
+
+
+def _row_name(row: int) -> str:
+    """Return A, B, …, Z, AA, …."""
+    return ("" if row < LETTERS else chr(64 + row // LETTERS)) + chr(65 + row % LETTERS)
+
+
+def _series(path: Path, i: int) -> np.ndarray:
+    with open_tiff(path) as file:
+        series = file.series[i]
+        return plane(series.asarray(), series.axes, path)
