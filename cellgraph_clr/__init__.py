@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
             "concat",
             "from_labels",
             "from_movie",
+            "from_plate",
             "from_pyg",
             "from_spatialdata",
             "from_table",

@@ -129,6 +129,8 @@ PUBLIC = [
     "metrics.effect_sizes",
     "metrics.reproducibility",
     "metrics.assignments",
+    "from_plate",
+    "tl.profile_cells",
     "metrics.confusion",
     "Plate",
     "datasets.bbbc018",

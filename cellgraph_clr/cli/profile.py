@@ -11,9 +11,15 @@ __all__ = ["profile"]
 
 
 def profile(
-    folder: Annotated[Path, typer.Argument(help="Folder with the images of a plate")],
-    pattern: Annotated[str, typer.Argument(help="Regular expression with groups sample, well, field, channel")],
+    plate: Annotated[
+        Path, typer.Argument(help="Folder of images with a pattern, OME-Zarr plate, or OME-TIFF with one")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help=".h5ad or .zarr to write")],
+    pattern: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help="Regular expression with groups sample, well, field, channel, for a folder of images"),
+    ] = None,
+    layout: Annotated[Optional[Path], typer.Option(help="CSV with the column well, and sample, drug, dose …")] = None,  # noqa: UP045
     channels: Annotated[Optional[str], typer.Option(help="Channels in order, separated by commas")] = None,  # noqa: UP045
     samples: Annotated[Optional[str], typer.Option(help="Samples to learn from, separated by commas")] = None,  # noqa: UP045
     model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045
@@ -25,18 +31,22 @@ def profile(
     seed: Annotated[int, typer.Option(help="Seed of everything random")] = 0,
 ) -> None:
     """Profile the fields of a plate (`cgc.read_plate`, `cgc.models.DeepInfoMax`, `cgc.tl.profile`)."""
+    import pandas as pd
+
     from cellgraph_clr import io, tl
     from cellgraph_clr.io.anndata_files import write
     from cellgraph_clr.models import DeepInfoMax
 
-    plate = io.read_plate(folder, pattern, channels=channels.split(",") if channels else None)
-    typer.echo(str(plate))
+    names = channels.split(",") if channels else None
+    table = None if layout is None else pd.read_csv(layout)
+    fields = io.read_plate(plate, pattern, channels=names, layout=table)
+    typer.echo(str(fields))
     if model is not None:
         fitted = DeepInfoMax.load(model)
     else:
         fitted = DeepInfoMax(size=size, foreground=foreground, n_steps=n_steps, random_state=seed)
-        fitted.fit(plate, samples=samples.split(",") if samples else None)
-    adata = tl.profile(plate, model=fitted, stride=stride)
+        fitted.fit(fields, samples=samples.split(",") if samples else None)
+    adata = tl.profile(fields, model=fitted, stride=stride)
     if save_model is not None:
         fitted.save(save_model)
         typer.echo(f"wrote {save_model}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,22 +15,24 @@ __all__ = ["phenotype_plate"]
 
 CHANNELS = ("DNA", "actin", "pH3")
 BACKGROUND = 40.0
+RADIUS = 9.0  # pixels
 CLUMPED = 0.9  # share of the cells of a group that lie beside another
-# whether cells of further samples are clumped, bipolar, opposite, stretched; of the first eight, two differ in two at least
-KINDS = ("0000", "0011", "0101", "0110", "1001", "1010", "1100", "1111", "0111", "1000", "0010", "1101")
+# whether cells are clumped, bipolar, opposite, stretched: those of the first ten samples in an odd number of ways, of the others
+# in an even one, so that any two of the others differ in two at least
+KINDS = ("0001", "0001", "0111", "0111", "0010", "0100", "1000", "1110", "1011", "1101")
+MORE = ("0011", "0101", "1001", "1100", "0000", "0110", "1010", "1111")
 
 
 @dataclass(frozen=True, slots=True)
 class _Phenotype:
     """What the cells of a sample look like, and how they lie."""
 
-    radius: float = 9.0  # pixels
+    clumped: bool  # cells lie in groups
+    bipolar: bool  # actin gathers at two ends, not at one
+    opposite: bool  # pH3 lies away from the actin, not beneath it
+    stretched: bool
     bright: float = 1.0
     density: float = 0.35  # share of the field that cells cover
-    clumped: bool = False  # cells lie in groups
-    bipolar: bool = False  # actin gathers at two ends, not at one
-    opposite: bool = False  # pH3 lies away from the actin, not beneath it
-    stretched: bool = False
 
 
 def phenotype_plate(
@@ -48,7 +51,8 @@ def phenotype_plate(
 
     Parameters
     ----------
-    n_samples : at least 2; one phenotype each, which come again from 16 on.
+    n_samples : at least 2; one phenotype each, which come again after 18. The first ten show all properties in one or three ways
+        together, the next four in combinations that are not among them.
     n_fields : of a sample.
     side : pixels along y and x, at least 64.
     random_state : seed.
@@ -67,16 +71,12 @@ def phenotype_plate(
     check_whole("n_fields", n_fields)
     check_whole("side", side, low=64)
     rng = as_rng(random_state)
-    kinds = [
-        _Phenotype(),
-        _Phenotype(bright=1.7),
-        _Phenotype(radius=7.5, density=0.18),
-        _Phenotype(radius=7.5, density=0.5),
-    ]
-    more = [[bit == "1" for bit in KINDS[k % len(KINDS)]] for k in range(max(n_samples - len(kinds), 0))]
-    kinds += [_Phenotype(9.0, 1.0, 0.35, *bits) for bits in more]
+    pairs: list[dict[str, Any]] = [{}, {"bright": 1.7}, {"density": 0.18}, {"density": 0.5}]
     images, labels, rows = [], [], []
-    for sample, kind in enumerate(kinds[:n_samples]):
+    for sample in range(n_samples):
+        code = KINDS[sample] if sample < len(KINDS) else MORE[(sample - len(KINDS)) % len(MORE)]
+        kind = _Phenotype(*(bit == "1" for bit in code))
+        kind = replace(kind, **pairs[sample]) if sample < len(pairs) else kind
         for k in range(n_fields):
             image, mask = _field(kind, side, rng)
             images.append(image)
@@ -97,18 +97,18 @@ def _field(kind: _Phenotype, side: int, rng: np.random.Generator) -> tuple[np.nd
     stretch = 1.8 if kind.stretched else 1.1
     wanted, cell = kind.density * side**2, 0
     places: list[np.ndarray] = []
-    reach = int(np.ceil(1.5 * kind.radius * stretch)) + 1
-    for _ in range(40 * max(1, int(wanted / kind.radius**2))):
+    reach = int(np.ceil(1.5 * RADIUS * stretch)) + 1
+    for _ in range(40 * max(1, int(wanted / RADIUS**2))):
         if (labels > 0).sum() >= wanted:
             break
         place = rng.uniform(0, side, 2)
         if kind.clumped and places and rng.random() < CLUMPED:
             direction = rng.uniform(0, 2 * np.pi)
-            beside = kind.radius * rng.uniform(2.1, 2.6) * np.array([np.sin(direction), np.cos(direction)])
+            beside = RADIUS * rng.uniform(2.1, 2.6) * np.array([np.sin(direction), np.cos(direction)])
             place = places[int(rng.integers(len(places)))] + beside
             if (place < 0).any() or (place >= side).any():
                 continue
-        radius, angle = kind.radius * rng.uniform(0.85, 1.15), rng.uniform(0, 2 * np.pi)
+        radius, angle = RADIUS * rng.uniform(0.85, 1.15), rng.uniform(0, 2 * np.pi)
         low = np.maximum(np.round(place).astype(int) - reach, 0)
         high = np.minimum(np.round(place).astype(int) + reach + 1, side)
         y, x = np.mgrid[low[0] : high[0], low[1] : high[1]]

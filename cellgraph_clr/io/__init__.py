@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "bridges": ["from_pyg", "to_networkx", "to_pyg"],
         "samples": ["concat", "validate"],
         "movies": ["from_movie", "read_movie", "read_tracks"],
-        "plates": ["read_plate"],
+        "plates": ["from_plate", "read_plate"],
         "mobie": ["read_mobie_table", "write_mobie_table"],
         "viewers": ["from_spatialdata", "to_napari", "to_spatialdata"],
         "anndata_files": ["read", "write"],

@@ -7,21 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from cellgraph_clr._core.checks import check_key, expected, listing
-from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.files import existing_path
+from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.plate import Plate
+from cellgraph_clr.io.cells import from_labels
 from cellgraph_clr.io.hcs import plane, read_ome_plate
 from cellgraph_clr.io.labels import read_array
+from cellgraph_clr.io.samples import concat
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    import pandas as pd
+    from anndata import AnnData
 
-__all__ = ["read_plate"]
+__all__ = ["from_plate", "read_plate"]
 
 PICTURES = (".png", ".bmp", ".dib", ".jpg", ".jpeg")
 PARTS = ("sample", "well", "field", "channel")
@@ -79,12 +83,57 @@ def read_plate(
     return Plate.build(table, images, channels=channels or found, labels=masks)
 
 
+def from_plate(
+    plate: Plate,
+    *,
+    features: Sequence[str] = ("shape", "intensity"),
+    spacing: Sequence[float] | None = None,
+    unit: str = "pixel",
+    n_jobs: int | None = None,
+) -> AnnData:
+    """Return the cells of all fields of a plate with labels as one AnnData.
+
+    Parameters
+    ----------
+    plate : with labels.
+    features, spacing, unit, n_jobs : as in `from_labels`.
+
+    Returns
+    -------
+    As `from_labels` of every field, `concat`ed: `obs["line"]` is the field's line in the plate's table, whose columns (sample,
+    well, field, …) are in `obs` too; `obs["library_id"]` names the field, so that graphs with `library_key="library_id"` stay
+    within. Fields without cells are left out.
+
+    Raises
+    ------
+    OptionError
+        Without labels.
+    NoCellsError
+        If no field has a cell.
+    """
+    if plate.labels is None:
+        raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
+    samples: dict[str, AnnData] = {}
+    for line, row in plate.table.iterrows():
+        labels = plate.labels(int(line))
+        if not np.any(labels):
+            continue
+        name = "_".join(dict.fromkeys(row[["sample", "well", "field"]]))
+        image = LabelImage.build(labels, plate.image(int(line)), spacing=spacing, unit=unit, channels=plate.channels)
+        adata = from_labels(image, features=features, library_id=name, n_jobs=n_jobs)
+        adata.obs["line"] = int(line)
+        for column, value in row.items():
+            adata.obs[column] = pd.Categorical([value] * adata.n_obs) if isinstance(value, str) else value
+        samples[name] = adata
+    if not samples:
+        raise NoCellsError(expected("labelled cells", "none in any field", "Check the segmentation."))
+    return concat(samples)
+
+
 def _matching(
     root: Path, pattern: str, channels: Sequence[str] | None
 ) -> tuple[pd.DataFrame, _Files, list[str] | None]:
     """Return the table, the images and the channels of the files below a folder whose paths match."""
-    import pandas as pd
-
     try:
         form = re.compile(pattern)
     except re.error as error:

@@ -23,8 +23,8 @@ class DeepInfoMaxConfig:
     """Channels of the first level of the encoder, doubled at each of three."""
     norm: str = "none"
     """"none" keeps brightness; "group" or "batch" normalise within the network, and lose part of it."""
-    residual: bool = False
-    """One residual block more a level."""
+    residual: bool = True
+    """One residual block more a level, which sees whole cells; False is the shallow encoder."""
     estimator: str = "jsd"
     """Of the mutual information: "jsd", "dv", "nce" or "infonce_p"."""
     prior: float = 0.1

@@ -5,7 +5,7 @@ from cellgraph_clr.tl.cluster import cluster
 from cellgraph_clr.tl.embed import embed
 from cellgraph_clr.tl.events import detect_events, time_arrow
 from cellgraph_clr.tl.morpho import morpho_context, morpho_features
-from cellgraph_clr.tl.profile import profile
+from cellgraph_clr.tl.profile import profile, profile_cells
 from cellgraph_clr.tl.retrieve import build_index, retrieve, retrieve_regions
 from cellgraph_clr.tl.select import select_region
 from cellgraph_clr.tl.transfer import transfer_labels
@@ -19,6 +19,7 @@ __all__ = [
     "morpho_context",
     "morpho_features",
     "profile",
+    "profile_cells",
     "retrieve",
     "retrieve_regions",
     "select_region",

@@ -6,17 +6,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, expected, listing
-from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
+from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import UNASSIGNED, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from anndata import AnnData
 
-__all__ = ["classes_of", "representation", "write_classes"]
+__all__ = ["cell_keys", "classes_of", "representation", "write_classes"]
+
+
+def cell_keys(adata: AnnData, image: str, *, maker: str) -> pd.MultiIndex:
+    """Return the index (`image`, cell_id) of the cells: which frame or line they are of, and their label in it.
+
+    Raises `MissingKeyError`, which names the call that makes such an AnnData.
+    """
+    import pandas as pd
+
+    for name in (image, "cell_id"):
+        remedy = f"Make the AnnData by `{maker}`."
+        check_key(name, list(adata.obs.columns), where="adata.obs", remedy=remedy, error=MissingKeyError)
+    return pd.MultiIndex.from_arrays([adata.obs[image], adata.obs["cell_id"]], names=[image, "cell_id"])
 
 
 def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:

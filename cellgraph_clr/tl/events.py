@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, expected
-from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.tl.common import cell_keys, write_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def time_arrow(
 
     Parameters
     ----------
-    adata : cells of the movie's frames (`cgc.io.from_movie`), matched by `obs["frame"]` and `obs["cell_id"]`.
+    adata : cells of the movie's frames (`cgc.from_movie`), matched by `obs["frame"]` and `obs["cell_id"]`.
     movie : with labels.
     model : a fitted `TimeArrow` to apply instead of training one; further options must then be left alone.
     key_added : `obsm` key, a DataFrame with columns "timearrow_0", …; NaN for cells that are not in the labels.
@@ -57,7 +58,7 @@ def time_arrow(
 
     if model is not None and config:
         raise OptionError(expected("no training options beside `model`", sorted(config), "Set them when fitting."))
-    keys = _frame_and_cell(adata)
+    keys = cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
     if movie.labels is None:
         raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))
     adata = adata.copy() if copy else adata
@@ -91,7 +92,7 @@ def detect_events(
     labels : (t, y, x) masks to use instead of the movie's.
     model : a fitted `EventClassifier`.
     min_confidence : least probability of an event.
-    adata : cells of the movie (`cgc.io.from_movie`); when given, `obs[key_added]`, `obs[key_added + "_confidence"]` and
+    adata : cells of the movie (`cgc.from_movie`); when given, `obs[key_added]`, `obs[key_added + "_confidence"]` and
         `obsm[key_added + "_proba"]` are written for all of them (cells of the last frame have no frame after them and are
         "unassigned").
     key_added : `obs` column.
@@ -124,7 +125,7 @@ def detect_events(
         )
     if adata is not None and movie.labels is None:
         raise OptionError(expected("labels for `adata`", "a movie without", "Pass `labels=`, or leave `adata` out."))
-    keys = None if adata is None else _frame_and_cell(adata)
+    keys = None if adata is None else cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
     places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.size)
     proba = model.predict_proba(movie, places)
     if adata is not None:
@@ -147,20 +148,8 @@ def detect_events(
     return found
 
 
-def _frame_and_cell(adata: AnnData) -> Any:
-    """Return the index (frame, cell_id) of the cells; raises `MissingKeyError`."""
-    import pandas as pd
-
-    for name in ("frame", "cell_id"):
-        remedy = "Make the AnnData by `cgc.io.from_movie(movie)`."
-        check_key(name, list(adata.obs.columns), where="adata.obs", remedy=remedy, error=MissingKeyError)
-    return pd.MultiIndex.from_arrays([adata.obs["frame"], adata.obs["cell_id"]], names=["frame", "cell_id"])
-
-
 def _write(adata: AnnData, keys: Any, places: pd.DataFrame, proba: np.ndarray, classes: list[str], key: str) -> None:
     import pandas as pd
-
-    from cellgraph_clr.tl.common import write_classes
 
     index = pd.MultiIndex.from_arrays([places["frame"], places["cell_id"]])
     table = pd.DataFrame(proba, index=index).reindex(keys).to_numpy()

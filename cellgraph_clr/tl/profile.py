@@ -1,4 +1,4 @@
-"""Profiles of plates: windows of fields as rows of an AnnData."""
+"""Profiles of plates: windows of fields as rows of an AnnData, or beside cells."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.tl.common import cell_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.plate import Plate
     from cellgraph_clr.models.deep_infomax import DeepInfoMax
 
-__all__ = ["profile"]
+__all__ = ["profile", "profile_cells"]
 
 
 def profile(
@@ -59,13 +60,7 @@ def profile(
     import anndata as ad
     import pandas as pd
 
-    from cellgraph_clr.models.deep_infomax import DeepInfoMax
-
-    if model is not None and (config or samples is not None):
-        found = sorted([*config, *(["samples"] if samples is not None else [])])
-        raise OptionError(expected("no training options beside `model`", found, "Set them when fitting."))
-    if model is None:
-        model = DeepInfoMax(random_state=random_state, progress=progress, **config).fit(plate, samples=samples)
+    model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
     table = model.transform(plate, stride=stride)
     line = table.index.get_level_values("line").to_numpy()
     obs = plate.table.iloc[line].reset_index(drop=True)
@@ -83,3 +78,58 @@ def profile(
     record_run(adata, key_added, {**run, "samples": model.samples_, "stride": stride})
     log_written("tl.profile", [f"obsm[{key_added!r}]"])
     return adata
+
+
+def profile_cells(
+    adata: AnnData,
+    plate: Plate,
+    *,
+    model: DeepInfoMax | None = None,
+    samples: Sequence[str] | None = None,
+    key_added: str = "X_infomax",
+    random_state: RandomState = 0,
+    progress: bool | None = None,
+    copy: bool = False,
+    **config: Any,
+) -> AnnData | None:
+    """Learn what tells the samples of a plate apart, and write what it looks like at every cell beside it.
+
+    Parameters
+    ----------
+    adata : cells of the plate's fields (`cgc.from_plate`), matched by `obs["line"]` and `obs["cell_id"]`.
+    plate : with labels.
+    model, samples, random_state, progress, **config : as in `profile`.
+    key_added : `obsm` key, a DataFrame with columns "infomax_0", …; NaN for cells that are not in the labels.
+    copy : return a new AnnData.
+
+    Raises
+    ------
+    MissingKeyError, OptionError
+        Without `obs["line"]`; for a plate without labels, and as `profile`.
+    """
+    keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")
+    adata = adata.copy() if copy else adata
+    if plate.labels is None:
+        raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
+    model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
+    table = model.transform_cells(plate).reindex(keys)
+    table.index = adata.obs_names
+    adata.obsm[key_added] = table
+    run = {"function": "tl.profile_cells", "config": asdict(model.config), "seed": model.seed_}
+    record_run(adata, key_added, {**run, "samples": model.samples_})
+    log_written("tl.profile_cells", [f"obsm[{key_added!r}]"])
+    return adata if copy else None
+
+
+def _fitted(
+    plate: Plate, model: DeepInfoMax | None, samples: Sequence[str] | None, *, config: dict[str, Any], **run: Any
+) -> DeepInfoMax:
+    """Return the model given, or one learned from the plate; raises `OptionError` for options of both."""
+    from cellgraph_clr.models.deep_infomax import DeepInfoMax
+
+    if model is None:
+        return DeepInfoMax(**run, **config).fit(plate, samples=samples)
+    if config or samples is not None:
+        found = sorted([*config, *(["samples"] if samples is not None else [])])
+        raise OptionError(expected("no training options beside `model`", found, "Set them when fitting."))
+    return model

