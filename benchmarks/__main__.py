@@ -21,6 +21,7 @@ NAMES = (
     "context",
     "time_arrow",
     "deep_infomax",
+    "infomax_graphs",
     "start_up",
     "planted",
     "platynereis",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["assignments", "confusion", "effect_sizes", "reproducibility"]
+__all__ = ["assignments", "confusion", "effect_sizes", "reproducibility", "sphering"]
 
 
 def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray | None = None) -> pd.DataFrame:
@@ -146,3 +146,37 @@ def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, fl
             found.append(average_precision(same, directions[others] @ directions[i]))
             chance.append(same.mean())
     return (float(np.mean(found)), float(np.mean(chance))) if found else (0.0, 0.0)
+
+
+def sphering(vectors: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean (d,) and matrix (d, d) with which variation within samples becomes alike in all directions.
+
+    ``(v - mean) @ matrix``: what varies between fields of one sample (exposure, focus, place) weighs the less, the more it does;
+    distances are in units of the spread within samples.
+
+    Parameters
+    ----------
+    vectors : (n, d) finite.
+    samples : (n,) names; those with one row tell nothing of the spread.
+
+    Notes
+    -----
+    O(n d^2 + d^3); the covariance is shrunk (Ledoit and Wolf 2004). Without any sample of two rows columns are divided by their
+    standard deviations. Source: Ando et al. 2017, by fields of one sample instead of controls.
+    """
+    from sklearn.covariance import ledoit_wolf
+
+    check_same_length(len(vectors), len(samples), what_a="vectors", what_b="samples", remedy="One per row.")
+    mean = vectors.mean(axis=0)
+    spread = vectors.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    _, code, count = np.unique(np.asarray(samples).astype(str), return_inverse=True, return_counts=True)
+    several = count[code] > 1
+    if not several.any():
+        return mean, np.diag(1 / scale)
+    sums = np.zeros((len(count), vectors.shape[1]))
+    np.add.at(sums, code, vectors)
+    within = ((vectors - (sums / count[:, None])[code]) / scale)[several]
+    values, turn = np.linalg.eigh(ledoit_wolf(within, assume_centered=True)[0])
+    floor = max(float(values.max()) * 1e-6, np.finfo(float).tiny)
+    return mean, (turn / np.sqrt(np.maximum(values, floor))) / scale[:, None]

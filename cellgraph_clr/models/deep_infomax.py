@@ -12,6 +12,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_whole, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.foreground import Foreground, fit_foreground
 from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.encoders.fields import STRIDE
@@ -81,6 +82,7 @@ class DeepInfoMax:
         self._channels: list[str] = []
         self._range: tuple[np.ndarray, np.ndarray] | None = None
         self._light: np.ndarray | None = None
+        self._sphere: tuple[np.ndarray, np.ndarray] | None = None
 
     def __repr__(self) -> str:
         """Return the constructor's form."""
@@ -182,6 +184,11 @@ class DeepInfoMax:
         )
         train_contrastive(module, runtime)
         self._encoder, self.history_ = module.encoder.to(device).eval(), module.history
+        self._sphere = None
+        if c.sphere:
+            profiles = self.transform(plate, rows=used).drop(columns="foreground")
+            sample = plate.table["sample"].to_numpy()[profiles.index.get_level_values("line")]
+            self._sphere = sphering(profiles.to_numpy(float), sample)
         return self
 
     def transform(self, plate: Plate, *, stride: int | None = None, rows: np.ndarray | None = None) -> pd.DataFrame:
@@ -196,7 +203,8 @@ class DeepInfoMax:
         Returns
         -------
         By (line, y, x), the window's first pixel: infomax_0, …, and foreground, its share of the window. Means of local vectors
-        weigh by foreground; a field is encoded once, whatever its windows.
+        weigh by foreground; a field is encoded once, whatever its windows. With `config.sphere`, distances are in units of the
+        spread within samples.
 
         Raises
         ------
@@ -231,10 +239,13 @@ class DeepInfoMax:
                 values.append(torch.cat([codes, parts.mean(dim=(1, 2))[:, None]], dim=1).cpu().numpy())
         columns = [*(f"infomax_{i}" for i in range(c.n_features)), "foreground"]
         index = pd.MultiIndex.from_tuples(keys, names=["line", "y", "x"])
-        return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)
+        found = np.concatenate(values)
+        if self._sphere is not None:
+            found[:, :-1] = (found[:, :-1] - self._sphere[0]) @ self._sphere[1]
+        return pd.DataFrame(found, index=index, columns=columns, dtype=np.float32)
 
     def transform_cells(self, plate: Plate, *, rows: np.ndarray | None = None) -> pd.DataFrame:
-        """Return the profile of every cell: means of local vectors over its mask, by (line, cell_id).
+        """Return the profile of every cell: means of local vectors over its mask, by (line, cell_id), never sphered.
 
         A cell smaller than 8 x 8 pixels takes the local vectors it touches, by how much of it lies in each. Raises `OptionError`
         for a plate without labels, and as `transform`.
@@ -265,6 +276,8 @@ class DeepInfoMax:
         tensors = dict(self._fitted().state_dict())
         if self._light is not None:
             tensors["light"] = torch.from_numpy(self._light)
+        if self._sphere is not None:
+            tensors |= {f"sphere.{i}": torch.from_numpy(v) for i, v in enumerate(self._sphere)}
         header = {
             "kind": "DeepInfoMax",
             "config": asdict(self.config),
@@ -293,6 +306,9 @@ class DeepInfoMax:
             model._range = (low, high)
         light = tensors.pop("light", None)
         model._light = None if light is None else light.numpy()
+        if header["config"]["sphere"]:
+            mean, matrix = (tensors.pop(f"sphere.{i}").numpy() for i in (0, 1))
+            model._sphere = mean, matrix
         encoder = model._new_encoder()
         encoder.load_state_dict(tensors)
         model._encoder = encoder.to(usable_device(device)).eval()

@@ -35,6 +35,8 @@ class DeepInfoMaxConfig:
     """Of intensities: "plate", "field" or "none"."""
     illumination: bool = False
     """Whether uneven light is corrected."""
+    sphere: bool = True
+    """Whether profiles of windows are scaled so that samples learned from vary alike in all directions within."""
     size: int = 128
     """Pixels along the side of a crop, and of a window; a multiple of 8."""
     n_fields: int = 2

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cellgraph_clr._core.errors import OptionError, ShapeError
-from cellgraph_clr.analysis.phenotypes import assignments, confusion, effect_sizes, reproducibility
+from cellgraph_clr.analysis.phenotypes import assignments, confusion, effect_sizes, reproducibility, sphering
 
 
 def test_effect_sizes_are_differences_in_standard_deviations(rng):
@@ -60,3 +60,18 @@ def test_confusion_puts_matches_on_the_diagonal():
     assert confusion(np.zeros(0), np.zeros(0)).empty
     with pytest.raises(ShapeError, match="conditions"):
         confusion(found, known[:3])
+
+
+def test_sphered_samples_vary_alike_in_all_directions(rng):
+    samples = np.repeat(np.arange(30), 40)
+    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    vectors = (rng.normal(size=(30, 5))[samples] + rng.normal(size=(1200, 5)) * (10, 5, 0.2, 0.2, 0.2)) @ turn
+    mean, matrix = sphering(vectors, samples)
+    found = (vectors - mean) @ matrix
+    within = found - np.stack([found[samples == s].mean(axis=0) for s in range(30)])[samples]
+    spread = np.linalg.eigvalsh(np.cov(within.T))  # from 0.04 to 100 before; the least are shrunk
+    assert spread.max() / spread.min() < 4
+    assert spread.max() == pytest.approx(1, abs=0.1)
+    assert reproducibility(found, samples)[0] > 2 * reproducibility(vectors, samples)[0]
+    mean, matrix = sphering(vectors, np.arange(1200))
+    np.testing.assert_allclose(((vectors - mean) @ matrix).std(axis=0), 1)

@@ -69,7 +69,7 @@ def test_saved_loaded_and_resumed_it_is_the_same(plate, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_features", 7), ("n_hidden", 5), ("norm", "group"), ("residual", False), ("estimator", "nce"), ("prior", 0.0),
+    [("n_features", 7), ("n_hidden", 5), ("norm", "group"), ("residual", False), ("sphere", False), ("estimator", "nce"), ("prior", 0.0),
      ("foreground", "all"), ("normalise", "field"), ("illumination", True), ("size", 40), ("n_fields", 1), ("batch_size", 4),
      ("n_steps", 5), ("learning_rate", 0.1), ("weight_decay", 0.9), ("gain", 0.0), ("blur", 1.0), ("random_state", 3)],
 )  # fmt: skip

@@ -1,0 +1,131 @@
+"""InfoMax on cell graphs beside InfoNCEp: neighbourhoods, samples and tissues as summaries, on three real tables."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from anndata import AnnData
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.inputs import real_data
+from cellgraph_clr import datasets, gr, pp
+from cellgraph_clr.cli.demo_planted import planted_cells, planted_figures
+from cellgraph_clr.cli.demo_platynereis import accuracy, organ_retrieval, prepare, twins
+from cellgraph_clr.datasets.local import platynereis_candidates
+from cellgraph_clr.models import CellGraphCLR
+
+SEEDS = range(2)
+N_STEPS = 100
+ROWS = {
+    "InfoNCEp, itself and 4 neighbours": {},
+    "InfoNCEp, 5 of 3 hops": {"positives": "neighbors", "n_hops": 3, "n_layers": 3},
+    "InfoMax of neighbourhoods, JSD": {"objective": "infomax"},
+    "InfoMax of neighbourhoods, NCE": {"objective": "infomax", "estimator": "nce"},
+    "InfoMax of neighbourhoods, InfoNCEp": {"objective": "infomax", "estimator": "infonce_p"},
+    "InfoMax of 3 hops, NCE": {
+        "objective": "infomax", "estimator": "nce", "positives": "neighbors", "n_hops": 3, "n_layers": 3, "n_positives": 20,
+    },
+    "Deep Graph Infomax (whole samples)": {"objective": "infomax", "positives": "sample", "n_positives": 1},
+}  # fmt: skip
+Score = Callable[[np.ndarray], tuple[float, ...]]
+
+
+def run(*, size: str, data: str | None) -> None:
+    """Print one table for each set of cells: mean over two seeds."""
+    if size == "small":
+        planted = planted_cells(400, random_state=0)
+        planted.obs["sample"] = "one"
+        _table("planted tissue", planted, ("types", "niches"), _planted_scores(planted), n_steps=2)
+    folder = real_data(size, data)
+    if folder is None:
+        return
+    for name, read in (("platynereis", _platynereis), ("osmfish_cortex", _cortex), ("sam_willis2016", _meristem)):
+        if (folder / name).exists():
+            _table(*read(folder), n_steps=N_STEPS)
+
+
+def _table(name: str, adata: AnnData, columns: tuple[str, ...], score: Score, *, n_steps: int) -> None:
+    print(f" {name}: {adata.n_obs} cells")
+    print(f"  {'':36s} " + "  ".join(f"{c:>18s}" for c in columns) + "    s a fit")
+    print(f"  {'measured features':36s} " + "  ".join(f"{v:18.3f}" for v in score(np.asarray(adata.X))), flush=True)
+    for row, change in ROWS.items():
+        found, seconds = [], []
+        for seed in SEEDS:
+            start = time.perf_counter()
+            model = CellGraphCLR(random_state=seed, n_steps=n_steps, progress=False, **change)
+            vectors = model.fit_transform(adata)
+            seconds.append(time.perf_counter() - start)
+            found.append(score(vectors))
+        mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+        cells = "  ".join(f"{m:10.3f} ± {s:5.3f}" for m, s in zip(mean, spread, strict=True))
+        print(f"  {row:36s} {cells}   {np.median(seconds):5.0f}", flush=True)
+
+
+def _planted_scores(adata: AnnData) -> Score:
+    def score(vectors: np.ndarray) -> tuple[float, ...]:
+        adata.obsm["some"] = vectors
+        found = planted_figures(adata, types="some", place="some", niche="some")
+        return found["types"], found["niches"]
+
+    return score
+
+
+def _platynereis(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
+    adata = prepare(folder)
+    adata.obs["sample"] = "one"
+    candidates = platynereis_candidates(folder)
+
+    def score(vectors: np.ndarray) -> tuple[float, ...]:
+        types = accuracy(adata, vectors, n_repeats=2)[0]
+        return types, organ_retrieval(adata, vectors)[0], twins(adata, vectors, candidates)[0]
+
+    return "Platynereis", adata, ("types, accuracy", "organs, mAP", "twins, rank"), score
+
+
+def _cortex(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
+    adata = datasets.osmfish_cortex(folder)
+    pp.scale_features(adata, impute="median")
+    gr.knn_graph(adata, n_neighs=15)
+    pp.split(adata, by="block", buffer_hops=2, n_blocks=24)
+    adata.obs["sample"] = "one"
+    parts = adata.obs["split"].to_numpy()
+    return (
+        "cortex (osmFISH), blocks held out",
+        adata,
+        ("types, bal. acc.", "regions, bal. acc."),
+        lambda vectors: tuple(
+            _probe(vectors, adata.obs[k].astype(object), parts == "test", parts == "train")
+            for k in ("cell_type", "region")
+        ),
+    )
+
+
+def _meristem(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
+    adata = datasets.plant_meristem(folder, plants=["plant1", "plant2", "plant4"])
+    adata = adata[~adata.obs["touches_border"].to_numpy()].copy()
+    pp.scale_features(adata, impute="median")
+    adata.obs["sample"] = adata.obs["library_id"].astype(str)
+    held = (adata.obs["plant"] == "plant4").to_numpy()
+    return (
+        "meristem (Willis 2016), plant 4 held out",
+        adata,
+        ("layers, bal. acc.", "divides, bal. acc."),
+        lambda vectors: tuple(_probe(vectors, adata.obs[k].astype(object), held, ~held) for k in ("layer", "divides")),
+    )
+
+
+def _probe(vectors: np.ndarray, labels: np.ndarray, test: np.ndarray, train: np.ndarray) -> float:
+    """Return the balanced accuracy of a linear probe on cells held out, of those with a label."""
+    names = np.asarray(labels)
+    known = np.array([isinstance(n, str) and n != "unassigned" for n in names])
+    fit, seen = known & train, known & test
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
+    some = np.random.default_rng(0).permutation(np.flatnonzero(fit))[:10_000]
+    predicted = probe.fit(vectors[some], names[some].astype(str)).predict(vectors[seen])
+    true = names[seen].astype(str)
+    inside = np.isin(true, names[some].astype(str))
+    return float(balanced_accuracy_score(true[inside], predicted[inside]))
