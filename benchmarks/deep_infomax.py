@@ -6,14 +6,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_otsu
+from skimage.measure import label
+from skimage.morphology import remove_small_objects
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.preprocessing import StandardScaler
 from tifffile import imread
 
 from benchmarks.inputs import real_data
+from benchmarks.memory import peak, reset_peak
 from benchmarks.timing import paired, show
 from cellgraph_clr import from_labels
+from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.datasets.plates import phenotype_plate
@@ -30,8 +36,11 @@ def run(*, size: str, data: str | None) -> None:
     plate = phenotype_plate(14, 4 if not small else 2, side=512 if not small else 64)
     _planted(plate, {"n_steps": 3, "size": 32, "batch_size": 8} if small else {})
     folder = real_data(size, data)
-    if folder is not None and (folder / "hcs_sbs_foxo").exists():
-        _foxo(folder / "hcs_sbs_foxo")
+    if folder is None:
+        return
+    for name, read in (("hcs_sbs_foxo", _foxo), ("hcs_transfluor", _transfluor)):
+        if (folder / name).exists():
+            _retrieved(name, read(folder / name))
 
 
 def _planted(plate: Plate, options: dict[str, int]) -> None:
@@ -44,17 +53,22 @@ def _planted(plate: Plate, options: dict[str, int]) -> None:
         model.fit(plate, samples=[n for n in names if n not in UNSEEN])
         print(f" seed {seed}: learned on {len(names) - len(UNSEEN)} samples in {time.perf_counter() - start:.0f} s")
         _clusters("learned", model.transform(plate).drop(columns="foreground"), plate)
-    image = plate.normalised().image(0)
-    bare = model.transform(plate, rows=np.array([0])).index  # windows of a field
+    images = [torch.from_numpy(plate.normalised().image(i))[None] for i in range(len(plate))]
     encoder = model._fitted()  # noqa: SLF001
 
     def network() -> None:
         with torch.inference_mode():
-            encoder.summary(encoder(torch.from_numpy(image)[None]))
+            for image in images:
+                encoder.summary(encoder(image))
 
-    calls = {"transform": lambda: model.transform(plate, rows=np.array([0])), "the network alone": network}
-    print(f" {len(bare)} windows of a field")
-    show(paired(calls, rounds=5), ours="transform")
+    calls = {"transform": lambda: model.transform(plate), "the network alone, on images in memory": network}
+    print(f" {len(model.transform(plate))} windows of {len(plate)} fields")
+    show(paired(calls, rounds=3), ours="transform")
+    for n_fields in (2, 4) if options else (8, 16):
+        wide = phenotype_plate(4, n_fields, side=images[0].shape[-1], random_state=1)
+        before = reset_peak()
+        DeepInfoMax(progress=False, **{**options, "n_steps": 3}).fit(wide)
+        print(f" learning from {len(wide)} fields: {peak() - before:.0f} MiB more than before")
 
 
 def _clusters(name: str, profiles: pd.DataFrame, plate: Plate) -> None:
@@ -95,24 +109,48 @@ def _measured(plate: Plate, size: int) -> pd.DataFrame:
     return pd.DataFrame(np.nan_to_num(np.array(values)), index=index)
 
 
-def _foxo(folder: Path) -> None:
+def _foxo(folder: Path) -> Plate:
+    """Return wells as fields of samples: a drug at a dose."""
     wells = pd.read_csv(folder / "wells.csv")
-    condition = wells["drug"] + " " + wells["dose_level"].astype(str)
-    table = pd.DataFrame({"sample": condition, "well": wells["well"]})
+    table = pd.DataFrame({"sample": wells["drug"] + " " + wells["dose_level"].astype(str), "well": wells["well"]})
     images, masks = (list(imread(folder / f"{name}.tif")) for name in ("images", "nuclei"))
-    plate = Plate.build(table, images, channels=("GFP", "DNA"), labels=masks)
-    names = np.array(sorted(set(condition)))
-    learned, unseen = names[::2], names[1::2]
+    return Plate.build(table, images, channels=("GFP", "DNA"), labels=masks)
+
+
+def _transfluor(folder: Path) -> Plate:
+    """Return three fields of every well, with masks of what is bright, as nothing was segmented."""
+    table = pd.read_csv(folder / "images.csv").astype(str).assign(sample=lambda t: t["well"])
+    images = imread(folder / "images.tif")
+    smooth = [gaussian_filter(image.astype(float), 1) for image in images]
+    masks = [label(remove_small_objects(s > threshold_otsu(s), max_size=20)).astype(np.int32) for s in smooth]
+    return Plate.build(table, list(images[:, None]), channels=("GFP",), labels=masks)
+
+
+def _retrieved(name: str, plate: Plate) -> None:
+    """Print how well fields of samples that were not learned from find those of the same sample, for every second sample."""
+    names = sorted(set(plate.table["sample"]))
+    learned, unseen = plate.rows(names[::2]), plate.rows(names[1::2])
+    sample = plate.table["sample"].to_numpy()
+    print(f" {name}: {plate}; learned from {len(names[::2])} samples, fields of the other {len(names[1::2])} retrieved")
+    side = max(plate.image(0).shape[1:])
+    measured = np.nan_to_num(_measured(plate, side).groupby("line").mean().reindex(range(len(plate))).to_numpy())
+    base, chance = reproducibility(measured[unseen], sample[unseen])
+    mean, matrix = sphering(measured[learned], sample[learned])
+    sphered = reproducibility(((measured - mean) @ matrix)[unseen], sample[unseen])[0]
     print(
-        f" foxo: {plate}; learned on {len(learned)} conditions, wells of the other {len(unseen)} retrieved among themselves"
+        f"  measured intensity and texture: mean average precision {base:.3f} (chance {chance:.3f}), sphered {sphered:.3f}"
     )
-    rows = plate.rows(list(unseen))
-    measured = np.nan_to_num(_measured(plate, 512).groupby("line").mean().to_numpy())
-    base = reproducibility(measured[rows], plate.table["sample"].to_numpy()[rows])
-    print(f"  measured intensity and texture: mean average precision {base[0]:.3f} (chance {base[1]:.3f})")
-    found = []
-    for seed in SEEDS:
-        model = DeepInfoMax(random_state=seed, progress=False).fit(plate, samples=list(learned))
-        profiles = model.transform(plate).drop(columns="foreground").groupby("line").mean().to_numpy()
-        found.append(reproducibility(profiles[rows], plate.table["sample"].to_numpy()[rows])[0])
-    print(f"  learned: {np.mean(found):.3f} ± {np.std(found):.3f}, {np.mean(found) / base[0] - 1:+.0%}", flush=True)
+    for title, options in (
+        ("as it comes", {}),
+        ("not sphered", {"sphere": False}),
+        ("fields normalised one by one", {"normalise": "field"}),
+    ):
+        found = []
+        for seed in SEEDS:
+            model = DeepInfoMax(random_state=seed, progress=False, **options).fit(plate, samples=names[::2])
+            profiles = model.transform(plate).drop(columns="foreground").groupby("line").mean().to_numpy()
+            found.append(reproducibility(profiles[unseen], sample[unseen])[0])
+        print(
+            f"  learned, {title:28s} {np.mean(found):.3f} ± {np.std(found):.3f}, {np.mean(found) / base - 1:+.0%}",
+            flush=True,
+        )

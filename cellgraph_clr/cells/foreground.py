@@ -18,6 +18,7 @@ __all__ = ["FOREGROUNDS", "Foreground", "fit_foreground"]
 FOREGROUNDS = ("mixture", "otsu", "labels", "all")
 PIXELS = 20_000  # of a field that the threshold is learned from
 SMOOTH = 1.0  # pixels
+REACH = 2.5  # spreads that it reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,4 @@ def _brightness(image: np.ndarray) -> np.ndarray:
     """Return the mean of the channels (y, x), smoothed by a pixel."""
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(np.asarray(image, np.float32).mean(axis=0), SMOOTH)
+    return gaussian_filter(np.asarray(image, np.float32).mean(axis=0), SMOOTH, truncate=REACH)

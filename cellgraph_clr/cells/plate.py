@@ -106,8 +106,10 @@ class Plate:
         low_high = _percentiles(out) if self._by_field else self._range
         if low_high is None:
             return out
-        low, high = (v[:, None, None] for v in low_high)
-        return np.asarray(np.clip((out - low) / np.maximum(high - low, 1e-6), -1, 5), np.float32)
+        low, high = (np.asarray(v, np.float32)[:, None, None] for v in low_high)
+        scaled = out - low
+        scaled /= np.maximum(high - low, 1e-6)
+        return np.clip(scaled, -1, 5, out=scaled)
 
     def rows(self, samples: Sequence[str]) -> np.ndarray:
         """Return the lines of some samples, in order. Raises `MissingKeyError` for one that is not there."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.ahead import ahead
 from cellgraph_clr._core.checks import check_whole, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -226,8 +227,8 @@ class DeepInfoMax:
         reader = self._reader(plate)
         keys, values = [], []
         side, hop = c.size // STRIDE, step // STRIDE
-        for line in np.arange(len(plate)) if rows is None else rows:
-            image, mask = reader(int(line))
+        lines = range(len(plate)) if rows is None else [int(i) for i in rows]
+        for line, (image, mask) in ahead(reader, lines):
             local = self._local(image)
             share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
             for y in range(0, share.shape[0] - side + 1, hop):  # the windows of a line at once
@@ -235,7 +236,7 @@ class DeepInfoMax:
                 vectors = local[:, y : y + side].unfold(2, side, hop).permute(2, 0, 1, 3)
                 with torch.inference_mode():
                     codes = encoder.summary(vectors, parts).float()
-                keys += [(int(line), y * STRIDE, k * step) for k in range(len(parts))]
+                keys += [(line, y * STRIDE, k * step) for k in range(len(parts))]
                 values.append(torch.cat([codes, parts.mean(dim=(1, 2))[:, None]], dim=1).cpu().numpy())
         columns = [*(f"infomax_{i}" for i in range(c.n_features)), "foreground"]
         index = pd.MultiIndex.from_tuples(keys, names=["line", "y", "x"])
@@ -256,12 +257,13 @@ class DeepInfoMax:
             raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
         reader = self._reader(plate)
         keys, values = [], []
-        for line in np.arange(len(plate)) if rows is None else rows:
-            local = self._local(reader(int(line))[0]).float().cpu().numpy()
-            labels = np.asarray(plate.labels(int(line)))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
+        lines = range(len(plate)) if rows is None else [int(i) for i in rows]
+        for line, (image, _) in ahead(reader, lines):
+            local = self._local(image).float().cpu().numpy()
+            labels = np.asarray(plate.labels(line))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
             y, x = np.nonzero(labels)
             ids, means = label_means(labels[y, x], local[:, y // STRIDE, x // STRIDE])
-            keys += [(int(line), int(i)) for i in ids]
+            keys += [(line, int(i)) for i in ids]
             values.append(means)
         index = pd.MultiIndex.from_tuples(keys, names=["line", "cell_id"])
         columns = [f"infomax_{i}" for i in range(self.config.n_features)]

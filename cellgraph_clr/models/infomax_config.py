@@ -39,13 +39,13 @@ class DeepInfoMaxConfig:
     """Whether profiles of windows are scaled so that samples learned from vary alike in all directions within."""
     size: int = 128
     """Pixels along the side of a crop, and of a window; a multiple of 8."""
-    n_fields: int = 2
+    n_fields: int = 3
     """Fields of a sample that are seen together; crops of one field where there are fewer."""
     gain: float = 0.2
     """How much the brightness of channels of a crop is varied while learning, as a share: smaller differences mean nothing."""
     blur: float = 0.0
     """How far a crop is put out of focus at the most while learning, in pixels: focus then means nothing."""
-    batch_size: int = 16
+    batch_size: int = 24
     """Crops a step: `n_fields` of each of as many samples."""
     n_steps: int = 300
     """Optimisation steps."""
