@@ -175,6 +175,9 @@ class _OneChannel:
     def __getitem__(self, t: int) -> np.ndarray:
         return np.asarray(self._frames[t])[None]
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(np.asarray(self._frames)[:, None], dtype=dtype, copy=copy)
+
 
 def _checked(tracks: pd.DataFrame | None, n_frames: int) -> pd.DataFrame | None:
     if tracks is None:

@@ -18,6 +18,7 @@ TRACKS = pd.DataFrame({"track": [1, 2], "begin": [0, 1], "end": [0, 2], "parent"
 def test_frames_have_channels_whatever_comes(shape, axes, found):
     movie = Movie.build(np.ones(shape, np.uint8), axes=axes)
     assert movie.frames.shape == found
+    assert np.asarray(movie.frames).shape == found
     assert movie.frame(1).shape == found[1:]
     assert movie.frame(1).dtype == np.float32
     assert len(movie) == 3

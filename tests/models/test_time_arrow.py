@@ -111,7 +111,7 @@ def test_saved_loaded_and_resumed_it_is_the_same(movie, model, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_features", 6), ("n_hidden", 5), ("n_levels", 2), ("size", 32), ("steps", (2,)), ("min_content", 0.9), ("strength", 0.0),
+    [("n_features", 6), ("n_hidden", 5), ("n_levels", 2), ("size", 32), ("steps", (2,)), ("min_content", 0.9), ("strength", 0.0), ("zoom", 0.5),
      ("decorrelation", 0.9), ("validation", 0.7), ("held_out", "first"), ("n_steps", 5), ("batch_size", 5),
      ("learning_rate", 0.1), ("weight_decay", 0.9), ("random_state", 3)],
 )  # fmt: skip
