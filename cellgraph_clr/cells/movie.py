@@ -175,7 +175,7 @@ class _OneChannel:
     def __getitem__(self, t: int) -> np.ndarray:
         return np.asarray(self._frames[t])[None]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (as NumPy asks)
         return np.array(np.asarray(self._frames)[:, None], dtype=dtype, copy=copy)
 
 

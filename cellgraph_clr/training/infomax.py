@@ -26,7 +26,8 @@ LEAST = 0.1  # share of foreground pixels that makes a local vector count
 def coarse(mask: np.ndarray) -> np.ndarray:
     """Return the share of foreground (…, y / 8, x / 8) of every local vector."""
     *rest, y, x = mask.shape
-    return mask.reshape(*rest, y // STRIDE, STRIDE, x // STRIDE, STRIDE).mean(axis=(-3, -1))
+    rows = mask.reshape(*rest, y // STRIDE, STRIDE, x).sum(axis=-2, dtype=np.uint8)
+    return np.asarray(rows.reshape(*rest, y // STRIDE, x // STRIDE, STRIDE).sum(axis=-1, dtype=np.uint8) / STRIDE**2)
 
 
 class InfoMaxModule(StepModule):

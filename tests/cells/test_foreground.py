@@ -33,3 +33,14 @@ def test_labels_and_all(plate):
     flat = Plate.build(plate.table, np.ones((3, 1, 16, 16)))
     with pytest.raises(NoCellsError, match="pixels of one value"):
         fit_foreground(flat, np.arange(3))
+
+
+def test_brightness_is_smoothed_as_by_a_gaussian_of_one_pixel(rng):
+    from scipy.ndimage import gaussian_filter
+
+    from cellgraph_clr.cells.foreground import _brightness
+
+    image = rng.random((2, 40, 50)).astype(np.float32)
+    found, wanted = _brightness(image), gaussian_filter(image.mean(axis=0), 1.0, mode="nearest")
+    np.testing.assert_allclose(found, wanted, atol=0.02)
+    np.testing.assert_allclose(_brightness(np.ones((2, 8, 9))), 1, rtol=1e-6)

@@ -10,7 +10,7 @@ from cellgraph_clr.datasets.plates import phenotype_plate
 from cellgraph_clr.metrics import probe_accuracy
 from cellgraph_clr.models import DeepInfoMax
 
-SMALL = {"n_steps": 4, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8, "progress": False}
+SMALL = {"n_steps": 4, "n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8, "progress": False}
 
 
 @pytest.fixture(scope="module")
