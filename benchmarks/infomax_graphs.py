@@ -105,7 +105,7 @@ def _cortex(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
 
 
 def _meristem(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
-    adata = datasets.plant_meristem(folder, plants=["plant1", "plant2", "plant4"])
+    adata = datasets.plant_meristem(folder, plants=["plant1", "plant4"])
     adata = adata[~adata.obs["touches_border"].to_numpy()].copy()
     pp.scale_features(adata, impute="median")
     adata.obs["sample"] = adata.obs["library_id"].astype(str)
