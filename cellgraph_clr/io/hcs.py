@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +15,27 @@ from cellgraph_clr.io.labels import read_array
 from cellgraph_clr.io.tiff import open_tiff
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
-__all__ = ["channels_of", "plane", "read_ome_plate"]
+__all__ = ["Lazy", "plane", "read_ome_plate"]
 
 CHANNEL_AXES = "CSQI"  # channels, samples of a colour, and pages without a name
 LETTERS = 26
 
 
-def channels_of(file: Path) -> list[str] | None:
-    """Return the names of the channels that a file tells, or None."""
-    return read_array(file).channels
+class Lazy:
+    """A sequence whose items are made when asked for, each by the call that stands for it."""
+
+    def __init__(self, calls: Sequence[Callable[[], np.ndarray]]) -> None:
+        self._calls = calls
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        return self._calls[i]()
 
 
 def plane(pixels: np.ndarray, axes: str, where: object) -> np.ndarray:
@@ -67,27 +76,12 @@ def read_ome_plate(path: Path, labels: str | None) -> tuple[pd.DataFrame, Any, A
         if labels is not None:
             known = sorted(p.name for p in (files[0] / "labels").glob("*") if p.is_dir())
             check_key(labels, known, where="the labels of the first field")
-            masks = _Lazy([(lambda f=f: _mask(f / "labels" / labels)) for f in files])
-        images = _Lazy([(lambda f=f: _field(f)) for f in files])
-        return pd.DataFrame(rows), images, masks, channels_of(files[0])
+            masks = Lazy([partial(_mask, f / "labels" / labels) for f in files])
+        return pd.DataFrame(rows), Lazy([partial(_field, f) for f in files]), masks, read_array(files[0]).channels
     if labels is not None:
         raise FileFormatError(expected("an OME-Zarr plate, for `labels`", f"{path.name!r}", "Leave `labels` out."))
     rows, places, names = _tiff_fields(path)
-    return pd.DataFrame(rows), _Lazy([(lambda i=i: _series(path, i)) for i in places]), None, names
-
-
-class _Lazy:
-    """A sequence whose items are worked out when asked for."""
-
-    def __init__(self, calls: Sequence[Any]) -> None:
-        self._calls = calls
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def __getitem__(self, i: int) -> np.ndarray:
-        out: np.ndarray = self._calls[i]()
-        return out
+    return pd.DataFrame(rows), Lazy([partial(_series, path, i) for i in places]), None, names
 
 
 def _field(folder: Path) -> np.ndarray:

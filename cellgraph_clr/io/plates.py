@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.cells import from_labels
-from cellgraph_clr.io.hcs import plane, read_ome_plate
+from cellgraph_clr.io.hcs import Lazy, plane, read_ome_plate
 from cellgraph_clr.io.labels import read_array
 from cellgraph_clr.io.samples import concat
 
@@ -130,9 +131,7 @@ def from_plate(
     return concat(samples)
 
 
-def _matching(
-    root: Path, pattern: str, channels: Sequence[str] | None
-) -> tuple[pd.DataFrame, _Files, list[str] | None]:
+def _matching(root: Path, pattern: str, channels: Sequence[str] | None) -> tuple[pd.DataFrame, Lazy, list[str] | None]:
     """Return the table, the images and the channels of the files below a folder whose paths match."""
     try:
         form = re.compile(pattern)
@@ -144,7 +143,10 @@ def _matching(
     found: dict[tuple[str, ...], dict[str, Path]] = {}
     keys = [g for g in groups if g != "channel"]
     for file in sorted(f for f in root.rglob("*") if f.is_file() or f.suffix == ".zarr"):
-        match = form.search(file.relative_to(root).as_posix())
+        below = file.relative_to(root)
+        if any(parent.suffix == ".zarr" for parent in below.parents):  # a chunk of an image
+            continue
+        match = form.search(below.as_posix())
         if match is None:
             continue
         named = match.groupdict(default="")
@@ -160,14 +162,15 @@ def _matching(
     if "channel" not in groups:
         files = [place[""] for place in found.values()]
         names = None if files[0].suffix.lower() in PICTURES else read_array(files[0]).channels
-        return table, _Files([[file] for file in files]), names
+        return table, Lazy([partial(_image, [file]) for file in files]), names
     wanted = list(channels or sorted({c for place in found.values() for c in place}))
     for key, place in found.items():
         absent = [c for c in wanted if c not in place]
         if absent:
             remedy = "Restore the file, or pass `channels=`."
             raise MissingFileError(expected(f"channels {', '.join(wanted)}", f"no {listing(absent)} of {key}", remedy))
-    return table, _Files([[place[c] for c in wanted] for place in found.values()]), wanted
+    images = [partial(_image, [place[c] for c in wanted]) for place in found.values()]
+    return table, Lazy(images), wanted
 
 
 def _with_layout(table: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
@@ -189,17 +192,9 @@ def _plain(well: object) -> str:
     return re.sub(r"(?<=[A-Za-z])0+(?=\d)", "", str(well).strip())
 
 
-class _Files:
-    """Images of fields, each of one file or of one a channel, read when asked for."""
-
-    def __init__(self, files: Sequence[Sequence[Path]]) -> None:
-        self._files = files
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, i: int) -> np.ndarray:
-        return np.concatenate([_pixels(f) for f in self._files[i]])
+def _image(files: Sequence[Path]) -> np.ndarray:
+    """Return the image (c, y, x) of one file, or of one file a channel."""
+    return np.concatenate([_pixels(f) for f in files])
 
 
 def _pixels(file: Path) -> np.ndarray:

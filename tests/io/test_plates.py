@@ -81,6 +81,19 @@ def test_names_of_channels_come_from_the_files_and_planes_are_refused(tmp_path, 
     np.testing.assert_array_equal(plate.image(0), np.moveaxis(colour, -1, 0))
 
 
+def test_a_zarr_is_one_file(tmp_path, rng):
+    import zarr
+
+    pixels = rng.integers(0, 9, (2, 8, 9)).astype(np.uint16)
+    zarr.open_group(str(tmp_path / "A01_0.zarr"), mode="w").create_array("0", data=pixels)
+    group = zarr.open_group(str(tmp_path / "A01_0.zarr"))
+    axes = [{"name": a, "type": "channel" if a == "c" else "space"} for a in "cyx"]
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0"}]}]
+    plate = cgc.read_plate(tmp_path, r"(?P<well>A\d\d)_(?P<field>\d)")
+    assert len(plate) == 1
+    np.testing.assert_array_equal(plate.image(0), pixels)
+
+
 def test_gaps_doubles_and_bad_patterns_are_named(folder):
     with pytest.raises(MissingFileError, match="files like"):
         cgc.read_plate(folder, r"(?P<well>Z)")
