@@ -26,7 +26,7 @@ class CellGraphCLRConfig:
     that are noise to one another), vicreg (no noise) or infomax (a cell against the mean of all of the batch that are related to
     it: its neighbourhood, or with an `obs` column its sample or tissue; where all are, Deep Graph Infomax)."""
     estimator: str | None = None
-    """Of the mutual information of infomax: "jsd" (None), "dv", "nce" or "infonce_p", whose cost grows with the cells of a group."""
+    """Of the information of infomax: "jsd" (None), "dv", "nce" or "infonce_p", whose cost grows with the cells of a group."""
     positives: str | tuple[str, ...] = "both"
     """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class), an `obsp`
     key (any relation), or a tuple of these: a mixture.
