@@ -36,13 +36,20 @@ def label_names(adata: AnnData, label_key: str) -> np.ndarray:
     return names
 
 
-def label_codes(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
+def label_codes(adata: AnnData, label_key: str, *, as_listed: bool = False) -> tuple[np.ndarray, list[str]]:
     """Return class codes (n,) int64, -1 for missing or "unassigned", and the class names in sorted order.
 
+    With `as_listed` those of a categorical column are in the order of its categories (cluster 10 after 9), as plots show them.
     Raises `LabelKeyError` as `label_names`.
     """
     names = label_names(adata, label_key)
     known = names != ""
     codes = np.full(len(names), -1, np.int64)
     classes, codes[known] = np.unique(names[known], return_inverse=True)
-    return codes, [str(c) for c in classes]
+    found = [str(c) for c in classes]
+    listed = [str(c) for c in getattr(adata.obs[label_key].dtype, "categories", [])] if as_listed else []
+    if listed:
+        order = np.array([found.index(c) for c in listed if c in found])
+        codes[known] = np.argsort(order)[codes[known]]
+        found = [found[k] for k in order]
+    return codes, found

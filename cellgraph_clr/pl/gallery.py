@@ -89,7 +89,7 @@ def cell_gallery(
     cell_id = adata.obs["cell_id"].to_numpy()
     lines: dict[str, np.ndarray] = {}
     if groupby is not None:
-        codes, names = label_codes(adata, groupby)
+        codes, names = label_codes(adata, groupby, as_listed=True)
         chosen = typical_rows(vectors[rows], codes[rows], n_cells)
         lines = {name: rows[best] for name, best in zip(names, chosen, strict=False) if len(best)}
     else:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["window_gallery"]
 
+PLACE = ("sample", "well", "field")  # what tells a field from others
+
 
 def window_gallery(
     adata: AnnData,
@@ -61,18 +63,18 @@ def window_gallery(
     check_whole("size", size, low=8)
     for channel in channels:
         check_option("channels", channel, tuple(range(len(plate.channels))))
-    for name in ("sample", "field", "x", "y"):
+    for name in (*PLACE, "x", "y"):
         check_key(name, list(adata.obs.columns), where="adata.obs", remedy="Make it by `cgc.tl.profile(plate)`.")
     vectors, _ = read_features(adata, use_rep)
-    codes, names = label_codes(adata, groupby)
+    codes, names = label_codes(adata, groupby, as_listed=True)
     chosen = typical_rows(vectors, codes, n_windows)
     shown = plate.normalised("plate")
-    line = {(s, f): i for i, (s, f) in enumerate(zip(plate.table["sample"], plate.table["field"], strict=True))}
+    line = {tuple(place): i for i, place in enumerate(plate.table[[*PLACE]].to_numpy())}
     axes = picture_grid(names, n_windows)
     for row, members in zip(axes, chosen, strict=False):
         for ax, member in zip(row, members, strict=False):
             o = adata.obs.iloc[member]
-            image = shown.image(line[str(o["sample"]), str(o["field"])])
+            image = shown.image(line[tuple(str(o[name]) for name in PLACE)])
             top, left = (max(int(o[a] - size / 2), 0) for a in ("y", "x"))
             part = np.clip(image[list(channels), top : top + size, left : left + size], 0, 1)
             if len(part) == 1:

@@ -15,6 +15,12 @@ def test_rows_are_groups(tmp_path):
     assert axes.shape == (3, 3)
     for row, name in zip(axes, ("sample_00", "sample_01", "sample_02"), strict=True):
         assert [ax.get_title() for ax in row] == [name] * 3
+    wells = plate.table.assign(sample="one", well=[f"A{i}" for i in range(6)], field="0")  # told apart by wells alone
+    other = cgc.Plate(wells, plate.read, plate.channels)
+    windows = cgc.tl.profile(other, model=cgc.models.DeepInfoMax(**small).fit(plate))
+    axes = cgc.pl.window_gallery(windows, other, "well", size=32, n_windows=1, channels=[0])
+    pictures = [ax.images[0].get_array() for ax in axes[:, 0]]
+    assert not any((pictures[0] == p).all() for p in pictures[1:])
     grey = cgc.pl.window_gallery(adata, plate, "sample", size=32, n_windows=1, channels=[1])
     assert grey[0, 0].images[0].get_array().shape == (32, 32)
     with pytest.raises(OptionError, match="`channels`"):
