@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from anndata import AnnData
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -127,5 +126,5 @@ def _probe(vectors: np.ndarray, labels: np.ndarray, test: np.ndarray, train: np.
     some = np.random.default_rng(0).permutation(np.flatnonzero(fit))[:10_000]
     predicted = probe.fit(vectors[some], names[some].astype(str)).predict(vectors[seen])
     true = names[seen].astype(str)
-    inside = np.isin(true, names[some].astype(str))
-    return float(balanced_accuracy_score(true[inside], predicted[inside]))
+    right = predicted == true  # of classes in both parts; a score of all would warn of those in one
+    return float(np.mean([right[true == c].mean() for c in np.intersect1d(true, names[some].astype(str))]))
