@@ -59,7 +59,7 @@ class DeepInfoMax:
 
     Notes
     -----
-    32 fields are kept in memory, whatever their number. Intensity and density are kept: no normalisation inside the network by
+    32 fields are kept in memory, whatever their number. Intensity and density are kept: no normalisation between convolutions by
     default, and means instead of maxima; the report on BBBC018 puts two phenotypes that it could not tell apart down to these.
     Source: Hjelm et al. 2019 (Deep InfoMax); the form for samples of several fields follows a report on BBBC018 (2023).
     """
