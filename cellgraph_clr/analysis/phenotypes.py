@@ -10,6 +10,7 @@ from cellgraph_clr._core.checks import check_same_length, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.retrieval import standardised_directions
 from cellgraph_clr.analysis.scores import average_precision
+from cellgraph_clr.cells.label_means import label_means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,15 +45,14 @@ def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray 
     check_same_length(len(proba), len(weight), what_a="rows", what_b="weights", remedy="One per row.")
     if len(weight) and not weight.min() >= 0:
         raise OptionError(expected("weights of 0 or above", f"{weight.min()}", "Pass shares of foreground."))
-    names, code = np.unique(np.asarray(groups).astype(str), return_inverse=True)
-    total = np.bincount(code, weight, minlength=len(names))
+    labels = np.asarray(groups).astype(str)
     columns = [str(c) for c in proba.columns]
-    sums = np.zeros((len(names), len(columns)))
-    np.add.at(sums, code, weight[:, None] * proba.to_numpy(float))
-    mean = np.divide(sums, total[:, None], out=np.full_like(sums, np.nan), where=total[:, None] > 0)
+    names, means = label_means(labels, np.vstack([weight, weight * proba.to_numpy(float).T]))
+    total, weighted = means[:, :1], means[:, 1:]
+    mean = np.divide(weighted, total, out=np.full_like(weighted, np.nan), where=total > 0)
     out = pd.DataFrame(mean, index=pd.Index(names, name="group"), columns=columns)
-    out["phenotype"] = np.where(total > 0, np.array(columns)[np.nan_to_num(mean).argmax(axis=1)], "")
-    out["n"] = np.bincount(code, minlength=len(names))
+    out["phenotype"] = np.where(total[:, 0] > 0, np.array(columns)[np.nan_to_num(mean).argmax(axis=1)], "")
+    out["n"] = np.unique(labels, return_counts=True)[1]
     return out
 
 
@@ -174,9 +174,7 @@ def sphering(vectors: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.n
     several = count[code] > 1
     if not several.any():
         return mean, np.diag(1 / scale)
-    sums = np.zeros((len(count), vectors.shape[1]))
-    np.add.at(sums, code, vectors)
-    within = ((vectors - (sums / count[:, None])[code]) / scale)[several]
+    within = ((vectors - label_means(code, vectors.T)[1][code]) / scale)[several]
     values, turn = np.linalg.eigh(ledoit_wolf(within, assume_centered=True)[0])
     floor = max(float(values.max()) * 1e-6, np.finfo(float).tiny)
     return mean, (turn / np.sqrt(np.maximum(values, floor))) / scale[:, None]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, expected, listing
-from cellgraph_clr._core.errors import NoCellsError, ShapeError
+from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
+from cellgraph_clr.cells.label_image import LabelImage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,6 +111,17 @@ class Plate:
         scaled = out - low
         scaled /= np.maximum(high - low, 1e-6)
         return np.clip(scaled, -1, 5, out=scaled)
+
+    def label_image(self, i: int, *, spacing: Sequence[float] | None = None, unit: str = "pixel") -> LabelImage:
+        """Return the masks of line i with its image. Raises `OptionError` without labels."""
+        self.check_labels()
+        assert self.labels is not None
+        return LabelImage.build(self.labels(i), self.image(i), spacing=spacing, unit=unit, channels=self.channels)
+
+    def check_labels(self) -> None:
+        """Raise `OptionError` without labels."""
+        if self.labels is None:
+            raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
 
     def rows(self, samples: Sequence[str]) -> np.ndarray:
         """Return the lines of some samples, in order. Raises `MissingKeyError` for one that is not there."""

@@ -11,15 +11,15 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError
-from cellgraph_clr.io.labels import read_array
-from cellgraph_clr.io.tiff import open_tiff
+from cellgraph_clr.io.labels import ome_attributes, read_array
+from cellgraph_clr.io.tiff import ome_metadata, open_tiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pandas as pd
 
-__all__ = ["Lazy", "plane", "read_ome_plate"]
+__all__ = ["Lazy", "read_field", "read_ome_plate"]
 
 CHANNEL_AXES = "CSQI"  # channels, samples of a colour, and pages without a name
 LETTERS = 26
@@ -38,7 +38,7 @@ class Lazy:
         return self._calls[i]()
 
 
-def plane(pixels: np.ndarray, axes: str, where: object) -> np.ndarray:
+def _plane(pixels: np.ndarray, axes: str, where: object) -> np.ndarray:
     """Return the image (c, y, x) of an array with named axes.
 
     Raises `FileFormatError` for several planes or frames.
@@ -77,20 +77,21 @@ def read_ome_plate(path: Path, labels: str | None) -> tuple[pd.DataFrame, Any, A
             known = sorted(p.name for p in (files[0] / "labels").glob("*") if p.is_dir())
             check_key(labels, known, where="the labels of the first field")
             masks = Lazy([partial(_mask, f / "labels" / labels) for f in files])
-        return pd.DataFrame(rows), Lazy([partial(_field, f) for f in files]), masks, read_array(files[0]).channels
+        return pd.DataFrame(rows), Lazy([partial(read_field, f) for f in files]), masks, read_array(files[0]).channels
     if labels is not None:
         raise FileFormatError(expected("an OME-Zarr plate, for `labels`", f"{path.name!r}", "Leave `labels` out."))
     rows, places, names = _tiff_fields(path)
     return pd.DataFrame(rows), Lazy([partial(_series, path, i) for i in places]), None, names
 
 
-def _field(folder: Path) -> np.ndarray:
-    raw = read_array(folder)
-    return plane(np.asarray(raw.data), raw.axes, folder)
+def read_field(file: Path) -> np.ndarray:
+    """Return the image (c, y, x) of a file. Raises `FileFormatError` for several planes or frames, and as `read_array`."""
+    raw = read_array(file)
+    return _plane(np.asarray(raw.data), raw.axes, file)
 
 
 def _mask(folder: Path) -> np.ndarray:
-    out: np.ndarray = _field(folder)[0]
+    out: np.ndarray = read_field(folder)[0]
     return out
 
 
@@ -117,8 +118,7 @@ def _zarr_fields(path: Path) -> tuple[list[dict[str, str]], list[Path]]:
 
 
 def _attributes(group: Any, name: str, path: Path) -> dict[str, Any]:
-    found = dict(group.attrs)
-    found = found.get("ome", found)
+    found = ome_attributes(group)
     if name not in found:
         remedy = "Pass the root of a plate, or a `pattern` for a folder of images."
         raise FileFormatError(expected(f"an OME-Zarr {name} at {str(path)!r}", f"no {name} in its attributes", remedy))
@@ -144,10 +144,7 @@ def _tiff_fields(path: Path) -> tuple[list[dict[str, str]], list[int], list[str]
     if not rows:
         remedy = "Pass a folder and a `pattern` for files of single fields."
         raise FileFormatError(expected(f"OME-TIFF with a plate at {str(path)!r}", "no wells in it", remedy))
-    names = [
-        e.get("Name") for e in next(e for e in elements if e.tag.endswith("}Pixels")) if e.tag.endswith("}Channel")
-    ]
-    return rows, places, [str(n) for n in names] if names and all(names) else None
+    return rows, places, ome_metadata(text)[2]
 
 
 def _row_name(row: int) -> str:
@@ -158,4 +155,4 @@ def _row_name(row: int) -> str:
 def _series(path: Path, i: int) -> np.ndarray:
     with open_tiff(path) as file:
         series = file.series[i]
-        return plane(series.asarray(), series.axes, path)
+        return _plane(series.asarray(), series.axes, path)

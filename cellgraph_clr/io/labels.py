@@ -51,9 +51,14 @@ def _read_numpy(path: Path) -> RawImage:
     return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
 
 
-def _multiscale(group: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def ome_attributes(group: Any) -> dict[str, Any]:
+    """Return the attributes of a Zarr group, those of OME where they have a place of their own (from version 0.5)."""
     attributes = dict(group.attrs)
-    attributes = attributes.get("ome", attributes)
+    return dict(attributes.get("ome", attributes))
+
+
+def _multiscale(group: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    attributes = ome_attributes(group)
     if "multiscales" not in attributes:
         inner = [f"labels/{n}" for n in group["labels"].group_keys()] if "labels" in group else []
         hint = f"Point at one of its label groups: {listing(inner)}." if inner else "Pass the folder of the image."

@@ -205,24 +205,12 @@ def from_movie(movie: Movie, *, features: Sequence[str] = ("shape", "intensity")
     NoCellsError
         If no frame has a cell.
     """
-    from cellgraph_clr._core.errors import NoCellsError
-    from cellgraph_clr.io.cells import from_labels
-    from cellgraph_clr.io.samples import concat
+    from cellgraph_clr.io.samples import concat_labelled
 
-    samples: dict[str, AnnData] = {}
     width = len(str(len(movie) - 1))
-    for t in range(len(movie)):
-        image = movie.label_image(t)
-        if not np.any(image.labels):
-            continue
-        name = f"frame_{t:0{width}d}"
-        adata = from_labels(image, features=features, library_id=name, n_jobs=n_jobs)
-        adata.obs["frame"] = t
-        adata.obs["track"] = adata.obs["cell_id"].to_numpy()
-        samples[name] = adata
-    if not samples:
-        raise NoCellsError(expected("labelled cells", "none in any frame", "Check the segmentation."))
-    out = concat(samples)
+    images = ((f"frame_{t:0{width}d}", movie.label_image(t), {"frame": t}) for t in range(len(movie)))
+    out = concat_labelled(images, where="frame", features=features, n_jobs=n_jobs)
+    out.obs["track"] = out.obs["cell_id"].to_numpy()
     if movie.tracks is not None:
         import pandas as pd
 

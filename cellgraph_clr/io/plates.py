@@ -11,14 +11,12 @@ import numpy as np
 import pandas as pd
 
 from cellgraph_clr._core.checks import check_key, expected, listing
-from cellgraph_clr._core.errors import FileFormatError, MissingFileError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.io.cells import from_labels
-from cellgraph_clr.io.hcs import Lazy, plane, read_ome_plate
+from cellgraph_clr.io.hcs import Lazy, read_field, read_ome_plate
 from cellgraph_clr.io.labels import read_array
-from cellgraph_clr.io.samples import concat
+from cellgraph_clr.io.samples import concat_labelled
 
 if TYPE_CHECKING:
     import os
@@ -112,23 +110,16 @@ def from_plate(
     NoCellsError
         If no field has a cell.
     """
-    if plate.labels is None:
-        raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
-    samples: dict[str, AnnData] = {}
-    for line, row in plate.table.iterrows():
-        labels = plate.labels(int(line))
-        if not np.any(labels):
-            continue
-        name = "_".join(dict.fromkeys(row[["sample", "well", "field"]]))
-        image = LabelImage.build(labels, plate.image(int(line)), spacing=spacing, unit=unit, channels=plate.channels)
-        adata = from_labels(image, features=features, library_id=name, n_jobs=n_jobs)
-        adata.obs["line"] = int(line)
-        for column, value in row.items():
-            adata.obs[column] = pd.Categorical([value] * adata.n_obs) if isinstance(value, str) else value
-        samples[name] = adata
-    if not samples:
-        raise NoCellsError(expected("labelled cells", "none in any field", "Check the segmentation."))
-    return concat(samples)
+    plate.check_labels()
+    images = (
+        (
+            "_".join(dict.fromkeys((row["sample"], row["well"], row["field"]))),
+            plate.label_image(line, spacing=spacing, unit=unit),
+            {"line": line, **row},
+        )
+        for line, row in enumerate(plate.table.to_dict("records"))
+    )
+    return concat_labelled(images, where="field", features=features, n_jobs=n_jobs)
 
 
 def _matching(root: Path, pattern: str, channels: Sequence[str] | None) -> tuple[pd.DataFrame, Lazy, list[str] | None]:
@@ -208,5 +199,4 @@ def _pixels(file: Path) -> np.ndarray:
         except (OSError, UnidentifiedImageError) as error:
             raise FileFormatError(expected(f"an image at {str(file)!r}", f"{error}", "Is it whole?")) from error
         return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-    raw = read_array(file)
-    return plane(np.asarray(raw.data), raw.axes, file)
+    return read_field(file)

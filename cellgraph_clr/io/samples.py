@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, sample_of, sto
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["concat", "validate"]
+__all__ = ["concat", "concat_labelled", "validate"]
 
 
 def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: str = "library_id") -> AnnData:
@@ -99,6 +99,42 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
         out.obs["region"] = out.obs[library_key].copy()  # (region, cell_id) identifies a cell
     _merge_uns(out, samples, names, library_key)
     return out
+
+
+def concat_labelled(
+    images: Iterable[tuple[str, LabelImage, Mapping[str, Any]]],
+    *,
+    where: str,
+    features: Sequence[str],
+    n_jobs: int | None,
+) -> AnnData:
+    """Return the cells of many label images as one AnnData; those without cells are left out.
+
+    Parameters
+    ----------
+    images : name, image, and what goes into `obs` of its cells; one image in memory at a time.
+    where : what an image is, for errors.
+    features, n_jobs : as in `from_labels`.
+
+    Raises
+    ------
+    NoCellsError
+        If no image has a cell.
+    """
+    import pandas as pd
+
+    from cellgraph_clr.io.cells import from_labels
+
+    samples: dict[str, AnnData] = {}
+    for name, image, about in images:
+        if not np.any(image.labels):
+            continue
+        adata = samples[name] = from_labels(image, features=features, library_id=name, n_jobs=n_jobs)
+        for column, value in about.items():
+            adata.obs[column] = pd.Categorical([value] * adata.n_obs) if isinstance(value, str) else value
+    if not samples:
+        raise NoCellsError(expected("labelled cells", f"none in any {where}", "Check the segmentation."))
+    return concat(samples)
 
 
 def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], library_key: str) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tifffile import TiffFile
 
-__all__ = ["RawImage", "canonical_unit", "open_tiff", "read_tiff", "seconds"]
+__all__ = ["RawImage", "canonical_unit", "ome_metadata", "open_tiff", "read_tiff", "seconds"]
 
 UNITS = {
     "µm": "micrometer",
@@ -93,7 +93,8 @@ def _ome_interval(text: str) -> float | None:
     return None if pixels is None else seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
 
 
-def _ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
+def ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
+    """Return spacing by axis, unit, and names of channels of the first image in an OME-XML."""
     root = ET.fromstring(text)
     pixels = next((e for e in root.iter() if e.tag.endswith("Pixels")), None)
     if pixels is None:
@@ -161,7 +162,7 @@ def read_tiff(path: Path) -> RawImage:
         axes = "".join("C" if a == "S" else a for a in series.axes)
         channels = interval = None
         if file.is_ome and file.ome_metadata:
-            spacing, unit, channels = _ome_metadata(file.ome_metadata)
+            spacing, unit, channels = ome_metadata(file.ome_metadata)
             interval = _ome_interval(file.ome_metadata)
         elif file.is_imagej:
             metadata = file.imagej_metadata or {}

@@ -13,7 +13,6 @@ OBJECTIVES = (
     "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg", "infomax",
 )  # fmt: skip
 ENCODERS = ("sage", "gin", "gatv2", "gen")
-ESTIMATORS = ("jsd", "dv", "nce", "infonce_p")
 WEIGHTS = ("contact_area", "closeness")
 
 
@@ -77,6 +76,8 @@ class CellGraphCLRConfig:
         check_option("objective", self.objective, OBJECTIVES)
         check_option("encoder", self.encoder, ENCODERS)
         if self.estimator is not None:
+            from cellgraph_clr.objectives.infomax import ESTIMATORS  # brings torch
+
             check_option("estimator", self.estimator, ESTIMATORS)
             if self.objective != "infomax":
                 remedy = "Leave `estimator` out, or pass objective='infomax'."

@@ -112,7 +112,7 @@ def fingerprint(
     edges = [] if m.edge_attr is None else [m.edge_attr.numpy()]
     related = [] if m.source.relation is None else m.source.relation.arrays()
     first = [v.detach().cpu().numpy() for v in weights.values()]
-    arrays = (m.x.numpy(), m.adjacency.indptr, m.adjacency.indices, position, *edges, *related, *first)
+    arrays = (m.x.numpy(), m.adjacency.indptr, m.adjacency.indices, position, m.sample, *edges, *related, *first)
     return run_digest(about, arrays)
 
 

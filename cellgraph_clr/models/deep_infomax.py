@@ -23,7 +23,7 @@ from cellgraph_clr.models.runs import config_of, run_digest
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
 
@@ -224,11 +224,9 @@ class DeepInfoMax:
             raise OptionError(
                 expected(f"`stride` as a multiple of {STRIDE}", step, "Local vectors are that far apart.")
             )
-        reader = self._reader(plate)
         keys, values = [], []
         side, hop = c.size // STRIDE, step // STRIDE
-        lines = range(len(plate)) if rows is None else [int(i) for i in rows]
-        for line, (image, mask) in ahead(reader, lines):
+        for line, (image, mask) in self._fields(plate, rows):
             local = self._local(image)
             share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
             for y in range(0, share.shape[0] - side + 1, hop):  # the windows of a line at once
@@ -253,12 +251,10 @@ class DeepInfoMax:
         """
         import pandas as pd
 
-        if plate.labels is None:
-            raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
-        reader = self._reader(plate)
+        plate.check_labels()
+        assert plate.labels is not None
         keys, values = [], []
-        lines = range(len(plate)) if rows is None else [int(i) for i in rows]
-        for line, (image, _) in ahead(reader, lines):
+        for line, (image, _) in self._fields(plate, rows):
             local = self._local(image).float().cpu().numpy()
             labels = np.asarray(plate.labels(line))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
             y, x = np.nonzero(labels)
@@ -329,7 +325,8 @@ class DeepInfoMax:
             residual=c.residual,
         )
 
-    def _reader(self, plate: Plate) -> FieldReader:
+    def _fields(self, plate: Plate, rows: np.ndarray | None) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+        """Return lines (None: all) with image and foreground, read ahead."""
         self._fitted()
         if list(plate.channels) != self._channels:
             found = ", ".join(plate.channels)
@@ -341,7 +338,8 @@ class DeepInfoMax:
         if c.foreground == "labels" and plate.labels is None:
             foreground = Foreground("all")
         assert foreground is not None  # fitted
-        return FieldReader(scaled, foreground, c.size)
+        reader = FieldReader(scaled, foreground, c.size)
+        return ahead(reader, range(len(plate)) if rows is None else [int(i) for i in rows])
 
     def _local(self, image: np.ndarray) -> Any:
         import torch

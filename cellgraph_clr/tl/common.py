@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
-from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError
+from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError, OptionError
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import UNASSIGNED, read_features
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["cell_keys", "classes_of", "representation", "write_classes"]
+__all__ = ["cell_keys", "check_model_alone", "classes_of", "representation", "write_by_cell", "write_classes"]
 
 
 def cell_keys(adata: AnnData, image: str, *, maker: str) -> pd.MultiIndex:
@@ -31,6 +31,20 @@ def cell_keys(adata: AnnData, image: str, *, maker: str) -> pd.MultiIndex:
         remedy = f"Make the AnnData by `{maker}`."
         check_key(name, list(adata.obs.columns), where="adata.obs", remedy=remedy, error=MissingKeyError)
     return pd.MultiIndex.from_arrays([adata.obs[image], adata.obs["cell_id"]], names=[image, "cell_id"])
+
+
+def write_by_cell(adata: AnnData, key: str, table: pd.DataFrame, keys: pd.MultiIndex) -> None:
+    """Write to `obsm[key]` the rows of a table by `cell_keys`; NaN for cells that are not in it."""
+    found = table.reindex(keys)
+    found.index = adata.obs_names
+    adata.obsm[key] = found
+
+
+def check_model_alone(given: Iterable[str]) -> None:
+    """Raise `OptionError` for training options that were given beside a fitted model."""
+    names = sorted(given)
+    if names:
+        raise OptionError(expected("no training options beside `model`", names, "Set them when fitting."))
 
 
 def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:

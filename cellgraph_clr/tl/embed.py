@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.tl.common import check_model_alone
 
 if TYPE_CHECKING:
     import os
@@ -82,10 +81,9 @@ def embed(
     else:
         defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}
         given = {"objective": objective, "positives": positives, "n_positives": n_positives}
-        changed = sorted([*config, *(k for k, v in given.items() if v != defaults[k])])
+        changed = [*config, *(k for k, v in given.items() if v != defaults[k])]
         changed += [n for n, v, d in (("checkpoint", checkpoint, None), ("device", device, "auto")) if v != d]
-        if changed:
-            raise OptionError(expected("no training options beside `model`", changed, "Set them when fitting."))
+        check_model_alone(changed)
     adata.obsm[key_added] = model.transform(adata, **keys)
     last = {k: v[-1] for k, v in model.history_.items() if v}
     run = {"function": "tl.embed", "config": asdict(model.config), "seed": model.seed_, **keys}

@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
-from cellgraph_clr.tl.common import cell_keys, write_classes
+from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell, write_classes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +56,8 @@ def time_arrow(
 
     from cellgraph_clr.models.time_arrow import TimeArrow
 
-    if model is not None and config:
-        raise OptionError(expected("no training options beside `model`", sorted(config), "Set them when fitting."))
+    if model is not None:
+        check_model_alone(config)
     keys = cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
     if movie.labels is None:
         raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))
@@ -66,9 +66,7 @@ def time_arrow(
         model = TimeArrow(random_state=random_state, progress=progress, **config).fit(movie)
     found = model.transform(movie)
     assert isinstance(found, pd.DataFrame)  # the movie has labels
-    table = found.reindex(keys)
-    table.index = adata.obs_names
-    adata.obsm[key_added] = table
+    write_by_cell(adata, key_added, found, keys)
     run = {"function": "tl.time_arrow", "config": asdict(model.config), "seed": model.seed_}
     record_run(adata, key_added, {**run, "accuracy_on_unseen_frames": model.accuracy_})
     log_written("tl.time_arrow", [f"obsm[{key_added!r}]"])

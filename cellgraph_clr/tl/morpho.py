@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import adjacency_of, record_run, rows_of_labels
-from cellgraph_clr.tl.common import representation
+from cellgraph_clr.tl.common import check_model_alone, representation
 
 if TYPE_CHECKING:
     import os
@@ -63,8 +63,8 @@ def morpho_features(
     from cellgraph_clr.io.cells import label_image
     from cellgraph_clr.models.morpho_features import MorphoFeatures
 
-    if model is not None and config:
-        raise OptionError(expected("no training options beside `model`", sorted(config), "Set them when fitting."))
+    if model is not None:
+        check_model_alone(config)
     adata = adata.copy() if copy else adata
     picture = label_image(labels, image)
     if model is None:

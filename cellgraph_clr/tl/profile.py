@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
-from cellgraph_clr.tl.common import cell_keys
+from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,12 +107,9 @@ def profile_cells(
     """
     keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")
     adata = adata.copy() if copy else adata
-    if plate.labels is None:
-        raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
+    plate.check_labels()
     model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
-    table = model.transform_cells(plate).reindex(keys)
-    table.index = adata.obs_names
-    adata.obsm[key_added] = table
+    write_by_cell(adata, key_added, model.transform_cells(plate), keys)
     run = {"function": "tl.profile_cells", "config": asdict(model.config), "seed": model.seed_}
     record_run(adata, key_added, {**run, "samples": model.samples_})
     log_written("tl.profile_cells", [f"obsm[{key_added!r}]"])
@@ -129,7 +124,5 @@ def _fitted(
 
     if model is None:
         return DeepInfoMax(**run, **config).fit(plate, samples=samples)
-    if config or samples is not None:
-        found = sorted([*config, *(["samples"] if samples is not None else [])])
-        raise OptionError(expected("no training options beside `model`", found, "Set them when fitting."))
+    check_model_alone([*config, *(["samples"] if samples is not None else [])])
     return model
