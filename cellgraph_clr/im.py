@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
-from cellgraph_clr.graphs.layout import rows_of_labels
+from cellgraph_clr.graphs.images_of_cells import rows_of_labels
+from cellgraph_clr.io.labels import label_image, labels_of_cells, warn_of_pieces
 
 if TYPE_CHECKING:
-    import os
-
     import pandas as pd
     from anndata import AnnData
 
-    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.graphs.samples import Group
+    from cellgraph_clr.io.labels import Labels
 
 __all__ = ["extract_patches", "label_qc", "sample_surfaces"]
 
@@ -36,10 +36,10 @@ def _bounds(size: np.ndarray, min_size: float | None, max_size: float | None) ->
 
 
 def label_qc(
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    labels: Labels,
     *,
     adata: AnnData | None = None,
-    library_id: str | None = None,
+    library_id: str | int | None = None,
     min_size: float | None = None,
     max_size: float | None = None,
 ) -> pd.DataFrame:
@@ -47,9 +47,9 @@ def label_qc(
 
     Parameters
     ----------
-    labels : label image in memory, in chunks, or a path (see `read_labels`).
+    labels : label image in any form that `from_labels` takes.
     adata : results are written to its `obs`, matched by `cell_id`; nothing is dropped.
-    library_id : the sample of `adata` that the labels are of; needed when it holds several.
+    library_id : the sample (or frame) of `adata` that the labels are of; needed when it holds several.
     min_size, max_size : volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes
         Tukey's far fences on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR).
 
@@ -74,13 +74,16 @@ def label_qc(
     """
     import pandas as pd
 
-    from cellgraph_clr.io.cells import label_image
-
     for name, value in (("min_size", min_size), ("max_size", max_size)):
         if value is not None:
             check_in_range(name, value, low=0)
-    image = label_image(labels, None)
+    group = None
+    if adata is None:
+        image = label_image(labels)
+    else:
+        group, image = labels_of_cells(adata, labels, library_id=library_id)
     s = scan_labels(image, surface=False)
+    warn_of_pieces(image, s)
     pieces = label_pieces(image)
     size = s.count * np.prod(image.spacing)
     low, high = _bounds(size, min_size, max_size)
@@ -102,13 +105,13 @@ def label_qc(
         },
         index=pd.Index(s.cell_id, name="cell_id"),
     )
-    if adata is not None:
-        _write(adata, out, library_id)
+    if adata is not None and group is not None:
+        _write(adata, out, group)
     return out
 
 
 def sample_surfaces(
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    labels: Labels,
     *,
     n_points: int = 512,
     smoothing: float = 1.0,
@@ -138,16 +141,14 @@ def sample_surfaces(
     -----
     One scan, then a box a cell: O(voxels of the boxes + n n_points). See `cells.surfaces.sample_surface`.
     """
-    from cellgraph_clr.io.cells import label_image
-
-    image = label_image(labels, None)
+    image = label_image(labels)
     s = scan_labels(image, surface=False)
     return surfaces.sample_surfaces(image, s, n_points, smoothing=smoothing, seed=as_seed(random_state), n_jobs=n_jobs)
 
 
 def extract_patches(
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
-    image: np.ndarray | str | os.PathLike[str] | None = None,
+    labels: Labels,
+    image: Any = None,
     *,
     size: int,
     resolution: float | None = None,
@@ -160,8 +161,6 @@ def extract_patches(
     `labels` and `image` are as in `from_labels`; for the other arguments, results and errors see
     `cells.patches.extract_patches`. Chunked arrays are read box by box.
     """
-    from cellgraph_clr.io.cells import label_image
-
     picture = label_image(labels, image)
     s = scan_labels(picture, surface=False)
     return patches.extract_patches(
@@ -175,9 +174,9 @@ def extract_patches(
     )
 
 
-def _write(adata: AnnData, found: pd.DataFrame, library_id: str | None) -> None:
+def _write(adata: AnnData, found: pd.DataFrame, group: Group) -> None:
     """Write the columns to `obs` of the cells of one sample; cells of others keep what they have (else 0 or False)."""
-    rows = rows_of_labels(adata, found.index.to_numpy(), library_id)
+    rows = rows_of_labels(adata, found.index.to_numpy(), group)
     ids = adata.obs["cell_id"].to_numpy()
     for name in found.columns:
         values = found[name].to_numpy()

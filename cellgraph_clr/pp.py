@@ -11,7 +11,7 @@ from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import adjacency_of, read_features, sample_of
+from cellgraph_clr.graphs.layout import RAW_LAYER, adjacency_of, read_features, sample_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -45,7 +45,7 @@ def scale_features(
     library_key: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Bring features to one scale; the raw ones go to `layers["raw"]`, and are scaled anew when they are there.
+    """Bring features to one scale; the raw ones go to `layers["cellgraph_raw"]`, and are scaled anew when they are there.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ def scale_features(
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     raw, info = read_features(adata, None)
-    if "raw" in adata.layers:  # scaled before: start again from what was measured
-        raw = np.asarray(adata.layers["raw"], np.float32)
+    if RAW_LAYER in adata.layers:  # scaled before: start again from what was measured
+        raw = np.asarray(adata.layers[RAW_LAYER], np.float32)
     values = raw.astype(np.float64)
     if impute == "median":
         missing = np.isnan(values)
@@ -93,9 +93,9 @@ def scale_features(
         out[rows] = _scaled(values[rows], method)
     if clip is not None:
         out = out.clip(-clip, clip)
-    adata.layers["raw"] = raw
+    adata.layers[RAW_LAYER] = raw
     adata.X = out.astype(np.float32)
-    log_written("pp.scale_features", ["X", "layers['raw']"])
+    log_written("pp.scale_features", ["X", f"layers[{RAW_LAYER!r}]"])
     return adata if copy else None
 
 

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCK_BYTES",
+    "InPlanes",
     "OneChannel",
     "RowsAsPlanes",
     "Squeezed",
+    "array_like",
     "block_shape",
     "is_chunked",
     "is_dask",
@@ -31,9 +33,25 @@ def is_dask(array: object) -> bool:
 
 def is_chunked(array: object) -> bool:
     """Return whether `array` is read in pieces (Zarr, HDF5, dask) and not an array in memory or a memory map."""
-    return not isinstance(array, np.ndarray) and all(
-        hasattr(array, name) for name in ("shape", "dtype", "chunks", "ndim")
+    return (
+        not isinstance(array, np.ndarray)
+        and all(hasattr(array, name) for name in ("shape", "dtype", "ndim"))
+        and getattr(array, "chunks", None) is not None
     )
+
+
+def array_like(array: Any) -> Any:
+    """Return what is read in pieces as it is (Zarr, dask, HDF5 with or without chunks), anything else as a NumPy array.
+
+    An xarray gives the array it holds. A dataset without chunks (HDF5 stores it in one piece) is read plane by plane.
+    """
+    if hasattr(array, "dims") and hasattr(array, "data"):
+        array = array.data
+    if isinstance(array, np.ndarray) or is_chunked(array):
+        return array
+    if type(array).__module__.startswith("h5py") and array.ndim > 1:
+        return InPlanes(array)
+    return np.asanyarray(array)
 
 
 def block_shape(
@@ -46,6 +64,23 @@ def block_shape(
         fits = max(n_bytes // max(rest * chunks[axis], 1), 1) * chunks[axis]
         block[axis] = min(shape[axis], max(block[axis], fits))
     return tuple(block)
+
+
+class InPlanes:
+    """A stored array without chunks, read in pieces of whole planes along its first axis."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+        self.shape, self.dtype, self.ndim = tuple(array.shape), array.dtype, array.ndim
+        self.chunks = (1, *self.shape[1:])
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        """Return the values of slices."""
+        return np.asarray(self._array[key])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001
+        """Return the whole array."""
+        return np.asarray(self._array[...], dtype)
 
 
 class RowsAsPlanes:

@@ -9,7 +9,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
-from cellgraph_clr.cells.blocks import OneChannel, is_chunked, is_dask
+from cellgraph_clr._core.units import PIXEL, canonical_unit
+from cellgraph_clr.cells.blocks import OneChannel, array_like, is_chunked, is_dask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["LabelImage", "check_spacing"]
 
 
-def check_spacing(spacing: Sequence[float], ndim: int) -> tuple[float, ...]:
-    """Return `spacing` as floats after checking that there is one positive number per axis.
+def check_spacing(spacing: float | Sequence[float], ndim: int) -> tuple[float, ...]:
+    """Return `spacing` as floats, one per axis; a single number holds for all axes.
 
     Raises `OptionError` for a wrong number of values, or one that is not positive and finite.
     """
-    values = tuple(float(s) for s in np.atleast_1d(spacing))
+    values = tuple(float(s) for s in np.atleast_1d(spacing)) * (ndim if np.ndim(spacing) == 0 else 1)
     axes = "z, y, x" if ndim == 3 else "y, x"
     if len(values) != ndim:
         raise OptionError(expected(f"`spacing` of {ndim} values ({axes})", f"{len(values)} values", "One per axis."))
@@ -37,9 +38,9 @@ class LabelImage:
 
     Parameters
     ----------
-    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5 or dask.
-    spacing : size of a pixel or voxel along each axis, in `unit`.
-    unit : "micrometer", "nanometer", "pixel", …
+    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5, dask or xarray.
+    spacing : size of a pixel or voxel along each axis, in `unit`; one number where all axes are alike.
+    unit : "micrometer", "nanometer", "pixel", …; "um", "µm" and "nm" are understood.
     image : (c, [z,] y, x) intensities of any real dtype, or None.
     channels : one name per channel.
     origin : physical position z, y, x of the centre of the first pixel, 0 when empty.
@@ -58,13 +59,16 @@ class LabelImage:
 
     labels: Any
     spacing: tuple[float, ...]
-    unit: str = "pixel"
+    unit: str = PIXEL
     image: Any = None
     channels: tuple[str, ...] = ()
     origin: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check labels, spacing and intensities against one another."""
+        for name in ("labels", "image"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, array_like(getattr(self, name)))
         labels = self.labels
         if labels.dtype.kind not in "iu":
             raise LabelImageError(
@@ -85,7 +89,8 @@ class LabelImage:
             raise NoCellsError(
                 expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file.")
             )
-        check_spacing(self.spacing, labels.ndim)
+        object.__setattr__(self, "spacing", check_spacing(self.spacing, labels.ndim))
+        object.__setattr__(self, "unit", canonical_unit(self.unit))
         if self.origin and (len(self.origin) != labels.ndim or not np.isfinite(self.origin).all()):
             raise OptionError(expected(f"`origin` of {labels.ndim} finite values", self.origin, "One per axis."))
         if self.image is None:
@@ -109,18 +114,21 @@ class LabelImage:
         labels: Any,
         image: Any = None,
         *,
-        spacing: Sequence[float] | None = None,
-        unit: str = "pixel",
+        spacing: float | Sequence[float] | None = None,
+        unit: str = PIXEL,
         channels: Sequence[str] | None = None,
         origin: Sequence[float] | None = None,
     ) -> LabelImage:
         """Return a checked `LabelImage`; a single-channel image may come without its channel axis.
 
-        Arrays in chunks (Zarr, HDF5, dask) stay as they are and are read when something is measured.
+        Arrays in chunks (Zarr, HDF5, dask) stay as they are and are read when something is measured. Channels of an xarray
+        are named as its coordinate "c" says.
         """
-        labels = labels if is_chunked(labels) else np.asanyarray(labels)
+        labels = array_like(labels)
         if image is not None:
-            image = image if is_chunked(image) else np.asarray(image)
+            if channels is None and hasattr(image, "dims") and "c" in getattr(image, "coords", ()):
+                channels = [str(c) for c in np.asarray(image.coords["c"])]
+            image = array_like(image)
             if image.ndim == labels.ndim:
                 image = OneChannel(image) if is_chunked(image) and not is_dask(image) else image[None]
             if channels is None:
@@ -141,6 +149,11 @@ class LabelImage:
         shape, spacing = (" x ".join(f"{v:g}" for v in values) for values in (self.labels.shape, self.spacing))
         channels = f", channels {', '.join(self.channels)}" if self.channels else ""
         return f"<LabelImage {shape} {self.labels.dtype}, {spacing} {self.unit}{channels}>"
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether a size of pixels is known: False where it is one "pixel" along every axis."""
+        return self.unit != PIXEL or any(s != 1 for s in self.spacing)
 
     @property
     def ndim(self) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, NoCellsError, OptionError, ShapeError
-from cellgraph_clr.cells.blocks import is_chunked
+from cellgraph_clr._core.units import PIXEL, canonical_unit
+from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Movie:
 
     frames: Any
     spacing: tuple[float, ...]
-    unit: str = "pixel"
+    unit: str = PIXEL
     frame_interval: float | None = None
     labels: Any = None
     tracks: pd.DataFrame | None = None
@@ -57,8 +58,8 @@ class Movie:
         tracks: pd.DataFrame | None = None,
         *,
         axes: str | None = None,
-        spacing: Sequence[float] | None = None,
-        unit: str = "pixel",
+        spacing: float | Sequence[float] | None = None,
+        unit: str = PIXEL,
         frame_interval: float | None = None,
         channels: Sequence[str] | None = None,
     ) -> Movie:
@@ -85,7 +86,7 @@ class Movie:
         NoCellsError
             For an empty movie.
         """
-        frames = frames if is_chunked(frames) else np.asarray(frames)
+        frames = array_like(frames)
         names = {3: "tyx", 4: "tcyx", 5: "tczyx"}
         if axes is None and frames.ndim not in names:
             raise ShapeError(expected("a movie of 3 to 5 axes (t, [c], [z], y, x)", f"{frames.ndim}", "Pick a field."))
@@ -105,7 +106,7 @@ class Movie:
         if frame_interval is not None:
             check_in_range("frame_interval", frame_interval, low=0, low_open=True)
         if labels is not None:
-            labels = labels if is_chunked(labels) else np.asarray(labels)
+            labels = array_like(labels)
             wanted = (frames.shape[0], *frames.shape[2:])
             if tuple(labels.shape) != wanted:
                 remedy = "Frames and labels need one length and one grid."
@@ -113,7 +114,7 @@ class Movie:
             if labels.dtype.kind not in "iu":
                 raise LabelImageError(expected("integer labels", f"dtype {labels.dtype}", "Pass ids per pixel."))
         size = check_spacing((1.0,) * ndim if spacing is None else spacing, ndim)
-        return cls(frames, size, unit, frame_interval, labels, _checked(tracks, frames.shape[0]), given)
+        return cls(frames, size, canonical_unit(unit), frame_interval, labels, _checked(tracks, frames.shape[0]), given)
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, expected, listing
 from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
+from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.cells.label_image import LabelImage
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class Plate:
         scaled /= np.maximum(high - low, 1e-6)
         return np.clip(scaled, -1, 5, out=scaled)
 
-    def label_image(self, i: int, *, spacing: Sequence[float] | None = None, unit: str = "pixel") -> LabelImage:
+    def label_image(self, i: int, *, spacing: float | Sequence[float] | None = None, unit: str = PIXEL) -> LabelImage:
         """Return the masks of line i with its image. Raises `OptionError` without labels."""
         self.check_labels()
         assert self.labels is not None

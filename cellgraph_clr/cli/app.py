@@ -129,18 +129,11 @@ def graph(
     from cellgraph_clr import gr
     from cellgraph_clr._core.checks import check_option
     from cellgraph_clr.io.anndata_files import read
-    from cellgraph_clr.io.labels import read_labels
 
     check_option("method", method, ("contact", "delaunay", "knn", "radius"))
     adata = read(path)
     if method == "contact":
-        gr.contact_graph(
-            adata,
-            None if labels is None else read_labels(labels),
-            max_gap=max_gap,
-            min_area=min_area,
-            key_added=key_added,
-        )
+        gr.contact_graph(adata, labels, max_gap=max_gap, min_area=min_area, key_added=key_added)
     elif method == "delaunay":
         gr.delaunay_graph(adata, key_added=key_added)
     elif method == "knn":
@@ -172,11 +165,12 @@ def embed(
 ) -> None:
     """Learn an embedding of the cells (`cgc.pp.scale_features`, `cgc.tl.embed`)."""
     from cellgraph_clr import pp, tl
+    from cellgraph_clr.graphs.layout import RAW_LAYER
     from cellgraph_clr.io.anndata_files import read
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 
     adata = read(path)
-    if scale and use_rep is None and "raw" not in adata.layers:
+    if scale and use_rep is None and RAW_LAYER not in adata.layers:
         pp.scale_features(adata, impute="median")
     if model is not None:
         fitted = CellGraphCLR.load(model)

@@ -31,15 +31,12 @@ def profile(
     seed: Annotated[int, typer.Option(help="Seed of everything random")] = 0,
 ) -> None:
     """Profile the fields of a plate (`cgc.read_plate`, `cgc.models.DeepInfoMax`, `cgc.tl.profile`)."""
-    import pandas as pd
-
     from cellgraph_clr import io, tl
     from cellgraph_clr.io.anndata_files import write
     from cellgraph_clr.models import DeepInfoMax
 
     names = channels.split(",") if channels else None
-    table = None if layout is None else pd.read_csv(layout)
-    fields = io.read_plate(plate, pattern, channels=names, layout=table)
+    fields = io.read_plate(plate, pattern, channels=names, layout=layout)
     typer.echo(str(fields))
     if model is not None:
         fitted = DeepInfoMax.load(model)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cellgraph_clr._core.checks import check_finite
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs import neighbors
-from cellgraph_clr.graphs.layout import adjacency_of, graph_keys, read_features
+from cellgraph_clr.graphs.layout import adjacency_of, check_edges, graph_keys, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,13 +46,14 @@ def aggregate_neighbors(
     Raises
     ------
     NoGraphError, MissingKeyError
-        If graph, features or weights are missing.
+        If graph, features or weights are missing, or the graph has no edges.
     NonFiniteError
         If features hold NaN.
     OptionError
         For wrong options.
     """
     adjacency = adjacency_of(adata, neighbors_key, weights)
+    check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     values, info = read_features(adata, use_rep)
     names = [i.name for i in info]
     check_finite(

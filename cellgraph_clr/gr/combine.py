@@ -8,19 +8,17 @@ import numpy as np
 
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.gr.common import SpatialGraph, finish, named
-from cellgraph_clr.gr.contact import labels_by_sample, with_spacing
 from cellgraph_clr.graphs import combine
 from cellgraph_clr.graphs.layout import graph_from_anndata, graph_keys
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import surface_distances as array_distances
+from cellgraph_clr.io.labels import labels_of_images
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anndata import AnnData
     from scipy.sparse import csr_matrix
 
-    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.io.labels import Labels
 
 __all__ = ["intersect_graphs", "surface_distances"]
 
@@ -58,7 +56,7 @@ def intersect_graphs(
 
 def surface_distances(
     adata: AnnData,
-    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray],
+    labels: Labels,
     *,
     neighbors_key: str = "spatial",
     library_key: str | None = None,
@@ -70,7 +68,7 @@ def surface_distances(
     Parameters
     ----------
     adata : with a spatial graph.
-    labels : the label image (several samples: a mapping sample → image); the spacing of the scan is used for an array.
+    labels : the label image or images, as in `contact_graph`.
     neighbors_key : the graph. Distances of its edges go to `obsp[f"{key}_surface_distances"]`, in the unit of positions:
         0 for cells that share a face, else the distance of their nearest voxel centres.
     library_key : as in `contact_graph`.
@@ -86,15 +84,15 @@ def surface_distances(
     """
     graph = graph_from_anndata(adata, neighbors_key=neighbors_key, library_key=library_key, features=False)
     parts = groups(graph.cells)
-    images = labels_by_sample(labels, [name for name, _ in parts])
+    image_of = labels_of_images(adata, labels, parts)
     distance = np.zeros(len(graph.edges), np.float32)
     part_of = np.empty(len(graph.cells), int)
-    for i, (_, rows) in enumerate(parts):
-        part_of[rows] = i
-    for i, (name, _) in enumerate(parts):
+    for i, group in enumerate(parts):
+        part_of[group.rows] = i
+    for i, group in enumerate(parts):
         mine = part_of[graph.edges[:, 0]] == i
         pairs = graph.cells.cell_id[graph.edges[mine]]
-        distance[mine] = array_distances(with_spacing(adata, images[name], name), pairs, n_jobs=n_jobs)
+        distance[mine] = array_distances(image_of(group), pairs, n_jobs=n_jobs)
     measured = type(graph)(graph.cells, graph.edges, {"surface_distance": distance})
     matrix = measured.adjacency("surface_distance")
     if copy:

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, expected
+from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
-from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr._core.units import unit_sign
+from cellgraph_clr.cells.gaps import MANY_ISOLATES
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
 from cellgraph_clr.graphs import contact
 from cellgraph_clr.graphs.combine import with_isolates
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.layout import PACKAGE_KEY, obs_prefix, stored_contacts, unit_of
+from cellgraph_clr.graphs.images_of_cells import scale_of, stored_contacts
+from cellgraph_clr.graphs.layout import obs_prefix, unit_of
 from cellgraph_clr.graphs.samples import groups
+from cellgraph_clr.io.labels import labels_of_images
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from anndata import AnnData
 
     from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.graphs.samples import Group
+    from cellgraph_clr.io.labels import Labels
 
-__all__ = ["contact_graph", "labels_by_sample", "with_spacing"]
+__all__ = ["contact_graph"]
 
 
 def contact_graph(
     adata: AnnData,
-    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray] | None = None,
+    labels: Labels | None = None,
     *,
     max_gap: float = 0.0,
     min_area: float = 0.0,
@@ -42,8 +50,9 @@ def contact_graph(
     Parameters
     ----------
     adata : from `from_labels`; its scan already counted the contacts.
-    labels : the label image (several samples: a mapping sample → image). Needed for `max_gap`, or when the contacts of
-        the scan are gone. The spacing of the scan is used for a plain array.
+    labels : the label image, in any form that `from_labels` takes; for several samples a mapping from samples to images, or
+        the `Movie` or `Plate` the cells were measured in. Needed for `max_gap`, or when the contacts of the scan are gone.
+        Without a scale of their own labels have that of the cells; with another one they are refused.
     max_gap : widest background gap, in the unit of positions, that still counts as a contact.
     min_area : contacts up to this area (3D, unit squared) or length (2D) are left out.
     isolates : cells without contact are kept as they are, joined to the "nearest" cell (area 0), or refused ("raise").
@@ -58,9 +67,14 @@ def contact_graph(
     MissingKeyError
         If there are no contacts of a scan and no `labels`, or no labels for a sample.
     LabelImageError, NoCellsError, OptionError
-        For bad labels or options.
+        For bad labels or options, or labels with another scale than the cells.
     GeometryError
         For `isolates="raise"`, if a cell has no contact.
+
+    Warns
+    -----
+    UserWarning
+        If more than a fifth of the cells touch no other, with the width of the gaps and what to call instead.
 
     Notes
     -----
@@ -75,83 +89,75 @@ def contact_graph(
             expected("`labels` for `max_gap` above 0", "none", "Call `cgc.gr.contact_graph(adata, labels, max_gap=…)`.")
         )
     parts = groups(cells)
-    names = [name for name, _ in parts]
-    stored = _stored(adata, names) if labels is None else {}
-    fresh = {} if labels is None else labels_by_sample(labels, names)
+    found = _stored(adata, parts) if labels is None else _measured(adata, labels, parts, max_gap)
     pairs, areas = [], []
-    for name, rows in parts:
-        if labels is None:
-            found = contact.Contacts(np.asarray(stored[name]["pairs"]), np.asarray(stored[name]["area"]))
-        else:
-            found = contact.contacts_from_labels(with_spacing(adata, fresh[name], name), max_gap=max_gap)
-        local, area = found.between(cells.cell_id[rows], min_area=min_area)
-        pairs.append(rows[local])
+    for group, contacts in zip(parts, found, strict=True):
+        local, area = contacts.between(cells.cell_id[group.rows], min_area=min_area)
+        pairs.append(group.rows[local])
         areas.append(area)
-    graph = CellGraph.from_pairs(cells, np.concatenate(pairs), {"contact_area": np.concatenate(areas)})
-    graph = with_isolates(graph, isolates)
+    touching = CellGraph.from_pairs(cells, np.concatenate(pairs), {"contact_area": np.concatenate(areas)})
+    graph = with_isolates(touching, isolates)
     params: dict[str, Any] = {"method": "contact", "connectivity": 2 * cells.position.shape[1], "isolates": isolates}
-    spacing = adata.uns.get(PACKAGE_KEY, {}).get("spacing")
-    params |= {} if spacing is None else {"spacing": [float(x) for x in spacing]}
+    scales = {scale_of(adata, g) for g in parts}
+    if len(scales) == 1 and None not in scales:
+        params["spacing"] = [float(x) for x in next(iter(scales)).spacing]  # type: ignore[union-attr]
     params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(library_key)}
     out = finish("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
     if out is None and labels is None:
         adata.obs[f"{obs_prefix(key_added)}contact_fraction"] = _contact_fraction(adata, cells, graph)
+    if isolates == "keep":
+        _warn_of_isolates(touching, [c.gap for c in found], unit_of(adata), max_gap=max_gap, min_area=min_area)
     return out
 
 
-def _stored(adata: AnnData, names: list[str]) -> dict[str, Mapping[str, Any]]:
-    """Return the contacts the scans left, for every sample; raises `MissingKeyError` where they are gone."""
+def _stored(adata: AnnData, parts: Sequence[Group]) -> list[contact.Contacts]:
+    """Return the contacts the scans left, for every image; raises `MissingKeyError` where they are gone."""
+    entries = _entries(adata, parts)
+    return [contact.Contacts(np.asarray(e["pairs"]), np.asarray(e["area"]), e.get("gap")) for e in entries]
+
+
+def _entries(adata: AnnData, parts: Sequence[Group]) -> list[Mapping[str, Any]]:
     stored = stored_contacts(adata)
-    if len(names) == 1 and len(stored) == 1:
-        stored = {names[0]: next(iter(stored.values()))}
-    for name in names:
-        check_key(
-            name,
-            list(stored),
-            where="the contacts of the scan",
-            remedy="Pass the label image: `cgc.gr.contact_graph(adata, labels)`.",
-        )
-    return stored
+    if len(parts) == 1 and len(stored) == 1:  # one image, whatever it is called now
+        return list(stored.values())
+    lost = [g.name for g in parts if (g.sample, g.frame) not in stored]
+    if lost:
+        what = f"contacts of {lost[0]!r} that the scan counted" if lost[0] else "contacts that the scan counted"
+        remedy = "Pass the label image: `cgc.gr.contact_graph(adata, labels)`."
+        raise MissingKeyError(expected(what, f"none for {len(lost)} of {len(parts)} samples", remedy))
+    return [stored[g.sample, g.frame] for g in parts]
 
 
-def labels_by_sample(
-    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray], names: list[str]
-) -> dict[str, LabelImage | np.ndarray]:
-    """Return one label image per sample; raises `MissingKeyError` for a sample without one."""
-    if not isinstance(labels, Mapping):
-        if len(names) > 1:
-            raise MissingKeyError(
-                expected(
-                    f"a mapping sample → labels for {len(names)} samples", "one image", "Pass {sample: labels, …}."
-                )
-            )
-        return {names[0]: labels}
-    images = {str(k): v for k, v in labels.items()}
-    if len(names) == 1 and len(images) == 1:
-        return {names[0]: next(iter(images.values()))}
-    for name in names:
-        check_key(name, list(images), where="labels", remedy="Give one label image per sample.")
-    return images
+def _measured(adata: AnnData, labels: Labels, parts: Sequence[Group], max_gap: float) -> list[contact.Contacts]:
+    image_of = labels_of_images(adata, labels, parts)
+    return [contact.contacts_from_labels(image_of(g), max_gap=max_gap) for g in parts]
 
 
-def with_spacing(adata: AnnData, labels: LabelImage | np.ndarray, name: str) -> LabelImage:
-    """Return the labels of a sample as `LabelImage`; the spacing of a plain array is that of the scan of the sample.
-
-    Raises `MissingKeyError` when that is not known and positions are not in pixels.
-    """
-    if isinstance(labels, LabelImage):
-        return labels
-    stored = stored_contacts(adata)
-    entry = stored.get(name) or (next(iter(stored.values())) if len(stored) == 1 else None)
-    if entry is None and unit_of(adata) != "pixel":
-        raise MissingKeyError(
-            expected(
-                f"labels with a spacing, since positions are in {unit_of(adata)}",
-                "a plain array",
-                "Pass `cgc.LabelImage.build(labels, spacing=…)`.",
-            )
-        )
-    return LabelImage.build(labels, spacing=None if entry is None else [float(s) for s in entry["spacing"]])
+def _warn_of_isolates(graph: CellGraph, gaps: Sequence[float | None], unit: str, *, max_gap: float, min_area: float) -> None:
+    """Warn when more than a fifth of the cells touch no other, with the call to make instead."""
+    n = len(graph.cells)
+    n_alone = n - len(np.unique(graph.edges))
+    if n < 2 or n_alone <= MANY_ISOLATES * n:
+        return
+    known = [g for g in gaps if g is not None]
+    if known:
+        gap = float(np.median(known))
+        digits = 1 - math.floor(math.log10(gap))  # two digits, rounded up, so that the gap is bridged
+        wide = math.ceil(gap * 10**digits - 1e-6) / 10**digits
+        reason = f"Background about {wide:g} {unit_sign(unit)} wide lies between most of them and the nearest cell"
+        call = f"bridge it by `cgc.gr.contact_graph(adata, labels, max_gap={wide:g})`"
+    elif max_gap > 0:
+        reason, call = "No other cell lies within `max_gap`", "raise `max_gap`"
+    elif min_area > 0:
+        reason, call = "Smaller contacts were left out", "lower `min_area`"
+    else:
+        reason, call = "No gap was measured", "bridge gaps by `cgc.gr.contact_graph(adata, labels, max_gap=…)`"
+    warnings.warn(
+        f"{n_alone} of {n} cells touch no other cell. {reason}: {call}, or join neighbours by their position: "
+        "`cgc.gr.delaunay_graph(adata)`.",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.ndarray:
@@ -159,9 +165,7 @@ def _contact_fraction(adata: AnnData, cells: CellTable, graph: CellGraph) -> np.
     touching = sum(np.bincount(side, weights=area, minlength=len(cells)) for side in graph.edges.T)
     surface = np.ones(len(cells))
     parts = groups(cells)
-    stored = _stored(adata, [name for name, _ in parts])
-    for name, rows in parts:
-        entry = stored[name]
+    for (_, _, rows, _), entry in zip(parts, _entries(adata, parts), strict=True):
         ids, areas = np.asarray(entry["cell_id"]), np.asarray(entry["surface"])
         at = rows_of(ids, cells.cell_id[rows])
         surface[rows] = np.where(at >= 0, areas[at], np.nan)

@@ -9,7 +9,6 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
-from cellgraph_clr.gr.contact import labels_by_sample, with_spacing
 from cellgraph_clr.graphs import delaunay as triangulation
 from cellgraph_clr.graphs import proximity
 from cellgraph_clr.graphs.combine import with_isolates
@@ -17,14 +16,13 @@ from cellgraph_clr.graphs.contact import Contacts
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import near_pairs
+from cellgraph_clr.io.labels import labels_of_images
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anndata import AnnData
 
-    from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.io.labels import Labels
 
 __all__ = ["delaunay_graph", "knn_graph", "radius_graph"]
 
@@ -59,9 +57,14 @@ def delaunay_graph(
     Raises
     ------
     GeometryError
-        If a sample has fewer than d + 2 distinct positions, or what `duplicates`, `degenerate`, `isolates` refuse.
+        What `duplicates`, `degenerate`, `isolates` refuse.
     OptionError, MissingKeyError, NoCellsError, NonFiniteError
         For wrong options, missing or bad positions.
+
+    Warns
+    -----
+    UserWarning
+        If a sample has fewer than d + 2 distinct positions: all of its cells are then joined.
     """
     graph, longest = triangulation.delaunay(
         cells_of(adata, library_key),
@@ -98,10 +101,13 @@ def knn_graph(
 
     Raises
     ------
-    GeometryError
-        If a sample has no more than `n_neighs` cells.
     OptionError, MissingKeyError, NoCellsError, NonFiniteError
         For wrong options, missing or bad positions.
+
+    Warns
+    -----
+    UserWarning
+        If a sample has no more than `n_neighs` cells: each is then joined to all others of the sample.
     """
     graph = proximity.knn(cells_of(adata, library_key), n_neighs=n_neighs, mutual=mutual, n_jobs=n_jobs)
     params = {"method": "knn", "n_neighs": int(n_neighs), "mutual": bool(mutual), **named(library_key)}
@@ -113,7 +119,7 @@ def radius_graph(
     *,
     radius: float,
     distance: Literal["centroid", "surface"] = "centroid",
-    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray] | None = None,
+    labels: Labels | None = None,
     isolates: Isolates = "keep",
     library_key: str | None = None,
     key_added: str = "spatial",
@@ -157,7 +163,7 @@ def radius_graph(
 def _near_surfaces(
     adata: AnnData,
     cells: CellTable,
-    labels: LabelImage | np.ndarray | Mapping[str, LabelImage | np.ndarray] | None,
+    labels: Labels | None,
     radius: float,
     n_jobs: int,
 ) -> CellGraph:
@@ -168,11 +174,11 @@ def _near_surfaces(
             expected("`labels` for distance='surface'", "none", "Pass the label image: `labels=labels`.")
         )
     parts = groups(cells)
-    images = labels_by_sample(labels, [name for name, _ in parts])
+    image_of = labels_of_images(adata, labels, parts)
     pairs, lengths = [], []
-    for name, rows in parts:
-        ids, length = near_pairs(with_spacing(adata, images[name], name), radius, n_jobs=n_jobs)
-        local, kept = Contacts(ids, length).between(cells.cell_id[rows], min_area=-1.0)
-        pairs.append(rows[local])
+    for group in parts:
+        ids, length = near_pairs(image_of(group), radius, n_jobs=n_jobs)
+        local, kept = Contacts(ids, length).between(cells.cell_id[group.rows], min_area=-1.0)
+        pairs.append(group.rows[local])
         lengths.append(kept)
     return CellGraph.from_pairs(cells, np.concatenate(pairs), {"length": np.concatenate(lengths)})

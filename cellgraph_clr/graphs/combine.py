@@ -59,7 +59,7 @@ def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"
     from scipy.spatial import cKDTree
 
     edges = [graph.edges]
-    for _, rows in groups(graph.cells):
+    for rows in (g.rows for g in groups(graph.cells)):
         lost = rows[alone[rows]]
         if len(lost) == 0 or len(rows) == 1:
             continue
@@ -71,4 +71,5 @@ def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"
     features = {
         k: np.concatenate([v, np.zeros(len(pairs) - len(v), np.float32)]) for k, v in graph.edge_features.items()
     }
-    return CellGraph.from_pairs(graph.cells, pairs, {**features, "length": length})
+    features["length"] = np.concatenate([graph.edge_features["length"], length[len(graph.edges) :]])
+    return CellGraph.from_pairs(graph.cells, pairs, features)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr.cells.gaps import gap_of_isolates
 from cellgraph_clr.cells.measure import contact_areas
 from cellgraph_clr.cells.scan import scan_labels
 
@@ -20,10 +21,14 @@ __all__ = ["Contacts", "contacts_from_labels"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contacts:
-    """Touching pairs of one label image: cell ids (m, 2) int64 and areas (m,) float64 (lengths in 2D)."""
+    """Touching pairs of one label image: cell ids (m, 2) int64 and areas (m,) float64 (lengths in 2D).
+
+    `gap` is the background between cells that touch nothing and their nearest cell, where many touch nothing.
+    """
 
     pairs: np.ndarray
     area: np.ndarray
+    gap: float | None = None
 
     def between(self, cell_id: np.ndarray, *, min_area: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Return rows (k, 2) into `cell_id` and areas of the pairs whose cells are both there, above `min_area`."""
@@ -57,7 +62,8 @@ def contacts_from_labels(image: LabelImage, *, max_gap: float = 0.0, n_jobs: int
     if max_gap > 0:
         return _across_gaps(image, max_gap)
     statistics = scan_labels(image, surface=False, n_jobs=n_jobs)
-    return Contacts(statistics.pairs, contact_areas(statistics, image.spacing))
+    gap = gap_of_isolates(image, statistics)
+    return Contacts(statistics.pairs, contact_areas(statistics, image.spacing), gap)
 
 
 def _across_gaps(image: LabelImage, max_gap: float) -> Contacts:

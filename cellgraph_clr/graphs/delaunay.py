@@ -10,7 +10,7 @@ from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import GeometryError, OptionError
 from cellgraph_clr._core.rng import as_rng
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.samples import edges_per_sample
+from cellgraph_clr.graphs.samples import edges_per_sample, warn_of_small
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.table import CellTable
@@ -67,7 +67,7 @@ def delaunay(
 
     Parameters
     ----------
-    cells : positions in physical units; at least d + 2 distinct ones per sample, not all on a line or plane.
+    cells : positions in physical units, those of a sample not all on a line or plane.
     max_distance : longest edge kept, in the unit of positions; "auto" applies `automatic_max_distance` over all
         samples, None keeps every edge (the hull's long ones too).
     duplicates : of several cells at one position only one enters the triangulation and the others are joined to it, so
@@ -78,9 +78,14 @@ def delaunay(
     Raises
     ------
     GeometryError
-        If a sample has fewer than d + 2 distinct positions, or what `duplicates` and `degenerate` refuse.
+        What `duplicates` and `degenerate` refuse.
     OptionError
         If `max_distance` is not "auto", None or above 0.
+
+    Warns
+    -----
+    UserWarning
+        If a sample has fewer than d + 2 distinct positions: all of its cells are joined.
 
     Notes
     -----
@@ -95,6 +100,8 @@ def delaunay(
     check_option("duplicates", duplicates, ("join", "raise"))
     check_option("degenerate", degenerate, ("raise", "jitter"))
 
+    small: list[str] = []
+
     def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         d = position.shape[1]
         where = f" in sample {name!r}" if name else ""
@@ -104,10 +111,10 @@ def delaunay(
             n_more = len(position) - len(unique)
             remedy = "Pass `duplicates='join'`, or remove them."
             raise GeometryError(expected(f"one cell per position{where}", f"{n_more} more", remedy))
-        if len(unique) < d + 2:
-            raise GeometryError(
-                expected(f"at least {d + 2} cells at distinct positions{where}", len(unique), "Use `gr.knn_graph`.")
-            )
+        if len(unique) < d + 2:  # d + 1 points are a simplex: their triangulation joins all of them
+            small.append(name)
+            edges = np.stack(np.triu_indices(len(position), 1), axis=1)
+            return edges, _lengths(position, edges)
         if degenerate == "jitter" and np.linalg.matrix_rank(unique - unique.mean(axis=0)) < d:
             noise = as_rng(rng).normal(size=unique.shape)
             unique = unique + noise * 1e-6 * np.ptp(unique, axis=0).max()
@@ -134,6 +141,7 @@ def delaunay(
         return edges, _lengths(position, edges)
 
     graph = CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
+    warn_of_small(small, f"{cells.position.shape[1] + 2} cells at different positions", stacklevel=4)
     length = graph.edge_features["length"]
     if max_distance is None:
         return graph, float(length.max(initial=0.0))

@@ -30,15 +30,16 @@ __all__ = [
     "PACKAGE_KEY",
     "SCHEMA_VERSION",
     "UNASSIGNED",
+    "RAW_LAYER",
     "adjacency_of",
+    "check_edges",
     "graph_from_anndata",
     "graph_keys",
     "obs_prefix",
     "read_features",
+    "raw_values",
     "record_run",
     "sample_of",
-    "store_contacts",
-    "stored_contacts",
     "table_from_anndata",
     "to_xyz",
     "unit_of",
@@ -48,6 +49,7 @@ __all__ = [
 PACKAGE_KEY = "cellgraph_clr"
 SCHEMA_VERSION = 1
 UNASSIGNED = "unassigned"
+RAW_LAYER = "cellgraph_raw"  # features as measured, kept by `pp.scale_features`
 EDGE_SLOTS = {"length": "distances", "contact_area": "contact_area", "overlap": "overlap"}
 BUILDERS = "`cgc.gr.contact_graph(adata)`, `cgc.gr.delaunay_graph(adata)` or `cgc.gr.knn_graph(adata)`"
 
@@ -82,40 +84,6 @@ def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
         return np.full(adata.n_obs, "", dtype="U1")
     check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
     return adata.obs[library_key].astype(str).to_numpy()
-
-
-def rows_of_labels(adata: AnnData, cell_id: np.ndarray, library_id: str | None) -> np.ndarray:
-    """Return the rows of the cells with these ids, in the order of `adata`, in one sample.
-
-    Raises
-    ------
-    OptionError
-        If `library_id` is None and there are several samples.
-    MissingKeyError
-        If there is no such cell.
-    """
-    sample = sample_of(adata, None)
-    names = np.unique(sample)
-    if library_id is None and len(names) > 1:
-        remedy = "Name the sample of the labels."
-        raise OptionError(expected("`library_id` for an AnnData of several samples", listing(names), remedy))
-    mine = np.ones(adata.n_obs, bool) if library_id is None or len(names) == 1 else sample == library_id
-    rows = np.flatnonzero(mine & np.isin(adata.obs["cell_id"].to_numpy(), cell_id))
-    if len(rows) == 0:
-        raise MissingKeyError(expected("cells of these labels in `adata`", "none", "Check `obs['cell_id']`."))
-    return rows
-
-
-def stored_contacts(adata: AnnData) -> dict[str, Mapping[str, Any]]:
-    """Return what the scan of each sample left: name → cell pairs, areas, ids, surfaces, spacing (z, y, x)."""
-    entries = adata.uns.get(PACKAGE_KEY, {}).get("contacts", {})
-    return {str(e["sample"]): e for e in entries.values()}
-
-
-def store_contacts(adata: AnnData, sample: str, entry: Mapping[str, Any]) -> None:
-    """Add the contacts of a sample to `uns`; names are values, since keys may not hold a slash."""
-    entries = package_info(adata).setdefault("contacts", {})
-    entries[str(len(entries))] = {**entry, "sample": sample}
 
 
 def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
@@ -153,6 +121,24 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
 
 
 _INFO_DEFAULTS = (("group", "other"), ("channel", ""), ("unit", "1"))
+
+
+def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:
+    """Return a feature (n,) float64 as it was measured and its unit ("" where none is known).
+
+    `layer` None takes the raw features that scaling kept, else `X`; "X" takes `X`. Raises `MissingKeyError`.
+    """
+    check_key(name, list(adata.var_names), where="adata.var_names")
+    kept = layer is None and RAW_LAYER in adata.layers
+    if layer not in (None, "X"):
+        check_key(layer, list(adata.layers), where="adata.layers")
+    matrix = adata.layers[RAW_LAYER if layer is None else layer] if kept or layer not in (None, "X") else adata.X
+    at = adata.var_names.get_loc(name)
+    column = matrix[:, at]
+    values = np.asarray(column.toarray() if issparse(column) else column, np.float64).ravel()
+    unit = str(adata.var["unit"].iloc[at]) if "unit" in adata.var else ""
+    scaled = layer == "X" and RAW_LAYER in adata.layers
+    return values, "" if unit == "1" or scaled else unit
 
 
 def table_from_anndata(
@@ -225,6 +211,18 @@ def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | 
         name, list(adata.obsp), where="adata.obsp", remedy="Contact areas come from `cgc.gr.contact_graph(adata)`."
     )
     return csr_matrix(adata.obsp[name], dtype=np.float32)
+
+
+def check_edges(n_edges: int, n_cells: int, neighbors_key: str = "spatial") -> None:
+    """Raise `NoGraphError` for a graph of several cells without an edge; the message names the calls that build another."""
+    if n_cells > 1 and n_edges == 0:
+        stem = neighbors_key.removesuffix("_connectivities").removesuffix("_neighbors")
+        remedy = (
+            "Bridge the background between the cells by `cgc.gr.contact_graph(adata, labels, max_gap=…)`, or join them "
+            "by position: `cgc.gr.delaunay_graph(adata)`."
+        )
+        found = f"none among {n_cells} cells"
+        raise NoGraphError(expected(f"edges in `adata.obsp['{stem}_connectivities']`", found, remedy))
 
 
 def graph_from_anndata(

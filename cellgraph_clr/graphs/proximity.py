@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
-from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.samples import edges_per_sample
+from cellgraph_clr.graphs.samples import edges_per_sample, warn_of_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,8 +140,11 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
     ------
     OptionError
         If `n_neighs` is not a whole number of at least 1.
-    GeometryError
-        If a sample has no more than `n_neighs` cells.
+
+    Warns
+    -----
+    UserWarning
+        If a sample has no more than `n_neighs` cells: each is joined to all others.
 
     Notes
     -----
@@ -150,22 +153,22 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
     if not isinstance(n_neighs, (int, np.integer)) or n_neighs < 1:
         raise OptionError(expected("`n_neighs` to be a whole number >= 1", repr(n_neighs), "6 is usual in 2D."))
 
+    small: list[str] = []
+
     def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
         from cellgraph_clr.graphs.cell_lists import undirected
 
         n = len(position)
         if n <= n_neighs:
-            raise GeometryError(
-                expected(
-                    f"more than {n_neighs} cells{f' in sample {name!r}' if name else ''}",
-                    n,
-                    f"Lower `n_neighs` to {max(n - 1, 1)} at the most or leave the sample out.",
-                )
-            )
-        low, high, length = undirected(*nearest_lists(position, int(n_neighs), n_jobs=n_jobs), mutual)
+            small.append(name)
+        if n == 1:
+            return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
+        low, high, length = undirected(*nearest_lists(position, min(int(n_neighs), n - 1), n_jobs=n_jobs), mutual)
         return np.stack([low, high], axis=1), length
 
-    return CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
+    edges, features = edges_per_sample(cells, build)
+    warn_of_small(small, f"{n_neighs + 1} cells, which {n_neighs} neighbours need", stacklevel=4)
+    return CellGraph.from_pairs(cells, edges, features)
 
 
 def radius(cells: CellTable, *, radius: float, n_jobs: int = -1) -> CellGraph:

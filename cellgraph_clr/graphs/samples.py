@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cellgraph_clr._core.checks import listing
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["edges_per_sample", "groups"]
+__all__ = ["Group", "edges_per_sample", "group_rows", "groups", "warn_of_small"]
 
 
-def groups(cells: CellTable) -> list[tuple[str, np.ndarray]]:
-    """Return (name, rows) of every group of cells that may share edges: the same sample and the same frame."""
-    names = cells.sample
-    if (cells.frame != 0).any():
-        names = np.char.add(np.char.add(cells.sample.astype(str), "/"), cells.frame.astype(str))
-    unique, inverse = np.unique(names, return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    starts = np.searchsorted(inverse[order], np.arange(len(unique) + 1))
-    return [(str(unique[i]), order[starts[i] : starts[i + 1]]) for i in range(len(unique))]
+class Group(NamedTuple):
+    """Cells that may share edges: those of one image, so of the same sample and the same frame."""
+
+    sample: str
+    frame: int
+    rows: np.ndarray
+    name: str
+    """The sample where it has one frame, else the sample and the frame ("embryo/frame_07", or "frame_07" alone)."""
+
+
+def groups(cells: CellTable) -> list[Group]:
+    """Return the groups of a table, by sample, then frame; rows ascend."""
+    return group_rows(cells.sample, cells.frame)
+
+
+def group_rows(samples: np.ndarray, frames: np.ndarray) -> list[Group]:
+    """Return the groups of cells with these samples (n,) and frames (n,), by sample, then frame; rows ascend.
+
+    O(n log n). No cells give no group.
+    """
+    if len(samples) == 0:
+        return []
+    names, code = np.unique(samples, return_inverse=True)
+    order = np.lexsort((frames, code))
+    starts = np.flatnonzero(np.r_[True, (np.diff(code[order]) != 0) | (np.diff(frames[order]) != 0)])
+    n_frames = np.bincount(code[order[starts]], minlength=len(names))
+    width = len(str(int(frames.max())))
+    out = []
+    for rows in np.split(order, starts[1:]):
+        sample, frame = str(names[code[rows[0]]]), int(frames[rows[0]])
+        shown = f"frame_{frame:0{width}d}"
+        name = sample if n_frames[code[rows[0]]] == 1 else f"{sample}/{shown}" if sample else shown
+        out.append(Group(sample, frame, rows, name))
+    return out
 
 
 def edges_per_sample(
     cells: CellTable, build: Callable[[np.ndarray, str], tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the edges (m, 2) of all samples with their lengths; `build(position, name)` gives those of one by local rows."""
-    parts = [(rows, *build(cells.position[rows], name)) for name, rows in groups(cells)]
+    parts = [(g.rows, *build(cells.position[g.rows], g.name)) for g in groups(cells)]
     if len(parts) == 1:
         return parts[0][1], {"length": parts[0][2]}
     edges = [rows[local] for rows, local, _ in parts]
@@ -38,3 +66,12 @@ def edges_per_sample(
         np.concatenate(edges) if edges else np.zeros((0, 2), np.int64),
         {"length": np.concatenate(lengths) if lengths else np.zeros(0, np.float32)},
     )
+
+
+def warn_of_small(names: Sequence[str], needed: str, *, stacklevel: int) -> None:
+    """Warn of samples that have fewer cells than a builder needs, whose cells were all joined to one another."""
+    if len(names) == 0:
+        return
+    which = f"{len(names)} samples ({listing(names, limit=5)}) have" if names[0] else "The sample has"
+    text = f"{which} fewer than {needed}: every cell there is joined to every other."
+    warnings.warn(text, UserWarning, stacklevel=stacklevel)

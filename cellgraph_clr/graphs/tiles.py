@@ -25,7 +25,7 @@ def curve_order(cells: CellTable) -> np.ndarray:
     Returns (n,) int64. O(n log n).
     """
     out = []
-    for _, rows in groups(cells):
+    for rows in (g.rows for g in groups(cells)):
         position = cells.position[rows]
         low, span = position.min(axis=0), np.ptp(position, axis=0).max()
         grid = ((position - low) / max(span, 1e-300) * (2**MORTON_BITS - 1)).astype(np.uint64)

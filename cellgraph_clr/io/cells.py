@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.log import log
-from cellgraph_clr.cells.compartments import nucleus_of_cells
+from cellgraph_clr._core.units import unit_factor
+from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
-from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.cells.gaps import gap_of_isolates
 from cellgraph_clr.cells.measure import (
     centroid,
     check_groups,
@@ -24,8 +24,9 @@ from cellgraph_clr.cells.measure import (
 )
 from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
-from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, store_contacts, to_xyz
-from cellgraph_clr.io.labels import read_image, read_labels, warn_spacing
+from cellgraph_clr.graphs.images_of_cells import SAME, Scale, store_contacts, store_scale
+from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, to_xyz
+from cellgraph_clr.io.labels import label_image, warn_of_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["from_labels", "from_table", "label_image"]
+    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.io.labels import Labels
+
+__all__ = ["from_labels", "from_table"]
 
 
 def _constant(value: str, n: int) -> pd.Categorical:
@@ -96,8 +100,9 @@ def _nucleus_features(
     image: LabelImage, nuclei: Any, s: LabelStatistics, groups: Sequence[str], n_jobs: int | None
 ) -> tuple[np.ndarray, tuple[FeatureInfo, ...], np.ndarray]:
     """Return features of each cell's largest nucleus (NaN without one), their names, and nuclei per cell."""
-    nucleus_image = replace(image, labels=nuclei)
-    t = scan_labels(nucleus_image, n_jobs=n_jobs)
+    nucleus_image = _on_one_grid(image, nuclei)
+    nuclei = nucleus_image.labels
+    t = scan_labels(nucleus_image, surface="shape" in groups, n_jobs=n_jobs)
     values, info = _measured(t, nucleus_image, groups, n_jobs, principal_axes(t, image.spacing)[0])
     chosen, n_nuclei = nucleus_of_cells(np.asarray(image.labels), np.asarray(nuclei), s, t)
     has = chosen >= 0
@@ -110,40 +115,26 @@ def _nucleus_features(
     return columns, info + extra, n_nuclei
 
 
-def label_image(
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
-    image: np.ndarray | str | os.PathLike[str] | None = None,
-    *,
-    spacing: Sequence[float] | None = None,
-    unit: str | None = None,
-    channels: Sequence[str] | None = None,
-) -> LabelImage:
-    """Return one checked `LabelImage` from what `from_labels` takes; what is given overrides what the file says."""
-    pixels = read_image(image) if isinstance(image, (str, os.PathLike)) else image
-    if isinstance(labels, (str, os.PathLike)):
-        labels = read_labels(labels, spacing=spacing, unit=unit)
-    if isinstance(labels, LabelImage):
-        given = labels
-        return LabelImage.build(
-            given.labels,
-            given.image if pixels is None else pixels,
-            spacing=given.spacing if spacing is None else spacing,
-            unit=unit or given.unit,
-            channels=channels if channels is not None or pixels is not None else given.channels or None,
-            origin=given.origin,
-        )
-    if spacing is None:
-        warn_spacing()
-    return LabelImage.build(labels, pixels, spacing=spacing, unit=unit or "pixel", channels=channels)
+def _on_one_grid(cells: LabelImage, nuclei: Any) -> LabelImage:
+    """Return the nuclei with the scale and intensities of the cells. Raises `ShapeError` or `OptionError` for another grid."""
+    given = label_image(nuclei, warn=False)
+    check_same_grid(cells.labels, given.labels)
+    if given.has_scale:
+        factor = unit_factor(given.unit, cells.unit)
+        if not np.allclose([s * factor for s in given.spacing], cells.spacing, rtol=SAME, atol=0):
+            one, other = Scale(cells.spacing, cells.unit, ()), Scale(given.spacing, given.unit, ())
+            remedy = "Pass the array of the nuclei alone to use the spacing of the cells."
+            raise OptionError(expected(f"nuclei with a spacing of {one}, as the cells", f"{other}", remedy))
+    return replace(cells, labels=given.labels)
 
 
 def from_labels(
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
-    image: np.ndarray | str | os.PathLike[str] | None = None,
+    labels: Labels,
+    image: Any = None,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: float | Sequence[float] | None = None,
     unit: str | None = None,
-    nuclei: LabelImage | np.ndarray | str | os.PathLike[str] | None = None,
+    nuclei: Labels | None = None,
     features: Sequence[str] = ("shape", "intensity"),
     channels: Sequence[str] | None = None,
     library_id: str | None = None,
@@ -153,10 +144,13 @@ def from_labels(
 
     Parameters
     ----------
-    labels : `LabelImage`, (y, x) or (z, y, x) integers with 0 as background, or a path (see `read_labels`).
-    image : (c, [z,] y, x) or ([z,] y, x) intensities, or a path.
-    spacing, unit : pixel size z, y, x and its unit; a warning says that 1 pixel is assumed when they are unknown.
-    nuclei : nucleus labels (array, `LabelImage` or path) on the same grid; adds `nucleus_*` features of each cell's
+    labels : `LabelImage`, (y, x) or (z, y, x) integers with 0 as background (NumPy, Zarr, HDF5, dask, xarray), or a path
+        (see `read_labels`).
+    image : (c, [z,] y, x) or ([z,] y, x) intensities in these forms.
+    spacing : pixel size z, y, x, or one number for all axes; overrides the metadata. A warning says that 1 pixel is assumed
+        where it is not known.
+    unit : unit of the spacing; without `spacing` the known one is converted to it.
+    nuclei : nucleus labels in the forms of `labels`, on the same grid; adds `nucleus_*` features of each cell's
         largest nucleus, the share of the cell it fills and its offset from the cell's centroid (NaN for cells without
         one), and `obs["n_nuclei"]`.
     features : groups to measure. In the one read of the labels: "shape" and "intensity" (the latter needs an image).
@@ -182,20 +176,23 @@ def from_labels(
     MissingFileError, FileFormatError
         For paths.
 
+    Warns
+    -----
+    UserWarning
+        If no spacing is known, or most labels are scattered in pieces, as they are in an intensity image or a binary mask.
+
     Notes
     -----
-    One read of labels and intensities, O(voxels); exact integer sums per cell.
+    One read of labels and intensities, O(voxels); exact integer sums per cell. Where many cells touch no other, the gaps of
+    some of them are measured as well, so that `gr.contact_graph` can name a `max_gap`.
     """
     labels = label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     check_groups(features, has_image=labels.image is not None)
-    s = scan_labels(labels, n_jobs=n_jobs)
+    s = scan_labels(labels, surface="shape" in features, n_jobs=n_jobs)
+    warn_of_pieces(labels, s)
     axes, major = principal_axes(s, labels.spacing)
     values, info = _measured(s, labels, features, n_jobs, axes)
     n_nuclei = None
-    if isinstance(nuclei, (str, os.PathLike)):
-        nuclei = read_labels(nuclei, spacing=labels.spacing, unit=labels.unit)
-    if isinstance(nuclei, LabelImage):
-        nuclei = nuclei.labels
     if nuclei is not None:
         more, more_info, n_nuclei = _nucleus_features(labels, nuclei, s, features, n_jobs)
         values, info = np.concatenate([values, more], axis=1), info + more_info
@@ -213,16 +210,17 @@ def from_labels(
     adata.obs["touches_border"] = s.border_faces.sum(axis=1) > 0
     if n_nuclei is not None:
         adata.obs["n_nuclei"] = n_nuclei
-    package = package_info(adata)
-    package["spacing"] = [float(x) for x in labels.spacing]
+    store_scale(adata, library_id or "", Scale(labels.spacing, labels.unit, labels.origin))
     face = np.asarray(labels.spacing).prod() / np.asarray(labels.spacing)
     entry = {
         "pairs": s.pairs,
         "area": contact_areas(s, labels.spacing),
         "cell_id": s.cell_id,
         "surface": s.faces[:, 3 - labels.ndim :] @ face,
-        "spacing": [float(x) for x in labels.spacing],
     }
+    gap = gap_of_isolates(labels, s)
+    if gap is not None:
+        entry["gap"] = gap
     store_contacts(adata, library_id or "", entry)
     log.info(
         "from_labels: %d cells, %d features, wrote X, obsm['spatial'], obs['cell_id']", len(cells), values.shape[1]

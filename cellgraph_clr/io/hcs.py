@@ -11,7 +11,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError
-from cellgraph_clr.io.labels import ome_attributes, read_array
+from cellgraph_clr.io.arrays import ome_attributes, read_array
 from cellgraph_clr.io.tiff import ome_metadata, open_tiff
 
 if TYPE_CHECKING:

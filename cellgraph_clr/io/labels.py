@@ -1,26 +1,37 @@
-"""Label images (and their intensities) from files, with spacing and unit from the metadata."""
+"""Label images from whatever a person holds: a path, an array, a `LabelImage`, a movie, a plate, one image a sample."""
 
 from __future__ import annotations
 
+import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected, listing
-from cellgraph_clr._core.errors import FileFormatError, LabelImageError
+from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr.cells.blocks import BLOCK_BYTES, Squeezed, is_chunked
+from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor
+from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing
-from cellgraph_clr.io.cellpose import read_cellpose
-from cellgraph_clr.io.tiff import RawImage, canonical_unit, read_tiff, seconds
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.cells.plate import Plate
+from cellgraph_clr.graphs.images_of_cells import images_of, only_image, scaled_like
+from cellgraph_clr.io.arrays import Pixels, read_pixels
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable
 
-__all__ = ["read_image", "read_labels", "warn_spacing"]
+    from anndata import AnnData
+
+    from cellgraph_clr.cells.scan import LabelStatistics
+    from cellgraph_clr.graphs.samples import Group
+
+__all__ = ["Labels", "image_of_cells", "label_image", "labels_of_cells", "labels_of_images", "open_labels", "read_labels", "settled_scale", "warn_of_pieces"]
+
+Labels: TypeAlias = Any  # LabelImage | array (NumPy, Zarr, HDF5, dask, xarray) | path | mapping sample -> these | Movie | Plate
 
 
 def warn_spacing() -> None:
@@ -33,136 +44,43 @@ def warn_spacing() -> None:
     )
 
 
-def _read_numpy(path: Path) -> RawImage:
-    try:
-        data = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > BLOCK_BYTES else None)
-    except (EOFError, OSError) as error:
-        raise FileFormatError(
-            expected(f"a whole array at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
-        ) from error
-    except ValueError as error:
-        if "pickle" not in str(error) and "objects" not in str(error):
-            raise FileFormatError(expected(f"a whole array at {str(path)!r}", error, "It may be truncated.")) from error
-        data = read_cellpose(path)
-    if not isinstance(data, np.ndarray) or data.ndim == 0:
-        raise FileFormatError(
-            expected("a single array of 2 or 3 axes (.npy)", "an archive or a number", "Save the labels alone.")
-        )
-    return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
+def settled_scale(
+    spacing: float | Sequence[float] | None,
+    unit: str | None,
+    *,
+    found: Sequence[float] | None,
+    found_unit: str | None,
+    ndim: int,
+) -> tuple[tuple[float, ...] | None, str, float]:
+    """Return spacing (None: not known), its unit, and what lengths of the file are multiplied by to be in it.
 
+    Parameters
+    ----------
+    spacing, unit : what was asked for. A spacing is in `unit`, else in the unit of the file. A unit alone converts.
+    found, found_unit : what the file says.
+    ndim : axes.
 
-def ome_attributes(group: Any) -> dict[str, Any]:
-    """Return the attributes of a Zarr group, those of OME where they have a place of their own (from version 0.5)."""
-    attributes = dict(group.attrs)
-    return dict(attributes.get("ome", attributes))
-
-
-def _multiscale(group: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    attributes = ome_attributes(group)
-    if "multiscales" not in attributes:
-        inner = [f"labels/{n}" for n in group["labels"].group_keys()] if "labels" in group else []
-        hint = f"Point at one of its label groups: {listing(inner)}." if inner else "Pass the folder of the image."
-        raise FileFormatError(expected(f"OME-Zarr multiscales at {str(path)!r}", "no multiscales metadata", hint))
-    return attributes["multiscales"][0], attributes.get("omero", {})
-
-
-def _read_zarr(path: Path, level: int = 0) -> RawImage:
-    import zarr
-
-    try:
-        node: Any = zarr.open(str(path), mode="r")
-    except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
-        raise FileFormatError(expected(f"a Zarr array or group at {str(path)!r}", repr(error), "Check it.")) from error
-    if isinstance(node, zarr.Array):
-        return RawImage(node, "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None)
-    scales, omero = _multiscale(node, path)
-    datasets = scales["datasets"]
-    if level >= len(datasets) or datasets[level]["path"] not in node:
-        raise FileFormatError(expected(f"resolution level {level}", f"{len(datasets)} in the metadata", "Restore it."))
-    array = node[datasets[level]["path"]]
-    axes = [a["name"] if isinstance(a, dict) else str(a) for a in scales.get("axes", list("tczyx")[-array.ndim :])]
-    units = {a["name"]: a.get("unit", "") for a in scales.get("axes", []) if isinstance(a, dict)}
-    scale, shift = np.ones(array.ndim), np.zeros(array.ndim)
-    for transform in [
-        *datasets[level].get("coordinateTransformations", []),
-        *scales.get("coordinateTransformations", []),
-    ]:
-        if transform.get("type") == "scale":
-            factor = np.asarray(transform["scale"], float)
-            scale, shift = scale * factor, shift * factor
-        elif transform.get("type") == "translation":
-            shift = shift + np.asarray(transform["translation"], float)
-    spacing = {a: float(s) for a, s in zip(axes, scale, strict=True) if a in "zyx"}
-    origin = {a: float(s) for a, s in zip(axes, shift, strict=True) if a in "zyx"}
-    unit = canonical_unit(units.get("x", "")) if units.get("x") else None
-    known = unit is not None or any(s != 1 for s in spacing.values())
-    channels = [c.get("label", "") for c in omero.get("channels", [])] if omero else []
-    names = channels if channels and all(channels) else None
-    step = dict(zip(axes, scale, strict=True)).get("t")
-    interval = seconds(step, units["t"]) if step is not None and units.get("t") else None
-    return RawImage(array, "".join(axes).upper(), spacing if known else {}, unit, names, origin, interval)
-
-
-def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
-    """Return the pixels of a TIFF, NumPy or (OME-)Zarr file (of one of its resolution levels) with their metadata.
-
-    Raises `MissingFileError` and `FileFormatError`.
+    Raises
+    ------
+    OptionError
+        For a wrong spacing, a unit that the file's does not convert to, or a unit without any spacing.
     """
-    target = existing_path(path)
-    suffixes = [s.lower() for s in target.suffixes]
-    if target.is_dir() or ".zarr" in suffixes:
-        return _read_zarr(target, level)
-    if suffixes and suffixes[-1] in (".tif", ".tiff"):
-        return read_tiff(target)
-    if suffixes and suffixes[-1] == ".npy":
-        return _read_numpy(target)
-    raise FileFormatError(
-        expected("a .tif, .tiff, .npy or .zarr path", f"{target.name!r}", "Convert it to one of these first.")
-    )
-
-
-def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
-    """Drop axes of length 1 that are not in `keep`, and a z of length 1; refuse longer ones. Chunked arrays stay so."""
-    data, axes, fixed = raw.data, raw.axes, []
-    for i in reversed(range(len(axes))):
-        if axes[i] not in keep:
-            if data.shape[i] != 1 and not (axes[i] in "IQ" and "Z" in keep and "Z" not in axes):
-                raise LabelImageError(
-                    expected(
-                        f"axes {', '.join(keep.lower())} at {str(path)!r}",
-                        f"axis {axes[i]!r} of length {data.shape[i]} (axes {axes})",
-                        "Save one channel, frame or field as a file of its own.",
-                    )
-                )
-            if data.shape[i] == 1:
-                fixed.append(i)
-            else:  # an axis without a name: pages of a stack are planes
-                axes = axes[:i] + "Z" + axes[i + 1 :]
-        elif axes[i] == "Z" and data.shape[i] == 1:
-            fixed.append(i)
-    axes = "".join(a for i, a in enumerate(axes) if i not in fixed)
-    if not fixed:
-        return data, axes
-    return (Squeezed(data, fixed) if is_chunked(data) else data.squeeze(tuple(fixed))), axes
-
-
-def _channels_first(data: Any, axes: str) -> Any:
-    """Return the array with its channels in front; a chunked array is only read when they lie elsewhere."""
-    at = axes.find("C")
-    return data if at <= 0 else np.moveaxis(np.asarray(data), at, 0)
-
-
-def read_image(path: str | os.PathLike[str]) -> Any:
-    """Return the intensities of a file, channels first; raises as `read_labels`."""
-    data, axes = _squeezed(read_array(path), keep="CZYX", path=path)
-    return _channels_first(data, axes)
+    if spacing is not None:
+        return check_spacing(spacing, ndim), unit or found_unit or PIXEL, 1.0
+    if found is not None:
+        factor = 1.0 if unit is None or found_unit is None else unit_factor(found_unit, unit)
+        return check_spacing([s * factor for s in found], ndim), unit or found_unit or PIXEL, factor
+    if unit is not None and canonical_unit(unit) != PIXEL:
+        remedy = f"Pass the size of a pixel as well: `spacing=…, unit={unit!r}`."
+        raise OptionError(expected(f"`spacing` beside `unit={unit!r}`", "none, and none in the metadata", remedy))
+    return None, PIXEL, 1.0
 
 
 def read_labels(
     path: str | os.PathLike[str],
     image: str | os.PathLike[str] | None = None,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: float | Sequence[float] | None = None,
     unit: str | None = None,
     channels: Sequence[str] | None = None,
     level: int = 0,
@@ -174,8 +92,9 @@ def read_labels(
     path : .tif / .tiff (OME, ImageJ or plain), .npy (also a Cellpose `_seg.npy`), or a Zarr array or OME-Zarr (0.4, 0.5)
         image or label group.
     image : intensities in one of the same formats, on the same pixel grid, channels in any axis order.
-    spacing : pixel size z, y, x (or y, x); overrides the metadata.
-    unit : unit of the spacing; overrides the metadata.
+    spacing : pixel size z, y, x (or y, x), or one number for all axes; overrides the metadata. In `unit`, else in the
+        unit of the metadata.
+    unit : unit of the spacing; without `spacing` that of the metadata is converted to it.
     channels : names of the image's channels; default those of the file.
     level : resolution level of an OME-Zarr, 0 is the finest; scale and translation are those of the level.
 
@@ -188,29 +107,235 @@ def read_labels(
     MissingFileError
         If a file is not there.
     FileFormatError
-        If a file cannot be read.
+        If a file cannot be read, or its axes have units that do not convert.
     LabelImageError, NoCellsError, ShapeError, OptionError
         If it is not a label image, holds no cells, or image and labels do not fit.
 
     Notes
     -----
-    Without spacing a UserWarning says that 1 pixel is assumed. TIFF is read into memory as a whole.
+    Where the labels have no scale, that of the image is taken; a UserWarning tells where both have one and they differ, and
+    the labels' is used. Without any, 1 pixel is assumed, which a UserWarning says. TIFF is read into memory as a whole.
     """
-    raw = read_array(path, level)
-    labels, axes = _squeezed(raw, keep="ZYX", path=path)
-    if spacing is None and raw.spacing and all(a.lower() in raw.spacing for a in axes):
-        spacing = [raw.spacing[a.lower()] for a in axes]
-        unit = unit or raw.unit
-    if spacing is None:
+    out = open_labels(path, image, spacing=spacing, unit=unit, channels=channels, level=level)
+    if spacing is None and not out.has_scale:
         warn_spacing()
-    else:
-        spacing = check_spacing(spacing, labels.ndim)
-    origin = [raw.origin.get(a.lower(), 0.0) for a in axes]
-    light = None
-    if image is not None:
-        raw_image = read_array(image, level if existing_path(image).is_dir() else 0)
-        light = _channels_first(*_squeezed(raw_image, keep="CZYX", path=image))
-        channels = channels or raw_image.channels
+    return out
+
+
+def open_labels(
+    labels: Any,
+    image: Any = None,
+    *,
+    spacing: float | Sequence[float] | None = None,
+    unit: str | None = None,
+    channels: Sequence[str] | None = None,
+    level: int = 0,
+) -> LabelImage:
+    """Return labels and intensities from paths or arrays as one `LabelImage`; no warning where no scale is known."""
+    of_labels = _opened(labels, channels_axis=False, level=level)
+    of_image = None if image is None else _opened(image, channels_axis=True, level=level)
+    found, found_unit = of_labels.spacing, of_labels.unit
+    if of_image is not None and of_image.spacing is not None:
+        if found is None:
+            found, found_unit = of_image.spacing, of_image.unit
+        elif spacing is None:
+            _warn_difference(of_labels, of_image)
+    sizes, name, factor = settled_scale(spacing, unit, found=found, found_unit=found_unit, ndim=of_labels.data.ndim)
+    origin = of_labels.origin or (of_image.origin if of_image is not None else None)
     return LabelImage.build(
-        labels, light, spacing=spacing, unit=unit or "pixel", channels=channels, origin=origin if any(origin) else None
+        of_labels.data,
+        None if of_image is None else of_image.data,
+        spacing=sizes,
+        unit=name,
+        channels=channels or (None if of_image is None else of_image.channels),
+        origin=None if origin is None else [o * factor for o in origin],
     )
+
+
+def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
+    if isinstance(source, (str, os.PathLike)):
+        at = level if existing_path(source).is_dir() else 0
+        return read_pixels(source, channels_axis=channels_axis, level=at)
+    named = channels_axis and hasattr(source, "dims") and "c" in getattr(source, "coords", ())
+    names = [str(c) for c in np.asarray(source.coords["c"])] if named else None
+    return Pixels(array_like(source), names, None, None, None)
+
+
+def _warn_difference(labels: Pixels, image: Pixels) -> None:
+    """Warn where labels and image have spacings that differ."""
+    assert labels.spacing is not None
+    assert image.spacing is not None
+    same = len(labels.spacing) == len(image.spacing)
+    if same and (labels.unit is None or image.unit is None or labels.unit == image.unit):
+        same = np.allclose(labels.spacing, image.spacing, rtol=1e-3, atol=0)
+    elif same:
+        factor = unit_factor(str(image.unit), str(labels.unit))
+        same = np.allclose(labels.spacing, [s * factor for s in image.spacing], rtol=1e-3, atol=0)
+    if not same:
+        one, other = (f"{' x '.join(f'{s:g}' for s in p.spacing or ())} {p.unit or ''}" for p in (labels, image))
+        warnings.warn(
+            f"The labels have a spacing of {one.strip()}, the image one of {other.strip()}: that of the labels is used. "
+            "Pass `spacing=` and `unit=` to say which is right.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_pieces(image: LabelImage, s: LabelStatistics) -> None:
+    """Warn where most labels lie scattered in pieces, none of which holds half of it: no segmentation of cells does.
+
+    Pieces are counted only where the surface of the labels makes it likely: then a second read, O(voxels).
+    """
+    from cellgraph_clr.cells.components import label_pieces
+    from cellgraph_clr.cells.gaps import looks_scattered
+
+    if not looks_scattered(s, image.ndim):
+        return
+    pieces = label_pieces(image)
+    scattered = (pieces.largest_fragment < 0.5) & (pieces.n_fragments > 1)
+    if scattered.mean() > 0.5:
+        warnings.warn(
+            f"{int(scattered.sum())} of {len(scattered)} labels are scattered in pieces (typically "
+            f"{int(np.median(pieces.n_fragments))}): this looks like an intensity image, a binary mask or a class map, not "
+            "like one label per cell. Pass the segmentation; a mask is labelled by `skimage.measure.label(mask)`.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def label_image(
+    labels: Labels,
+    image: Any = None,
+    *,
+    spacing: float | Sequence[float] | None = None,
+    unit: str | None = None,
+    channels: Sequence[str] | None = None,
+    warn: bool = True,
+) -> LabelImage:
+    """Return one checked `LabelImage` of labels and intensities in any form; what is given overrides what files say.
+
+    Parameters
+    ----------
+    labels : `LabelImage`, integer array ([z,] y, x) of NumPy, Zarr, HDF5, dask or xarray, or a path.
+    image : intensities (c, [z,] y, x) or ([z,] y, x), in the same forms; replaces those of a `LabelImage`.
+    spacing, unit : see `read_labels`. A `LabelImage` converts to `unit`.
+    channels : names of the image's channels.
+    warn : say so when no spacing is known (a `LabelImage` was given one, or meant pixels).
+
+    Raises
+    ------
+    LabelImageError, NoCellsError, ShapeError, OptionError, MissingFileError, FileFormatError
+        As `read_labels`.
+    """
+    if not isinstance(labels, LabelImage):
+        out = open_labels(labels, image, spacing=spacing, unit=unit, channels=channels)
+    elif image is None and spacing is None and unit is None and channels is None:
+        out = labels
+    else:
+        out = _changed(labels, image, spacing=spacing, unit=unit, channels=channels)
+    if warn and spacing is None and not out.has_scale and not isinstance(labels, LabelImage):
+        warn_spacing()
+    return out
+
+
+def _changed(
+    given: LabelImage,
+    image: Any,
+    *,
+    spacing: float | Sequence[float] | None,
+    unit: str | None,
+    channels: Sequence[str] | None,
+) -> LabelImage:
+    found = given.spacing if given.has_scale else None
+    own = given.unit if given.has_scale else None
+    sizes, name, factor = settled_scale(spacing, unit, found=found, found_unit=own, ndim=given.ndim)
+    scaled = replace(
+        given, spacing=sizes or given.spacing, unit=name, origin=tuple(o * factor for o in given.origin)
+    )
+    if image is None:
+        return scaled if channels is None else replace(scaled, channels=tuple(channels))
+    pixels = open_labels(given.labels, image, spacing=scaled.spacing, unit=scaled.unit, channels=channels)
+    names = given.channels if channels is None and len(given.channels) == len(pixels.channels) else pixels.channels
+    return replace(scaled, image=pixels.image, channels=names)
+
+
+def image_of_cells(adata: AnnData, group: Group, labels: Labels, image: Any = None) -> LabelImage:
+    """Return the labels of one image of `adata` on the scale of its cells (see `scaled_like`)."""
+    return scaled_like(adata, group, label_image(labels, image, warn=False))
+
+
+def labels_of_cells(adata: AnnData, labels: Labels, image: Any = None, *, library_id: object = None) -> tuple[Group, LabelImage]:
+    """Return one image of `adata` and its labels on the scale of the cells.
+
+    Parameters
+    ----------
+    adata : the cells.
+    labels, image : as in `label_image`; or a mapping, `Movie` or `Plate` as in `labels_of_images`.
+    library_id : the sample (or frame) that the labels are of; needed where there are several.
+
+    Raises
+    ------
+    OptionError, MissingKeyError
+        If `library_id` does not name one of several images, and as `labels_of_images`.
+    """
+    group = only_image(adata, library_id)
+    found = labels_of_images(adata, labels, [group])(group)
+    if image is not None:
+        found = label_image(found, image, warn=False)
+    return group, found
+
+
+def labels_of_images(adata: AnnData, labels: Labels, images: Sequence[Group]) -> Callable[[Group], LabelImage]:
+    """Return a function that gives the label image of each of `images`, on the scale of its cells, read when asked for.
+
+    Parameters
+    ----------
+    adata : the cells.
+    labels : for one image, what `label_image` takes; for several, a mapping from samples (names, or numbers of frames) to
+        these, the `Movie` or `Plate` they were measured in, or an array of all frames (t, [z,] y, x).
+    images : of `images_of` or `groups`.
+
+    Raises
+    ------
+    MissingKeyError
+        For an image without labels, or several images and one array.
+    """
+    if isinstance(labels, Movie):
+        return lambda group: scaled_like(adata, group, labels.label_image(group.frame))
+    if isinstance(labels, Plate):
+        check_key("line", list(adata.obs.columns), where="adata.obs", remedy="Make it by `cgc.from_plate(plate)`.")
+        line = adata.obs["line"].to_numpy()
+        return lambda group: scaled_like(adata, group, labels.label_image(int(line[group.rows[0]])))
+    if isinstance(labels, Mapping):
+        by_name = {str(k): v for k, v in labels.items()}
+        if len(images) == len(by_name) == len(images_of(adata)) == 1:
+            only = next(iter(by_name.values()))
+            return lambda group: image_of_cells(adata, group, only)
+        return lambda group: image_of_cells(adata, group, _of_group(by_name, group))
+    several = len(images) > 1
+    if several or (len(images_of(adata)) > 1 and _n_axes(labels) == _n_dims(adata) + 1):
+        stack = array_like(labels) if not isinstance(labels, (str, os.PathLike, LabelImage)) else None
+        frames = {g.frame for g in images}
+        if stack is None or stack.ndim != _n_dims(adata) + 1 or len(frames) < len(images) or max(frames) >= len(stack):
+            remedy = "Pass {sample: labels, …}, or the movie or plate they were measured in."
+            found = f"one image for {listing([g.name for g in images], limit=3)}"
+            raise MissingKeyError(expected(f"a mapping sample → labels for {len(images)} samples", found, remedy))
+        return lambda group: image_of_cells(adata, group, stack[group.frame])
+    return lambda group: image_of_cells(adata, group, labels)
+
+
+def _n_dims(adata: AnnData) -> int:
+    return int(adata.obsm["spatial"].shape[1]) if "spatial" in adata.obsm else 0
+
+
+def _n_axes(labels: Labels) -> int:
+    return int(getattr(labels, "ndim", 0)) if not isinstance(labels, LabelImage) else 0
+
+
+def _of_group(labels: Mapping[str, Any], group: Group) -> Any:
+    for name in (group.name, group.sample, str(group.frame)):
+        if name in labels:
+            found = labels[name]
+            return found[group.frame] if name == group.sample != group.name and isinstance(found, np.ndarray) else found
+    check_key(group.name, list(labels), where="labels", remedy="Give one label image per sample.")
+    raise AssertionError  # check_key raises

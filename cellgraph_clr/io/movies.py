@@ -14,7 +14,8 @@ from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeE
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.blocks import Squeezed, is_chunked
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
-from cellgraph_clr.io.labels import read_array
+from cellgraph_clr.io.arrays import read_array
+from cellgraph_clr.io.labels import settled_scale
 from cellgraph_clr.io.tiff import RawImage
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def read_movie(
     tracks: str | os.PathLike[str] | pd.DataFrame | None = None,
     *,
     axes: str | None = None,
-    spacing: Sequence[float] | None = None,
+    spacing: float | Sequence[float] | None = None,
     unit: str | None = None,
     frame_interval: float | None = None,
     channels: Sequence[str] | None = None,
@@ -129,7 +130,8 @@ def read_movie(
     tracks : `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns ("L B
         E P" or "start", "end" are understood), or a table.
     axes : order of the axes, e.g. "tzyx"; None takes those of the file, or time first.
-    spacing, unit, frame_interval, channels : override what the file says; the interval is in seconds.
+    spacing, unit, channels : as in `read_labels`.
+    frame_interval : seconds between frames; overrides what the file says.
 
     Returns
     -------
@@ -144,20 +146,23 @@ def read_movie(
     """
     raw, named = _read_stack(path)
     axes = axes or named
-    ndim = 3 if axes is not None and "z" in axes else 2
-    if spacing is None and raw.spacing and all(a in raw.spacing for a in "zyx"[-ndim:]):
-        spacing, unit = [raw.spacing[a] for a in "zyx"[-ndim:]], unit or raw.unit
+    ndim = 3 if "z" in (axes or "") or (axes is None and raw.data.ndim == 5) else 2
+    masks = None if labels is None else _read_stack(labels)[0]
+    sources = [raw] if masks is None else [raw, masks]
+    known = next((r for r in sources if r.spacing and all(a in r.spacing for a in "zyx"[-ndim:])), None)
+    found = None if known is None else [known.spacing[a] for a in "zyx"[-ndim:]]
+    found_unit = None if known is None else known.unit
+    sizes, name, _ = settled_scale(spacing, unit, found=found, found_unit=found_unit, ndim=ndim)
     if channels is None and raw.channels and axes is not None and "c" in axes:
         channels = raw.channels if len(raw.channels) == raw.data.shape[axes.index("c")] else None
-    masks = None if labels is None else _read_stack(labels)[0].data
     table = read_tracks(tracks) if isinstance(tracks, (str, os.PathLike)) else tracks
     return Movie.build(
         raw.data,
-        masks,
+        None if masks is None else masks.data,
         table,
         axes=axes,
-        spacing=spacing,
-        unit=unit or "pixel",
+        spacing=sizes,
+        unit=name,
         frame_interval=raw.frame_interval if frame_interval is None else frame_interval,
         channels=channels,
     )
@@ -183,20 +188,27 @@ def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise FileFormatError(expected(f"tracks in {str(target)!r}", f"{error}", remedy)) from error
 
 
-def from_movie(movie: Movie, *, features: Sequence[str] = ("shape", "intensity"), n_jobs: int | None = None) -> AnnData:
+def from_movie(
+    movie: Movie,
+    *,
+    features: Sequence[str] = ("shape", "intensity"),
+    library_id: str | None = None,
+    n_jobs: int | None = None,
+) -> AnnData:
     """Return the cells of all frames of a movie with labels as one AnnData.
 
     Parameters
     ----------
     movie : with labels.
     features : as in `from_labels`.
+    library_id : name of the movie, written to `obs["library_id"]`; movies with names are joined by `cgc.concat`.
     n_jobs : threads.
 
     Returns
     -------
-    As `from_labels` of every frame, `concat`ed: `obs["frame"]` counts from 0, `obs["library_id"]` names it (so that graphs with
-    `library_key="library_id"` stay within frames), `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says
-    what becomes of the cell (see `cells.events`). Frames without cells are left out.
+    As `from_labels` of every frame: `obs["frame"]` counts from 0 and keeps graphs in space within frames, `obs["region"]`
+    names it, `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says what becomes of the cell (see
+    `cells.events`). Frames without cells are left out.
 
     Raises
     ------
@@ -205,11 +217,11 @@ def from_movie(movie: Movie, *, features: Sequence[str] = ("shape", "intensity")
     NoCellsError
         If no frame has a cell.
     """
-    from cellgraph_clr.io.samples import concat_labelled
+    from cellgraph_clr.io.samples import as_frames, concat_labelled
 
     width = len(str(len(movie) - 1))
     images = ((f"frame_{t:0{width}d}", movie.label_image(t), {"frame": t}) for t in range(len(movie)))
-    out = concat_labelled(images, where="frame", features=features, n_jobs=n_jobs)
+    out = as_frames(concat_labelled(images, where="frame", features=features, n_jobs=n_jobs), library_id)
     out.obs["track"] = out.obs["cell_id"].to_numpy()
     if movie.tracks is not None:
         import pandas as pd

@@ -15,7 +15,7 @@ from cellgraph_clr._core.errors import FileFormatError, MissingFileError, Option
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.hcs import Lazy, read_field, read_ome_plate
-from cellgraph_clr.io.labels import read_array
+from cellgraph_clr.io.arrays import read_array
 from cellgraph_clr.io.samples import concat_labelled
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["from_plate", "read_plate"]
 
 PICTURES = (".png", ".bmp", ".dib", ".jpg", ".jpeg")
-PARTS = ("sample", "well", "field", "channel")
 
 
 def read_plate(
@@ -35,7 +34,7 @@ def read_plate(
     pattern: str | None = None,
     *,
     channels: Sequence[str] | None = None,
-    layout: pd.DataFrame | None = None,
+    layout: pd.DataFrame | str | os.PathLike[str] | None = None,
     labels: str | None = None,
 ) -> Plate:
     r"""Return the fields of a plate: files in a folder whose paths match a pattern, an OME-Zarr plate, or an OME-TIFF with one.
@@ -48,7 +47,7 @@ def read_plate(
         ``r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"``. Without "channel" a file holds all channels. Further
         groups become columns.
     channels : those to read, in this order, where there is a file for each; else names, None takes those of the files.
-    layout : what is known of wells, one line each: the column well, and sample, drug, dose, …. "A01" and "A1" are one well.
+    layout : table, or path of a .csv, of what is known of wells, one line each: the column well, and sample, drug, dose, …. "A01" and "A1" are one well.
         Without samples every well is one.
     labels : name of the label images of an OME-Zarr plate; None reads none.
 
@@ -76,7 +75,7 @@ def read_plate(
         masks = None
         table, images, found = _matching(root, pattern, channels)
     if layout is not None:
-        table = _with_layout(table, layout)
+        table = _with_layout(table, layout if isinstance(layout, pd.DataFrame) else pd.read_csv(existing_path(layout)))
     if "sample" not in table:
         table["sample"] = table["well"]
     return Plate.build(table, images, channels=channels or found, labels=masks)
@@ -86,7 +85,7 @@ def from_plate(
     plate: Plate,
     *,
     features: Sequence[str] = ("shape", "intensity"),
-    spacing: Sequence[float] | None = None,
+    spacing: float | Sequence[float] | None = None,
     unit: str = "pixel",
     n_jobs: int | None = None,
 ) -> AnnData:

@@ -11,13 +11,17 @@ from scipy.sparse import issparse
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
-from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, sample_of, store_contacts, stored_contacts, unit_of
+from cellgraph_clr.graphs.images_of_cells import Scale, store_contacts, store_scale, stored_contacts, stored_images
+from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, sample_of, unit_of
+from cellgraph_clr.io.labels import label_image
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["concat", "concat_labelled", "validate"]
+    from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.io.labels import Labels
+
+__all__ = ["as_frames", "concat", "concat_labelled", "validate"]
 
 
 def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: str = "library_id") -> AnnData:
@@ -120,6 +124,10 @@ def concat_labelled(
     ------
     NoCellsError
         If no image has a cell.
+
+    Notes
+    -----
+    Images with a "frame" in `obs` are frames of one sample.
     """
     import pandas as pd
 
@@ -137,6 +145,23 @@ def concat_labelled(
     return concat(samples)
 
 
+def as_frames(adata: AnnData, library_id: str | None) -> AnnData:
+    """Return the cells of images that are frames of one movie as one sample, told apart by `obs["frame"]`; edits `adata`."""
+    frame = adata.obs.groupby("library_id", observed=True)["frame"].first()
+    package = package_info(adata)
+    for slot in ("contacts", "images"):
+        for entry in package.get(slot, {}).values():
+            entry["frame"] = int(frame[entry["sample"]])
+            entry["sample"] = library_id or ""
+    del adata.obs["library_id"]
+    package.pop("library_key")
+    if library_id is not None:
+        import pandas as pd
+
+        adata.obs["library_id"] = pd.Categorical([library_id] * adata.n_obs)
+    return adata
+
+
 def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], library_key: str) -> None:
     for key, value in samples[0].uns.items():
         if key.endswith("_neighbors"):
@@ -152,14 +177,16 @@ def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], l
     package = package_info(out)
     package["unit"] = unit_of(samples[0])
     package["library_key"] = library_key
-    package.pop("contacts", None)
-    package.pop("runs", None)
+    for slot in ("contacts", "images", "runs"):
+        package.pop(slot, None)
     for name, a in zip(names, samples, strict=True):
-        for contacts in stored_contacts(a).values():
-            store_contacts(out, name, contacts)
+        for (_, frame), contacts in stored_contacts(a).items():
+            store_contacts(out, name, contacts, frame)
+        for (_, frame), image in stored_images(a, "images").items():
+            store_scale(out, name, Scale(tuple(image["spacing"]), image["unit"], tuple(image["origin"])), frame)
 
 
-def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> list[str]:
+def validate(adata: AnnData, labels: Labels | None = None) -> list[str]:
     """Return what is wrong with an AnnData, one sentence each; an empty list when it follows the layout.
 
     Parameters
@@ -188,7 +215,7 @@ def validate(adata: AnnData, labels: LabelImage | np.ndarray | None = None) -> l
     ]
     problems += _check_uns(adata.uns, "uns")
     if labels is not None and "cell_id" in adata.obs:
-        array = np.asarray(labels.labels if isinstance(labels, LabelImage) else labels)
+        array = np.asarray(label_image(labels, warn=False).labels)
         image_ids = np.setdiff1d(np.unique(array), [0])
         table_ids = adata.obs["cell_id"].to_numpy()
         for ids, where in (

@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import FileFormatError
+from cellgraph_clr._core.errors import FileFormatError, OptionError
+from cellgraph_clr._core.units import canonical_unit, in_one_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,21 +20,8 @@ if TYPE_CHECKING:
 
     from tifffile import TiffFile
 
-__all__ = ["RawImage", "canonical_unit", "ome_metadata", "open_tiff", "read_tiff", "seconds"]
+__all__ = ["RawImage", "ome_metadata", "open_tiff", "read_tiff", "seconds"]
 
-UNITS = {
-    "µm": "micrometer",
-    "μm": "micrometer",
-    "um": "micrometer",
-    "micron": "micrometer",
-    "microns": "micrometer",
-    "micrometre": "micrometer",
-    "\\u00b5m": "micrometer",
-    "nm": "nanometer",
-    "mm": "millimeter",
-    "pixels": "pixel",
-    "": "pixel",
-}
 SECONDS = {"microsecond": 1e-6, "millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 SHORT = {
     "µs": "microsecond",
@@ -44,7 +32,6 @@ SHORT = {
     "h": "hour",
     "d": "day",
 }
-LENGTHS = {"nanometer": 1.0, "micrometer": 1e3, "millimeter": 1e6}
 JSON_SPACING_KEYS = ("spacing", "voxel_size", "voxel_um_zyx")
 
 
@@ -73,12 +60,6 @@ class RawImage:
         self.frame_interval = frame_interval
 
 
-def canonical_unit(unit: str) -> str:
-    """Return the full name of a unit ("um" → "micrometer"); unknown names pass."""
-    name = unit.strip().lower()
-    return UNITS.get(name, name)
-
-
 def seconds(value: float | str | None, unit: str | None) -> float | None:
     """Return a time in seconds; None for no time, one that is not above 0, or an unknown unit."""
     name = (unit or "second").strip().lower()
@@ -94,22 +75,21 @@ def _ome_interval(text: str) -> float | None:
 
 
 def ome_metadata(text: str) -> tuple[dict[str, float], str | None, list[str] | None]:
-    """Return spacing by axis, unit, and names of channels of the first image in an OME-XML."""
+    """Return spacing by axis in one unit, the unit, and names of channels of the first image in an OME-XML.
+
+    Raises `OptionError` for axes in units that do not convert into one another.
+    """
     root = ET.fromstring(text)
     pixels = next((e for e in root.iter() if e.tag.endswith("Pixels")), None)
     if pixels is None:
         return {}, None, None
-    spacing = {a.lower(): float(pixels.get(f"PhysicalSize{a}", "nan")) for a in "ZYX"}
-    units = {a.lower(): canonical_unit(pixels.get(f"PhysicalSize{a}Unit", "µm")) for a in "ZYX"}
-    target = units["x"]
-    spacing = {
-        a: s if units[a] == target else s * LENGTHS.get(units[a], np.nan) / LENGTHS.get(target, np.nan)
-        for a, s in spacing.items()
-    }
-    spacing = {a: s for a, s in spacing.items() if np.isfinite(s)}
+    given = {a.lower(): pixels.get(f"PhysicalSize{a}") for a in "ZYX"}
+    sizes = {a: float(s) for a, s in given.items() if s is not None}
+    units = {a: pixels.get(f"PhysicalSize{a.upper()}Unit", "µm") for a in sizes}
+    spacing, unit = in_one_unit(sizes, units) if sizes else ({}, None)
     names = [e.get("Name") for e in pixels if e.tag.endswith("Channel")]
     channels = [n for n in names if n] if names and all(names) else None
-    return spacing, target if spacing else None, channels
+    return spacing, unit, channels
 
 
 def _imagej_metadata(page_tags: object, metadata: dict) -> tuple[dict[str, float], str | None]:
@@ -162,7 +142,10 @@ def read_tiff(path: Path) -> RawImage:
         axes = "".join("C" if a == "S" else a for a in series.axes)
         channels = interval = None
         if file.is_ome and file.ome_metadata:
-            spacing, unit, channels = ome_metadata(file.ome_metadata)
+            try:
+                spacing, unit, channels = ome_metadata(file.ome_metadata)
+            except OptionError as error:
+                raise FileFormatError(f"{path.name!r}: {error}") from error
             interval = _ome_interval(file.ome_metadata)
         elif file.is_imagej:
             metadata = file.imagej_metadata or {}

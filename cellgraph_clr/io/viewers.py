@@ -10,11 +10,16 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError, MissingDependencyError
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.graphs.layout import sample_of, unit_of
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.graphs.images_of_cells import images_of
+from cellgraph_clr.graphs.layout import unit_of
+from cellgraph_clr.io.labels import labels_of_cells
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from spatialdata import SpatialData
+
+    from cellgraph_clr.io.labels import Labels
 
 __all__ = ["from_spatialdata", "to_napari", "to_spatialdata"]
 
@@ -25,13 +30,13 @@ def _need_spatialdata() -> None:
         raise MissingDependencyError(expected("the package `spatialdata`", "not installed", remedy))
 
 
-def to_spatialdata(adata: AnnData, labels: LabelImage, *, coordinate_system: str = "global") -> SpatialData:
+def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "global") -> SpatialData:
     """Return SpatialData of one sample: labels (and image) with their scale, and the AnnData as the table of the labels.
 
     Parameters
     ----------
     adata : of one sample; copied.
-    labels : its label image.
+    labels : its label image, in any form that `from_labels` takes.
     coordinate_system : name of the physical space.
 
     Raises
@@ -52,8 +57,9 @@ def to_spatialdata(adata: AnnData, labels: LabelImage, *, coordinate_system: str
     from spatialdata.models import Image2DModel, Image3DModel, Labels2DModel, Labels3DModel, TableModel
     from spatialdata.transformations import Scale, Sequence, Translation
 
-    if len(np.unique(sample_of(adata, None))) > 1:
+    if len(images_of(adata)) > 1:
         raise FileFormatError(expected("an AnnData of one sample", "several", "Select one: `adata[mask]`."))
+    _, labels = labels_of_cells(adata, labels)
     axes = tuple("zyx"[3 - labels.ndim :])
     origin = labels.origin or (0.0,) * labels.ndim
     space = {
@@ -132,21 +138,37 @@ def _finest(element: Any) -> Any:
     return element if hasattr(element, "dims") and hasattr(element, "data") else next(iter(element["scale0"].values()))
 
 
-def to_napari(adata: AnnData, labels: LabelImage, *, name: str = "cells") -> tuple[Any, dict[str, Any], str]:
+def to_napari(
+    adata: AnnData, labels: Labels, *, name: str = "cells", library_id: str | int | None = None
+) -> tuple[Any, dict[str, Any], str]:
     """Return what `napari.Viewer.add_layer(napari.layers.Layer.create(*…))` takes: labels, their options, "labels".
 
-    The table of features has a column `index` that holds the label ids, by which napari finds the row of a label; scale
-    and translation are physical. napari itself is not needed.
+    Parameters
+    ----------
+    adata : the cells.
+    labels : their label image, in any form that `from_labels` takes; a `Movie` gives a layer (t, [z,] y, x).
+    name : of the layer.
+    library_id : the sample (or frame) that the labels are of; needed where there are several, but for a whole movie.
+
+    Notes
+    -----
+    The table of features has a column `index` that holds the label ids, by which napari finds the row of a label (of a
+    movie, the means of numbers over the frames of an id); scale and translation are physical. napari itself is not needed.
     """
     import pandas as pd
 
     table = pd.concat([adata.obs.reset_index(drop=True), adata.to_df().reset_index(drop=True)], axis=1)
     table.insert(0, "index", adata.obs["cell_id"].to_numpy())
-    options = {
-        "name": name,
-        "scale": list(labels.spacing),
-        "translate": list(labels.origin or (0.0,) * labels.ndim),
-        "units": [unit_of(adata)] * labels.ndim,
-        "features": table,
-    }
-    return labels.labels, options, "labels"
+    if isinstance(labels, Movie) and library_id is None:
+        first = labels.label_image(0)
+        table = table.groupby("index", as_index=False).mean(numeric_only=True)
+        layer, scale = labels.labels, (1.0, *first.spacing)
+        origin: tuple[float, ...] = (0.0,) * len(scale)
+        units = ["pixel"] + [unit_of(adata)] * labels.ndim
+    else:
+        group, image = labels_of_cells(adata, labels, library_id=library_id)
+        table = table.iloc[np.sort(group.rows)].reset_index(drop=True)
+        layer, scale, origin = image.labels, image.spacing, image.origin or (0.0,) * image.ndim
+        units = [unit_of(adata)] * image.ndim
+    options = {"name": name, "scale": list(scale), "translate": list(origin), "units": units, "features": table}
+    return layer, options, "labels"

@@ -11,7 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_option, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.rng import RandomState, as_seed
-from cellgraph_clr.graphs.layout import graph_from_anndata
+from cellgraph_clr.graphs.layout import check_edges, graph_from_anndata
 from cellgraph_clr.models.clr_config import CellGraphCLRConfig
 from cellgraph_clr.models.clr_inputs import fingerprint, joined, pair_source
 from cellgraph_clr.models.input_scales import InputScales
@@ -121,7 +121,7 @@ class CellGraphCLR:
         Raises
         ------
         NoGraphError, MissingKeyError, NonFiniteError, NoCellsError
-            If graph or features are missing or not finite; the message names the call that helps.
+            If graph or features are missing or not finite, or a graph has no edges; the message names the call that helps.
         CellGraphError
             If several AnnData have different features, units or dimensions, there are fewer than two cells, or a warm start
             has nothing to start from.
@@ -145,12 +145,13 @@ class CellGraphCLR:
         check_whole("checkpoint_every", checkpoint_every)
         c = self.config
         samples = list(data) if isinstance(data, (list, tuple)) else [data]
-        graph = joined(
-            [
-                graph_from_anndata(a, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
-                for a in samples
-            ]
-        )
+        graphs = [
+            graph_from_anndata(a, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+            for a in samples
+        ]
+        for one in graphs:
+            check_edges(len(one.edges), len(one.cells), neighbors_key)
+        graph = joined(graphs)
         if len(graph.cells) < 2:
             raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
         source = pair_source(graph, samples, c)

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionErro
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.graphs.layout import check_edges
 from cellgraph_clr.models.soft_targets import HEADS, LOSSES, out_of_fold_temperature, soft_loss, starting_targets
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class CellGraphClassifier:
             raise LabelKeyError(expected("at least two classes", found, "Label cells of another class too."))
         self.classes_ = np.asarray([classes[i] for i in present])
         x, adjacency, edge_attr = self.base.graph_tensors(data, **keys)
+        check_edges(adjacency.nnz, data.n_obs, keys.get("neighbors_key", "spatial"))
         material = (x, adjacency, edge_attr)
         self.calibration_temperature_ = 1.0
         moments = self._moments(material)

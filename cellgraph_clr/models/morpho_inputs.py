@@ -92,7 +92,7 @@ def _as_label_image(labels: Any, image: Any | None) -> LabelImage:
         if not hasattr(labels, "dtype"):
             remedy = "Read it by `cgc.read_labels(path, image=...)` first."
             raise LabelImageError(expected("a label image or an array", type(labels).__name__, remedy))
-        labels = LabelImage(labels, (1.0,) * labels.ndim)
+        labels = LabelImage.build(labels)
     if image is None:
         return labels
     pixels = image if image.ndim > labels.ndim else image[None]

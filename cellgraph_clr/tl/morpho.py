@@ -10,7 +10,8 @@ import numpy as np
 from cellgraph_clr._core.checks import check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import adjacency_of, record_run, rows_of_labels
+from cellgraph_clr.graphs.images_of_cells import rows_of_labels
+from cellgraph_clr.graphs.layout import adjacency_of, check_edges, record_run
 from cellgraph_clr.tl.common import check_model_alone, representation
 
 if TYPE_CHECKING:
@@ -60,18 +61,19 @@ def morpho_features(
     """
     import pandas as pd
 
-    from cellgraph_clr.io.cells import label_image
+    from cellgraph_clr.io.labels import label_image, labels_of_cells
     from cellgraph_clr.models.morpho_features import MorphoFeatures
 
     if model is not None:
         check_model_alone(config)
     adata = adata.copy() if copy else adata
-    picture = label_image(labels, image)
+    group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
+    nuclei = None if nuclei is None else label_image(nuclei, warn=False).labels
     if model is None:
         model = MorphoFeatures(random_state=random_state, progress=progress, **config)
         model.fit(picture, nuclei=nuclei)
     found = model.transform(picture, nuclei=nuclei)
-    rows = rows_of_labels(adata, found.index.to_numpy(), library_id)
+    rows = rows_of_labels(adata, found.index.to_numpy(), group)
     old = adata.obsm.get(key_added)
     table = pd.DataFrame(np.nan, index=adata.obs_names, columns=found.columns, dtype=np.float32)
     if isinstance(old, pd.DataFrame) and list(old.columns) == list(found.columns):
@@ -131,6 +133,7 @@ def morpho_context(
     adata = adata.copy() if copy else adata
     values, _ = representation(adata, use_rep or "X")
     adjacency = adjacency_of(adata, neighbors_key, weights)
+    check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     if n_hops > 1:
         adjacency = hop_relation(adjacency, n_hops)
     if mode == "concat":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.sparse import issparse
 
 from cellgraph_clr._core.checks import check_in_range, check_key, check_option, check_whole, expected
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
@@ -15,12 +14,14 @@ from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.outlines import cell_reach, outline
 from cellgraph_clr.analysis.retrieval import nearest, query_similarity, standardised_directions, top_k
-from cellgraph_clr.graphs.layout import adjacency_of, record_run, sample_of, unit_of
+from cellgraph_clr.graphs.images_of_cells import images_of
+from cellgraph_clr.graphs.layout import adjacency_of, check_edges, raw_values, record_run, unit_of
 from cellgraph_clr.tl.common import representation
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+    from scipy.sparse import csr_matrix
 
 __all__ = ["build_index", "retrieve", "retrieve_regions"]
 
@@ -50,7 +51,8 @@ def retrieve(
         member by itself, `k` cells each.
     exclude_query : leave the query's own cells out (they are in `adata`; a reference keeps all of its cells).
     key_added : `obs` columns written where it was searched: f"{key_added}_score" (cosine, every cell) and
-        f"{key_added}_rank" (1 … k, 0 for cells not returned).
+        f"{key_added}_rank" (1 … k, 0 for cells not returned); f"{key_added}_query" marks the cells of the query where they
+        are among those searched.
 
     Returns
     -------
@@ -105,11 +107,20 @@ def retrieve(
         table.insert(0, "query", np.repeat(np.asarray(names), found.shape[1]))
     target.obs[f"{key_added}_score"] = scores.astype(np.float32)
     target.obs[f"{key_added}_rank"] = rank
-    if f"{key_added}_region" in target.obs:  # the answer to an older question
-        del target.obs[f"{key_added}_region"]
+    _forget(target, key_added, "region")
+    if len(rows) and reference is None:
+        target.obs[f"{key_added}_query"] = np.isin(np.arange(adata.n_obs), rows)
+    else:  # the query is not among the cells searched
+        _forget(target, key_added, "query")
     record_run(target, key_added, {"function": "tl.retrieve", "use_rep": use_rep, "k": int(k), "aggregate": aggregate})
     log_written("tl.retrieve", [f"obs['{key_added}_score']", f"obs['{key_added}_rank']"])
     return table
+
+
+def _forget(adata: AnnData, key: str, part: str) -> None:
+    """Delete a column of the answer to an older question."""
+    if f"{key}_{part}" in adata.obs:
+        del adata.obs[f"{key}_{part}"]
 
 
 def _places(adata: AnnData, rows: np.ndarray) -> pd.DataFrame:
@@ -176,8 +187,8 @@ def retrieve_regions(
         reach, or where the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
     exclude_query : the query's cells can be in no region.
     neighbors_key : the graph that connects.
-    key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell) and `obs[f"{key_added}_region"]` (1 …
-        number of regions, by rank; 0 outside).
+    key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell), `obs[f"{key_added}_region"]` (1 …
+        number of regions, by rank; 0 outside) and `obs[f"{key_added}_query"]`.
 
     Returns
     -------
@@ -190,7 +201,12 @@ def retrieve_regions(
     Raises
     ------
     EmptyQueryError, NoGraphError, MissingKeyError, NonFiniteError, OptionError
-        As `retrieve`; NoGraphError without a graph.
+        As `retrieve`; NoGraphError without a graph, or for a graph without edges.
+
+    Warns
+    -----
+    UserWarning
+        If nothing is found, with the reason.
     """
     import pandas as pd
 
@@ -204,6 +220,7 @@ def retrieve_regions(
     vectors, _ = representation(adata, use_rep)
     rows = query_rows(adata, query)
     adjacency = adjacency_of(adata, neighbors_key)
+    check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     directions = standardised_directions(vectors)
     similarity = query_similarity(directions, directions[rows])
     scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
@@ -223,11 +240,12 @@ def retrieve_regions(
     size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
     size = None
     if size_name is not None:
-        layer = adata.layers.get("raw", adata.X)
-        column = layer[:, adata.var_names.get_loc(size_name)]
-        size = np.asarray(column.toarray() if issparse(column) else column).ravel()
+        size, _ = raw_values(adata, size_name)
     xyz = np.asarray(adata.obsm["spatial"], float)
-    names, samples = np.unique(sample_of(adata, None), return_inverse=True)
+    images = images_of(adata)
+    samples = np.empty(adata.n_obs, np.int64)
+    for i, image in enumerate(images):
+        samples[image.rows] = i
     reach = cell_reach(xyz, adjacency)
     for number, region in enumerate(found, start=1):
         member[region.rows] = number
@@ -235,7 +253,7 @@ def retrieve_regions(
         record: dict[str, Any] = {"region": number, "score": region.score, "n_cells": len(region.rows)}
         if size is not None:
             record["size"] = float(size[region.rows].sum())
-        if name := str(names[samples[region.rows[0]]]):
+        if name := images[samples[region.rows[0]]].name:
             record["library_id"] = name
         record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
@@ -243,8 +261,8 @@ def retrieve_regions(
         records.append(record)
     adata.obs[f"{key_added}_score"] = scores.astype(np.float32)
     adata.obs[f"{key_added}_region"] = member
-    if f"{key_added}_rank" in adata.obs:  # the answer to an older question
-        del adata.obs[f"{key_added}_rank"]
+    adata.obs[f"{key_added}_query"] = np.isin(np.arange(adata.n_obs), rows)
+    _forget(adata, key_added, "rank")
     run = {
         "function": "tl.retrieve_regions",
         "use_rep": use_rep,
@@ -253,8 +271,35 @@ def retrieve_regions(
         "n_smooth": int(n_smooth),
     }
     record_run(adata, key_added, {**run, "min_similarity": threshold})
-    log_written("tl.retrieve_regions", [f"obs['{key_added}_score']", f"obs['{key_added}_region']"])
+    log_written("tl.retrieve_regions", [f"obs['{key_added}_{part}']" for part in ("score", "region", "query")])
+    if not records:
+        _warn_of_nothing(scores, adjacency, threshold=threshold, blocked=blocked, min_cells=min_cells)
     table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
     table = table.set_index("region")
     table.attrs |= {"unit": unit_of(adata), "min_similarity": threshold}
     return table
+
+
+def _warn_of_nothing(
+    scores: np.ndarray, adjacency: csr_matrix, *, threshold: float, blocked: np.ndarray, min_cells: int
+) -> None:
+    """Warn that no region was found, and why."""
+    import warnings
+
+    from scipy.sparse.csgraph import connected_components
+
+    alike = (scores >= threshold) & ~blocked
+    if blocked.all():
+        why = "the query holds all cells. Pass `exclude_query=False`."
+    elif not alike.any():
+        best = float(scores[~blocked].max())
+        why = f"no cell outside the query is similar enough: the best has {best:.2f}. Lower `min_similarity`."
+    else:
+        pieces = connected_components(adjacency[alike][:, alike], directed=False)[1]
+        largest = int(np.bincount(pieces).max())
+        why = (
+            f"{int(alike.sum())} cells are similar enough, but at most {largest} of them are connected. Lower `min_cells` "
+            f"to {largest}, or find single cells by `cgc.tl.retrieve`."
+        )
+    text = f"No region of {min_cells} cells or more with a similarity of {threshold:.2f} or above: {why}"
+    warnings.warn(text, UserWarning, stacklevel=3)

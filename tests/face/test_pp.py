@@ -16,7 +16,7 @@ def raw(tissue_2d):
 def test_features_come_to_one_scale(raw, method):
     before = raw.X.copy()
     pp.scale_features(raw, method=method, clip=None)
-    np.testing.assert_array_equal(raw.layers["raw"], before)
+    np.testing.assert_array_equal(raw.layers["cellgraph_raw"], before)
     varies = before.std(0) > 0
     assert np.abs(np.median(raw.X[:, varies], axis=0)).max() < 0.6
     if method == "zscore":
@@ -31,7 +31,7 @@ def test_methods_and_clip_are_options(raw):
     ]
     assert all(not np.allclose(a, b) for i, a in enumerate(results) for b in results[:i])
     assert np.abs(results[3]).max() <= 1
-    assert "raw" not in raw.layers
+    assert "cellgraph_raw" not in raw.layers
 
 
 def test_samples_can_be_scaled_alone(raw):
@@ -58,8 +58,8 @@ def test_scaling_twice_starts_from_what_was_measured(raw):
     before = raw.X.copy()
     pp.scale_features(raw)
     pp.scale_features(raw, method="zscore")
-    np.testing.assert_array_equal(raw.layers["raw"], before)
-    raw.X[:, 0] = raw.layers["raw"][:, 0] = 7
+    np.testing.assert_array_equal(raw.layers["cellgraph_raw"], before)
+    raw.X[:, 0] = raw.layers["cellgraph_raw"][:, 0] = 7
     pp.scale_features(raw, method="quantile")
     assert not raw.X[:, 0].any()
 

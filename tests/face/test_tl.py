@@ -130,7 +130,7 @@ def test_regions_are_connected_and_described(embedded):
     for number, row in table.iterrows():
         rows = np.flatnonzero(member == number)
         assert row["n_cells"] == len(rows) >= 3
-        assert row["size"] == pytest.approx(embedded.layers["raw"][rows, 0].sum(), rel=1e-5)
+        assert row["size"] == pytest.approx(embedded.layers["cellgraph_raw"][rows, 0].sum(), rel=1e-5)
         np.testing.assert_allclose(row[["x", "y"]].astype(float), embedded.obsm["spatial"][rows].mean(0))
         outer = row["outline"][0]
         assert (outer.min(0) < embedded.obsm["spatial"][rows].min(0) + 1e-6).any()

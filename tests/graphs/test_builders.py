@@ -95,10 +95,6 @@ def test_coincident_cells_are_kept():
 
 
 def test_bad_geometry_and_options_are_named():
-    with pytest.raises(GeometryError, match=r"more than 6 cells, found 5. Lower `n_neighs` to 4"):
-        knn(cells(5), n_neighs=6)
-    with pytest.raises(GeometryError, match="at least 4 cells at distinct positions, found 3"):
-        delaunay(cells(3))
     line = CellTable.build(np.arange(6), np.stack([np.arange(6.0), np.arange(6.0)], 1), unit="pixel")
     with pytest.raises(GeometryError, match="do not lie on one line"):
         delaunay(line)
@@ -134,3 +130,16 @@ def test_a_gap_is_bridged_from_its_own_width_on(gap):
     labels[:, :3], labels[:, 3 + gap :] = 1, 2
     assert len(contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 1.0)), max_gap=gap).pairs) == 1
     assert len(contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 1.0)), max_gap=gap - 1).pairs) == 0
+
+
+def test_small_samples_take_what_they_have():
+    sample = np.array(["a"] * 1 + ["b"] * 2 + ["c"] * 3 + ["d"] * 40)
+    position = np.random.default_rng(0).random((46, 2))
+    table = CellTable.build(np.arange(46), position, unit="pixel", sample=sample)
+    for build, text in ((lambda: knn(table, n_neighs=6), "fewer than 7 cells"), (lambda: delaunay(table)[0], "4 cells")):
+        with pytest.warns(UserWarning, match=rf"3 samples \(a, b, c\) have fewer.*{text}|3 samples \(a, b, c\).*{text}"):
+            graph = build()
+        small = [tuple(e) for e in graph.edges.tolist() if e[0] < 6]
+        assert small == [(1, 2), (3, 4), (3, 5), (4, 5)]  # all of b, all of c, and nothing across
+        alone = table.select(np.arange(46) >= 6)
+        assert len(graph.edges) - 4 == len((knn(alone, n_neighs=6) if "7" in text else delaunay(alone)[0]).edges)

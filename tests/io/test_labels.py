@@ -134,6 +134,7 @@ def write_ome_zarr(path, labels, *, axes="zyx", scale=(2.0, 0.5, 0.5), translati
     group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": units, "datasets": datasets}]}
 
 
+@pytest.mark.filterwarnings("ignore:.*scattered in pieces")
 def test_ome_zarr_stays_on_disk_and_keeps_its_place(tmp_path, rng):
     labels = rng.integers(0, 5, (8, 10, 12)).astype(np.uint32)
     write_ome_zarr(tmp_path / "a.zarr", labels, translation=(10.0, 20.0, 30.0), levels=2)
@@ -151,6 +152,7 @@ def test_ome_zarr_stays_on_disk_and_keeps_its_place(tmp_path, rng):
         read_labels(tmp_path / "a.zarr", level=2)
 
 
+@pytest.mark.filterwarnings("ignore:.*scattered in pieces")
 def test_axes_of_length_one_are_dropped_without_reading(tmp_path, rng):
     labels = rng.integers(0, 5, (1, 1, 1, 10, 12)).astype(np.uint8)
     write_ome_zarr(tmp_path / "a.zarr", labels, axes="tczyx", scale=(1, 1, 1.0, 0.5, 0.5))
@@ -165,7 +167,7 @@ def test_axes_of_length_one_are_dropped_without_reading(tmp_path, rng):
 
 
 def test_large_npy_files_are_memory_mapped(tmp_path, monkeypatch):
-    from cellgraph_clr.io import labels as module
+    from cellgraph_clr.io import arrays as module
 
     monkeypatch.setattr(module, "BLOCK_BYTES", 10)
     np.save(tmp_path / "a.npy", LABELS)

@@ -115,5 +115,6 @@ def test_another_sample_column_is_remembered(two):
 
 
 def test_a_graph_without_edges_survives_pyg(adata):
-    gr.contact_graph(adata, min_area=1e9)
+    with pytest.warns(UserWarning, match="Smaller contacts were left out: lower `min_area`"):
+        gr.contact_graph(adata, min_area=1e9)
     assert from_pyg(to_pyg(adata)).obsp["spatial_connectivities"].nnz == 0

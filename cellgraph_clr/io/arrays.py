@@ -1,0 +1,176 @@
+"""Arrays with their metadata from TIFF, NumPy and (OME-)Zarr files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import FileFormatError, LabelImageError, OptionError
+from cellgraph_clr._core.files import existing_path
+from cellgraph_clr._core.units import in_one_unit
+from cellgraph_clr.cells.blocks import BLOCK_BYTES, Squeezed, is_chunked
+from cellgraph_clr.io.cellpose import read_cellpose
+from cellgraph_clr.io.tiff import RawImage, read_tiff, seconds
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+__all__ = ["Pixels", "ome_attributes", "read_array", "read_pixels"]
+
+
+def _read_numpy(path: Path) -> RawImage:
+    try:
+        data = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > BLOCK_BYTES else None)
+    except (EOFError, OSError) as error:
+        raise FileFormatError(
+            expected(f"a whole array at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
+        ) from error
+    except ValueError as error:
+        if "pickle" not in str(error) and "objects" not in str(error):
+            raise FileFormatError(expected(f"a whole array at {str(path)!r}", error, "It may be truncated.")) from error
+        data = read_cellpose(path)
+    if not isinstance(data, np.ndarray) or data.ndim == 0:
+        raise FileFormatError(
+            expected("a single array of 2 or 3 axes (.npy)", "an archive or a number", "Save the labels alone.")
+        )
+    return RawImage(data, "ZYX"[-data.ndim :] if data.ndim <= 3 else "CZYX", {}, None)
+
+
+def ome_attributes(group: Any) -> dict[str, Any]:
+    """Return the attributes of a Zarr group, those of OME where they have a place of their own (from version 0.5)."""
+    attributes = dict(group.attrs)
+    return dict(attributes.get("ome", attributes))
+
+
+def _multiscale(group: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    attributes = ome_attributes(group)
+    if "multiscales" not in attributes:
+        inner = [f"labels/{n}" for n in group["labels"].group_keys()] if "labels" in group else []
+        hint = f"Point at one of its label groups: {listing(inner)}." if inner else "Pass the folder of the image."
+        raise FileFormatError(expected(f"OME-Zarr multiscales at {str(path)!r}", "no multiscales metadata", hint))
+    return attributes["multiscales"][0], attributes.get("omero", {})
+
+
+def _read_zarr(path: Path, level: int = 0) -> RawImage:
+    import zarr
+
+    try:
+        node: Any = zarr.open(str(path), mode="r")
+    except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
+        raise FileFormatError(expected(f"a Zarr array or group at {str(path)!r}", repr(error), "Check it.")) from error
+    if isinstance(node, zarr.Array):
+        return RawImage(node, "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None)
+    scales, omero = _multiscale(node, path)
+    datasets = scales["datasets"]
+    if level >= len(datasets) or datasets[level]["path"] not in node:
+        raise FileFormatError(expected(f"resolution level {level}", f"{len(datasets)} in the metadata", "Restore it."))
+    array = node[datasets[level]["path"]]
+    axes = [a["name"] if isinstance(a, dict) else str(a) for a in scales.get("axes", list("tczyx")[-array.ndim :])]
+    units = {a["name"]: a.get("unit", "") for a in scales.get("axes", []) if isinstance(a, dict)}
+    scale, shift = np.ones(array.ndim), np.zeros(array.ndim)
+    for transform in [
+        *datasets[level].get("coordinateTransformations", []),
+        *scales.get("coordinateTransformations", []),
+    ]:
+        if transform.get("type") == "scale":
+            factor = np.asarray(transform["scale"], float)
+            scale, shift = scale * factor, shift * factor
+        elif transform.get("type") == "translation":
+            shift = shift + np.asarray(transform["translation"], float)
+    spacing = {a: float(s) for a, s in zip(axes, scale, strict=True) if a in "zyx"}
+    origin = {a: float(s) for a, s in zip(axes, shift, strict=True) if a in "zyx"}
+    named = {a: units[a] for a in spacing if units.get(a)}
+    unit = None
+    if named:
+        try:
+            spacing, unit = in_one_unit(spacing, named)
+            origin, _ = in_one_unit(origin, named)
+        except OptionError as error:
+            raise FileFormatError(f"{path.name!r}: {error}") from error
+    known = unit is not None or any(s != 1 for s in spacing.values())
+    channels = [c.get("label", "") for c in omero.get("channels", [])] if omero else []
+    names = channels if channels and all(channels) else None
+    step = dict(zip(axes, scale, strict=True)).get("t")
+    interval = seconds(step, units["t"]) if step is not None and units.get("t") else None
+    return RawImage(array, "".join(axes).upper(), spacing if known else {}, unit, names, origin, interval)
+
+
+def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
+    """Return the pixels of a TIFF, NumPy or (OME-)Zarr file (of one of its resolution levels) with their metadata.
+
+    Raises `MissingFileError` and `FileFormatError`.
+    """
+    target = existing_path(path)
+    suffixes = [s.lower() for s in target.suffixes]
+    if target.is_dir() or ".zarr" in suffixes:
+        return _read_zarr(target, level)
+    if suffixes and suffixes[-1] in (".tif", ".tiff"):
+        return read_tiff(target)
+    if suffixes and suffixes[-1] == ".npy":
+        return _read_numpy(target)
+    raise FileFormatError(
+        expected("a .tif, .tiff, .npy or .zarr path", f"{target.name!r}", "Convert it to one of these first.")
+    )
+
+
+def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
+    """Drop axes of length 1 that are not in `keep`, and a z of length 1; refuse longer ones. Chunked arrays stay so."""
+    data, axes, fixed = raw.data, raw.axes, []
+    for i in reversed(range(len(axes))):
+        if axes[i] not in keep:
+            if data.shape[i] != 1 and not (axes[i] in "IQ" and "Z" in keep and "Z" not in axes):
+                raise LabelImageError(
+                    expected(
+                        f"axes {', '.join(keep.lower())} at {str(path)!r}",
+                        f"axis {axes[i]!r} of length {data.shape[i]} (axes {axes})",
+                        "Save one channel, frame or field as a file of its own.",
+                    )
+                )
+            if data.shape[i] == 1:
+                fixed.append(i)
+            else:  # an axis without a name: pages of a stack are planes
+                axes = axes[:i] + "Z" + axes[i + 1 :]
+        elif axes[i] == "Z" and data.shape[i] == 1:
+            fixed.append(i)
+    axes = "".join(a for i, a in enumerate(axes) if i not in fixed)
+    if not fixed:
+        return data, axes
+    return (Squeezed(data, fixed) if is_chunked(data) else data.squeeze(tuple(fixed))), axes
+
+
+def _channels_first(data: Any, axes: str) -> Any:
+    """Return the array with its channels in front; a chunked array is only read when they lie elsewhere."""
+    at = axes.find("C")
+    return data if at <= 0 else np.moveaxis(np.asarray(data), at, 0)
+
+
+class Pixels(NamedTuple):
+    """What a file says of an image: pixels ([c,] [z,] y, x), names of channels, and its scale where it has one."""
+
+    data: Any
+    channels: list[str] | None
+    spacing: tuple[float, ...] | None
+    unit: str | None
+    origin: tuple[float, ...] | None
+
+
+def read_pixels(path: str | os.PathLike[str], *, channels_axis: bool, level: int = 0) -> Pixels:
+    """Return an image with what the file says of it; `channels_axis` False refuses more than one channel.
+
+    Raises `MissingFileError`, `FileFormatError`, and `LabelImageError` for axes that are not wanted.
+    """
+    raw = read_array(path, level)
+    data, axes = _squeezed(raw, keep="CZYX" if channels_axis else "ZYX", path=path)
+    space = [a.lower() for a in axes if a in "ZYX"]
+    known = bool(raw.spacing) and all(a in raw.spacing for a in space)
+    shift = [raw.origin.get(a, 0.0) for a in space]
+    return Pixels(
+        _channels_first(data, axes),
+        raw.channels,
+        tuple(raw.spacing[a] for a in space) if known else None,
+        raw.unit,
+        tuple(shift) if any(shift) else None,
+    )
