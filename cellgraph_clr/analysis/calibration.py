@@ -18,6 +18,7 @@ __all__ = [
     "fit_temperature",
     "reliability",
     "risk_coverage",
+    "wilson_interval",
 ]
 
 LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
@@ -107,6 +108,18 @@ def reliability(
     mean_confidence = np.bincount(which, weights=confidence, minlength=n_bins)[used] / count[used]
     accuracy = np.bincount(which, weights=correct, minlength=n_bins)[used] / count[used]
     return Reliability(mean_confidence, accuracy, count[used])
+
+
+def wilson_interval(successes: np.ndarray, n: np.ndarray, *, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and upper bounds (m,) of a share, `successes` of `n` > 0; 95 % for the default `z`.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    n = np.asarray(n, float)
+    share = np.asarray(successes, float) / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return middle - half, middle + half
 
 
 def expected_calibration_error(

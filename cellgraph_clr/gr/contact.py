@@ -133,7 +133,9 @@ def _measured(adata: AnnData, labels: Labels, parts: Sequence[Group], max_gap: f
     return [contact.contacts_from_labels(image_of(g), max_gap=max_gap) for g in parts]
 
 
-def _warn_of_isolates(graph: CellGraph, gaps: Sequence[float | None], unit: str, *, max_gap: float, min_area: float) -> None:
+def _warn_of_isolates(
+    graph: CellGraph, gaps: Sequence[float | None], unit: str, *, max_gap: float, min_area: float
+) -> None:
     """Warn when more than a fifth of the cells touch no other, with the call to make instead."""
     n = len(graph.cells)
     n_alone = n - len(np.unique(graph.edges))

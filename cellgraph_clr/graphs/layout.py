@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import issparse
 
-from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
+from cellgraph_clr._core.checks import check_finite, check_key, expected
 from cellgraph_clr._core.errors import (
     CellGraphError,
     MissingKeyError,
     NoCellsError,
     NoGraphError,
-    OptionError,
     ShapeError,
 )
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
@@ -28,16 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PACKAGE_KEY",
+    "RAW_LAYER",
     "SCHEMA_VERSION",
     "UNASSIGNED",
-    "RAW_LAYER",
     "adjacency_of",
     "check_edges",
     "graph_from_anndata",
     "graph_keys",
     "obs_prefix",
-    "read_features",
     "raw_values",
+    "read_features",
     "record_run",
     "sample_of",
     "table_from_anndata",

@@ -29,9 +29,21 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.scan import LabelStatistics
     from cellgraph_clr.graphs.samples import Group
 
-__all__ = ["Labels", "image_of_cells", "label_image", "labels_of_cells", "labels_of_images", "open_labels", "read_labels", "settled_scale", "warn_of_pieces"]
+__all__ = [
+    "Labels",
+    "image_of_cells",
+    "label_image",
+    "labels_of_cells",
+    "labels_of_images",
+    "open_labels",
+    "read_labels",
+    "settled_scale",
+    "warn_of_pieces",
+]
 
-Labels: TypeAlias = Any  # LabelImage | array (NumPy, Zarr, HDF5, dask, xarray) | path | mapping sample -> these | Movie | Plate
+Labels: TypeAlias = (
+    Any  # LabelImage | array (NumPy, Zarr, HDF5, dask, xarray) | path | mapping sample -> these | Movie | Plate
+)
 
 
 def warn_spacing() -> None:
@@ -249,9 +261,7 @@ def _changed(
     found = given.spacing if given.has_scale else None
     own = given.unit if given.has_scale else None
     sizes, name, factor = settled_scale(spacing, unit, found=found, found_unit=own, ndim=given.ndim)
-    scaled = replace(
-        given, spacing=sizes or given.spacing, unit=name, origin=tuple(o * factor for o in given.origin)
-    )
+    scaled = replace(given, spacing=sizes or given.spacing, unit=name, origin=tuple(o * factor for o in given.origin))
     if image is None:
         return scaled if channels is None else replace(scaled, channels=tuple(channels))
     pixels = open_labels(given.labels, image, spacing=scaled.spacing, unit=scaled.unit, channels=channels)
@@ -264,7 +274,9 @@ def image_of_cells(adata: AnnData, group: Group, labels: Labels, image: Any = No
     return scaled_like(adata, group, label_image(labels, image, warn=False))
 
 
-def labels_of_cells(adata: AnnData, labels: Labels, image: Any = None, *, library_id: object = None) -> tuple[Group, LabelImage]:
+def labels_of_cells(
+    adata: AnnData, labels: Labels, image: Any = None, *, library_id: object = None
+) -> tuple[Group, LabelImage]:
     """Return one image of `adata` and its labels on the scale of the cells.
 
     Parameters

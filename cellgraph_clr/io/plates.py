@@ -14,8 +14,8 @@ from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.io.hcs import Lazy, read_field, read_ome_plate
 from cellgraph_clr.io.arrays import read_array
+from cellgraph_clr.io.hcs import Lazy, read_field, read_ome_plate
 from cellgraph_clr.io.samples import concat_labelled
 
 if TYPE_CHECKING:

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-import numpy as np
-
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError, OptionError
 from cellgraph_clr._core.units import canonical_unit, in_one_unit

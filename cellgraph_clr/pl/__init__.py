@@ -1,6 +1,6 @@
-"""Plots: graph on image, retrieval in place, galleries of cells, reliability, training curves.
+"""Plots: cells, graphs and retrievals in place, galleries, quality of labels and predictions, training.
 
-Each takes `save=` and returns the axes; those of one panel take `ax=`.
+All make pyplot figures, return their axes and take `show=`, `save=`, `figsize=` and `title=`; those of one panel take `ax=`.
 """
 
 import lazy_loader as _lazy
@@ -8,10 +8,12 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "tissue": ["graph", "retrieval", "spatial"],
+        "tissue": ["graph", "spatial"],
+        "found": ["retrieval"],
         "events": ["arrow_attribution", "event_errors"],
         "gallery": ["cell_gallery", "feature_range"],
         "windows": ["window_gallery"],
+        "quality": ["composition", "confusion", "label_qc"],
         "curves": ["loss_weights", "reliability", "training"],
     },
 )

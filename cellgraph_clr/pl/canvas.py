@@ -1,90 +1,168 @@
-"""Axes for tissue: one set of habits for every spatial plot."""
+"""Figures of every plot: made by pyplot, sized to what they hold, shown and saved as scanpy does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_option
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.files import replacing
-from cellgraph_clr.graphs.layout import unit_of
+from cellgraph_clr._core.units import round_length
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from anndata import AnnData
     from matplotlib.axes import Axes
-
-__all__ = ["PROJECTIONS", "new_axes", "picture_grid", "place", "plane", "point_size", "save_figure", "slab_rows"]
-
-PROJECTIONS = ("xy", "xz", "yz")
-UNIT_SIGNS = {"micrometer": "µm", "nanometer": "nm", "millimeter": "mm", "pixel": "px"}
-
-
-def new_axes(ax: Axes | None, size: tuple[float, float] = (6, 6)) -> Axes:
-    """Return the axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
-    return figure.add_subplot()
+__all__ = ["MOST_PANELS", "finish", "legend_beside", "new_axes", "one_axes", "panel_axes", "picture_grid", "scale_bar"]
+
+MOST_PANELS = 36
+LEGEND_ROW = 0.2  # inches
 
 
-def picture_grid(names: Sequence[str], n_columns: int) -> np.ndarray:
+def new_axes(
+    n: int, *, size: tuple[float, float], n_columns: int = 4, figsize: tuple[float, float] | None = None
+) -> list[Axes]:
+    """Return the axes of n panels of a new pyplot figure, each of `size` in inches unless `figsize` is that of the figure."""
+    import matplotlib.pyplot as plt
+
+    columns = min(n, max(int(n_columns), 1))
+    rows = -(-n // columns)
+    whole = figsize or (size[0] * columns, size[1] * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=whole, layout="compressed", squeeze=False)
+    for ax in axes.flat[n:]:
+        figure.delaxes(ax)
+    figure.set_label("cellgraph_clr")  # ours to resize
+    return list(axes.flat[:n])
+
+
+def one_axes(ax: Axes | None, size: tuple[float, float], figsize: tuple[float, float] | None = None) -> Axes:
+    """Return the axes given, or those of a new figure of one panel."""
+    return ax if ax is not None else new_axes(1, size=size, figsize=figsize)[0]
+
+
+def panel_axes(
+    ax: Axes | None, n: int, *, size: tuple[float, float], n_columns: int, figsize: tuple[float, float] | None
+) -> list[Axes]:
+    """Return n axes; `ax` serves for one. Raises `OptionError` for several panels in one `ax`."""
+    if ax is None:
+        return new_axes(n, size=size, n_columns=n_columns, figsize=figsize)
+    if n != 1:
+        remedy = "Leave `ax` out, or choose one sample by `library_id=` and one `color`."
+        raise OptionError(expected("one panel for `ax`", f"{n} panels", remedy))
+    return [ax]
+
+
+def picture_grid(names: Sequence[str], n_columns: int, *, figsize: tuple[float, float] | None = None) -> np.ndarray:
     """Return axes (rows, n_columns) without frames of a new figure, the name of every row at its left."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
-    figure = Figure(figsize=(1.5 * n_columns + 0.6, 1.75 * len(names)), layout="constrained")
-    axes = np.asarray(figure.subplots(len(names), n_columns, squeeze=False))
+    longest = max((len(line) for name in names for line in str(name).split("\n")), default=0)
+    left, top = 0.4, 0.4  # inches: names of rows, and the title of the figure
+    row = max(1.75, 0.08 * longest)
+    width, height = figsize or (1.55 * n_columns + left + 0.1, row * len(names) + top)
+    place = {"left": left / width, "right": 1 - 0.1 / width, "top": 1 - (top + 0.2) / height, "bottom": 0.05 / height}
+    figure, axes = plt.subplots(
+        len(names),
+        n_columns,
+        figsize=(width, height),
+        squeeze=False,
+        gridspec_kw={**place, "wspace": 0.06, "hspace": 0.25},
+    )
     for ax in axes.flat:
         ax.set_axis_off()
+        ax.set_xticks([])  # ticks that are not drawn are still laid out
+        ax.set_yticks([])
     for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.text(-0.06, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center")
-    return axes
+        ax.text(-0.06, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center", fontsize=9)
+    return np.asarray(axes)
 
 
-def plane(adata: AnnData, projection: str) -> np.ndarray:
-    """Return the two coordinates (n, 2) of a projection; raises `OptionError` and `MissingKeyError`."""
-    check_option("projection", projection, PROJECTIONS)
-    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set x, y(, z).")
-    xyz = np.asarray(adata.obsm["spatial"], float)
-    columns = ["xyz".index(a) for a in projection]
-    if max(columns) >= xyz.shape[1]:
-        check_option("projection of 2D cells", projection, ("xy",))
-    return xyz[:, columns]
-
-
-def slab_rows(adata: AnnData, projection: str, slab: tuple[float, float] | None) -> np.ndarray:
-    """Return the rows (bool) of cells within `slab` along the axis that the projection drops; all for None or in 2D."""
-    xyz = np.asarray(adata.obsm["spatial"], float)
-    if slab is None or xyz.shape[1] == 2:
-        return np.ones(len(xyz), bool)
-    depth = next(i for i, a in enumerate("xyz") if a not in projection)
-    return (xyz[:, depth] >= slab[0]) & (xyz[:, depth] <= slab[1])
-
-
-def place(ax: Axes, adata: AnnData, projection: str, title: str) -> None:
-    """Set equal axes with units, y downwards as in images."""
-    sign = UNIT_SIGNS.get(unit_of(adata), unit_of(adata))
-    ax.set_aspect("equal")
-    ax.set_xlabel(f"{projection[0]} ({sign})")
-    ax.set_ylabel(f"{projection[1]} ({sign})")
-    ax.set_title(title)
-    if not ax.yaxis_inverted():
-        ax.invert_yaxis()
-
-
-def point_size(n: int) -> float:
-    """Return a marker size at which n cells neither hide one another nor vanish."""
-    return float(np.clip(12000 / max(n, 1), 2, 40))
-
-
-def save_figure(ax: Axes, save: str | os.PathLike[str] | None) -> None:
-    """Write the figure of `ax` to a file by suffix (beside, then renamed); nothing for None."""
-    if save is None:
+def legend_beside(ax: Axes, handles: Sequence[Any], *, title: str | None = None) -> None:
+    """Draw a legend right of the axes, in as many columns as its entries need beside the height of the axes."""
+    if len(handles) == 0:
         return
-    with replacing(save) as beside:
-        ax.get_figure(root=True).savefig(beside, dpi=150)  # type: ignore[union-attr]
+    figure = ax.get_figure(root=True)
+    height = figure.get_size_inches()[1] * ax.get_position().height  # type: ignore[union-attr]
+    most = max(int(height / LEGEND_ROW) - (title is not None), 4)
+    ax.legend(
+        handles=list(handles),
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+        ncols=-(-len(handles) // most),
+        title=title,
+        fontsize=9,
+        handlelength=1.2,
+        columnspacing=1.2,
+    )
+
+
+def scale_bar(ax: Axes, unit: str, *, share: float = 0.25, step: float = 1.0) -> None:
+    """Draw a bar of a round length at the lower left, up to `share` of the width of the axes, white with a dark rim.
+
+    `step` is the size of one unit of the axes in `unit`.
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patheffects import withStroke
+    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+    low, high = ax.get_xlim()
+    length, text = round_length(share * abs(high - low) * step, unit)
+    thick = 0.008 * abs(np.subtract(*ax.get_ylim()))
+    bar = AnchoredSizeBar(
+        ax.transData,
+        length / step,
+        text,
+        "lower left",
+        pad=0.3,
+        sep=2,
+        frameon=False,
+        color="white",
+        size_vertical=thick,
+        fontproperties=FontProperties(size=8, weight="bold"),
+    )
+    for artist in (*bar.size_bar.get_children(), *bar.txt_label.get_children()):
+        artist.set_path_effects([withStroke(linewidth=2, foreground="black")])
+    bar.set_zorder(10)
+    ax.add_artist(bar)
+
+
+def finish(ax: Axes, *, show: bool | None, save: str | os.PathLike[str] | None) -> None:
+    """Make room for what lies outside the axes of a figure of ours; write it (beside, then renamed); show it."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    if figure.get_label() == "cellgraph_clr":
+        _fit(figure)  # type: ignore[arg-type]
+    if save is not None:
+        with replacing(save) as beside:
+            figure.savefig(beside, dpi=150, bbox_inches="tight")  # type: ignore[union-attr]
+    if show:
+        import matplotlib.pyplot as plt
+
+        plt.show()
+
+
+def _fit(figure: Figure) -> None:
+    """Widen a figure by its legends, and again while an artist does not fit."""
+    figure.draw_without_rendering()
+    widths: dict[int, float] = {}
+    for ax in figure.axes:
+        legend, spec = ax.get_legend(), ax.get_subplotspec()
+        if legend is not None and spec is not None and legend.get_bbox_to_anchor().x0 >= ax.get_window_extent().x1:
+            width = legend.get_window_extent().width / figure.dpi
+            widths[spec.colspan.start] = max(widths.get(spec.colspan.start, 0.0), width)
+    size = figure.get_size_inches()
+    figure.set_size_inches(size[0] + sum(widths.values()), size[1])
+    for _ in range(3):
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()
+        size = figure.get_size_inches()
+        over = np.array([max(-box.x0, 0) + max(box.x1 - size[0], 0), max(-box.y0, 0) + max(box.y1 - size[1], 0)])
+        if (over < 0.02).all():
+            return
+        figure.set_size_inches(*(size + 2.2 * over + 0.05))

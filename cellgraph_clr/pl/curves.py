@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
-from cellgraph_clr._core.errors import NoCellsError
+from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr.analysis import calibration
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.pl.canvas import new_axes, save_figure
+from cellgraph_clr.graphs.labels import label_codes, label_names
+from cellgraph_clr.graphs.layout import PACKAGE_KEY
+from cellgraph_clr.pl.canvas import finish, new_axes, one_axes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
 
     from anndata import AnnData
     from matplotlib.axes import Axes
 
 __all__ = ["loss_weights", "reliability", "training"]
+
+CURVES = (  # panels: label of the axis, and its curves by name, colour and line
+    ("nats per pair", (("contrastive_gap", "#0072b2", "-"), ("contrastive_gap_cap", "#0072b2", ":"))),
+    ("on the unit sphere", (("alignment", "#0072b2", "-"), ("uniformity", "#e69f00", "-"))),
+    ("directions; cells", (("effective_rank", "#0072b2", "-"), ("positives_per_anchor", "#e69f00", "-"))),
+)
 
 
 def reliability(
@@ -28,94 +36,136 @@ def reliability(
     pred_key: str,
     *,
     rows: np.ndarray | None = None,
-    n_bins: int = 10,
+    n_bins: int = 15,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
     ax: Axes | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes:
-    """Draw how often a confidence is right: accuracy against confidence, with the number of cells per bin.
+    """Draw how often predictions of a confidence are right, with 95 % intervals, and how many cells have it.
 
     Parameters
     ----------
     adata : after `tl.classify`.
     truth_key : `obs` column of true classes; cells without one are left out.
     pred_key : key of the prediction (its `obsm[pred_key + "_proba"]` is read).
-    rows : (n,) bool, cells to use, for example those not learned from.
+    rows : (n,) bool, cells to use. None takes those that the classifier did not learn from.
     n_bins : bins of equal width.
+    title : None gives the number of cells and the expected calibration error.
+    figsize, ax, show, save : as in `pl.spatial`.
 
     Returns
     -------
-    The axes; the title gives the expected calibration error.
+    The axes.
 
     Raises
     ------
     LabelKeyError, MissingKeyError
         If the truth or the probabilities are missing.
+    NoCellsError
+        If no cell is left: all with a true class were learned from.
+
+    Notes
+    -----
+    Intervals are those of Wilson (1927). Cells learned from are those with a class in the `label_key` of `tl.classify`: their
+    confidences would be too good.
     """
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
     proba = adata.obsm[f"{pred_key}_proba"]
     use = codes >= 0
-    if rows is not None:
-        use &= rows
+    use &= ~_learned_from(adata, pred_key) if rows is None else np.asarray(rows, bool)
+    if not use.any():
+        remedy = "Hold labelled cells out, or choose cells by `rows=`."
+        raise NoCellsError(expected("cells with a true class that were not learned from", "none", remedy))
     best = np.asarray(proba.columns, dtype=str)[proba.to_numpy().argmax(axis=1)]
     correct = best == np.asarray([*classes, ""])[codes]
-    bins = calibration.reliability(proba.to_numpy().max(axis=1)[use], correct[use], n_bins=n_bins)
-    ax = new_axes(ax, (5, 5))
-    ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", label="perfect")
-    ax.plot(bins.confidence, bins.accuracy, color="#1f5fa8", marker="o", label="model")
-    for x, y, n in zip(bins.confidence, bins.accuracy, bins.count, strict=True):
-        ax.annotate(str(int(n)), (x, y), textcoords="offset points", xytext=(5, -11), fontsize=8, color="#444444")
-    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
-    ax.set_title(f"{int(use.sum())} cells, expected calibration error {bins.ece:.3f}")
-    ax.legend(loc="upper left", frameon=False)
-    save_figure(ax, save)
+    confidence = proba.to_numpy().max(axis=1)[use]
+    bins = calibration.reliability(confidence, correct[use], n_bins=n_bins)
+    low, high = calibration.wilson_interval(bins.accuracy * bins.count, bins.count)
+    ax = one_axes(ax, (5, 5), figsize)
+    ax.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1, label="perfect calibration")
+    ax.errorbar(
+        bins.confidence,
+        bins.accuracy,
+        yerr=np.maximum([bins.accuracy - low, high - bins.accuracy], 0),
+        fmt="o",
+        color="#0072b2",
+        markersize=5,
+        capsize=2,
+        label="accuracy, 95 % interval",
+    )
+    share = np.histogram(confidence, bins=n_bins, range=(0, 1))[0] / len(confidence)
+    edges = np.linspace(0, 1, n_bins + 1)
+    ax.bar(edges[:-1], share, width=1 / n_bins, align="edge", color="#cccccc", zorder=0, label="share of cells")
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy; share of cells")
+    text = f"{int(use.sum())} cells, expected calibration error {bins.ece:.3f}"
+    ax.set_title(text if title is None else title, fontsize=10)
+    ax.legend(loc="upper left", frameon=False, fontsize=9)
+    finish(ax, show=show, save=save)
     return ax
+
+
+def _learned_from(adata: AnnData, pred_key: str) -> np.ndarray:
+    """Return the cells (n,) bool that the classifier of a prediction learned from, as far as it is recorded."""
+    run = json.loads(adata.uns.get(PACKAGE_KEY, {}).get("runs", {}).get(pred_key, "{}"))
+    label_key = run.get("label_key")
+    if label_key is None or label_key not in adata.obs:
+        return np.zeros(adata.n_obs, bool)
+    return label_names(adata, label_key) != ""
 
 
 def training(
-    history: Mapping[str, Sequence[float]], *, ax: Axes | None = None, save: str | os.PathLike[str] | None = None
+    history: Any,
+    *,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
 ) -> Axes:
-    """Draw `model.history_`: the loss and the contrastive gap with its cap; beside them how the vectors lie.
+    """Draw the course of training: the loss, and beside it the contrastive gap and how the vectors lie.
 
     Parameters
     ----------
-    history : names to one value a step. What is not in it is not drawn.
-    ax : draw the loss and the gap into these axes, and nothing else. None makes a figure that has alignment (0: positives
-        coincide), uniformity (lower: vectors spread evenly) and the effective rank (directions in use) beside them.
-    save : file to write.
+    history : a fitted model, or its `history_`: names to one value a step. What is not in it is not drawn.
+    title : of the panel of the loss.
+    ax : draw the loss into these axes, and nothing else. None makes a figure that has the contrastive gap with its cap,
+        alignment (0: positives coincide) and uniformity (lower: vectors spread evenly), and the effective rank (directions
+        in use), each in a panel of its own.
+    figsize, show, save : as in `pl.spatial`.
 
     Returns
     -------
-    The axes of the loss. Raises `MissingKeyError` when there is no loss in `history`.
+    The axes of the loss.
+
+    Raises
+    ------
+    MissingKeyError, OptionError
+        If there is no loss in the history; for anything but a model or a history.
     """
+    history = getattr(history, "history_", history)
+    if not isinstance(history, Mapping):
+        remedy = "Fit one by `cgc.models.CellGraphCLR().fit(adata)`; an AnnData keeps no history."
+        raise OptionError(expected("a fitted model or its `history_`", type(history).__name__, remedy))
     check_key("loss", list(history), where="history", remedy="Fit the model first.")
     steps = np.arange(1, len(history["loss"]) + 1)
-    spread = [name for name in ("alignment", "uniformity") if name in history]
-    if ax is None and spread:
-        import matplotlib.pyplot as plt
-
-        _, (ax, pairs, rank) = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
-        for name, color in zip(spread, ("#1f5fa8", "#d7263d"), strict=False):
-            pairs.plot(steps, history[name], color=color, label=name)
-        pairs.set(xlabel="step", ylabel="on the unit sphere")
-        pairs.legend(frameon=False)
-        for name, color in (("effective_rank", "#1f5fa8"), ("positives_per_anchor", "#777777")):
+    panels = [p for p in CURVES if any(name in history for name, _, _ in p[1])]
+    axes = [ax] if ax is not None else new_axes(len(panels) + 1, size=(4.2, 3.4), figsize=figsize)
+    first = axes[0]
+    first.plot(steps, history["loss"], color="#0072b2")
+    first.set(xlabel="step", ylabel="loss (nats per cell)")
+    if title is not None:
+        first.set_title(title, fontsize=10)
+    for panel, (label, curves) in zip(axes[1:], panels, strict=False):
+        for name, color, line in curves:
             if name in history:
-                rank.plot(steps, history[name], color=color, label=name.replace("_", " "))
-        rank.set(xlabel="step", ylabel="directions, cells", ylim=(0, None))
-        rank.legend(frameon=False)
-    ax = new_axes(ax, (6, 4))
-    ax.plot(steps, history["loss"], color="#1f5fa8", label="loss (nats per cell)")
-    ax.set(xlabel="step", ylabel="loss (nats per cell)")
-    if "contrastive_gap" in history:
-        other = ax.twinx()
-        other.plot(steps, history["contrastive_gap"], color="#d7263d", label="contrastive gap (nats per pair)")
-        other.plot(steps, history["contrastive_gap_cap"], color="#d7263d", linestyle=":", label="its cap")
-        other.set(ylabel="contrastive gap (nats per pair)", ylim=(0, None))
-        lines = [*ax.get_lines(), *other.get_lines()]
-        ax.legend(lines, [str(x.get_label()) for x in lines], frameon=False, loc="center right")
-    save_figure(ax, save)
-    return ax
+                panel.plot(steps, history[name], color=color, linestyle=line, label=name.replace("_", " "))
+        panel.set(xlabel="step", ylabel=label)
+        panel.legend(frameon=False, fontsize=9)
+    finish(first, show=show, save=save)
+    return first
 
 
 def loss_weights(
@@ -125,6 +175,8 @@ def loss_weights(
     *,
     smoothing: float = 0.1,
     rows: np.ndarray | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
     """Draw how strongly SoftInfoNCE and soft cross-entropy pull each cell to its class and push it from the others.
@@ -141,7 +193,7 @@ def loss_weights(
     pred_key : key of the prediction (its `obsm[pred_key + "_proba"]` is read).
     smoothing : share of every target spread over all classes.
     rows : (n,) bool, cells to use, for example those not learned from.
-    save : file to write.
+    figsize, show, save : as in `pl.spatial`.
 
     Returns
     -------
@@ -158,7 +210,6 @@ def loss_weights(
     -----
     O(n**2 k). Slope of SoftInfoNCE: sum_j P_ij w_j - w_i (Hugger and Uhlmann 2024; derivation ours).
     """
-    import matplotlib.pyplot as plt
     import torch
 
     from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
@@ -184,8 +235,8 @@ def loss_weights(
     others = proba.copy()
     others[at, own] = -1
     hardest = others.argmax(axis=1)
-    _, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained", sharey=True)
-    for (name, loss), color in zip(losses.items(), ("#d7263d", "#1f5fa8"), strict=True):
+    axes = new_axes(2, size=(5.5, 4.5), figsize=figsize)
+    for (name, loss), color in zip(losses.items(), ("#d55e00", "#0072b2"), strict=True):
         (slope,) = torch.autograd.grad(loss.sum(), logits)
         for ax, kind, sign in zip(axes, (own, hardest), (-1, 1), strict=True):
             ax.scatter(
@@ -197,5 +248,5 @@ def loss_weights(
         ax.axhline(0, color="#999999", linewidth=0.8)
         ax.set_xlim(0, 1)
     axes[0].legend(frameon=False)
-    save_figure(axes[0], save)
-    return axes
+    finish(axes[0], show=show, save=save)
+    return np.array(axes, object)

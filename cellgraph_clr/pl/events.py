@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_whole
-from cellgraph_clr.pl.canvas import new_axes, save_figure
+from cellgraph_clr._core.checks import check_key, check_option, check_whole
+from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, scale_bar
 
 if TYPE_CHECKING:
     import os
@@ -24,13 +24,26 @@ __all__ = ["arrow_attribution", "event_errors"]
 SIDE = 48  # pixels of an inset
 
 
-def event_errors(table: pd.DataFrame, *, ax: Axes | None = None, save: str | os.PathLike[str] | None = None) -> Axes:
-    """Draw false alarms and missed events by frame beside all true events.
+def event_errors(
+    table: pd.DataFrame,
+    *,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> Axes:
+    """Draw events by frame: found and missed ones upwards, false alarms downwards.
 
     Parameters
     ----------
     table : of `metrics.errors_over_time`.
-    ax, save : draw into these axes; write the figure to this file.
+    title : None counts events and false alarms.
+    figsize, ax, show, save : as in `pl.spatial`.
+
+    Returns
+    -------
+    The axes.
 
     Raises
     ------
@@ -41,22 +54,22 @@ def event_errors(table: pd.DataFrame, *, ax: Axes | None = None, save: str | os.
 
     for name in ("events", "found", "false_alarms", "missed"):
         check_key(name, list(table.columns), where="the table", remedy="Pass that of `cgc.metrics.errors_over_time`.")
-    ax = new_axes(ax, (7, 3.5))
+    ax = one_axes(ax, (7, 3.5), figsize)
     frame = table.index.to_numpy()
-    ax.bar(frame, table["events"], width=0.9, color="#dddddd", label="true events")
-    ax.bar(frame, table["found"], width=0.9, color="#4c9f70", label="found")
-    for name, marker, color in (("missed", "v", "#d7263d"), ("false_alarms", "x", "#1b4965")):
-        some = table[name].to_numpy() > 0
-        label = name.replace("_", " ")
-        ax.plot(frame[some], table[name][some], marker, color=color, markersize=5, label=label)
+    ax.bar(frame, table["found"], width=0.9, color="#009e73", label="found")
+    ax.bar(frame, table["missed"], width=0.9, bottom=table["found"], color="#e69f00", label="missed")
+    ax.bar(frame, -table["false_alarms"], width=0.9, color="#cc79a7", label="false alarms")
+    ax.axhline(0, color="black", linewidth=0.8)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
+    ax.yaxis.set_major_formatter(lambda v, _: f"{abs(v):g}")
     ax.set_xlabel("frame")
-    ax.set_ylabel("places")
+    ax.set_ylabel("events")
     total = table.sum()
-    ax.set_title(f"{total['found']} of {total['events']} events found, {total['false_alarms']} false alarms")
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    save_figure(ax, save)
+    text = f"{total['found']} of {total['events']} events found, {total['false_alarms']} false alarms"
+    ax.set_title(text if title is None else title, fontsize=10)
+    legend_beside(ax, ax.get_legend_handles_labels()[0])
+    finish(ax, show=show, save=save)
     return ax
 
 
@@ -66,7 +79,10 @@ def arrow_attribution(
     t: int,
     *,
     n_insets: int = 8,
-    channel: int = 0,
+    channel: int | str = 0,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
     """Draw where in a frame the direction of time is seen, and its strongest places with the frame after.
@@ -76,9 +92,10 @@ def arrow_attribution(
     movie : in 2D.
     model : a fitted `TimeArrow`.
     t : frame.
-    n_insets : places of 48 pixels, strongest first, that do not overlap.
-    channel : shown.
-    save : write the figure to this file.
+    n_insets : at most so many places of 48 pixels, strongest first, that do not overlap.
+    channel : name or number of the channel shown.
+    title : of the frame.
+    figsize, show, save : as in `pl.spatial`.
 
     Returns
     -------
@@ -89,24 +106,32 @@ def arrow_attribution(
     ShapeError, CellGraphError, OptionError
         As `TimeArrow.attribution`; for `n_insets` below 1.
     """
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
     from scipy.ndimage import gaussian_filter
 
     check_whole("n_insets", n_insets)
+    check_option("channel", channel, (*range(len(movie.channels)), *movie.channels))
+    channel = movie.channels.index(channel) if isinstance(channel, str) else channel
     step = model.config.steps[0]
     heat = gaussian_filter(model.attribution(movie, t), 2)
     early, late = movie.frame(t)[channel], movie.frame(t + step)[channel]
     low, high = np.percentile(early, (1, 99.8))
-    columns = -(-n_insets // 2)
-    figure = Figure(figsize=(5 + 1.4 * columns, 5), layout="constrained")
+    places = strongest(heat, n_insets, SIDE)
+    columns = max(-(-len(places) // 2), 1)
+    figure = plt.figure(figsize=figsize or (5 + 1.4 * columns, 5), layout="constrained")
     grid = figure.add_gridspec(4, columns + 4)
     main = figure.add_subplot(grid[:, :4])
     main.imshow(early, cmap="gray", vmin=low, vmax=high)
-    main.imshow(heat, cmap="inferno", alpha=np.clip(heat / max(float(heat.max()), 1e-9), 0, 1) * 0.8)
-    main.set_title(f"frame {t}: where time is seen")
+    top = max(float(heat.max()), 1e-9)
+    seen = main.imshow(heat, cmap="inferno", vmin=0, vmax=top, alpha=np.clip(heat / top, 0, 1) * 0.8)
+    bar = figure.colorbar(seen, ax=main, orientation="horizontal", shrink=0.6, pad=0.02, ticks=[0, top])
+    bar.ax.set_xticklabels(["none", "strongest"])
+    bar.set_label("evidence for the direction of time", fontsize=8)
+    scale_bar(main, movie.unit, step=movie.spacing[-1])
+    main.set_title(f"Grad-CAM of the time arrow, frame {t}" if title is None else title, fontsize=10)
     main.set_axis_off()
     axes = [main]
-    for i, (y, x) in enumerate(strongest(heat, n_insets, SIDE)):
+    for i, (y, x) in enumerate(places):
         top, left = (int(np.clip(v - SIDE // 2, 0, max(n - SIDE, 0))) for v, n in zip((y, x), early.shape, strict=True))
         main.add_patch(_frame(left, top))
         main.text(left, top - 2, str(i + 1), color="white", fontsize=7)
@@ -117,7 +142,7 @@ def arrow_attribution(
             ax.set_axis_off()
             ax.set_title(f"{i + 1}: frame {t}" if below == 0 else f"frame {t + step}", fontsize=7)
             axes.append(ax)
-    save_figure(main, save)
+    finish(main, show=show, save=save)
     return np.array(axes, object)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr._query import Query, query_rows
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
+from cellgraph_clr.graphs.images_of_cells import rows_of_labels
 from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import read_features, rows_of_labels, unit_of
-from cellgraph_clr.pl.canvas import UNIT_SIGNS, picture_grid, save_figure
-from cellgraph_clr.pl.shading import shaded
+from cellgraph_clr.graphs.layout import raw_values, read_features
+from cellgraph_clr.io.labels import labels_of_cells
+from cellgraph_clr.pl.canvas import finish, picture_grid, scale_bar
+from cellgraph_clr.pl.tiles import SIZE, Tiles
 
 if TYPE_CHECKING:
     import os
@@ -24,26 +27,31 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.io.labels import Labels
 
 __all__ = ["cell_gallery", "feature_range"]
 
 Style = Literal["slices", "surfaces"]
 STYLES = ("slices", "surfaces")
-SIZE = 96  # pixels along the side of a picture
+SMALLEST = 30  # pixels of a cell in its picture below which it is ringed
+REPRESENTATIONS = ("X_morpho", "X_cellgraph")  # that say what is typical, the first there is; else X
 
 
 def cell_gallery(
     adata: AnnData,
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
-    image: np.ndarray | str | os.PathLike[str] | None = None,
+    labels: Labels,
+    image: Any = None,
     *,
     query: Query | None = None,
     groupby: str | None = None,
-    use_rep: str = "X_morpho",
+    use_rep: str | None = None,
     n_cells: int = 6,
     style: Style = "slices",
-    channel: int = 0,
-    library_id: str | None = None,
+    channel: int | str = 0,
+    library_id: str | int | None = None,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
     """Draw the cells nearest to a query, or the most typical ones of every group, all at one scale.
@@ -55,17 +63,22 @@ def cell_gallery(
     query : as in `tl.retrieve` (cell ids, names, a mask, a category): the first picture is of the cell of it that is most like
         the others, those after it are the nearest beside the query.
     groupby : categorical `obs` column: a row of pictures for every category. Either this or `query`.
-    use_rep : `obsm` key (or "X") that says what is near; cells with NaN in it are left out.
+    use_rep : `obsm` key (or "X") that says what is near; None takes the first there is of "X_morpho", "X_cellgraph" and
+        "X". Cells with NaN in it are left out.
     n_cells : pictures in a row.
     style : "slices" through the middle of the cell, in the plane of x and y, its outline drawn; "surfaces" (3D only) shaded
         bodies, turned so that the longest axis lies across.
-    channel : of the image, for slices.
-    library_id : the sample of `adata` that the labels are of; needed when it holds several.
+    channel : name or number of the channel shown in slices; black and white are its 1 and 99.8 percentiles over all
+        pictures, so that brightness compares.
+    library_id : the sample (or frame) of `adata` that the labels are of; needed when it holds several.
+    title : of the figure.
+    figsize : width and height in inches.
+    show : call `pyplot.show()`.
     save : write the figure to this file.
 
     Returns
     -------
-    The axes (rows, n_cells).
+    The axes (rows, n_cells). Pictures have one scale, the bar in the first is for all; cells too small to be seen are ringed.
 
     Raises
     ------
@@ -76,15 +89,16 @@ def cell_gallery(
 
     Notes
     -----
-    One scan of the labels, and the boxes around the cells drawn.
+    One scan of the labels; of each cell drawn the plane where it is widest, or its box.
     """
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
         raise OptionError(expected("either `query` or `groupby`", found, "Pass one of them."))
     check_whole("n_cells", n_cells)
-    drawing = _Drawing(labels, image, style, channel)
-    rows = rows_of_labels(adata, drawing.scan.cell_id, library_id)
-    vectors, _ = read_features(adata, use_rep)
+    group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
+    drawing = _Drawing(picture, style, channel)
+    rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
+    vectors, _ = read_features(adata, use_rep or next((k for k in REPRESENTATIONS if k in adata.obsm), "X"))
     rows = rows[np.isfinite(vectors[rows]).all(axis=1)]
     cell_id = adata.obs["cell_id"].to_numpy()
     lines: dict[str, np.ndarray] = {}
@@ -102,31 +116,35 @@ def cell_gallery(
         others = np.argsort(np.where(asked, np.inf, -alike), kind="stable")[: min(n_cells - 1, (~asked).sum())]
         lines["query, then nearest"] = rows[[first, *others]]
     captions = {name: [f"cell {cell_id[r]}" for r in found] for name, found in lines.items()}
-    axes = drawing.draw({name: cell_id[found] for name, found in lines.items()}, captions, n_cells, adata)
-    save_figure(axes[0, 0], save)
+    axes = drawing.draw({k: cell_id[v] for k, v in lines.items()}, captions, n_cells, figsize=figsize, title=title)
+    finish(axes[0, 0], show=show, save=save)
     return axes
 
 
 def feature_range(
     adata: AnnData,
-    labels: LabelImage | np.ndarray | str | os.PathLike[str],
+    labels: Labels,
     features: str | Sequence[str],
-    image: np.ndarray | str | os.PathLike[str] | None = None,
+    image: Any = None,
     *,
-    use_rep: str = "X_morpho",
+    use_rep: str | None = None,
     n_cells: int = 6,
     style: Style = "slices",
-    channel: int = 0,
-    library_id: str | None = None,
+    channel: int | str = 0,
+    library_id: str | int | None = None,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
     """Draw cells along the range of a feature, from its 5 % to its 95 % quantile, to see what it means.
 
     Parameters
     ----------
-    features : names of columns of `use_rep`, e.g. "cell_shape_3"; a row of pictures for each.
-    use_rep : `obsm` key, or "X".
-    adata, labels, image, n_cells, style, channel, library_id, save : as in `cell_gallery`.
+    features : one or several names of features of `X` (shown as measured, with their unit) or of columns of `use_rep`, e.g.
+        "cell_shape_3"; a row of pictures for each.
+    use_rep : `obsm` key, or "X"; None takes the one of "X", "X_morpho" and "X_cellgraph" that has the features.
+    adata, labels, image, n_cells, style, channel, library_id, title, figsize, show, save : as in `cell_gallery`.
 
     Returns
     -------
@@ -139,95 +157,105 @@ def feature_range(
     """
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)
-    values, about = read_features(adata, use_rep)
-    names = [f.name for f in about]
-    for feature in wanted:
-        check_key(feature, names, where=f"the features of {use_rep!r}")
-    drawing = _Drawing(labels, image, style, channel)
-    rows = rows_of_labels(adata, drawing.scan.cell_id, library_id)
+    group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
+    drawing = _Drawing(picture, style, channel)
+    rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
     cell_id = adata.obs["cell_id"].to_numpy()
     lines, captions = {}, {}
     for feature in wanted:
-        column = values[rows, names.index(feature)]
+        values, label, unit = _column(adata, feature, use_rep)
+        column = values[rows]
         along = rows_along(column, n_cells)
-        lines[feature] = cell_id[rows[along]]
-        captions[feature] = [f"{v:.3g}" for v in column[along]]
-    axes = drawing.draw(lines, captions, n_cells, adata)
-    save_figure(axes[0, 0], save)
+        lines[label] = cell_id[rows[along]]
+        captions[label] = [f"{v:.0f}{unit}" if abs(v) >= 1000 else f"{v:.3g}{unit}" for v in column[along]]
+    axes = drawing.draw(lines, captions, n_cells, figsize=figsize, title=title)
+    finish(axes[0, 0], show=show, save=save)
     return axes
+
+
+def _column(adata: AnnData, feature: str, use_rep: str | None) -> tuple[np.ndarray, str, str]:
+    """Return a feature (n,), its name for a row of pictures, and what follows its values. Raises `MissingKeyError`."""
+    reps = [use_rep] if use_rep is not None else ["X", *(k for k in REPRESENTATIONS if k in adata.obsm)]
+    names: list[str] = []
+    for rep in reps:
+        if rep == "X":
+            names += map(str, adata.var_names)
+            if feature in adata.var_names:
+                values, unit = raw_values(adata, feature)
+                return values, feature, f" {unit_sign(unit)}" if unit else ""
+        else:
+            matrix, about = read_features(adata, rep)
+            names += [f.name for f in about]
+            if feature in names[-len(about) :]:
+                return matrix[:, names[-len(about) :].index(feature)].astype(float), feature, ""
+    check_key(feature, names, where=f"the features of {' and '.join(map(repr, reps))}")
+    raise AssertionError  # check_key raises
 
 
 class _Drawing:
     """Labels and image, scanned once, and how cells of them are drawn."""
 
-    def __init__(
-        self,
-        labels: LabelImage | np.ndarray | str | os.PathLike[str],
-        image: np.ndarray | str | os.PathLike[str] | None,
-        style: str,
-        channel: int,
-    ) -> None:
-        from cellgraph_clr.cells.scan import scan_labels
-        from cellgraph_clr.io.cells import label_image
-
+    def __init__(self, picture: LabelImage, style: str, channel: int | str) -> None:
         check_option("style", style, STYLES)
-        self.picture = label_image(labels, image)
-        if style == "surfaces" and self.picture.ndim == 2:
+        if style == "surfaces" and picture.ndim == 2:
             raise OptionError(expected('style "slices" for labels in 2D', "surfaces", "Only volumes have surfaces."))
-        pixels = self.picture.image
-        if style == "slices" and pixels is not None:
-            check_option("channel", channel, tuple(range(pixels.shape[0])))
-        self.style, self.channel = style, channel
-        self.scan = scan_labels(self.picture, surface=False)
+        if style == "slices" and picture.image is not None:
+            check_option("channel", channel, (*range(picture.image.shape[0]), *picture.channels))
+        self.unit, self.style = picture.unit, style
+        self.tiles = Tiles(picture, picture.channels.index(channel) if isinstance(channel, str) else channel)
 
     def draw(
-        self, lines: dict[str, np.ndarray], captions: dict[str, list[str]], n_columns: int, adata: AnnData
+        self,
+        lines: dict[str, np.ndarray],
+        captions: dict[str, list[str]],
+        n_columns: int,
+        *,
+        figsize: tuple[float, float] | None,
+        title: str | None,
     ) -> np.ndarray:
         """Return the axes (lines, n_columns) of a new figure: cells by id, captions above, names of lines at the left."""
-        from cellgraph_clr.cells.patches import box_sides, extract_patches
-
-        s = self.scan
-        ids = np.concatenate(list(lines.values()))
-        rows = np.searchsorted(s.cell_id, ids)
-        side = box_sides(self.picture, s)[rows]
-        reach = np.linalg.norm(side, axis=1) if self.style == "surfaces" else side.max(axis=1)
-        resolution = 1.15 * float(reach.max()) / SIZE
-        cut = extract_patches(self.picture, s, size=SIZE, resolution=resolution, rows=rows)
-        axes = picture_grid(list(lines), n_columns)
-        drawn = iter(range(len(ids)))
-        for row, (name, members) in zip(axes, lines.items(), strict=True):
-            for ax, caption, at in zip(row, captions[name], [next(drawn) for _ in members], strict=False):
-                self._picture(ax, cut.image[at, 0], cut.mask[at, 0])
+        rows = {name: np.searchsorted(self.tiles.scan.cell_id, ids) for name, ids in lines.items()}
+        every = np.concatenate(list(rows.values()))
+        surfaces = self.style == "surfaces"
+        resolution = self.tiles.resolution(every, turned=surfaces)
+        axes = picture_grid(list(lines), n_columns, figsize=figsize)
+        cut = {} if surfaces else {int(r): self.tiles.slice(int(r), resolution) for r in every}
+        bright = [light for light, _ in cut.values() if light is not None]
+        low, high = np.percentile(np.concatenate([b.ravel() for b in bright]), (1, 99.8)) if bright else (0.0, 1.0)
+        for row, name in zip(axes, lines, strict=True):
+            for ax, caption, at in zip(row, captions[name], rows[name], strict=False):
+                if surfaces:
+                    _body(ax, self.tiles.body(int(at), resolution))
+                else:
+                    _slice(ax, *cut[int(at)], float(low), float(high))
                 ax.set_title(caption, fontsize=8)
-        _scale_bar(axes[0, 0], resolution, unit_of(adata))
+        ax = axes[0, 0]
+        scale_bar(ax, self.unit, share=0.4, step=resolution)
+        if title is not None:
+            ax.get_figure(root=True).suptitle(title, fontsize=10)
         return axes
 
-    def _picture(self, ax: Axes, image: np.ndarray, mask: np.ndarray) -> None:
-        """Draw one cell: a slice with its outline, or its shaded body."""
-        if self.style == "surfaces":
-            body = shaded(mask)
-            margin = [(SIZE - n) // 2 for n in body.shape]
-            extent = (margin[1], margin[1] + body.shape[1], margin[0] + body.shape[0], margin[0])
-            ax.imshow(body, cmap="copper", vmin=0, vmax=1.05, extent=extent, interpolation="bilinear")
-        else:
-            if mask.ndim == 3:
-                widest = int(mask.sum(axis=(1, 2)).argmax())
-                image, mask = image[:, widest], mask[widest]
-            if len(image):
-                ax.imshow(image[self.channel], cmap="gray")
-                if mask.any():  # a cell of one voxel may lie between the pixels
-                    ax.contour(mask, [0.5], colors="#ffd23f", linewidths=0.9)
-            else:
-                ax.imshow(mask, cmap="gray")
-        ax.set_xlim(0, SIZE)
-        ax.set_ylim(SIZE, 0)
+
+def _slice(ax: Axes, light: np.ndarray | None, mask: np.ndarray, low: float, high: float) -> None:
+    """Draw a slice with the outline of its cell, and a ring around a cell that is hardly seen."""
+    ax.set_facecolor("black")
+    ax.imshow(mask if light is None else light, cmap="gray", vmin=low, vmax=max(high, low + 1e-12))
+    if light is not None and mask.any():
+        ax.contour(mask, [0.5], colors="#f0e442", linewidths=0.9)
+    if mask.sum() < SMALLEST:
+        y, x = np.argwhere(mask).mean(axis=0) if mask.any() else (SIZE / 2, SIZE / 2)
+        ax.scatter([x], [y], s=150, facecolors="none", edgecolors="#f0e442", linewidths=0.9)
 
 
-def _scale_bar(ax: Axes, resolution: float, unit: str) -> None:
-    """Draw a bar of a round length below the first picture, a third of its width or so."""
-    longest = 0.35 * SIZE * resolution
-    power = 10.0 ** np.floor(np.log10(longest))
-    length = max(m for m in (1, 2, 5) if m * power <= longest) * power
-    ax.plot([2, 2 + length / resolution], [SIZE - 2, SIZE - 2], color="#d7263d", linewidth=2.5, solid_capstyle="butt")
-    sign = UNIT_SIGNS.get(unit, unit)
-    ax.text(2, SIZE - 4, f"{length:g} {sign}", color="#d7263d", fontsize=7, va="bottom")
+def _body(ax: Axes, body: np.ndarray) -> None:
+    """Draw a shaded body in the middle of its picture."""
+    ax.imshow(_centred(body), cmap="copper", vmin=0, vmax=1.05, interpolation="bilinear")
+
+
+def _centred(body: np.ndarray) -> np.ndarray:
+    """Return the body in a square of `SIZE`, NaN around it, cut where it is larger."""
+    out = np.full((SIZE, SIZE), np.nan)
+    part = body[tuple(slice(max(0, (n - SIZE) // 2), max(0, (n - SIZE) // 2) + SIZE) for n in body.shape)]
+    y, x = ((SIZE - n) // 2 for n in part.shape)
+    out[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return out

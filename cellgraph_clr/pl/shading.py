@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 __all__ = ["shaded"]
 
 LIGHT = np.array([-0.75, -0.5, -0.45])  # towards the light: z to the viewer, y up, x left
-SMOOTH = 1.2  # voxels
+SMOOTH = 1.2  # pixels
+LOOKED_AT = 20_000  # voxels that principal axes are read from
 
 
-def shaded(mask: np.ndarray) -> np.ndarray:
+def shaded(mask: np.ndarray, spacing: Sequence[float] | np.ndarray = (1, 1, 1), resolution: float = 1.0) -> np.ndarray:
     """Return how bright a body looks from the side of low z (h, w) float in 0 … 1, NaN beside it.
 
     Parameters
     ----------
-    mask : (z, y, x) bool with isotropic voxels. It is turned so that its longest axis lies across, its shortest in depth.
+    mask : (z, y, x) bool. It is turned so that its longest axis lies across, its shortest in depth.
+    spacing : size of a voxel along z, y, x.
+    resolution : size of a pixel of the picture, in the same unit.
 
     Notes
     -----
@@ -25,34 +30,50 @@ def shaded(mask: np.ndarray) -> np.ndarray:
     """
     from scipy.ndimage import gaussian_filter, map_coordinates
 
-    body = gaussian_filter(np.pad(_along_axes(mask), 3).astype(np.float32), SMOOTH)
-    inside = body > 0.5
+    coarse = float(np.max(np.asarray(spacing, float))) / resolution
+    width = max(SMOOTH, 0.6 * coarse)
+    turned = _along_axes(mask, np.asarray(spacing, float), resolution, pad=int(np.ceil(2 * width)) + 2)
+    body = gaussian_filter(turned, width, truncate=2.5)
+    inside = body > min(0.5, 0.6 * float(body.max(initial=0.0)) + 1e-6)  # thin bodies are smoothed below one half
     hit = inside.any(axis=0)
     y, x = np.nonzero(hit)
     z = inside.argmax(axis=0)[y, x]
     out = np.full(hit.shape, np.nan)
     if len(z) == 0:
         return out
-    before, after = body[z - 1, y, x], body[z, y, x]
-    depth = z - (after - 0.5) / np.maximum(after - before, 1e-6)
-    slope = np.stack([map_coordinates(g, [depth, y, x], order=1) for g in np.gradient(body)], axis=1)
+    before, after = body[np.maximum(z - 1, 0), y, x], body[z, y, x]
+    depth = z - np.clip((after - 0.5) / np.maximum(after - before, 1e-6), 0, 1)
+    at = np.stack([depth, y, x])
+    sides = [
+        map_coordinates(body, at + 0.75 * e[:, None], order=1) - map_coordinates(body, at - 0.75 * e[:, None], order=1)
+        for e in np.eye(3)
+    ]
+    slope = np.stack(sides, axis=1)
     normal = -slope / np.maximum(np.linalg.norm(slope, axis=1, keepdims=True), 1e-6)
     out[y, x] = 0.25 + 0.75 * np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     return out
 
 
-def _along_axes(mask: np.ndarray) -> np.ndarray:
-    """Return the mask turned to its principal axes, the longest along x, the shortest along z, in a box that holds it."""
+def _along_axes(mask: np.ndarray, spacing: np.ndarray, resolution: float, *, pad: int) -> np.ndarray:
+    """Return the mask (float32) in isotropic voxels of `resolution`, turned to its principal axes.
+
+    The longest axis lies along x, the shortest along z, in a box that holds the body with `pad` voxels around it.
+    """
     from scipy.ndimage import affine_transform
 
-    at = np.argwhere(mask).astype(float)
-    if len(at) < 4:
-        return mask
-    middle = at.mean(axis=0)
-    axes = np.linalg.eigh(np.cov((at - middle).T))[1].T  # rows: shortest first
-    axes *= np.where(np.linalg.det(axes) < 0, -1, 1)  # no mirror image
+    at = np.argwhere(mask)
+    if len(at) == 0:
+        return np.zeros((1, 1, 1), np.float32)
+    at = at * spacing
+    some = at[:: max(len(at) // LOOKED_AT, 1)]
+    middle = some.mean(axis=0)
+    axes = np.eye(3)
+    if len(some) >= 4:
+        axes = np.linalg.eigh(np.cov((some - middle).T))[1].T  # rows: shortest first
+        axes *= np.where(np.linalg.det(axes) < 0, -1, 1)  # no mirror image
     along = (at - middle) @ axes.T
-    low = along.min(axis=0) - 2
-    shape = np.ceil(along.max(axis=0) + 2 - low).astype(int) + 1
-    turned = affine_transform(mask.astype(np.float32), axes.T, axes.T @ low + middle, tuple(shape), order=1)
-    return turned > 0.5
+    low = along.min(axis=0) - pad * resolution
+    shape = np.ceil((np.ptp(along, axis=0) / resolution) + 2 * pad).astype(int) + 1
+    matrix = (axes.T * resolution) / spacing[:, None]
+    offset = (axes.T @ low + middle) / spacing
+    return affine_transform(mask.astype(np.float32), matrix, offset, tuple(shape), order=1, mode="grid-constant")

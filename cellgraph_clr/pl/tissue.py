@@ -1,215 +1,220 @@
-"""Cells in their place: the graph on the image, categories and values, retrieved cells and regions."""
+"""Cells in their place: categories, numbers and features, and the graph that joins them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key
-from cellgraph_clr._query import Query, query_rows
-from cellgraph_clr.analysis.outlines import cell_reach, outline
-from cellgraph_clr.graphs.layout import PACKAGE_KEY, UNASSIGNED, adjacency_of, sample_of
-from cellgraph_clr.pl.canvas import new_axes, place, plane, point_size, save_figure, slab_rows
+from cellgraph_clr.graphs.layout import adjacency_of
+from cellgraph_clr.pl.canvas import finish, panel_axes
+from cellgraph_clr.pl.cells import category_legend, color_bar, draw_cells, number_scale
+from cellgraph_clr.pl.colors import Coloring, coloring
+from cellgraph_clr.pl.field import Field, point_size
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from anndata import AnnData
     from matplotlib.axes import Axes
 
-__all__ = ["graph", "retrieval", "spatial"]
+    from cellgraph_clr.io.labels import Labels
 
+__all__ = ["graph", "spatial"]
 
-def _background(ax: Axes, adata: AnnData, image: np.ndarray | None) -> None:
-    if image is None:
-        return
-    spacing = list(adata.uns.get(PACKAGE_KEY, {}).get("spacing", [1.0, 1.0]))[-2:]
-    height, width = image.shape[:2]
-    extent = (-0.5 * spacing[1], (width - 0.5) * spacing[1], (height - 0.5) * spacing[0], -0.5 * spacing[0])
-    ax.imshow(image, cmap="gray" if image.ndim == 2 else None, extent=extent, interpolation="nearest")
-
-
-def graph(
-    adata: AnnData,
-    image: np.ndarray | None = None,
-    *,
-    color: str | None = None,
-    neighbors_key: str = "spatial",
-    projection: str = "xy",
-    slab: tuple[float, float] | None = None,
-    ax: Axes | None = None,
-    save: str | os.PathLike[str] | None = None,
-) -> Axes:
-    """Draw the cell graph, on the image when there is one.
-
-    Parameters
-    ----------
-    adata : with a spatial graph.
-    image : (y, x) or (y, x, 3) pixels of the plane shown, on the grid of the labels.
-    color : categorical `obs` column for the nodes; None draws them in one colour.
-    neighbors_key : the graph.
-    projection : "xy", "xz" or "yz".
-    slab : in 3D, lowest and highest coordinate along the axis left out, in the unit of positions.
-    ax, save : draw into these axes; write the figure to this file.
-
-    Returns
-    -------
-    The axes.
-
-    Raises
-    ------
-    NoGraphError, MissingKeyError, OptionError
-        For a missing graph or column, or a wrong projection.
-    """
-    from matplotlib.collections import LineCollection
-
-    adjacency = adjacency_of(adata, neighbors_key).tocoo()
-    ax = new_axes(ax)
-    xy, inside = plane(adata, projection), slab_rows(adata, projection, slab)
-    _background(ax, adata, image)
-    keep = (adjacency.row < adjacency.col) & inside[adjacency.row] & inside[adjacency.col]
-    lines = np.stack([xy[adjacency.row[keep]], xy[adjacency.col[keep]]], axis=1)
-    ax.add_collection(LineCollection(list(lines), colors="#ffd23f" if image is not None else "#888888", linewidths=0.6))
-    size = point_size(int(inside.sum())) / 2
-    if color is None:
-        ax.scatter(xy[inside, 0], xy[inside, 1], s=size, c="#d7263d", zorder=3, linewidths=0)
-    else:
-        _categories(ax, adata, color, xy, inside, size)
-    ax.autoscale_view()
-    place(ax, adata, projection, f"{int(inside.sum())} cells, {int(keep.sum())} edges")
-    save_figure(ax, save)
-    return ax
-
-
-def _categories(ax: Axes, adata: AnnData, color: str, xy: np.ndarray, inside: np.ndarray, size: float) -> None:
-    """Scatter the categories of a column, each in its colour, "unassigned" in grey, with a legend."""
-    from matplotlib import colormaps
-
-    check_key(color, list(adata.obs.columns), where="adata.obs")
-    column = adata.obs[color].astype("category")
-    names = list(column.cat.categories)
-    palette = adata.uns.get(f"{color}_colors")
-    if palette is None or len(palette) < len(names):
-        table = colormaps["tab10" if len(names) <= 10 else "tab20"]
-        palette = [table(i % table.N) for i in range(len(names))]
-    codes = column.cat.codes.to_numpy()
-    for i, name in enumerate(names):
-        rows = inside & (codes == i)
-        shade = "#bbbbbb" if str(name) == UNASSIGNED else palette[i]
-        ax.scatter(xy[rows, 0], xy[rows, 1], s=size, color=[shade], label=str(name), zorder=3, linewidths=0)
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, markerscale=2, title=color)
+PANEL = (5.0, 5.0)
+SMALL_PANEL = (3.2, 3.2)
+ONE_COLOR = "#d55e00"
 
 
 def spatial(
     adata: AnnData,
-    color: str,
-    image: np.ndarray | None = None,
+    color: str | Sequence[str] | None = None,
+    image: Any = None,
     *,
+    labels: Labels | None = None,
+    library_id: Any = None,
+    library_key: str | None = None,
+    layer: str | None = None,
     projection: str = "xy",
     slab: tuple[float, float] | None = None,
+    size: float | None = None,
+    palette: Any = None,
+    cmap: str = "viridis",
+    vmin: float | None = None,
+    vmax: float | None = None,
+    title: str | Sequence[str] | None = None,
+    n_columns: int = 4,
+    figsize: tuple[float, float] | None = None,
     ax: Axes | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
-) -> Axes:
-    """Draw cells in place, coloured by an `obs` column (categories with a legend, numbers with a colour bar).
-
-    Arguments, result and errors as `graph`; no graph is needed.
-    """
-    check_key(color, list(adata.obs.columns), where="adata.obs")
-    ax = new_axes(ax, (7, 6))
-    xy, inside = plane(adata, projection), slab_rows(adata, projection, slab)
-    _background(ax, adata, image)
-    size = point_size(int(inside.sum()))
-    if adata.obs[color].dtype.kind == "f":
-        dots = ax.scatter(
-            xy[inside, 0], xy[inside, 1], s=size, c=adata.obs[color].to_numpy()[inside], cmap="viridis", linewidths=0
-        )
-        ax.figure.colorbar(dots, ax=ax, label=color, shrink=0.7)
-    else:
-        _categories(ax, adata, color, xy, inside, size)
-    place(ax, adata, projection, color)
-    save_figure(ax, save)
-    return ax
-
-
-def retrieval(
-    adata: AnnData,
-    query: Query,
-    image: np.ndarray | None = None,
-    *,
-    key: str = "retrieval",
-    n_regions: int = 5,
-    projection: str = "xy",
-    slab: tuple[float, float] | None = None,
-    ax: Axes | None = None,
-    save: str | os.PathLike[str] | None = None,
-) -> Axes:
-    """Draw what a query found, in place: the query in black, the best regions (or ranked cells) in colour; in 2D with outlines.
+) -> Axes | list[Axes]:
+    """Draw cells in place, one panel for every sample and colour.
 
     Parameters
     ----------
-    adata : after `tl.retrieve_regions` or `tl.retrieve` with `key_added=key`.
-    query : the query that was asked (mask, ids, names or category).
-    image : pixels of the plane shown.
-    key : `key_added` of the retrieval. Regions are drawn when there are any, else ranked cells.
-    n_regions : regions drawn in a colour of their own; further ones share a pale one.
-    projection, slab, ax, save : as in `graph`.
+    adata : with `obsm["spatial"]`.
+    color : key of `obs` or name of a feature or gene, or a list of these. Categories get a legend, numbers a colour bar,
+        features the values that were measured, with their unit. None draws all cells alike.
+    image : pixels of the plane shown, on the grid of the labels: (y, x), (y, x, 3) or up to three channels (c, y, x). For
+        several samples a mapping from samples to images, a `Movie` or a `Plate`.
+    labels : label image, as in `gr.contact_graph`: cells are filled instead of drawn as dots; in 3D as cut by the plane in
+        the middle of `slab` (or of the volume).
+    library_id : sample to draw, or frame of a movie, or a list of these; None draws all, each in a panel of its own.
+    library_key : `obs` column of samples; None takes `obs["library_id"]` where it is there.
+    layer : of features; None takes measured values (`layers["cellgraph_raw"]` after scaling, else `X`), "X" those of `X`.
+    projection : "xy", "xz" or "yz".
+    slab : in 3D, lowest and highest coordinate along the axis left out, in the unit of positions.
+    size : of dots, in points squared.
+    palette : colours of categories: a list, a mapping from categories, or a colour map of matplotlib. They are written to
+        `uns[f"{color}_colors"]`. None takes those of `uns`, else a colour-blind safe one of 48.
+    cmap, vmin, vmax : colour map and range of numbers; the range is that of all panels of a colour.
+    title : of the panels; None names the colour and the sample.
+    n_columns : panels in a row.
+    figsize : width and height in inches; None takes 5 inches a panel (3.2 of several samples).
+    ax : draw one panel into these axes.
+    show : call `pyplot.show()`.
+    save : write the figure to this file.
+
+    Returns
+    -------
+    The axes, a list of them where there are several panels.
 
     Raises
     ------
-    MissingKeyError
-        If there is no retrieval under `key`.
-    EmptyQueryError, OptionError
-        For a query without a match, or a wrong projection.
-    """
-    from matplotlib import colormaps
+    MissingKeyError, OptionError, ShapeError
+        For a missing key or sample, a wrong option, several panels for one `ax`, an image that is not one plane.
 
-    region_key, rank_key = f"{key}_region", f"{key}_rank"
-    has_regions = region_key in adata.obs
-    if not has_regions:
-        remedy = "Call `cgc.tl.retrieve_regions(adata, query)` or `cgc.tl.retrieve(adata, query)` first."
-        check_key(rank_key, list(adata.obs.columns), where="adata.obs", remedy=remedy)
-    ax = new_axes(ax, (7.5, 6))
-    xy, inside = plane(adata, projection), slab_rows(adata, projection, slab)
-    rows = query_rows(adata, query)
-    asked = np.zeros(adata.n_obs, bool)
-    asked[rows] = True
-    _background(ax, adata, image)
-    number = adata.obs[region_key if has_regions else rank_key].to_numpy()
-    size = point_size(int(inside.sum()))
-    rest = inside & (number == 0) & ~asked
-    ax.scatter(xy[rest, 0], xy[rest, 1], s=size / 2, c="#cccccc", linewidths=0, label="other cells")
-    position = np.asarray(adata.obsm["spatial"], float)
-    samples = np.unique(sample_of(adata, None), return_inverse=True)[1]
-    flat = position.shape[1] == 2 and "spatial_connectivities" in adata.obsp
-    reach = cell_reach(position, adata.obsp["spatial_connectivities"]) if flat and has_regions else 1.0
-    if has_regions:
-        for i in range(1, min(n_regions, int(number.max())) + 1):
-            found = inside & (number == i)
-            colour = colormaps["tab10"](i - 1)
-            ax.scatter(xy[found, 0], xy[found, 1], s=size, color=[colour], label=f"region {i}", linewidths=0)
-            if flat:  # in 3D outlines would overlap
-                for polygon in outline(position, samples, np.flatnonzero(number == i), reach):
-                    ax.plot(*polygon.T, color=colour, linewidth=1.2)
-        more = inside & (number > n_regions)
-        if more.any():
-            ax.scatter(
-                xy[more, 0],
-                xy[more, 1],
-                s=size,
-                c="#f4c095",
-                linewidths=0,
-                label=f"{int(number.max()) - n_regions} more",
-            )
-    else:
-        found = inside & (number > 0)
-        dots = ax.scatter(
-            xy[found, 0], xy[found, 1], s=size, c=number[found], cmap="plasma_r", linewidths=0, label="found"
+    Notes
+    -----
+    The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
+    """
+    keys = [color] if color is None or isinstance(color, str) else list(color)
+    field = Field(
+        adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
+    )
+    groups = field.groups
+    n = len(groups) * len(keys)
+    axes = panel_axes(ax, n, size=SMALL_PANEL if len(groups) > 1 else PANEL, n_columns=n_columns, figsize=figsize)
+    titles = _titles(title, keys, [g.name for g in groups])
+    drawn = np.concatenate([field.rows(g) for g in groups])
+    for i, key in enumerate(keys):
+        found = _plain(adata) if key is None else coloring(adata, key, layer=layer, palette=palette)
+        scale = None if found.is_categorical else number_scale(found.values[drawn], cmap, vmin, vmax)
+        mine = axes[i * len(groups) : (i + 1) * len(groups)]
+        for panel, group, text in zip(mine, groups, titles[i * len(groups) :], strict=False):
+            on_image = field.draw_image(panel, group)
+            draw_cells(panel, field, group, found, scale=scale, size=size, on_image=on_image)
+            field.frame(panel, group, text)
+        if scale is not None:
+            color_bar(mine, scale, found.title)
+        elif key is not None:
+            category_legend(mine[min(len(mine), n_columns) - 1], found, drawn)
+    finish(axes[0], show=show, save=save)
+    return axes[0] if len(axes) == 1 else axes
+
+
+def _plain(adata: AnnData) -> Coloring:
+    return Coloring("", np.zeros(adata.n_obs, np.int64), ["cells"], [ONE_COLOR])
+
+
+def _titles(title: str | Sequence[str] | None, keys: Sequence[str | None], samples: Sequence[str]) -> list[str]:
+    """Return one title a panel: those given, else what tells it from the others."""
+    n = len(keys) * len(samples)
+    if title is not None:
+        given = [title] * n if isinstance(title, str) else list(title)
+        return given + [""] * (n - len(given))
+    if len(samples) == 1:
+        return [k or "" for k in keys]
+    several = len(keys) > 1
+    return [f"{k}, {s}" if several and k else s for k in keys for s in samples]
+
+
+def graph(
+    adata: AnnData,
+    image: Any = None,
+    *,
+    color: str | None = None,
+    neighbors_key: str = "spatial",
+    labels: Labels | None = None,
+    library_id: Any = None,
+    library_key: str | None = None,
+    layer: str | None = None,
+    projection: str = "xy",
+    slab: tuple[float, float] | None = None,
+    size: float | None = None,
+    palette: Any = None,
+    cmap: str = "viridis",
+    edge_color: str = "#404040",
+    edge_width: float = 0.7,
+    title: str | None = None,
+    n_columns: int = 4,
+    figsize: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> Axes | list[Axes]:
+    """Draw the cell graph in place, on the image or the masks where given, one panel a sample.
+
+    Parameters
+    ----------
+    adata : with a spatial graph.
+    color : of the nodes, as in `spatial`; None draws them alike.
+    neighbors_key : the graph.
+    edge_color, edge_width : of the edges; they have a light rim on images and masks.
+    title : None counts cells and edges.
+    image, labels, library_id, library_key, layer, projection, slab, size, palette, cmap : as in `spatial`.
+    n_columns, figsize, ax, show, save : as in `spatial`.
+
+    Returns
+    -------
+    The axes, a list of them where there are several samples.
+
+    Raises
+    ------
+    NoGraphError, MissingKeyError, OptionError, ShapeError
+        For a missing graph, and as `spatial`.
+    """
+    adjacency = adjacency_of(adata, neighbors_key).tocoo()
+    field = Field(
+        adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
+    )
+    groups = field.groups
+    panel_size = SMALL_PANEL if len(groups) > 1 else PANEL
+    axes = panel_axes(ax, len(groups), size=panel_size, n_columns=n_columns, figsize=figsize)
+    found = _plain(adata) if color is None else coloring(adata, color, layer=layer, palette=palette)
+    drawn = np.concatenate([field.rows(g) for g in groups])
+    scale = None if found.is_categorical else number_scale(found.values[drawn], cmap, None, None)
+    for panel, group in zip(axes, groups, strict=True):
+        rows = field.rows(group)
+        on_image = field.draw_image(panel, group)
+        if labels is not None:
+            draw_cells(panel, field, group, found, scale=scale, on_image=on_image)
+        here = np.zeros(adata.n_obs, bool)
+        here[rows] = True
+        keep = (adjacency.row < adjacency.col) & here[adjacency.row] & here[adjacency.col]
+        lines = np.stack([field.xy[adjacency.row[keep]], field.xy[adjacency.col[keep]]], axis=1)
+        _draw_edges(panel, lines, edge_color, edge_width, rim=on_image or labels is not None)
+        if labels is None:
+            dot = point_size(len(rows)) / 2 if size is None else size
+            draw_cells(panel, field, group, found, scale=scale, size=dot)
+        name = f"{group.name}: " if len(groups) > 1 else ""
+        field.frame(panel, group, f"{name}{len(rows)} cells, {int(keep.sum())} edges" if title is None else title)
+    if scale is not None:
+        color_bar(axes, scale, found.title)
+    elif color is not None:
+        category_legend(axes[min(len(axes), n_columns) - 1], found, drawn)
+    finish(axes[0], show=show, save=save)
+    return axes[0] if len(axes) == 1 else axes
+
+
+def _draw_edges(ax: Axes, lines: np.ndarray, color: str, width: float, *, rim: bool) -> None:
+    from matplotlib.collections import LineCollection
+
+    if rim:
+        ax.add_collection(
+            LineCollection(list(lines), colors="white", linewidths=width + 0.8, alpha=0.7, zorder=2.4), autolim=False
         )
-        ax.figure.colorbar(dots, ax=ax, label="rank", shrink=0.7)
-    shown = inside & asked
-    ax.scatter(xy[shown, 0], xy[shown, 1], s=size, c="black", linewidths=0, label="query")
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, markerscale=2)
-    place(ax, adata, projection, "retrieved regions" if has_regions else "retrieved cells")
-    save_figure(ax, save)
-    return ax
+    ax.add_collection(LineCollection(list(lines), colors=color, linewidths=width, zorder=2.5), autolim=False)

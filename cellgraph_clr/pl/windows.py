@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole
+from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.analysis.typical import typical_rows
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import read_features
-from cellgraph_clr.pl.canvas import picture_grid, save_figure
+from cellgraph_clr.pl.canvas import finish, picture_grid, scale_bar
 
 if TYPE_CHECKING:
     import os
@@ -33,7 +34,10 @@ def window_gallery(
     use_rep: str = "X_infomax",
     size: int = 128,
     n_windows: int = 5,
-    channels: Sequence[int] = (0, 1, 2),
+    channels: Sequence[int | str] | None = None,
+    title: str | None = None,
+    figsize: tuple[float, float] | None = None,
+    show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> np.ndarray:
     """Draw the most typical windows of every group, one row a group.
@@ -46,9 +50,10 @@ def window_gallery(
     use_rep : `obsm` key that says what is typical.
     size : pixels of a window.
     n_windows : pictures in a row.
-    channels : up to three, shown in red, green and blue; a single one in grey. Each between its 1 and 99.8 percentiles over
-        the plate.
-    save : write the figure to this file.
+    channels : names or numbers of up to three, shown in red, green and blue, or of one, in grey; None takes the first three
+        there are. Each between its 1 and 99.8 percentiles over the plate.
+    title : of the figure; None names the channels and their colours.
+    figsize, show, save : as in `pl.cell_gallery`.
 
     Returns
     -------
@@ -61,26 +66,33 @@ def window_gallery(
     """
     check_whole("n_windows", n_windows)
     check_whole("size", size, low=8)
-    for channel in channels:
-        check_option("channels", channel, tuple(range(len(plate.channels))))
+    names = list(plate.channels)
+    given = range(min(len(names), 3)) if channels is None else channels
+    for channel in given:
+        check_option("channels", channel, (*range(len(names)), *names))
+    at = [names.index(c) if isinstance(c, str) else int(c) for c in given]
+    check_whole("number of channels", len(at), high=3)
     for name in (*PLACE, "x", "y"):
         check_key(name, list(adata.obs.columns), where="adata.obs", remedy="Make it by `cgc.tl.profile(plate)`.")
     vectors, _ = read_features(adata, use_rep)
-    codes, names = label_codes(adata, groupby, as_listed=True)
+    codes, groups = label_codes(adata, groupby, as_listed=True)
     chosen = typical_rows(vectors, codes, n_windows)
     shown = plate.normalised("plate")
     line = {tuple(place): i for i, place in enumerate(plate.table[[*PLACE]].to_numpy())}
-    axes = picture_grid(names, n_windows)
+    axes = picture_grid(groups, n_windows, figsize=figsize)
     for row, members in zip(axes, chosen, strict=False):
         for ax, member in zip(row, members, strict=False):
             o = adata.obs.iloc[member]
             image = shown.image(line[tuple(str(o[name]) for name in PLACE)])
             top, left = (max(int(o[a] - size / 2), 0) for a in ("y", "x"))
-            part = np.clip(image[list(channels), top : top + size, left : left + size], 0, 1)
-            if len(part) == 1:
-                ax.imshow(part[0], cmap="gray", vmin=0, vmax=1)
-            else:
-                ax.imshow(np.stack([part[k] if k < len(part) else np.zeros_like(part[0]) for k in range(3)], axis=-1))
+            part = np.clip(image[at, top : top + size, left : left + size], 0, 1)
+            blank = np.zeros_like(part[0])
+            picture = part[0] if len(part) == 1 else np.stack([*part, *[blank] * (3 - len(part))], axis=-1)
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
             ax.set_title(str(o["sample"]), fontsize=7)
-    save_figure(axes[0, 0], save)
+    shown_as = ("grey",) if len(at) == 1 else ("red", "green", "blue")
+    text = ", ".join(f"{names[c]} {color}" for c, color in zip(at, shown_as, strict=False))
+    axes[0, 0].get_figure(root=True).suptitle(text if title is None else title, fontsize=10)
+    scale_bar(axes[0, 0], PIXEL)
+    finish(axes[0, 0], show=show, save=save)
     return axes

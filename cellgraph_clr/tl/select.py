@@ -47,10 +47,10 @@ def select_region(
     """
     from matplotlib.path import Path
 
-    from cellgraph_clr.pl.canvas import plane, slab_rows
+    from cellgraph_clr.graphs.planes import in_slab, plane
 
     corners = np.asarray(outline, float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
     inside: np.ndarray = Path(corners).contains_points(plane(adata, projection))
-    return inside & slab_rows(adata, projection, slab)
+    return inside & in_slab(adata, projection, slab)

@@ -136,8 +136,13 @@ def test_small_samples_take_what_they_have():
     sample = np.array(["a"] * 1 + ["b"] * 2 + ["c"] * 3 + ["d"] * 40)
     position = np.random.default_rng(0).random((46, 2))
     table = CellTable.build(np.arange(46), position, unit="pixel", sample=sample)
-    for build, text in ((lambda: knn(table, n_neighs=6), "fewer than 7 cells"), (lambda: delaunay(table)[0], "4 cells")):
-        with pytest.warns(UserWarning, match=rf"3 samples \(a, b, c\) have fewer.*{text}|3 samples \(a, b, c\).*{text}"):
+    for build, text in (
+        (lambda: knn(table, n_neighs=6), "fewer than 7 cells"),
+        (lambda: delaunay(table)[0], "4 cells"),
+    ):
+        with pytest.warns(
+            UserWarning, match=rf"3 samples \(a, b, c\) have fewer.*{text}|3 samples \(a, b, c\).*{text}"
+        ):
             graph = build()
         small = [tuple(e) for e in graph.edges.tolist() if e[0] < 6]
         assert small == [(1, 2), (3, 4), (3, 5), (4, 5)]  # all of b, all of c, and nothing across

@@ -1,0 +1,36 @@
+"""Planes that tissue is looked at in: two coordinates of every cell, and a slab along the third."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, check_option
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["PROJECTIONS", "in_slab", "plane"]
+
+PROJECTIONS = ("xy", "xz", "yz")
+
+
+def plane(adata: AnnData, projection: str) -> np.ndarray:
+    """Return the two coordinates (n, 2) of a projection; raises `OptionError` and `MissingKeyError`."""
+    check_option("projection", projection, PROJECTIONS)
+    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+    xyz = np.asarray(adata.obsm["spatial"], float)
+    columns = ["xyz".index(a) for a in projection]
+    if max(columns) >= xyz.shape[1]:
+        check_option("projection of 2D cells", projection, ("xy",))
+    return xyz[:, columns]
+
+
+def in_slab(adata: AnnData, projection: str, slab: tuple[float, float] | None) -> np.ndarray:
+    """Return the rows (bool) of cells within `slab` along the axis that the projection drops; all for None or in 2D."""
+    xyz = np.asarray(adata.obsm["spatial"], float)
+    if slab is None or xyz.shape[1] == 2:
+        return np.ones(len(xyz), bool)
+    depth = next(i for i, a in enumerate("xyz") if a not in projection)
+    return (xyz[:, depth] >= slab[0]) & (xyz[:, depth] <= slab[1])

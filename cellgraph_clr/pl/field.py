@@ -1,0 +1,190 @@
+"""The tissue that pictures are drawn on: which samples, which plane, its image and masks, in physical units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import MissingKeyError, ShapeError
+from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.cells.plate import Plate
+from cellgraph_clr.graphs.images_of_cells import Scale, chosen_images, scale_of
+from cellgraph_clr.graphs.layout import unit_of
+from cellgraph_clr.graphs.planes import in_slab, plane
+from cellgraph_clr.io.labels import labels_of_images
+from cellgraph_clr.pl.canvas import MOST_PANELS, scale_bar
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+
+    from cellgraph_clr.graphs.samples import Group
+
+__all__ = ["Field", "as_picture", "point_size"]
+
+LOW, HIGH = 1.0, 99.8  # percentiles of an image that are black and white
+
+
+class Field:
+    """Cells of some samples as they lie in a plane, with image and masks where given."""
+
+    def __init__(
+        self,
+        adata: AnnData,
+        image: Any = None,
+        labels: Any = None,
+        *,
+        library_id: Any = None,
+        library_key: str | None = None,
+        projection: str = "xy",
+        slab: tuple[float, float] | None = None,
+    ) -> None:
+        self.adata, self.projection, self.slab, self.image = adata, projection, slab, image
+        self.xy, self.unit = plane(adata, projection), unit_of(adata)
+        self.ndim = int(adata.obsm["spatial"].shape[1])
+        self.groups = _shown(chosen_images(adata, library_id, library_key), library_id is None)
+        if len(self.groups) > 1 and image is not None and not isinstance(image, (Mapping, Movie, Plate)):
+            remedy = "Pass {sample: image, …}, or choose one sample by `library_id=`."
+            raise MissingKeyError(expected(f"an image for each of {len(self.groups)} samples", "one image", remedy))
+        self.inside = in_slab(adata, projection, slab)
+        self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups)
+
+    @property
+    def _dropped(self) -> int:
+        """The column of x, y, z that the projection leaves out."""
+        return next(i for i, a in enumerate("xyz") if a not in self.projection)
+
+    def rows(self, group: Group) -> np.ndarray:
+        """Return the rows of a sample that lie in the slab, ascending."""
+        return np.sort(group.rows[self.inside[group.rows]])
+
+    def masks(self, group: Group) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
+        """Return the label plane (h, w) of a sample and its extent; None without labels. In 3D the plane in mid-slab."""
+        if self._labels_of is None:
+            return None
+        found = self._labels_of(group)
+        scale = Scale(found.spacing, found.unit, found.origin or (0.0,) * found.ndim)
+        if found.ndim == 2:
+            plane = np.asarray(found.labels)
+        else:
+            axis = 2 - self._dropped
+            n, step, start = found.labels.shape[axis], scale.spacing[axis], scale.origin[axis]
+            at = n // 2 if self.slab is None else round((sum(self.slab) / 2 - start) / step)
+            cut = tuple(int(np.clip(at, 0, n - 1)) if a == axis else slice(None) for a in range(3))
+            plane = np.asarray(found.labels[cut])
+        return plane, self._extent(plane.shape, scale)
+
+    def _extent(self, shape: tuple[int, ...], scale: Scale) -> tuple[float, float, float, float]:
+        """Return left, right, bottom, top of a plane (h, w), whose pixels lie around their centres."""
+        place = [2 - "xyz".index(a) - (3 - len(scale.spacing)) for a in self.projection]  # axes of z, y, x
+        (dx, dy), (x, y) = ([values[i] for i in place] for values in (scale.spacing, scale.origin))
+        return x - dx / 2, x + (shape[1] - 0.5) * dx, y + (shape[0] - 0.5) * dy, y - dy / 2
+
+    def draw_image(self, ax: Axes, group: Group) -> bool:
+        """Draw the image of a sample where it lies; return whether there is one."""
+        pixels = _of_group(self.adata, self.image, group)
+        if pixels is None:
+            return False
+        if isinstance(pixels, LabelImage):
+            pixels = pixels.image
+        picture = as_picture(np.asarray(pixels))
+        scale = self._scale(group)
+        cmap = "gray" if picture.ndim == 2 else None
+        extent = self._extent(picture.shape[:2], scale)
+        ax.imshow(picture, cmap=cmap, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+        return True
+
+    def _scale(self, group: Group) -> Scale:
+        known = scale_of(self.adata, group)
+        if known is None and self._labels_of is not None:
+            found = self._labels_of(group)
+            known = Scale(found.spacing, found.unit, found.origin or (0.0,) * found.ndim)
+        if known is None:
+            if self.unit != PIXEL:
+                remedy = "Pass the masks with their scale as well: `labels=cgc.LabelImage.build(labels, spacing=…)`."
+                found_text = f"positions in {self.unit} alone"
+                raise MissingKeyError(expected("the size of a pixel of `image`", found_text, remedy))
+            known = Scale((1.0,) * self.ndim, PIXEL, (0.0,) * self.ndim)
+        return known
+
+    def frame(self, ax: Axes, group: Group, title: str) -> None:
+        """Set limits around cells, image and masks, equal axes with y down, a scale bar, and the title."""
+        boxes = [np.sort(np.reshape(i.get_extent(), (2, 2)), axis=1) for i in ax.get_images()]
+        own = self.xy[self.rows(group)]
+        if len(boxes) == 0 and len(own):
+            span = max(float(np.ptp(own, axis=0).max()), 1e-9)
+            boxes = [np.stack([own.min(axis=0), own.max(axis=0)], axis=1) + 0.03 * span * np.array([-1, 1])]
+        if boxes:
+            low, high = np.min(boxes, axis=0)[:, 0], np.max(boxes, axis=0)[:, 1]
+            ax.set_xlim(low[0], high[0])
+            ax.set_ylim(high[1], low[1])
+        ax.set_aspect("equal")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        for side in ax.spines.values():
+            side.set_visible(False)
+        if self.projection != "xy":
+            ax.set_xlabel(self.projection[0])
+            ax.set_ylabel(self.projection[1])
+        ax.set_title(title, fontsize=10)
+        if boxes:
+            scale_bar(ax, self.unit)
+
+
+def _shown(groups: list[Group], everything: bool) -> list[Group]:  # noqa: FBT001
+    """Return the samples that get a panel; of very many the first, with a warning."""
+    import warnings
+
+    if not everything or len(groups) <= MOST_PANELS:
+        return groups
+    text = f"{MOST_PANELS} of {len(groups)} samples are drawn, one panel each. Choose others by `library_id=`."
+    warnings.warn(text, UserWarning, stacklevel=4)
+    return groups[:MOST_PANELS]
+
+
+def _of_group(adata: AnnData, image: Any, group: Group) -> Any:
+    """Return the image of a sample from what was passed: one image, a mapping, a movie or a plate."""
+    if isinstance(image, Movie):
+        return image.frame(group.frame)
+    if isinstance(image, Plate):
+        return image.image(int(adata.obs["line"].iloc[group.rows[0]]))
+    if isinstance(image, Mapping):
+        images = {str(k): v for k, v in image.items()}
+        return next((images[n] for n in (group.name, group.sample, str(group.frame)) if n in images), None)
+    return image
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """Return pixels (y, x) in 0 … 1, or (y, x, 3) of (y, x, 3) or up to three channels (c, y, x).
+
+    Colours of 8 bits or in 0 … 1 stay; other values lie between their 1 and 99.8 percentiles, channel by channel.
+    Raises `ShapeError` for other shapes and more channels.
+    """
+    if image.ndim == 3 and image.shape[-1] in (3, 4) and image.shape[0] not in (1, 2):
+        return image if image.dtype == np.uint8 or float(image.max(initial=0)) <= 1 else _stretched(image, (0, 1))
+    if image.ndim == 3 and len(image) <= 3:
+        channels = _stretched(image, (1, 2))
+        if len(channels) == 1:
+            return channels[0]
+        blank = np.zeros_like(channels[0])
+        return np.stack([channels[i] if i < len(channels) else blank for i in range(3)], axis=-1)
+    if image.ndim == 2:
+        return _stretched(image, (0, 1))
+    remedy = "Select the plane and up to three channels, as in `image[[0, 2]]`."
+    raise ShapeError(expected("an image (y, x), (y, x, 3) or (c, y, x) of up to 3 channels", image.shape, remedy))
+
+
+def _stretched(image: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
+    values = image.astype(np.float32)
+    low, high = np.percentile(values, (LOW, HIGH), axis=axes, keepdims=True)
+    return np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
+
+
+def point_size(n: int) -> float:
+    """Return a marker size at which n cells neither hide one another nor vanish."""
+    return float(np.clip(12000 / max(n, 1), 2, 40))
