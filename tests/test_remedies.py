@@ -53,13 +53,20 @@ def constants_of(tree):
     return {t.id: n.value for n in made for t in n.targets if isinstance(t, ast.Name)}
 
 
+def assigned(tree, node):
+    """Return what is assigned to a variable anywhere in a module; what is none stands for itself."""
+    made = [n for n in ast.walk(tree) if isinstance(n, ast.Assign) and isinstance(node, ast.Name)]
+    return [n.value for n in made if any(getattr(t, "id", "") == node.id for t in n.targets)] or [node]
+
+
 def in_module(tree, constants):
     """Yield the remedies of a module: third arguments of `expected`, keywords and variables of that name, warnings."""
     for node in ast.walk(tree):
         found = []
         if isinstance(node, ast.Call):
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-            found += node.args[2:3] if name == "expected" else node.args[:1] if name == "warn" else []
+            found += node.args[2:3] if name == "expected" else []
+            found += [v for a in node.args[:1] if name == "warn" for v in assigned(tree, a)]
             found += [k.value for k in node.keywords if k.arg in NAMES]
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in NAMES:
             found.append(node.value)
@@ -145,11 +152,12 @@ OTHERS = {  # of anndata, numpy, torch, Python and files
 
 
 def check_option(name, value):
-    """Raise unless a public object takes this option, and knows this value."""
+    """Raise unless a public object takes this option, and knows this value (an expression)."""
     assert name in TAKEN, f"nothing takes `{name}=`"
-    if value in ("", "labels", "…", "(z, y, x)"):
+    try:
+        wanted = ast.literal_eval(value)
+    except ValueError:  # a name
         return
-    wanted = ast.literal_eval(value)
     for one in wanted if isinstance(wanted, tuple) else (wanted,):
         sources = [inspect.getsource(m) for m in TAKEN[name]]
         known = not isinstance(one, str) or any(f'"{one}"' in s or f"'{one}'" in s for s in sources)
@@ -158,15 +166,16 @@ def check_option(name, value):
 
 def check_snippet(code):
     """Raise unless what a piece of code names exists."""
-    option = re.fullmatch(r"(\w+)=(.*)", code)
     if code.startswith("cgc."):
         check_code(code.replace("…", "..."))
     elif re.match(rf"({'|'.join(PARTS)})\.\w", code):
         resolve(f"cgc.{code.split('(')[0]}")
     elif code.startswith("cellgraph-clr["):
         assert code.removeprefix("cellgraph-clr[").rstrip("]") in EXTRAS
-    elif option:
-        check_option(*option.groups())
+    elif re.match(r"\w+=", code):
+        options = re.sub(r"=$", "=...", code.replace("…", "..."))
+        for keyword in ast.parse(f"f({options})", mode="eval").body.keywords:
+            check_option(keyword.arg, keyword.value)
     elif code.startswith("--"):
         assert code.split()[0] in OPTIONS
     elif re.match(r"(adata\.)?(obs|obsm|uns|obsp|layers)\b.*\[", code):
@@ -313,7 +322,7 @@ def test_cells_without_neighbors(adata):
     assert (adata.obs["n_neighbors"] > 0).all()
 
 
-@tried("Pass `duplicates='join'`", "Pass `degenerate='jitter'`, or use `gr.knn_graph`", "Use `gr.radius_graph`")
+@tried("Pass `duplicates='join'`", "Pass `degenerate='jitter'`, or use `gr.knn_graph`")
 def test_positions_without_triangles(adata):
     adata.obsm["spatial"][1] = adata.obsm["spatial"][0]
     fails(lambda: cgc.gr.delaunay_graph(adata, duplicates="raise"), "Pass `duplicates='join'`")
@@ -322,21 +331,12 @@ def test_positions_without_triangles(adata):
     fails(lambda: cgc.gr.delaunay_graph(adata), "Pass `degenerate='jitter'`, or use `gr.knn_graph`")
     cgc.gr.delaunay_graph(adata, degenerate="jitter")
     cgc.gr.knn_graph(adata)
-    for n in (1, 2, 3):
-        few = adata[:n].copy()
-        fails(lambda few=few: cgc.gr.delaunay_graph(few), "Use `gr.radius_graph`")
-        cgc.gr.radius_graph(few, radius=2.0)
-
-
-@tried("Lower `n_neighs` to")
-def test_fewer_cells_than_neighbors(adata):
-    few = adata[:4].copy()
-    fails(lambda: cgc.gr.knn_graph(few), "Lower `n_neighs` to 3")
-    cgc.gr.knn_graph(few, n_neighs=3)
 
 
 @tried("Call `cgc.gr.contact_graph(adata, labels, max_gap=…)`", "Pass the label image: `labels=labels`")
-@tried("Pass the label image: `cgc.gr.contact_graph(adata, labels)`", "`cgc.LabelImage.build(labels, spacing=…)`")
+@tried(
+    "Pass the label image: `cgc.gr.contact_graph(adata, labels)`", "`cgc.LabelImage.build(labels, spacing=…, unit=…)`"
+)
 def test_graphs_that_need_the_labels(adata, tissue_2d):
     labels = tissue_2d.image
     fails(lambda: cgc.gr.contact_graph(adata, max_gap=1.0), "`cgc.gr.contact_graph(adata, labels, max_gap=…)`")
@@ -348,8 +348,8 @@ def test_graphs_that_need_the_labels(adata, tissue_2d):
     fails(lambda: cgc.gr.contact_graph(cells), "`cgc.gr.contact_graph(adata, labels)`")
     cgc.gr.contact_graph(cells, labels)
     plain = np.asarray(labels.labels)
-    fails(lambda: cgc.gr.contact_graph(cells, plain), "`cgc.LabelImage.build(labels, spacing=…)`")
-    cgc.gr.contact_graph(cells, cgc.LabelImage.build(plain, spacing=labels.spacing))
+    fails(lambda: cgc.gr.contact_graph(cells, plain), "`cgc.LabelImage.build(labels, spacing=…, unit=…)`")
+    cgc.gr.contact_graph(cells, cgc.LabelImage.build(plain, spacing=labels.spacing, unit=labels.unit))
 
 
 @tried("Pass ({features},)", "Pass `image=`", "Use the perimeter of group 'shape'", "`skimage.measure.label(mask)`")
