@@ -79,6 +79,11 @@ def test_the_commands_exist(command):
     found.make_context(name, arguments, resilient_parsing="--help" in arguments)
 
 
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\bmake (\w+)", TEXT))))
+def test_the_targets_of_make_exist(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
 def test_it_is_short_and_speaks_of_today():
     assert len(TEXT.splitlines()) <= 150
     for text in (TEXT, RESULTS):
