@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 FEATURE_GROUPS = ("shape", "intensity", "hull", "texture", "thickness", "skeleton", "mesh", "cellprofiler")
+NEED_IMAGE = ("intensity", "texture", "cellprofiler")
 
 
 def centroid(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
@@ -168,12 +169,20 @@ def intensity_features(
     return values, info
 
 
-def check_groups(features: Sequence[str], *, has_image: bool) -> None:
-    """Raise `OptionError` for an unknown feature group, or one that needs an image where there is none."""
+def check_groups(features: Sequence[str], *, has_image: bool, ndim: int = 3) -> tuple[str, ...]:
+    """Return the feature groups to measure; "all" is every group that needs no extra package and fits the labels.
+
+    Raises `OptionError` for an unknown group, or one that needs an image where there is none.
+    """
+    if features == "all" or list(features) == ["all"]:
+        absent = {"cellprofiler"} | (set() if ndim == 3 else {"mesh"}) | (set() if has_image else set(NEED_IMAGE))
+        return tuple(g for g in FEATURE_GROUPS if g not in absent)
     if isinstance(features, str):
+        check_option("features", features, ("all", *FEATURE_GROUPS))
         raise OptionError(expected("`features` as a sequence of groups", repr(features), f"Pass ({features!r},)."))
     for group in features:
         check_option("features", group, FEATURE_GROUPS)
-    needs = [g for g in features if g in ("intensity", "texture", "cellprofiler")]
+    needs = [g for g in features if g in NEED_IMAGE]
     if not has_image and needs and (list(features) == needs or needs != ["intensity"]):
         raise OptionError(expected(f"an image for the group {needs[-1]!r}", "no image", "Pass `image=`."))
+    return tuple(features)

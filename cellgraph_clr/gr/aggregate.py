@@ -57,7 +57,10 @@ def aggregate_neighbors(
     values, info = read_features(adata, use_rep)
     names = [i.name for i in info]
     check_finite(
-        values, what="features", names=names, remedy="Call `cgc.pp.scale_features(adata, impute='median')` first."
+        values,
+        what="features",
+        names=names,
+        remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
     )
     out = neighbors.aggregate(values, adjacency, n_hops=n_hops, aggregations=aggregations)
     if copy:

@@ -130,8 +130,8 @@ def delaunay(
         # positions that differ by rounding only are left out by qhull, with the vertex that they are at
         merged = first[triangles.coplanar[:, [0, 2]].astype(np.int64)].reshape(-1, 2)
         del triangles  # its planes and neighbours are most of the memory
-        small = first.astype(np.int32)
-        rows, others = np.repeat(small, np.diff(indptr)), small[indices]
+        compact = first.astype(np.int32)
+        rows, others = np.repeat(compact, np.diff(indptr)), compact[indices]
         once = rows < others
         edges = np.stack([rows[once], others[once]], axis=1)
         del rows, others, once, indices

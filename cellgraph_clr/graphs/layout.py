@@ -251,7 +251,7 @@ def graph_from_anndata(
         cells.features,
         what="features",
         names=cells.names,
-        remedy="Call `cgc.pp.scale_features(adata, impute='median')` or drop these cells.",
+        remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
     )
     pattern = triu(adjacency_of(adata, neighbors_key), k=1, format="coo")
     edges = np.stack([pattern.row, pattern.col], axis=1).astype(np.int64)

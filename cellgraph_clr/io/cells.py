@@ -156,7 +156,8 @@ def from_labels(
     features : groups to measure. In the one read of the labels: "shape" and "intensity" (the latter needs an image).
         On request, crop by crop and in parallel (see `cells.extras`): "hull" (solidity, largest diameter), "texture"
         (grey-level co-occurrence per channel), "thickness" (largest ball, mean depth), "skeleton" (length), "mesh"
-        (area of a smoothed mesh, 3D), "cellprofiler" (everything of `cp_measure`, an extra to install).
+        (area of a smoothed mesh, 3D), "cellprofiler" (everything of `cp_measure`, an extra to install). The string "all":
+        every group but the last that fits the labels.
     channels : names of the image's channels.
     library_id : name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.
     n_jobs : threads (processes for groups on request); None uses all.
@@ -187,7 +188,7 @@ def from_labels(
     some of them are measured as well, so that `gr.contact_graph` can name a `max_gap`.
     """
     labels = label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
-    check_groups(features, has_image=labels.image is not None)
+    features = check_groups(features, has_image=labels.image is not None, ndim=labels.ndim)
     s = scan_labels(labels, surface="shape" in features, n_jobs=n_jobs)
     warn_of_pieces(labels, s)
     axes, major = principal_axes(s, labels.spacing)

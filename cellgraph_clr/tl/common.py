@@ -63,7 +63,7 @@ def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple
             values,
             what=f"values of {name!r}",
             names=[i.name for i in info],
-            remedy="Call `cgc.pp.scale_features(adata, impute='median')` or drop these cells.",
+            remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
         )
         blocks.append(values)
     return np.concatenate(blocks, axis=1), names
