@@ -9,7 +9,6 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor, unit_sign
-from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.graphs.layout import PACKAGE_KEY, package_info, sample_of, unit_of
 from cellgraph_clr.graphs.samples import Group, group_rows
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anndata import AnnData
+
+    from cellgraph_clr.cells.label_image import LabelImage
 
 __all__ = [
     "Scale",
@@ -62,7 +63,7 @@ def chosen_images(adata: AnnData, library_id: object = None, library_key: str | 
     if library_id is None:
         return found
     wanted = library_id if isinstance(library_id, (list, tuple, set, np.ndarray)) else [library_id]
-    out = []
+    out: list[Group] = []
     for one in wanted:
         whole = isinstance(one, (int, np.integer))
         mine = [g for g in found if (g.frame == one if whole else str(one) in (g.sample, g.name))]

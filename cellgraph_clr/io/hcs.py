@@ -144,7 +144,7 @@ def _tiff_fields(path: Path) -> tuple[list[dict[str, str]], list[int], list[str]
     if not rows:
         remedy = "Pass a folder and a `pattern` for files of single fields."
         raise FileFormatError(expected(f"OME-TIFF with a plate at {str(path)!r}", "no wells in it", remedy))
-    return rows, places, ome_metadata(text)[2]
+    return rows, places, ome_metadata(str(text))[2]
 
 
 def _row_name(row: int) -> str:

@@ -47,7 +47,8 @@ def read_plate(
         ``r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"``. Without "channel" a file holds all channels. Further
         groups become columns.
     channels : those to read, in this order, where there is a file for each; else names, None takes those of the files.
-    layout : table, or path of a .csv, of what is known of wells, one line each: the column well, and sample, drug, dose, …. "A01" and "A1" are one well.
+    layout : table, or path of a .csv, of what is known of wells, one line each: the column well, and sample, drug, dose, ….
+        "A01" and "A1" are one well.
         Without samples every well is one.
     labels : name of the label images of an OME-Zarr plate; None reads none.
 

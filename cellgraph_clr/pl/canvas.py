@@ -66,7 +66,7 @@ def picture_grid(names: Sequence[str], n_columns: int, *, figsize: tuple[float, 
     row = max(1.75, 0.08 * longest)
     width, height = figsize or (1.55 * n_columns + left + 0.1, row * len(names) + top)
     place = {"left": left / width, "right": 1 - 0.1 / width, "top": 1 - (top + 0.2) / height, "bottom": 0.05 / height}
-    figure, axes = plt.subplots(
+    _, axes = plt.subplots(
         len(names),
         n_columns,
         figsize=(width, height),
@@ -87,7 +87,7 @@ def legend_beside(ax: Axes, handles: Sequence[Any], *, title: str | None = None)
     if len(handles) == 0:
         return
     figure = ax.get_figure(root=True)
-    height = figure.get_size_inches()[1] * ax.get_position().height  # type: ignore[union-attr]
+    height = figure.get_size_inches()[1] * ax.get_position().height
     most = max(int(height / LEGEND_ROW) - (title is not None), 4)
     ax.legend(
         handles=list(handles),
@@ -137,10 +137,10 @@ def finish(ax: Axes, *, show: bool | None, save: str | os.PathLike[str] | None) 
     figure = ax.get_figure(root=True)
     assert figure is not None
     if figure.get_label() == "cellgraph_clr":
-        _fit(figure)  # type: ignore[arg-type]
+        _fit(figure)
     if save is not None:
         with replacing(save) as beside:
-            figure.savefig(beside, dpi=150, bbox_inches="tight")  # type: ignore[union-attr]
+            figure.savefig(beside, dpi=150, bbox_inches="tight")
     if show:
         import matplotlib.pyplot as plt
 

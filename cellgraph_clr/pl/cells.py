@@ -73,7 +73,8 @@ def draw_cells(
     order = rows[np.argsort(~missing[rows], kind="stable")]
     dot = point_size(len(rows)) if size is None else size
     rim = {"edgecolors": "white", "linewidths": 0.4} if on_image and dot >= 10 else {"linewidths": 0}
-    ax.scatter(*field.xy[order].T, s=dot, c=color[order], zorder=3, **rim)  # type: ignore[arg-type]
+    x, y = field.xy[order].T
+    ax.scatter(x, y, s=dot, c=color[order], zorder=3, **rim)  # type: ignore[arg-type]
 
 
 def filled(plane: np.ndarray, ids: np.ndarray, color: np.ndarray) -> np.ndarray:

@@ -146,8 +146,10 @@ class _Found:
     def _dots(
         self, ax: Axes, rows: np.ndarray, color: Any, *, rim: str = "none", z: int = 3, factor: float = 1
     ) -> None:
+        x, y = self.field.xy[rows].T
         ax.scatter(
-            *self.field.xy[rows].T,
+            x,
+            y,
             s=factor * self.size,
             c=[color] if isinstance(color, str) else color,
             edgecolors=rim,

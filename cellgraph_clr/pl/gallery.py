@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from cellgraph_clr.cells.label_image import LabelImage
+    from cellgraph_clr.graphs.samples import Group
     from cellgraph_clr.io.labels import Labels
 
 __all__ = ["cell_gallery", "feature_range"]
@@ -107,7 +109,7 @@ def cell_gallery(
         chosen = typical_rows(vectors[rows], codes[rows], n_cells)
         lines = {name: rows[best] for name, best in zip(names, chosen, strict=False) if len(best)}
     else:
-        asked = np.isin(rows, query_rows(adata, query))
+        asked = np.isin(rows, _query_in(adata, query, group))
         if not asked.any():
             raise OptionError(expected("a query with features among these labels", "none", "Look at `use_rep`."))
         directions = standardised_directions(vectors[rows])
@@ -119,6 +121,14 @@ def cell_gallery(
     axes = drawing.draw({k: cell_id[v] for k, v in lines.items()}, captions, n_cells, figsize=figsize, title=title)
     finish(axes[0, 0], show=show, save=save)
     return axes
+
+
+def _query_in(adata: AnnData, query: Query, group: Group) -> np.ndarray:
+    """Return the rows that a query selects in one image, where ids and names need not be told apart from others."""
+    if not isinstance(query, Mapping) and np.asarray(query).dtype == bool:
+        return query_rows(adata, query)
+    mine = np.sort(group.rows)
+    return mine[query_rows(adata[mine], query)]
 
 
 def feature_range(

@@ -103,6 +103,8 @@ def confusion(
     LabelKeyError, MissingKeyError
         For missing columns, or no cell with a class.
     """
+    import matplotlib.pyplot as plt
+
     codes, classes = label_codes(adata, truth_key, as_listed=True)
     check_key(pred_key, list(adata.obs.columns), where="adata.obs")
     known = codes >= 0
@@ -126,7 +128,7 @@ def confusion(
                 text = f"{value:.2f}".removeprefix("0") if normalize and value < 1 else f"{value:g}"
                 dark = value > 0.6 * float(shown.max())
                 ax.text(j, i, text, ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
-    ax.get_figure(root=True).colorbar(picture, ax=ax, label="share of the row" if normalize else "cells", shrink=0.7)
+    plt.colorbar(picture, ax=ax, label="share of the row" if normalize else "cells", shrink=0.7)
     right = np.mean([classes[c] == p for c, p in zip(codes[known], predicted, strict=True)])
     text = f"{int(known.sum())} cells, {right:.1%} as in {truth_key}" if same else f"{int(known.sum())} cells"
     ax.set_title(text if title is None else title, fontsize=10)

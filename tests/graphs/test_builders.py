@@ -134,17 +134,15 @@ def test_a_gap_is_bridged_from_its_own_width_on(gap):
 
 def test_small_samples_take_what_they_have():
     sample = np.array(["a"] * 1 + ["b"] * 2 + ["c"] * 3 + ["d"] * 40)
-    position = np.random.default_rng(0).random((46, 2))
-    table = CellTable.build(np.arange(46), position, unit="pixel", sample=sample)
-    for build, text in (
-        (lambda: knn(table, n_neighs=6), "fewer than 7 cells"),
-        (lambda: delaunay(table)[0], "4 cells"),
-    ):
-        with pytest.warns(
-            UserWarning, match=rf"3 samples \(a, b, c\) have fewer.*{text}|3 samples \(a, b, c\).*{text}"
-        ):
-            graph = build()
+    table = CellTable.build(np.arange(46), np.random.default_rng(0).random((46, 2)), unit="pixel", sample=sample)
+    alone = table.select(np.arange(46) >= 6)
+    builders = [
+        (lambda t: knn(t, n_neighs=6), "7 cells, which 6 neighbours need"),
+        (lambda t: delaunay(t, max_distance=None)[0], "4 cells at different positions"),
+    ]
+    for build, text in builders:
+        with pytest.warns(UserWarning, match=rf"3 samples \(a, b, c\) have fewer than {text}: every cell there"):
+            graph = build(table)
         small = [tuple(e) for e in graph.edges.tolist() if e[0] < 6]
         assert small == [(1, 2), (3, 4), (3, 5), (4, 5)]  # all of b, all of c, and nothing across
-        alone = table.select(np.arange(46) >= 6)
-        assert len(graph.edges) - 4 == len((knn(alone, n_neighs=6) if "7" in text else delaunay(alone)[0]).edges)
+        assert len(graph.edges) - 4 == len(build(alone).edges)
