@@ -1,5 +1,7 @@
 """Shared fixtures: small tissue, made once a session."""
 
+import sys
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -9,6 +11,13 @@ import pytest
 import torch
 
 torch.set_num_threads(1)  # two workers share two cores
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def chosen_images(adata: AnnData, library_id: object = None, library_key: str | 
     out: list[Group] = []
     for one in wanted:
         whole = isinstance(one, (int, np.integer))
-        mine = [g for g in found if (g.frame == one if whole else str(one) in (g.sample, g.name))]
+        mine = [g for g in found if (g.frame == one if whole else str(one) in g.keys[:3])]
         if not mine:
             check_key(str(one), [g.name for g in found], where="the samples", error=MissingKeyError)
         out += [g for g in mine if not any(g is other for other in out)]
@@ -170,6 +170,10 @@ def scaled_like(adata: AnnData, group: Group, image: LabelImage) -> LabelImage:
         remedy = "Pass `cgc.LabelImage.build(labels, spacing=…, unit=…)`."
         found = "labels without one"
         raise MissingKeyError(expected(f"labels{where} with a spacing, since positions are in {unit}", found, remedy))
+    if (unit == PIXEL) != (image.unit == PIXEL):
+        remedy = "Pass the array of the labels alone, or measure the cells again by `cgc.from_labels` with this scale."
+        found = f"labels{where} in {image.unit}"
+        raise OptionError(expected(f"labels in {unit}, as the positions of the cells", found, remedy))
     factor = unit_factor(image.unit, unit)
     spacing = tuple(s * factor for s in image.spacing)
     origin = tuple(o * factor for o in image.origin)

@@ -26,6 +26,11 @@ class Group(NamedTuple):
     name: str
     """The sample where it has one frame, else the sample and the frame ("embryo/frame_07", or "frame_07" alone)."""
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What may name the image in a mapping: its name, the name without the sample, the sample, the frame number."""
+        return self.name, self.name.removeprefix(f"{self.sample}/"), self.sample, str(self.frame)
+
 
 def groups(cells: CellTable) -> list[Group]:
     """Return the groups of a table, by sample, then frame; rows ascend."""

@@ -345,7 +345,7 @@ def _n_axes(labels: Labels) -> int:
 
 
 def _of_group(labels: Mapping[str, Any], group: Group) -> Any:
-    for name in (group.name, group.sample, str(group.frame)):
+    for name in group.keys:
         if name in labels:
             found = labels[name]
             return found[group.frame] if name == group.sample != group.name and isinstance(found, np.ndarray) else found

@@ -87,6 +87,7 @@ def legend_beside(ax: Axes, handles: Sequence[Any], *, title: str | None = None)
     if len(handles) == 0:
         return
     figure = ax.get_figure(root=True)
+    assert figure is not None
     height = figure.get_size_inches()[1] * ax.get_position().height
     most = max(int(height / LEGEND_ROW) - (title is not None), 4)
     ax.legend(
@@ -102,16 +103,17 @@ def legend_beside(ax: Axes, handles: Sequence[Any], *, title: str | None = None)
     )
 
 
-def scale_bar(ax: Axes, unit: str, *, share: float = 0.25, step: float = 1.0) -> None:
-    """Draw a bar of a round length at the lower left, up to `share` of the width of the axes, white with a dark rim.
+def scale_bar(ax: Axes, unit: str, *, share: float = 0.25, step: float = 1.0, on_image: bool = True) -> None:
+    """Draw a bar of a round length at the lower left, up to `share` of the width of the axes.
 
-    `step` is the size of one unit of the axes in `unit`.
+    White with a dark rim `on_image`, else black with a white one. `step` is the size of one unit of the axes in `unit`.
     """
     from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
     low, high = ax.get_xlim()
+    color, rim = ("white", "black") if on_image else ("black", "white")
     length, text = round_length(share * abs(high - low) * step, unit)
     thick = 0.008 * abs(np.subtract(*ax.get_ylim()))
     bar = AnchoredSizeBar(
@@ -122,12 +124,12 @@ def scale_bar(ax: Axes, unit: str, *, share: float = 0.25, step: float = 1.0) ->
         pad=0.3,
         sep=2,
         frameon=False,
-        color="white",
+        color=color,
         size_vertical=thick,
         fontproperties=FontProperties(size=8, weight="bold"),
     )
     for artist in (*bar.size_bar.get_children(), *bar.txt_label.get_children()):
-        artist.set_path_effects([withStroke(linewidth=2, foreground="black")])
+        artist.set_path_effects([withStroke(linewidth=2, foreground=rim)])
     bar.set_zorder(10)
     ax.add_artist(bar)
 
@@ -149,13 +151,18 @@ def finish(ax: Axes, *, show: bool | None, save: str | os.PathLike[str] | None) 
 
 def _fit(figure: Figure) -> None:
     """Widen a figure by its legends, and again while an artist does not fit."""
+    beside = [(ax.get_legend(), ax.get_subplotspec()) for ax in figure.axes]
+    for legend, spec in beside:
+        if legend is not None and spec is not None:
+            legend.set_in_layout(False)  # a wide one would leave no room for the axes
     figure.draw_without_rendering()
     widths: dict[int, float] = {}
-    for ax in figure.axes:
-        legend, spec = ax.get_legend(), ax.get_subplotspec()
-        if legend is not None and spec is not None and legend.get_bbox_to_anchor().x0 >= ax.get_window_extent().x1:
-            width = legend.get_window_extent().width / figure.dpi
-            widths[spec.colspan.start] = max(widths.get(spec.colspan.start, 0.0), width)
+    for (legend, spec), ax in zip(beside, figure.axes, strict=True):
+        if legend is not None and spec is not None:
+            legend.set_in_layout(True)
+            if legend.get_bbox_to_anchor().x0 >= ax.get_window_extent().x1:
+                width = legend.get_window_extent().width / figure.dpi
+                widths[spec.colspan.start] = max(widths.get(spec.colspan.start, 0.0), width)
     size = figure.get_size_inches()
     figure.set_size_inches(size[0] + sum(widths.values()), size[1])
     for _ in range(3):

@@ -74,7 +74,7 @@ def draw_cells(
     dot = point_size(len(rows)) if size is None else size
     rim = {"edgecolors": "white", "linewidths": 0.4} if on_image and dot >= 10 else {"linewidths": 0}
     x, y = field.xy[order].T
-    ax.scatter(x, y, s=dot, c=color[order], zorder=3, **rim)  # type: ignore[arg-type]
+    ax.scatter(x, y, s=dot, c=color[order], zorder=3, **rim)
 
 
 def filled(plane: np.ndarray, ids: np.ndarray, color: np.ndarray) -> np.ndarray:

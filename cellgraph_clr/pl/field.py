@@ -115,7 +115,8 @@ class Field:
     def frame(self, ax: Axes, group: Group, title: str) -> None:
         """Set limits around cells, image and masks, equal axes with y down, a scale bar, and the title."""
         boxes = [np.sort(np.reshape(i.get_extent(), (2, 2)), axis=1) for i in ax.get_images()]
-        own = self.xy[self.rows(group)]
+        beside = [g.rows for g in self.groups if g.sample == group.sample]  # frames of a movie share a place
+        own = self.xy[np.concatenate(beside)]
         if len(boxes) == 0 and len(own):
             span = max(float(np.ptp(own, axis=0).max()), 1e-9)
             boxes = [np.stack([own.min(axis=0), own.max(axis=0)], axis=1) + 0.03 * span * np.array([-1, 1])]
@@ -133,7 +134,7 @@ class Field:
             ax.set_ylabel(self.projection[1])
         ax.set_title(title, fontsize=10)
         if boxes:
-            scale_bar(ax, self.unit)
+            scale_bar(ax, self.unit, on_image=self.image is not None)
 
 
 def _shown(groups: list[Group], everything: bool) -> list[Group]:  # noqa: FBT001
@@ -155,7 +156,7 @@ def _of_group(adata: AnnData, image: Any, group: Group) -> Any:
         return image.image(int(adata.obs["line"].iloc[group.rows[0]]))
     if isinstance(image, Mapping):
         images = {str(k): v for k, v in image.items()}
-        return next((images[n] for n in (group.name, group.sample, str(group.frame)) if n in images), None)
+        return next((images[n] for n in group.keys if n in images), None)
     return image
 
 

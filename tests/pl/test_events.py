@@ -9,6 +9,7 @@ from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.models import TimeArrow
 from cellgraph_clr.pl.events import strongest
+from tests.pictures import check_picture
 
 
 def test_errors_over_time_are_drawn(tmp_path):
@@ -18,6 +19,7 @@ def test_errors_over_time_are_drawn(tmp_path):
     ax = cgc.pl.event_errors(table, save=tmp_path / "e.png")
     assert ax.get_title() == "2 of 3 events found, 1 false alarms"
     assert (tmp_path / "e.png").exists()
+    check_picture(ax)
     with pytest.raises(MissingKeyError, match="errors_over_time"):
         cgc.pl.event_errors(pd.DataFrame({"a": [1]}))
 
@@ -28,6 +30,7 @@ def test_attribution_has_insets_with_the_frame_after(tmp_path):
     axes = cgc.pl.arrow_attribution(movie, model, 1, n_insets=4, save=tmp_path / "a.png")
     assert 3 <= len(axes) <= 9
     assert axes[2].get_title() == "frame 2"
+    check_picture(axes)
 
 
 def test_the_strongest_places_do_not_overlap(rng):

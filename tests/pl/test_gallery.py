@@ -7,6 +7,7 @@ import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import EmptyQueryError, MissingKeyError, OptionError
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.datasets.shapes import shapes
+from tests.pictures import check_picture
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +30,16 @@ def test_a_query_stands_first_and_is_not_among_its_neighbours(cells, volume, tmp
     assert titles[0] in ("cell 7", "cell 9")
     assert not {"cell 7", "cell 9"} & set(titles[1:])
     assert (tmp_path / "g.png").stat().st_size > 10_000
-    assert any("µm" in t.get_text() for t in axes[0, 0].texts)
+    bar = next(a for a in axes[0, 0].artists if hasattr(a, "size_bar"))
+    assert "µm" in bar.txt_label.get_text()
+    check_picture(axes)
 
 
 @pytest.mark.parametrize("style", ["slices", "surfaces"])
 def test_groups_have_a_row_each_of_their_own_members(cells, volume, style):
     axes = cgc.pl.cell_gallery(cells, volume.image, groupby="family", use_rep="X", n_cells=3, style=style)
     assert axes.shape == (6, 3)
+    check_picture(axes)
     for line in axes:
         name = line[0].texts[0].get_text()
         for ax in line:
@@ -47,8 +51,11 @@ def test_a_feature_rises_along_its_row(cells, volume):
     axes = cgc.pl.feature_range(cells, volume.image, ["volume", "sphericity"], use_rep="X", n_cells=4)
     assert axes.shape == (2, 4)
     for line in axes:
-        values = [float(ax.get_title()) for ax in line]
+        values = [float(ax.get_title().split()[0]) for ax in line]
         assert values == sorted(values)
+    raw = np.asarray(cells.layers["cellgraph_raw"])[:, 0]
+    assert raw.min() <= float(axes[0, 0].get_title().split()[0]) <= raw.max()
+    assert axes[0, 0].get_title().endswith("µm³")
 
 
 def test_flat_labels_without_an_image():
@@ -59,7 +66,7 @@ def test_flat_labels_without_an_image():
     axes = cgc.pl.feature_range(adata, plain, "area", use_rep="X")
     assert all(len(ax.images) == 1 for ax in axes[0])
     with pytest.raises(OptionError, match='style "slices"'):
-        cgc.pl.cell_gallery(adata, flat.image, query=[1], use_rep="X", style="surfaces")
+        cgc.pl.cell_gallery(adata, plain, query=[1], use_rep="X", style="surfaces")
 
 
 def test_cells_without_features_are_left_out(cells, volume):
@@ -77,10 +84,31 @@ def test_bad_input_is_named(cells, volume):
     with pytest.raises(OptionError, match="found both"):
         cgc.pl.cell_gallery(cells, volume.image, query=[1], groupby="family", use_rep="X")
     with pytest.raises(MissingKeyError, match="X_morpho"):
-        cgc.pl.cell_gallery(cells, volume.image, query=[1])
+        cgc.pl.cell_gallery(cells, volume.image, query=[1], use_rep="X_morpho")
     with pytest.raises(EmptyQueryError):
         cgc.pl.cell_gallery(cells, volume.image, query=[999], use_rep="X")
     with pytest.raises(OptionError, match="`channel`"):
         cgc.pl.cell_gallery(cells, volume.image, query=[1], use_rep="X", channel=3)
     with pytest.raises(MissingKeyError, match="wide"):
         cgc.pl.feature_range(cells, volume.image, "wide", use_rep="X")
+
+
+def test_brightness_compares_between_pictures(cells, volume):
+    light = np.zeros((1, *volume.image.labels.shape), np.float32)
+    for i, cell in enumerate(cells.obs["cell_id"]):
+        light[0][np.asarray(volume.image.labels) == cell] = 10 * (i + 1)
+    axes = cgc.pl.cell_gallery(cells, volume.image.labels, light, groupby="family", n_cells=2)
+    assert len({ax.images[0].get_clim() for ax in axes.flat if ax.images}) == 1
+
+
+def test_the_scale_is_that_of_the_cells_whatever_is_passed(volume):
+    spacing = tuple(2 * s for s in volume.image.spacing)
+    adata = cgc.from_labels(np.asarray(volume.image.labels), spacing=spacing, unit="um")
+    bars = []
+    for labels in (np.asarray(volume.image.labels), LabelImage.build(volume.image.labels, spacing=spacing, unit="um")):
+        axes = cgc.pl.feature_range(adata, labels, ["volume"])
+        bar = next(a for a in axes[0, 0].artists if hasattr(a, "size_bar"))
+        bars.append((bar.txt_label.get_text(), bar.size_bar.get_children()[0].get_width()))
+    assert bars[0] == bars[1]
+    with pytest.raises(OptionError, match="with a spacing of"):
+        cgc.pl.feature_range(adata, volume.image, ["volume"])

@@ -5,6 +5,7 @@ import pytest
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr.datasets.plates import phenotype_plate
+from tests.pictures import check_picture
 
 
 def test_rows_are_groups(tmp_path):
@@ -13,6 +14,7 @@ def test_rows_are_groups(tmp_path):
     adata = cgc.tl.profile(plate, **small)
     axes = cgc.pl.window_gallery(adata, plate, "sample", size=32, n_windows=3, save=tmp_path / "w.png")
     assert axes.shape == (3, 3)
+    check_picture(axes)
     for row, name in zip(axes, ("sample_00", "sample_01", "sample_02"), strict=True):
         assert [ax.get_title() for ax in row] == [name] * 3
     wells = plate.table.assign(sample="one", well=[f"A{i}" for i in range(6)], field="0")  # told apart by wells alone

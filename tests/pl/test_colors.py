@@ -1,0 +1,88 @@
+"""Colours: told apart by every eye, kept in `uns` as scanpy does; numbers as measured, with their unit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from skimage.color import rgb2lab
+
+from cellgraph_clr import pp
+from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr.pl.colors import GREY, PALETTE, coloring, legend_names, palette_colors
+
+# linear RGB as seen with deuteranopia and protanopia (Machado et al. 2009, severity 1)
+BLIND = {
+    "none": np.eye(3),
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+
+
+def seen(colors, matrix):
+    rgb = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in colors]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(linear @ np.asarray(matrix).T, 0, 1)
+    return rgb2lab(np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)[None])[0]
+
+
+@pytest.mark.parametrize("eye", BLIND)
+@pytest.mark.parametrize(("n", "apart"), [(8, 20), (20, 14), (48, 9.5)])
+def test_colors_differ_for_every_eye(eye, n, apart):
+    assert len(set(PALETTE)) == 48
+    lab = seen([*PALETTE[:n], GREY, "#ffffff"], BLIND[eye])
+    distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1)[np.triu_indices(n + 2, 1)]
+    assert distance.min() > (apart if n > 8 or eye == "none" else 13)
+
+
+def test_categories_are_written_as_scanpy_does(adata):
+    found = coloring(adata, "true_type")
+    assert found.is_categorical
+    assert adata.uns["true_type_colors"] == found.colors
+    names = list(adata.obs["true_type"].cat.categories)
+    assert [found.names[i] for i in found.values] == adata.obs["true_type"].astype(str).tolist()
+    adata.uns["true_type_colors"] = ["#000000"] * len(names)
+    assert set(coloring(adata, "true_type").colors) == {"#000000"}
+    chosen = coloring(adata, "true_type", palette={n: "#ff0000" for n in names})
+    assert set(chosen.colors) == {"#ff0000"} == set(adata.uns["true_type_colors"])
+    with pytest.raises(OptionError, match="a colour for every category"):
+        coloring(adata, "true_type", palette={names[0]: "red"})
+    with pytest.raises(OptionError, match=r"colours, found 1"):
+        coloring(adata, "true_type", palette=["red"])
+
+
+def test_unassigned_and_missing_are_grey(adata):
+    text = adata.obs["true_type"].astype(object)
+    text.iloc[:10], text.iloc[10:20] = "unassigned", None
+    adata.obs["some"] = pd.Categorical(text)
+    found = coloring(adata, "some")
+    assert {found.colors[i] for i in found.values[:20]} == {GREY}
+    assert GREY not in {found.colors[i] for i in found.values[20:]}
+
+
+def test_numbers_have_no_legend_and_features_are_as_measured(adata):
+    assert not coloring(adata, "cell_id").is_categorical
+    adata.obs["flag"] = adata.obs["cell_id"] > 10
+    assert coloring(adata, "flag").names == ["False", "True"]
+    area = coloring(adata, "area")
+    assert area.title == "area (µm²)"
+    np.testing.assert_array_equal(area.values, adata.layers["cellgraph_raw"][:, 0])
+    scaled = coloring(adata, "area", layer="X")
+    assert scaled.title == "area"
+    np.testing.assert_array_equal(scaled.values, np.asarray(adata.X)[:, 0])
+    adata.layers["raw"] = adata.X + 100  # a user's own is never touched
+    pp.scale_features(adata)
+    assert (adata.layers["raw"] >= 90).all()
+    np.testing.assert_array_equal(coloring(adata, "area").values, area.values)
+    with pytest.raises(MissingKeyError, match=r"'aria' in `adata.obs` or `adata.var_names`.*Did you mean 'area'"):
+        coloring(adata, "aria")
+
+
+def test_long_legends_name_the_most_frequent():
+    codes = np.repeat(np.arange(100), np.arange(1, 101))
+    from cellgraph_clr.pl.colors import Coloring
+
+    many = Coloring("", codes, [str(i) for i in range(100)], ["#000000"] * 100)
+    named, left_out = legend_names(many, np.arange(len(codes)))
+    assert named == list(range(41, 100))
+    assert left_out == 41
+    assert len(palette_colors(None, many.names)) == 100
+    assert palette_colors("tab10", ["a", "b"]) == ["#1f77b4", "#ff7f0e"]

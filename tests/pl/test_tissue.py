@@ -1,0 +1,163 @@
+"""Cells and graphs in place: on the image wherever it lies, one panel a sample, filled by masks, with a scale bar."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellgraph_clr as cgc
+from cellgraph_clr import gr, pl
+from cellgraph_clr._core.errors import MissingKeyError, NoGraphError, OptionError, ShapeError
+from cellgraph_clr.cells.label_image import LabelImage
+from tests.pictures import check_picture, drawn_at
+
+
+def boxes(spacing, origin=(), shape=(24, 20, 12)):
+    """A volume or image of two bright cells in a dark corner each."""
+    shape = shape[-len(spacing) :]
+    labels = np.zeros(shape, np.int32)
+    labels[tuple(slice(2, 6) for _ in shape)] = 5
+    labels[tuple(slice(n - 6, n - 2) for n in shape)] = 9
+    image = (labels > 0).astype(np.uint8) * 200
+    return LabelImage.build(labels, image, spacing=spacing, unit="um", origin=origin)
+
+
+def test_pyplot_knows_the_figure(adata, tmp_path):
+    ax = pl.spatial(adata, "true_type")
+    assert plt.gcf() is ax.figure
+    plt.savefig(tmp_path / "by_pyplot.png")
+    check_picture(ax)
+    from PIL import Image
+
+    shown = np.asarray(Image.open(tmp_path / "by_pyplot.png").convert("L"))
+    assert (shown < 250).mean() > 0.02
+    _, axes = plt.subplots(1, 2)
+    assert pl.spatial(adata, "area", ax=axes[1]) is axes[1]
+
+
+@pytest.mark.parametrize(("projection", "axes"), [("xy", (1, 2)), ("xz", (0, 2)), ("yz", (0, 1))])
+@pytest.mark.parametrize("origin", [(), (300.0, -40.0, 7.0)])
+def test_an_image_lies_under_its_cells(projection, axes, origin):
+    picture = boxes((4.0, 2.0, 0.5), origin)
+    adata = cgc.from_labels(picture)
+    plane = np.asarray(picture.image)[0].max(axis=next(a for a in range(3) if a not in axes))
+    ax = pl.spatial(adata, None, plane, projection=projection)
+    check_picture(ax)
+    left, right, bottom, top = ax.images[0].get_extent()
+    step = np.array(picture.spacing)[list(axes)]
+    start = np.array(origin or (0, 0, 0))[list(axes)]
+    np.testing.assert_allclose([top, bottom], start[0] + step[0] * np.array([-0.5, plane.shape[0] - 0.5]))
+    np.testing.assert_allclose([left, right], start[1] + step[1] * np.array([-0.5, plane.shape[1] - 0.5]))
+    at = adata.obsm["spatial"][:, ["xyz".index(a) for a in projection]]
+    for x, y in at:  # just beside the dot, inside the cell
+        assert drawn_at(ax, x + step[1] * 1.2, y + step[0] * 1.2).min() > 200
+    assert drawn_at(ax, *(at.mean(axis=0))).max() < 60
+
+
+@pytest.mark.parametrize("spacing", [(3.0, 1.5), (4.0, 2.0, 0.5)])
+def test_masks_are_filled_where_cells_are(spacing):
+    picture = boxes(spacing, (10.0, 20.0, 30.0)[: len(spacing)])
+    adata = cgc.from_labels(picture)
+    adata.obs["kind"] = pd.Categorical(["left", "right"])
+    kinds = {"left": "#ff0000", "right": "#0000ff"}
+    for row in range(2):
+        slab = None if len(spacing) == 2 else (adata.obsm["spatial"][row, 2] - 1, adata.obsm["spatial"][row, 2] + 1)
+        ax = pl.spatial(adata, "kind", labels=np.asarray(picture.labels), palette=kinds, slab=slab)
+        check_picture(ax)
+        color = drawn_at(ax, *adata.obsm["spatial"][row, :2])
+        assert color[2 * row] > 240
+        assert color[2 - 2 * row] < 20
+        assert drawn_at(ax, *adata.obsm["spatial"][:, :2].mean(axis=0)).min() > 250  # background stays
+
+
+def test_graphs_are_drawn_whole_with_and_without_an_image(adata, tissue_2d, tmp_path):
+    ax = pl.graph(adata, color="true_type", save=tmp_path / "g.png")
+    check_picture(ax)
+    assert len(ax.collections[0].get_segments()) == adata.obsp["spatial_connectivities"].nnz // 2
+    assert ax.yaxis_inverted()
+    assert (tmp_path / "g.png").stat().st_size > 1000
+    check_picture(pl.graph(adata, tissue_2d.image.image[0], labels=tissue_2d.image))
+
+
+def test_slabs_select_cells_in_3d(tissue_3d):
+    adata = tissue_3d.adata()
+    ax = pl.spatial(adata, "true_type", projection="xz", slab=(0, 20))
+    check_picture(ax)
+    assert sum(len(c.get_offsets()) for c in ax.collections) == (adata.obsm["spatial"][:, 1] <= 20).sum()
+    with pytest.raises(OptionError, match="'xy', 'xz', 'yz', found 'zx'"):
+        pl.spatial(adata, "true_type", projection="zx")
+
+
+def test_every_sample_has_a_panel_of_its_own(adata):
+    both = cgc.concat({"a": adata, "b": adata[:60].copy()})
+    axes = pl.spatial(both, ["true_type", "area"])
+    assert [ax.get_title() for ax in axes] == ["true_type, a", "true_type, b", "area, a", "area, b"]
+    check_picture(axes)
+    n = [sum(len(c.get_offsets()) for c in ax.collections) for ax in axes]
+    assert n == [adata.n_obs, 60] * 2
+    one = pl.spatial(both, "area", library_id="b")
+    assert len(one.collections[0].get_offsets()) == 60
+    ranges = {c.get_clim() for ax in axes[2:] for c in ax.collections if c.get_array() is not None}
+    assert len(ranges) <= 1
+    assert [ax.get_title()[:2] for ax in pl.graph(both)] == ["a:", "b:"]
+    with pytest.raises(OptionError, match=r"one panel for `ax`, found 2 panels"):
+        pl.spatial(both, "area", ax=plt.subplots()[1])
+    with pytest.raises(MissingKeyError, match="an image for each of 2 samples"):
+        pl.spatial(both, "area", np.zeros((9, 9)))
+    with pytest.raises(MissingKeyError, match="'c' in `the samples`"):
+        pl.spatial(both, "area", library_id="c")
+
+
+def test_movies_and_plates_are_samples_like_any_other():
+    movie = cgc.datasets.event_movie(5, 4, side=96, random_state=0)
+    cells = cgc.from_movie(movie)
+    axes = pl.spatial(cells, "event", movie, labels=movie)
+    check_picture(axes)
+    assert [ax.get_title() for ax in axes] == [f"frame_{t}" for t in range(len(movie))]
+    assert {ax.get_xlim() for ax in axes} == {(-0.5, 95.5)}
+    at = cells[cells.obs["frame"] == 2].obsm["spatial"].mean(axis=0)
+    alone = pl.spatial(cells, "event", movie, library_id=2)
+    np.testing.assert_array_equal(alone.images[0].get_array().shape, (96, 96))
+    assert alone.get_xlim()[0] < at[0] < alone.get_xlim()[1]
+    from cellgraph_clr.datasets.plates import phenotype_plate
+
+    plate = phenotype_plate(2, 2, side=64, random_state=0)
+    if plate.labels is not None:
+        check_picture(pl.spatial(cgc.from_plate(plate), "area", plate, labels=plate))
+
+
+@pytest.mark.parametrize("n", [3, 25, 50, 90])
+def test_legends_of_any_length_fit(adata, n):
+    adata.obs["many"] = pd.Categorical([f"a rather long name {i % n}" for i in range(adata.n_obs)])
+    ax = pl.spatial(adata, "many")
+    check_picture(ax)
+    shown = ax.get_legend().get_texts()
+    assert len(shown) == min(n, 60)
+    width = ax.get_window_extent().width / ax.figure.dpi
+    assert width > 3, "the tissue is squeezed"
+
+
+def test_a_scale_bar_has_its_length(adata):
+    ax = pl.spatial(adata, "area")
+    ax.figure.canvas.draw()
+    bar = next(a for a in ax.artists if hasattr(a, "size_bar"))
+    length, unit = bar.txt_label.get_text().split()
+    drawn = bar.size_bar.get_children()[0].get_width()
+    assert unit == "µm"
+    assert drawn == pytest.approx(float(length))
+    assert 0.08 < drawn / np.ptp(ax.get_xlim()) <= 0.25
+
+
+def test_bad_input_is_named(tissue_2d):
+    adata = tissue_2d.adata()
+    with pytest.raises(NoGraphError):
+        pl.graph(adata)
+    with pytest.raises(MissingKeyError, match="'kind' in `adata.obs`"):
+        pl.spatial(adata, "kind")
+    with pytest.raises(ShapeError, match=r"of up to 3 channels, found \(39, 8, 8\).*image\[\[0, 2\]\]"):
+        pl.spatial(adata, "area", np.zeros((39, 8, 8)))
+    del adata.uns["cellgraph_clr"]["images"]
+    with pytest.raises(MissingKeyError, match="the size of a pixel of `image`, found positions in micrometer alone"):
+        pl.spatial(adata, "area", np.zeros((8, 8)))
+    gr.knn_graph(adata, n_neighs=2)
+    check_picture(pl.graph(adata, labels=tissue_2d.image))
