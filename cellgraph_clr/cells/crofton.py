@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import OptionError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -178,7 +181,9 @@ def crofton_weights(spacing: tuple[float, ...]) -> tuple[tuple[float, ...], floa
     return tuple(weights[kinds].tolist()), error
 
 
-def crofton_surface(count: np.ndarray, faces: np.ndarray, overlaps: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+def crofton_surface(
+    count: np.ndarray, faces: np.ndarray, overlaps: np.ndarray | None, spacing: Sequence[float]
+) -> np.ndarray:
     """Return surface areas (3D) or perimeters (2D) in physical units, float64 (n,).
 
     Parameters
@@ -187,7 +192,16 @@ def crofton_surface(count: np.ndarray, faces: np.ndarray, overlaps: np.ndarray, 
     faces : (n, 3) faces towards anything else per axis z, y, x.
     overlaps : (n, 4) pairs of voxels at the lags of the diagonal families, both in the cell.
     spacing : voxel size z, y, x (or y, x).
+
+    Raises
+    ------
+    OptionError
+        If `overlaps` is None: the scan did not count them.
     """
+    if overlaps is None:
+        raise OptionError(
+            expected("a scan that counts diagonals", "one with `surface=False`", "Scan with `surface=True`.")
+        )
     d = len(spacing)
     step = np.asarray(spacing, float)
     families = lag_families(lag_steps(spacing))
