@@ -260,12 +260,12 @@ def graph_from_anndata(
     pattern = triu(adjacency_of(adata, neighbors_key), k=1, format="coo")
     edges = np.stack([pattern.row, pattern.col], axis=1).astype(np.int64)
     graph = CellGraph.from_pairs(cells, edges)
-    features = dict(graph.edge_features)
+    stored = dict(graph.edge_features)
     for name, slot in EDGE_SLOTS.items():
         if slot in keys:
-            missing = features.get(name, np.zeros(len(graph.edges), np.float32))
-            features[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
-    return CellGraph(cells, graph.edges, features)
+            missing = stored.get(name, np.zeros(len(graph.edges), np.float32))
+            stored[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
+    return CellGraph(cells, graph.edges, stored)
 
 
 def obs_prefix(key_added: str) -> str:
