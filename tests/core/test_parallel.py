@@ -16,6 +16,7 @@ def test_negative_numbers_count_from_all_cores(monkeypatch):
     assert [n_workers(n) for n in (1, 3, 64, np.int64(2))] == [1, 3, 64, 2]
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system knows no affinity")
 def test_all_cores_are_those_this_process_may_use(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
     assert n_workers(None) == n_workers(-1) == 1
