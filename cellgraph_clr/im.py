@@ -25,14 +25,21 @@ if TYPE_CHECKING:
 __all__ = ["extract_patches", "label_qc", "sample_surfaces"]
 
 
+LEAST_FENCE = 2.0  # times below and above the quartiles; sizes are never tiny or huge within
+ROUNDING = 1e-9  # relative; sizes this near a bound are on it
+
+
 def _bounds(size: np.ndarray, min_size: float | None, max_size: float | None) -> tuple[float, float]:
-    """Return the sizes outside which cells are tiny or huge: what was given, else Tukey's far fences on log sizes."""
+    """Return the sizes outside which cells are tiny or huge: what was given, else Tukey's far fences on log sizes.
+
+    The fences are at least a factor of `LEAST_FENCE` from the quartiles, so that cells of (nearly) one size have none
+    flagged for a few voxels. Bounds are moved outwards by rounding: a size on the bound is inside.
+    """
     low, high = np.quantile(np.log(size), [0.25, 0.75])
-    far = 3 * (high - low)
-    return (
-        float(np.exp(low - far)) if min_size is None else float(min_size),
-        float(np.exp(high + far)) if max_size is None else float(max_size),
-    )
+    far = max(3 * (high - low), np.log(LEAST_FENCE))
+    least = np.exp(low - far) if min_size is None else min_size
+    most = np.exp(high + far) if max_size is None else max_size
+    return float(least * (1 - ROUNDING)), float(most * (1 + ROUNDING))
 
 
 def label_qc(
@@ -51,7 +58,8 @@ def label_qc(
     adata : results are written to its `obs`, matched by `cell_id`; nothing is dropped.
     library_id : the sample (or frame) of `adata` that the labels are of; needed when it holds several.
     min_size, max_size : volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes
-        Tukey's far fences on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR).
+        Tukey's far fences on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR), at least a factor of 2 beyond the
+        quartiles, so that of cells of about one size none is flagged. A size on the bound is not flagged.
 
     Returns
     -------

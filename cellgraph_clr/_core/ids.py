@@ -10,12 +10,14 @@ __all__ = ["order_of_pairs", "rows_of"]
 def rows_of(cell_id: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return the row in `cell_id` (n,) of every wanted id, -1 where there is none; the shape is that of `wanted`.
 
-    Ids are not negative and occur once. A table of ids where they are dense, O(n + wanted); otherwise a binary search.
+    Ids of cells occur once and fit int64; wanted ones may be any integers. A table of ids where they are dense and not
+    negative, O(n + wanted); otherwise a binary search.
     """
     if len(cell_id) == 0 or wanted.size == 0:
         return np.full(wanted.shape, -1)
-    top = int(max(cell_id.max(), wanted.max()))
-    if top < 8 * (len(cell_id) + wanted.size):
+    wanted = wanted.astype(np.int64, copy=False)  # above int64 they are negative, and none of the cells
+    low, top = int(min(cell_id.min(), wanted.min())), int(max(cell_id.max(), wanted.max()))
+    if low >= 0 and top < 8 * (len(cell_id) + wanted.size):
         table = np.full(top + 1, -1)
         table[cell_id] = np.arange(len(cell_id))
         return table[wanted]

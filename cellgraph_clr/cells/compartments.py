@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr.cells.overlap import label_overlaps
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.scan import LabelStatistics
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["check_same_grid", "match_nuclei", "nucleus_of_cells"]
 
 
-def check_same_grid(cells: np.ndarray, nuclei: np.ndarray) -> None:
+def check_same_grid(cells: Any, nuclei: Any) -> None:
     """Raise `ShapeError` if cells and nuclei have different shapes."""
     if cells.shape != nuclei.shape:
         raise ShapeError(
@@ -24,12 +25,12 @@ def check_same_grid(cells: np.ndarray, nuclei: np.ndarray) -> None:
         )
 
 
-def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def match_nuclei(cells: Any, nuclei: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return nucleus ids, the cell that holds most of each nucleus, and the share of the nucleus inside it.
 
     Parameters
     ----------
-    cells, nuclei : label arrays of one shape.
+    cells, nuclei : label arrays of one shape, in memory or in chunks, which are read block by block.
 
     Returns
     -------
@@ -43,12 +44,12 @@ def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.
 
     Notes
     -----
-    O(v log v) for the v voxels inside nuclei. Ties go to the smaller cell id.
+    O(voxels); see `overlap.label_overlaps`. Ties go to the smaller cell id.
     """
     check_same_grid(cells, nuclei)
-    inside = nuclei > 0
-    pair = np.stack([nuclei[inside].astype(np.int64), cells[inside].astype(np.int64)], axis=1)
-    unique, count = np.unique(pair, axis=0, return_counts=True)
+    pairs, counts = label_overlaps(nuclei, cells)
+    inside = pairs[:, 0] > 0
+    unique, count = pairs[inside], counts[inside]
     order = np.lexsort((unique[:, 1], -count, unique[:, 0]))
     unique, count = unique[order], count[order]
     nucleus_id, first, inverse = np.unique(unique[:, 0], return_index=True, return_inverse=True)
@@ -56,9 +57,7 @@ def match_nuclei(cells: np.ndarray, nuclei: np.ndarray) -> tuple[np.ndarray, np.
     return nucleus_id, unique[first, 1], count[first] / total
 
 
-def nucleus_of_cells(
-    cells: np.ndarray, nuclei: np.ndarray, s: LabelStatistics, t: LabelStatistics
-) -> tuple[np.ndarray, np.ndarray]:
+def nucleus_of_cells(cells: Any, nuclei: Any, s: LabelStatistics, t: LabelStatistics) -> tuple[np.ndarray, np.ndarray]:
     """Return the row in `t` of each cell's largest nucleus (-1 without one), and how many nuclei each cell has.
 
     `s` and `t` are the scans of cells and nuclei; cost and errors as `match_nuclei`. Nuclei that lie mostly in the background

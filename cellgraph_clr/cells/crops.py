@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.cells.scan import LabelStatistics
 
-__all__ = ["Crop", "crops", "per_cell"]
+__all__ = ["Crop", "canonical_form", "crops", "per_cell"]
 
 WORTH_PROCESSES = 256  # crops from which starting processes pays
 
@@ -39,6 +40,27 @@ def crops(image: LabelImage, s: LabelStatistics) -> Iterator[Crop]:
         mask = np.asarray(image.labels[where]) == cell_id
         pixels = None if image.image is None else np.asarray(image.image[(slice(None), *where)])
         yield Crop(cell_id, mask, pixels, image.spacing, tuple(a for a, _ in box))
+
+
+def canonical_form(crop: Crop) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Return the mask of a crop in one of its turned and mirrored forms, the same whichever it is given in, and its spacing.
+
+    The coarsest axis comes first, of equally coarse ones the shorter; what is left to choose (up to 8 forms in 2D, 48 in
+    3D) is decided by the bytes of the mask. Algorithms that depend on the order of axes and voxels, as thinning and
+    meshing do, give the same for an image however it is turned or mirrored when they work on this form. O(forms * crop).
+    """
+    sides = list(zip([-s for s in crop.spacing], crop.mask.shape, strict=True))
+    best, best_bytes = crop.mask, b""
+    for axes in itertools.permutations(range(len(sides))):
+        if [sides[a] for a in axes] != sorted(sides):
+            continue
+        turned = crop.mask.transpose(axes)
+        for senses in itertools.product((1, -1), repeat=len(sides)):
+            form = turned[tuple(slice(None, None, s) for s in senses)]
+            form_bytes = np.packbits(form).tobytes()
+            if not best_bytes or form_bytes < best_bytes:
+                best, best_bytes = form, form_bytes
+    return np.ascontiguousarray(best), tuple(-s for s, _ in sorted(sides))
 
 
 def per_cell(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,97 +14,15 @@ from cellgraph_clr._core.ids import order_of_pairs
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.cells.blocks import RowsAsPlanes, block_shape, is_chunked, is_dask, walk_blocks
 from cellgraph_clr.cells.crofton import lag_steps, scan_lines
+from cellgraph_clr.cells.statistics import LabelStatistics, merge_statistics, merge_stream
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
 
 __all__ = ["LabelStatistics", "merge_statistics", "scan_labels"]
 
-COMPILED_INTENSITIES = (np.uint8, np.uint16, np.float32, np.float64)  # other dtypes are read as float64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelStatistics:
-    """Sums over the voxels of every cell and face counts of every pair, in voxel units (axes z, y, x; z = 0 in 2D).
-
-    Parameters
-    ----------
-    cell_id : (n,) int64, sorted.
-    count : (n,) int64 voxels.
-    first : (n, 3) int64 sums of coordinates.
-    second : (n, 6) int64 sums of zz, yy, xx, zy, zx, yx.
-    box : (n, 3, 2) int64 inclusive lowest and highest coordinate.
-    faces : (n, 3) int64 faces of the cell towards anything else (other cells, background, border), per axis.
-    border_faces : (n, 3) int64 of these, faces on the border of the image.
-    overlaps : (n, 4) int64 pairs of voxels, both in the cell, at the diagonal lags of `crofton.lag_families`.
-    intensity : (n, c, 7) float64: sum, sum of squares about `shift`, min, max, intensity-weighted z, y, x sums.
-    shift : (c,) float64 subtracted before squaring (the sum in column 0 is shifted as well).
-    pairs : (m, 2) int64 cell ids, first below second, sorted; background never appears.
-    pair_faces : (m, 3) int64 faces between the two cells, per axis.
-    """
-
-    cell_id: np.ndarray
-    count: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    box: np.ndarray
-    faces: np.ndarray
-    border_faces: np.ndarray
-    overlaps: np.ndarray
-    intensity: np.ndarray
-    shift: np.ndarray
-    pairs: np.ndarray
-    pair_faces: np.ndarray
-
-
-def _group_sum(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    return np.add.reduceat(values, starts, axis=0) if len(starts) else values[:0]
-
-
-def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
-    """Return the statistics of the union of disjoint blocks: integers exact, intensity sums to float64 rounding.
-
-    `parts` must hold at least one block; coordinates must be those of the whole image, shifts must be equal.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    ids = np.concatenate([p.cell_id for p in parts])
-    order = np.argsort(ids, kind="stable")
-    cell_id, starts = np.unique(ids[order], return_index=True)
-
-    def rows(name: str) -> np.ndarray:
-        return np.concatenate([getattr(p, name) for p in parts])[order]
-
-    def total(name: str) -> np.ndarray:
-        return _group_sum(rows(name), starts)
-
-    box, light = rows("box"), rows("intensity")
-    low = np.minimum.reduceat(box[:, :, 0], starts, axis=0)
-    high = np.maximum.reduceat(box[:, :, 1], starts, axis=0)
-    intensity = _group_sum(light, starts)
-    intensity[:, :, 2] = np.minimum.reduceat(light[:, :, 2], starts, axis=0)
-    intensity[:, :, 3] = np.maximum.reduceat(light[:, :, 3], starts, axis=0)
-    pairs = np.concatenate([p.pairs for p in parts])
-    by_pair = order_of_pairs(pairs)
-    pairs = pairs[by_pair]
-    new = np.ones(len(pairs), bool)
-    new[1:] = (pairs[1:] != pairs[:-1]).any(axis=1)
-    pair_starts = np.flatnonzero(new)
-    pair_faces = _group_sum(np.concatenate([p.pair_faces for p in parts])[by_pair], pair_starts)
-    return LabelStatistics(
-        cell_id=cell_id,
-        count=total("count"),
-        first=total("first"),
-        second=total("second"),
-        box=np.stack([low, high], axis=2),
-        faces=total("faces"),
-        border_faces=total("border_faces"),
-        overlaps=total("overlaps"),
-        intensity=intensity,
-        shift=parts[0].shift,
-        pairs=pairs[pair_starts],
-        pair_faces=pair_faces,
-    )
+COMPILED_INTENSITIES = (np.uint8, np.uint16, np.float32, np.float64)  # others are cast to float64
+CAST_BYTES = 16 * 2**20  # about what a cast takes in each thread; it casts one plane at least
 
 
 def _statistics(
@@ -156,7 +74,8 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
     Parameters
     ----------
     image : labels and intensities in memory, memory-mapped, or chunked (Zarr, HDF5, dask).
-    surface : count the diagonal neighbours that `crofton.crofton_surface` needs.
+    surface : count the diagonal neighbours that `crofton.crofton_surface` needs; without them `overlaps` is None and the
+        scan takes a bit more than half the time.
     n_jobs : threads; None uses all. Dask arrays run where dask runs: on the `dask.distributed` client of the session
         if there is one, else on its threads.
 
@@ -175,7 +94,8 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
     -----
     O(voxels) comparisons and O(runs) table updates; memory is O(cells + pairs) a thread beside the arrays. Chunked
     arrays are walked in blocks of whole chunks (`blocks.BLOCK_BYTES`), each read once. Coordinate sums are exact in
-    int64 as long as voxels of a cell times the squared extent of the image stay below 2**63.
+    int64 as long as voxels of a cell times the squared extent of the image stay below 2**63. Intensities other than
+    `COMPILED_INTENSITIES` are cast plane by plane (`CAST_BYTES` a thread).
     """
     workers = n_workers(n_jobs)
     steps = lag_steps(image.spacing)
@@ -192,6 +112,7 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
         parts = _scan_slabs(labels, light, halo, lines, workers)
     merged = merge_statistics(parts)
     _check_ids(merged.cell_id, labels.dtype)
+    merged = merged if surface else replace(merged, overlaps=None)
     return _back_to_2d(merged) if image.ndim == 2 else merged
 
 
@@ -228,6 +149,13 @@ def _mean_light(light: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(shift), shift, 0.0)
 
 
+def _planes_at_once(light: np.ndarray) -> int:
+    """Return how many planes of intensities (c, planes, rows, columns) are scanned at once: all, or as many as are cast."""
+    if len(light) == 0 or light.dtype in COMPILED_INTENSITIES:
+        return max(1, light.shape[1])
+    return max(1, CAST_BYTES // (8 * light[:, 0].size))
+
+
 def _in_slabs(
     labels: np.ndarray,
     light: np.ndarray,
@@ -243,14 +171,17 @@ def _in_slabs(
     n = labels.shape[0] - core[0]
     n_slabs = max(1, min(workers, n // int(halo[0]) if n > halo[0] else 1))
     cuts = [int(core[0] + n * i // n_slabs) for i in range(n_slabs + 1)]
+    thick = _planes_at_once(light)
+
+    def planes(first: int, stop: int) -> LabelStatistics:
+        low = max(0, first - int(halo[0]))
+        start = np.array([first - low, core[1], core[2]])
+        pixels = light[:, first - core[0] : stop - core[0]]
+        return _statistics(labels[low:stop], pixels, shift, start, origin + np.array([low, 0, 0]), shape, lines)
 
     def slab(i: int) -> LabelStatistics:
-        low = max(0, cuts[i] - int(halo[0]))
-        start = np.array([cuts[i] - low, core[1], core[2]])
-        pixels = light[:, cuts[i] - core[0] : cuts[i + 1] - core[0]]
-        return _statistics(
-            labels[low : cuts[i + 1]], pixels, shift, start, origin + np.array([low, 0, 0]), shape, lines
-        )
+        stop = cuts[i + 1]
+        return merge_stream(planes(first, min(first + thick, stop)) for first in range(cuts[i], stop, thick))
 
     if n_slabs == 1:
         return [slab(0)]
@@ -331,7 +262,7 @@ def _scan_dask(labels: Any, light: Any, halo: np.ndarray, lines: np.ndarray) -> 
         low = np.array([s[i] for s, i in zip(starts, index, strict=True)])
         core = np.minimum(low, halo)
         chunk = None if pixels is None else pixels[(0, *index)]
-        parts.append(scan(padded[index], chunk, shift, core, low - core, shape, lines))
+        parts.append(scan(padded[index], chunk, shift, core, low - core, shape, halo, lines))
     merge = dask.delayed(merge_statistics, pure=True)
     while len(parts) > 1:
         parts = [merge(parts[i : i + 16]) for i in range(0, len(parts), 16)]
@@ -345,12 +276,13 @@ def _scan_chunk(
     core: np.ndarray,
     origin: np.ndarray,
     shape: np.ndarray,
+    halo: np.ndarray,
     lines: np.ndarray,
 ) -> LabelStatistics:
     inner = tuple(np.array(labels.shape) - core)
     plain = np.ascontiguousarray(labels, labels.dtype.newbyteorder("="))
     pixels = _no_light(inner) if light is None else np.ascontiguousarray(light, light.dtype.newbyteorder("="))
-    return _statistics(plain, pixels, shift, core, origin, shape, lines)
+    return merge_statistics(_in_slabs(plain, pixels, shift, core, origin, shape, halo, lines, 1))
 
 
 def _back_to_2d(s: LabelStatistics) -> LabelStatistics:

@@ -28,7 +28,7 @@ class CellTable:
 
     Parameters
     ----------
-    cell_id : (n,) int64, as in the file, never renumbered.
+    cell_id : (n,) int64, 0 and above, as in the file, never renumbered.
     position : (n, d) float64, z, y, x (or y, x), in `unit`; d is 2 or 3.
     unit : physical unit of positions, e.g. "micrometer" or "pixel".
     features : (n, f) float32.
@@ -43,7 +43,7 @@ class CellTable:
     NonFiniteError
         If a position is NaN or infinite.
     CellGraphError
-        If (sample, frame, cell_id) or the feature names are not unique.
+        If an id is negative or above 2**63 - 1, or if (sample, frame, cell_id) or the feature names are not unique.
     """
 
     cell_id: np.ndarray
@@ -70,6 +70,8 @@ class CellTable:
             what_b="`info` entries",
             remedy="Name all.",
         )
+        if n and int(self.cell_id.min()) < 0:
+            raise CellGraphError(expected("cell ids of 0 and above", int(self.cell_id.min()), "Renumber the cells."))
         check_finite(self.position, what="positions", remedy="Drop or repair these cells first.")
         names = [i.name for i in self.info]
         repeated = sorted({x for x in names if names.count(x) > 1}) if len(set(names)) != len(names) else []
@@ -98,7 +100,10 @@ class CellTable:
         frame: np.ndarray | int = 0,
     ) -> CellTable:
         """Return a table from what is at hand; single samples and frames are broadcast, dtypes are made canonical."""
-        ids = np.asarray(cell_id, dtype=np.int64)
+        given = np.asarray(cell_id)
+        if given.dtype.kind in "ufO" and (given >= 2**63).any():
+            raise CellGraphError(expected("cell ids up to 2**63 - 1", int(given.max()), "Renumber the cells."))
+        ids = given.astype(np.int64, copy=False)
         n = len(ids)
         values = np.zeros((n, 0), np.float32) if features is None else np.asarray(features, np.float32)
         samples = np.full(n, sample, dtype=object) if isinstance(sample, str) else np.asarray(sample, dtype=object)

@@ -33,7 +33,8 @@ def intersection(a: CellGraph, b: CellGraph) -> CellGraph:
 def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"]) -> CellGraph:
     """Return the graph with its isolated cells kept as they are, joined to the nearest cell of their sample, or refused.
 
-    A cell that is alone in its sample stays alone. Edge features other than "length" are 0 on the new edges.
+    A cell that is alone in its sample stays alone. Edges that were there keep their features; new ones are as long as
+    their ends are apart, and their other features are 0.
 
     Raises
     ------
@@ -58,7 +59,7 @@ def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"
         )
     from scipy.spatial import cKDTree
 
-    edges = [graph.edges]
+    edges: list[np.ndarray] = []
     for rows in (g.rows for g in groups(graph.cells)):
         lost = rows[alone[rows]]
         if len(lost) == 0 or len(rows) == 1:
@@ -66,10 +67,9 @@ def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"
         _, found = cKDTree(graph.cells.position[rows]).query(graph.cells.position[lost], 2)
         other = rows[found]
         edges.append(np.stack([lost, np.where(other[:, 0] == lost, other[:, 1], other[:, 0])], axis=1))
-    pairs = np.concatenate(edges)
-    length = np.linalg.norm(graph.cells.position[pairs[:, 0]] - graph.cells.position[pairs[:, 1]], axis=1)
+    new = np.concatenate(edges) if edges else np.zeros((0, 2), np.int64)
+    length = np.linalg.norm(graph.cells.position[new[:, 0]] - graph.cells.position[new[:, 1]], axis=1)
     features = {
-        k: np.concatenate([v, np.zeros(len(pairs) - len(v), np.float32)]) for k, v in graph.edge_features.items()
+        k: np.concatenate([v, length if k == "length" else np.zeros(len(new))]) for k, v in graph.edge_features.items()
     }
-    features["length"] = np.concatenate([graph.edge_features["length"], length[len(graph.edges) :]])
-    return CellGraph.from_pairs(graph.cells, pairs, features)
+    return CellGraph.from_pairs(graph.cells, np.concatenate([graph.edges, new]), features)

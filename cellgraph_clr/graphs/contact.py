@@ -11,6 +11,7 @@ from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr.cells.gaps import gap_of_isolates
 from cellgraph_clr.cells.measure import contact_areas
+from cellgraph_clr.cells.overlap import sums_of_pairs
 from cellgraph_clr.cells.scan import scan_labels
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def contacts_from_labels(image: LabelImage, *, max_gap: float = 0.0, n_jobs: int
     whole image is held in memory with its distance transform, about 40 bytes a voxel.
     """
     check_in_range("max_gap", max_gap, low=0)
+    statistics = scan_labels(image, surface=False, n_jobs=n_jobs)  # which refuses what is no label image
     if max_gap > 0:
         return _across_gaps(image, max_gap)
-    statistics = scan_labels(image, surface=False, n_jobs=n_jobs)
     gap = gap_of_isolates(image, statistics)
     return Contacts(statistics.pairs, contact_areas(statistics, image.spacing), gap)
 
@@ -84,5 +85,4 @@ def _across_gaps(image: LabelImage, max_gap: float) -> Contacts:
         both = np.stack([owner[low][close], owner[high][close]], axis=1).astype(np.int64)
         pairs.append(np.sort(both, axis=1))
         areas.append(np.full(len(both), step.prod() / step[axis]))
-    unique, inverse = np.unique(np.concatenate(pairs), axis=0, return_inverse=True)
-    return Contacts(unique, np.bincount(inverse.ravel(), weights=np.concatenate(areas), minlength=len(unique)))
+    return Contacts(*sums_of_pairs(np.concatenate(pairs), np.concatenate(areas)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["CellGraph", "canonical_edges"]
+__all__ = ["CellGraph", "canonical_edges", "stored_values"]
 
 
 def _is_canonical(edges: np.ndarray) -> bool:
@@ -51,6 +51,25 @@ def canonical_edges(
     keep = pairs[:, 0] != pairs[:, 1]
     keep[1:] &= (pairs[1:] != pairs[:-1]).any(axis=1)
     return pairs[keep], {k: np.asarray(v)[order][keep] for k, v in features.items()}
+
+
+def stored_values(matrix: Any, edges: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return the value (m,) float32 of every edge in a sparse matrix: at (low, high), else at (high, low), else `missing`.
+
+    Stored zeros are values. O(nnz + m log degree).
+    """
+    stored = csr_matrix(matrix)
+    if not stored.has_canonical_format:
+        stored = stored.copy()
+        stored.sum_duplicates()
+    out = np.array(missing, np.float32)
+    if len(edges) == 0 or stored.nnz == 0:
+        return out
+    place = csr_matrix((np.arange(1, stored.nnz + 1), stored.indices, stored.indptr), shape=stored.shape)
+    for rows, columns in (edges[:, ::-1].T, edges.T):  # the last one read stands
+        at = np.asarray(place[rows, columns]).ravel() - 1
+        out[at >= 0] = stored.data[at[at >= 0]]
+    return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)

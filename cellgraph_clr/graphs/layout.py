@@ -17,7 +17,7 @@ from cellgraph_clr._core.errors import (
     ShapeError,
 )
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
-from cellgraph_clr.graphs.graph import CellGraph
+from cellgraph_clr.graphs.graph import CellGraph, stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,7 +172,7 @@ def table_from_anndata(
 
 
 def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]:
-    """Return the `obsp` keys of a graph: "connectivities" and, where present, "distances" and "contact_area".
+    """Return the `obsp` keys of a graph: "connectivities" and, where present, "distances", "contact_area", "overlap".
 
     `neighbors_key` may be "spatial", "spatial_connectivities" or "spatial_neighbors". Raises `NoGraphError` when there
     is none; the message names the calls that build it.
@@ -187,7 +187,7 @@ def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]
             )
         )
     keys = {"connectivities": key}
-    for name in ("distances", "contact_area"):
+    for name in EDGE_SLOTS.values():
         other = str(info.get(f"{name}_key", f"{stem}_{name}"))
         if other in adata.obsp:
             keys[name] = other
@@ -232,9 +232,10 @@ def graph_from_anndata(
     library_key: str | None = None,
     features: bool = True,
 ) -> CellGraph:
-    """Return the cell graph of an AnnData: features of `use_rep`, edges of `neighbors_key`, lengths and contact areas.
+    """Return the cell graph of an AnnData: features of `use_rep`, edges of `neighbors_key`, and what is stored of them.
 
-    The stored matrix is read as undirected (an edge in either direction counts).
+    The stored matrix is read as undirected (an edge in either direction counts). Lengths, contact areas and overlaps are
+    those stored, whatever they were measured between; an edge without a stored distance has that of its positions.
 
     Raises
     ------
@@ -256,12 +257,12 @@ def graph_from_anndata(
     pattern = triu(adjacency_of(adata, neighbors_key), k=1, format="coo")
     edges = np.stack([pattern.row, pattern.col], axis=1).astype(np.int64)
     graph = CellGraph.from_pairs(cells, edges)
-    if "contact_area" not in keys:
-        return graph
-    area = np.zeros(0)
-    if len(graph.edges):
-        area = np.asarray(adata.obsp[keys["contact_area"]][graph.edges[:, 0], graph.edges[:, 1]]).ravel()
-    return CellGraph(cells, graph.edges, {**graph.edge_features, "contact_area": area.astype(np.float32)})
+    stored = dict(graph.edge_features)
+    for name, slot in EDGE_SLOTS.items():
+        if slot in keys:
+            missing = stored.get(name, np.zeros(len(graph.edges), np.float32))
+            stored[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
+    return CellGraph(cells, graph.edges, stored)
 
 
 def obs_prefix(key_added: str) -> str:

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.cells.scan import scan_labels
+from cellgraph_clr.graphs.boxes import near_boxes
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
@@ -85,17 +86,11 @@ def surface_distances(image: LabelImage, pairs: np.ndarray, *, n_jobs: int = -1)
 def near_pairs(image: LabelImage, radius: float, *, n_jobs: int = -1) -> tuple[np.ndarray, np.ndarray]:
     """Return all pairs of cell ids (m, 2) whose surfaces are at most `radius` apart, and their distances (m,).
 
-    Candidates are the pairs whose boxes are that near; costs and definition as `surface_distances`.
+    Candidates are the pairs whose boxes are that near (see `boxes.near_boxes`): O(cells) for compact cells, and all cells
+    for one that crosses the image. Costs and definition as `surface_distances`.
     """
-    from scipy.spatial import cKDTree
-
     outlines = _Outlines(image)
-    low, high = outlines.low, outlines.high
-    reach = radius + np.linalg.norm(high - low, axis=1).max(initial=0.0)
-    pairs = cKDTree((low + high) / 2).query_pairs(reach + outlines.step.max(), output_type="ndarray")
-    a, b = pairs.T
-    gap = np.maximum(np.maximum(low[a] - high[b], low[b] - high[a]), 0)
-    pairs = pairs[np.linalg.norm(gap, axis=1) <= max(radius, float(outlines.step.max()))]
+    pairs = near_boxes(outlines.low, outlines.high, max(radius, float(outlines.step.max())))
     distance = _distances(outlines, pairs, n_jobs)
     near = distance <= radius
     return outlines.cell_id[pairs[near]], distance[near]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_same_length, expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr.cells.blocks import is_chunked
+from cellgraph_clr.cells.overlap import label_overlaps
 from cellgraph_clr.graphs.graph import CellGraph
 
 if TYPE_CHECKING:
@@ -63,20 +65,26 @@ def from_tracks(cells: CellTable, track: np.ndarray, *, parents: Mapping[int, in
     return CellGraph.from_pairs(cells, np.concatenate([*edges, np.array(births, np.int64).reshape(-1, 2)]))
 
 
-def overlaps(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def overlaps(before: Any, after: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs of ids (m, 2) of two label frames that overlap, and the share of their union (Jaccard index).
 
-    Raises `ShapeError` if the frames have different shapes. O(v log v) for the v voxels that are labelled in both.
+    Raises `ShapeError` if the frames have different shapes. O(voxels); chunked frames are read block by block.
     """
     if before.shape != after.shape:
         raise ShapeError(expected(f"frames of one shape {before.shape}", after.shape, "Register or crop them."))
-    both = (before > 0) & (after > 0)
-    pairs, common = np.unique(
-        np.stack([before[both].astype(np.int64), after[both].astype(np.int64)], axis=1), axis=0, return_counts=True
-    )
-    sizes = [dict(zip(*np.unique(frame, return_counts=True), strict=True)) for frame in (before, after)]
-    total = [sizes[0][a] + sizes[1][b] for a, b in pairs]
-    return pairs.reshape(-1, 2), common / (np.array(total, float).reshape(-1) - common)
+    pairs, common = label_overlaps(before, after)
+    total = np.zeros(len(pairs), np.int64)
+    for side in (0, 1):
+        _, row = np.unique(pairs[:, side], return_inverse=True)
+        total += np.bincount(row, weights=common).astype(np.int64)[row]
+    both = (pairs > 0).all(axis=1)
+    return pairs[both], common[both] / (total - common)[both]
+
+
+def _frame(labels: Sequence[Any], t: int) -> Any:
+    """Return the labels of frame t, those in chunks as they are."""
+    frame = labels[t]
+    return frame if is_chunked(frame) else np.asarray(frame)
 
 
 def from_overlap(cells: CellTable, labels: Sequence[np.ndarray], *, min_overlap: float = 0.1) -> CellGraph:
@@ -105,7 +113,7 @@ def from_overlap(cells: CellTable, labels: Sequence[np.ndarray], *, min_overlap:
     row_of = dict(zip(key, order.tolist(), strict=True))
     edges, shares = [], []
     for t in range(len(labels) - 1):
-        for (a, b), share in zip(*overlaps(np.asarray(labels[t]), np.asarray(labels[t + 1])), strict=True):
+        for (a, b), share in zip(*overlaps(_frame(labels, t), _frame(labels, t + 1)), strict=True):
             if share >= min_overlap and (t, a) in row_of and (t + 1, b) in row_of:
                 edges.append((row_of[t, a], row_of[t + 1, b]))
                 shares.append(share)

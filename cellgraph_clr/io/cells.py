@@ -104,7 +104,7 @@ def _nucleus_features(
     nuclei = nucleus_image.labels
     t = scan_labels(nucleus_image, surface="shape" in groups, n_jobs=n_jobs)
     values, info = _measured(t, nucleus_image, groups, n_jobs, principal_axes(t, image.spacing)[0])
-    chosen, n_nuclei = nucleus_of_cells(np.asarray(image.labels), np.asarray(nuclei), s, t)
+    chosen, n_nuclei = nucleus_of_cells(image.labels, nuclei, s, t)
     has = chosen >= 0
     size_ratio = np.where(has, t.count[chosen] / s.count, np.nan)
     offset = np.linalg.norm(centroid(t, image.spacing)[chosen] - centroid(s, image.spacing), axis=1)

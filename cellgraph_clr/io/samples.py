@@ -259,8 +259,4 @@ def _check_uns(value: object, where: str) -> list[str]:
     if isinstance(value, Mapping):
         out = [f"{where} has the key {k!r}, which is not text." for k in value if not isinstance(k, str)]
         return out + [p for k, v in value.items() for p in _check_uns(v, f"{where}[{k!r}]")]
-    return (
-        [f"{where} is a {type(value).__name__}, which files cannot hold."]
-        if isinstance(value, tuple | set | type(None))
-        else []
-    )
+    return [f"{where} is a {type(value).__name__}, which files cannot hold."] if isinstance(value, tuple | set) else []

@@ -1,5 +1,7 @@
 """Surface areas against spheres, boxes in all orientations, discs and rectangles, and the lags against a loop."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -90,3 +92,42 @@ def test_lines_cover_every_diagonal_once():
         lines = scan_lines(lag_steps(spacing))
         assert len({(z, y) for z, y, *_ in lines}) == len(lines)
         assert (lines[:, 0] >= 0).all()
+
+
+@pytest.mark.parametrize("spacing", [*SPACINGS, (1.4, 1.3, 1.0), (1.0, 1.0), (3.0, 1.0), (0.9, 1.0)])
+def test_weights_follow_their_axes_and_no_unit(spacing):
+    d = len(spacing)
+    subsets = [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 1)]
+    wanted = dict(zip(subsets, crofton_weights(spacing)[0], strict=True))
+    for axes in itertools.permutations(range(d)):
+        turned = dict(zip(subsets, crofton_weights(tuple(1000 * spacing[a] for a in axes))[0], strict=True))
+        for subset, weight in turned.items():
+            original = np.array(subset)
+            original[[a + 3 - d for a in axes]] = subset[3 - d :]
+            assert weight == wanted[tuple(original.tolist())]
+
+
+def test_weights_are_equal_for_lags_of_equal_length():
+    z, y, x, xy, xz, yz, _ = crofton_weights((1.0, 1.0, 1.0))[0]
+    assert z == y == x
+    assert xy == xz == yz
+    _, y, x, *_ = crofton_weights((1.0, 1.0))[0]
+    assert y == x
+    _, y, x, _, xz, yz, _ = crofton_weights((2.5, 1.0, 1.0))[0]
+    assert y == x
+    assert xz == yz
+
+
+@pytest.mark.parametrize("spacing", [(1.001, 1.0, 1.0), (1.0, 0.999, 1.0), (1.0, 1.001)])
+def test_weights_of_nearly_equal_spacings_are_nearly_equal(spacing):
+    equal = crofton_weights((1.0,) * len(spacing))[0]
+    np.testing.assert_allclose(crofton_weights(spacing)[0], equal, atol=0.002)
+
+
+def test_errors_on_boxes_are_what_the_docstring_says():
+    assert crofton_weights((1.0, 1.0, 1.0))[1] == pytest.approx(0.066, abs=1e-3)
+    assert crofton_weights((1.0, 1.0))[1] == pytest.approx(0.054, abs=1e-3)
+
+
+def test_the_unit_of_the_spacing_does_not_switch_lags():
+    assert lag_steps((0.3, 0.2)) == lag_steps((300.0, 200.0)) == lag_steps((0.0003, 0.0002))

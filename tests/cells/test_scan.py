@@ -1,16 +1,21 @@
 """The scan against a plain Python loop over voxels: any integer type, 2D and 3D, merge of blocks."""
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cellgraph_clr._core.errors import LabelImageError, NoCellsError
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError
+from cellgraph_clr.cells import scan
+from cellgraph_clr.cells.crofton import crofton_surface
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.scan import scan_labels
+from cellgraph_clr.cells.statistics import merge_statistics
 
 DTYPES = [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 
@@ -136,3 +141,52 @@ def test_views_and_orders_in_memory_change_nothing(tissue_3d):
 def test_refuses_values_that_are_no_ids(labels, error, text):
     with pytest.raises(error, match=text):
         scan_labels(LabelImage.build(labels))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.float16, np.int8, bool])
+@pytest.mark.parametrize("shape", [(40, 30), (13, 11, 12)], ids=["2D", "3D"])
+def test_intensities_of_any_dtype_are_those_of_float64(dtype, shape, monkeypatch, rng):
+    labels = rng.integers(0, 4, shape).astype(np.uint16)
+    light = rng.integers(-100, 100, (2, *shape)).astype(np.int16).astype(dtype)
+    spacing = (1.0, 2.0, 3.0)[: len(shape)]
+    wanted = scan_labels(LabelImage.build(labels, light.astype(np.float64), spacing=spacing), n_jobs=1)
+    for n_bytes in (1, 5000, 2**30):
+        monkeypatch.setattr(scan, "CAST_BYTES", n_bytes)
+        found = scan_labels(LabelImage.build(labels, light, spacing=spacing), n_jobs=2)
+        np.testing.assert_allclose(found.intensity, wanted.intensity, rtol=1e-9, atol=1e-6)
+        for name in ("cell_id", "count", "second", "box", "faces", "overlaps", "pairs", "pair_faces"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+
+
+def peak_of_scan(image):
+    tracemalloc.start()
+    scan_labels(image, n_jobs=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float16])
+def test_intensities_are_cast_a_few_planes_at_a_time(dtype, monkeypatch):
+    monkeypatch.setattr(scan, "CAST_BYTES", 2**20)
+    labels = np.zeros((64, 160, 160), np.uint16)
+    labels[8:50, 20:90, 30:140] = 3
+    light = np.arange(labels.size, dtype=np.uint16).reshape(1, *labels.shape) % 999
+    scan_labels(LabelImage.build(labels, light))  # what is imported and compiled is not counted
+    scan_labels(LabelImage.build(labels, light.astype(dtype)))
+    plain = peak_of_scan(LabelImage.build(labels, light))
+    cast = peak_of_scan(LabelImage.build(labels, light.astype(dtype)))
+    assert cast < plain + 2 * 2**20  # a whole copy takes 13
+
+
+def test_a_scan_without_surfaces_cannot_be_taken_for_one_with():
+    labels = np.zeros((9, 9, 9), np.uint16)
+    labels[2:7, 2:7, 2:7] = 4
+    s = scan_labels(LabelImage.build(labels), surface=False)
+    assert s.overlaps is None
+    with pytest.raises(OptionError, match="a scan that counts diagonals"):
+        crofton_surface(s.count, s.faces, s.overlaps, (1.0, 1.0, 1.0))
+    assert merge_statistics([s, s]).overlaps is None
+    stored = scan_labels(LabelImage.build(zarr.array(labels, chunks=(3, 3, 3))), surface=False)
+    assert stored.overlaps is None
+    np.testing.assert_array_equal(stored.faces, s.faces)

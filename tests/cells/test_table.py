@@ -36,3 +36,16 @@ def test_bad_tables_are_named():
         table(info=(FeatureInfo("a"), FeatureInfo("a")))
     with pytest.raises(ShapeError, match=r"`features` rows as cell ids \(3\), found 2"):
         table(features=np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("ids", [[1, -2], np.array([1, -2], np.int8)])
+def test_negative_ids_are_refused(ids):
+    with pytest.raises(CellGraphError, match="cell ids of 0 and above, found -2"):
+        CellTable.build(ids, np.zeros((2, 2)), unit="pixel")
+
+
+@pytest.mark.parametrize("ids", [np.array([1, 2**63], np.uint64), [1, 2**63], [1, 2**64]])
+def test_ids_beyond_int64_are_refused(ids):
+    with pytest.raises(CellGraphError, match=r"cell ids up to 2\*\*63 - 1, found 9223372036854775808|1844674"):
+        CellTable.build(ids, np.zeros((2, 2)), unit="pixel")
+    assert CellTable.build([0, 2**63 - 1], np.zeros((2, 2)), unit="pixel").cell_id.tolist() == [0, 2**63 - 1]

@@ -44,6 +44,40 @@ def test_planted_faults_are_found(planted):
     assert by_size.index[by_size["is_huge"]].tolist() == [11, 14, 17, 18]
 
 
+def squares(sides):
+    """Return one square of each side, apart from one another."""
+    labels = np.zeros((max(sides) + 2, (max(sides) + 1) * len(sides) + 1), int)
+    for i, side in enumerate(sides):
+        at = 1 + i * (max(sides) + 1)
+        labels[1 : 1 + side, at : at + side] = i + 1
+    return labels
+
+
+def flagged(labels, **options):
+    found = im.label_qc(LabelImage.build(labels, spacing=(0.3, 0.7)), **options)
+    return found.index[found["is_tiny"]].tolist(), found.index[found["is_huge"]].tolist()
+
+
+def test_a_cell_alone_is_of_its_own_size():
+    for n in range(1, 60):
+        assert flagged(np.ones((1, n), int)) == ([], []), n
+
+
+@pytest.mark.parametrize("side", range(2, 10))
+def test_of_equal_cells_none_is_tiny_or_huge(side):
+    assert flagged(squares([side] * 25)) == ([], [])
+    assert flagged(squares([*[10 + side] * 23, 9 + side, 11 + side])) == ([], [])
+    assert flagged(squares([*[side] * 23, 2 * side, 1])) == ([25], [24])
+
+
+def test_sizes_on_a_given_bound_are_inside():
+    for n in range(1, 60):
+        strip = LabelImage.build(np.ones((1, n), int), spacing=(0.1, 0.1))
+        found = im.label_qc(strip, min_size=n / 100, max_size=n / 100)
+        assert not found[["is_tiny", "is_huge"]].any(axis=None), n
+    assert flagged(squares([2, 3, 4]), min_size=0.21 * 9, max_size=0.21 * 9) == ([1], [3])
+
+
 def by_scipy(labels):
     """Fragments and holes by labelling each cell, and its complement, on its own."""
     out = {}

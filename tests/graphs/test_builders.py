@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from cellgraph_clr._core.errors import GeometryError, OptionError
+from cellgraph_clr._core.errors import GeometryError, LabelImageError, NoCellsError, OptionError
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.contact import contacts_from_labels
@@ -146,3 +146,19 @@ def test_small_samples_take_what_they_have():
         small = [tuple(e) for e in graph.edges.tolist() if e[0] < 6]
         assert small == [(1, 2), (3, 4), (3, 5), (4, 5)]  # all of b, all of c, and nothing across
         assert len(graph.edges) - 4 == len(build(alone).edges)
+
+
+@pytest.mark.parametrize("max_gap", [0.0, 2.0])
+def test_labels_are_checked_with_and_without_gaps(max_gap):
+    with pytest.raises(LabelImageError, match=r"ids of 0 \(background\) and above, found -1"):
+        contacts_from_labels(LabelImage.build(np.array([[1, 0, -1]])), max_gap=max_gap)
+    with pytest.raises(NoCellsError, match="found background only"):
+        contacts_from_labels(LabelImage.build(np.zeros((3, 3), int)), max_gap=max_gap)
+    with pytest.raises(LabelImageError, match=r"ids up to 2\*\*63 - 1"):
+        contacts_from_labels(LabelImage.build(np.array([[1, 2**63]], np.uint64)), max_gap=max_gap)
+
+
+def test_gaps_between_ids_of_any_size():
+    found = contacts_from_labels(LabelImage.build(np.array([[2**62, 0, 5, 5, 0, 2**63 - 1]])), max_gap=1.0)
+    assert found.pairs.tolist() == [[5, 2**62], [5, 2**63 - 1]]
+    assert found.area.tolist() == [1.0, 1.0]

@@ -45,3 +45,14 @@ def test_on_anndata():
         gr.radius_graph(adata, radius=3.0, distance="edge")
     with pytest.raises(MissingKeyError, match="9"):
         gr.surface_distances(adata, np.where(labels == 9, 0, labels))
+
+
+def test_a_cell_across_the_image_is_near_those_it_passes():
+    labels = np.zeros((40, 40), int)
+    labels[::5, ::5] = np.arange(1, 65).reshape(8, 8)
+    labels[np.arange(1, 40), np.arange(39)] = 99
+    image = LabelImage.build(labels)
+    found, distance = near_pairs(image, 3.0)
+    apart = {a: by_voxels(labels, (1.0, 1.0), a, 99) for a in range(1, 65)}
+    wanted = {(a, 99): pytest.approx(d if d > 1 else 0.0) for a, d in apart.items() if d <= 3}
+    assert {tuple(sorted(p)): d for p, d in zip(found.tolist(), distance, strict=True)} == wanted

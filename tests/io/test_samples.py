@@ -1,5 +1,6 @@
 """Several samples: graphs stay, never mix, and `validate` sees what is wrong."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,6 +93,15 @@ def test_validate_sees_what_is_wrong(adata, tissue_2d):
         "only in the labels",
     ):
         assert text in problems
+
+
+def test_validate_accepts_what_anndata_writes(adata, tmp_path):
+    adata.uns["settings"] = {"seed": None, "names": ["a", "b"], "width": 0.5}
+    assert validate(adata) == []
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    back = ad.read_h5ad(tmp_path / "cells.h5ad")
+    assert back.uns["settings"]["seed"] is None
+    assert validate(back) == []
 
 
 def test_labels_missing_in_one_sample_become_unassigned(two):
