@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.ahead import ahead
-from cellgraph_clr._core.checks import check_whole, expected, listing
+from cellgraph_clr._core.checks import check_precision, check_whole, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.analysis.phenotypes import sphering
@@ -46,7 +46,7 @@ class DeepInfoMax:
     ----------
     random_state : seed of everything random.
     device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products in training.
+    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
     progress : show a bar; None shows it on terminals and in notebooks.
     **config : fields of `DeepInfoMaxConfig`; an unknown one raises `OptionError`.
 
@@ -73,6 +73,7 @@ class DeepInfoMax:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
+        check_precision(precision)
         self.config = config_of(DeepInfoMaxConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.history_: dict[str, list[float]] = {}

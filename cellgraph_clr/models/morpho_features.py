@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_whole, expected
+from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.models.morpho_codes import CodeGroup
@@ -38,7 +38,7 @@ class MorphoFeatures:
     ----------
     random_state : seed of everything random.
     device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products in training.
+    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
     progress : show a bar; None shows it on terminals and in notebooks.
     **config : fields of `MorphoFeaturesConfig`; an unknown one raises `OptionError`.
 
@@ -69,6 +69,7 @@ class MorphoFeatures:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
+        check_precision(precision)
         self.config = config_of(MorphoFeaturesConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.missing_: dict[str, str] = {}
