@@ -15,7 +15,7 @@ from cellgraph_clr.graphs.layout import graph_from_anndata
 from cellgraph_clr.models.clr_config import CellGraphCLRConfig
 from cellgraph_clr.models.clr_inputs import fingerprint, joined, pair_source
 from cellgraph_clr.models.input_scales import InputScales
-from cellgraph_clr.models.runs import config_of
+from cellgraph_clr.models.runs import config_of, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -93,6 +93,7 @@ class CellGraphCLR:
         """Return the constructor's form."""
         return f"CellGraphCLR({', '.join(f'{k}={v!r}' for k, v in asdict(self.config).items())})"
 
+    @whole_or_none
     def fit(
         self,
         data: AnnData | Sequence[AnnData],

@@ -19,7 +19,7 @@ from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.encoders.fields import STRIDE
 from cellgraph_clr.models.infomax_config import DeepInfoMaxConfig
 from cellgraph_clr.models.infomax_inputs import FieldReader, warn_saturated
-from cellgraph_clr.models.runs import config_of, run_digest
+from cellgraph_clr.models.runs import config_of, run_digest, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -90,6 +90,7 @@ class DeepInfoMax:
         """Return the constructor's form."""
         return f"DeepInfoMax({', '.join(f'{k}={v!r}' for k, v in asdict(self.config).items())})"
 
+    @whole_or_none
     def fit(
         self,
         plate: Plate,
@@ -139,7 +140,7 @@ class DeepInfoMax:
         single = [name for name, rows in zip(names, lines, strict=True) if len(rows) == 1]
         if single:
             warnings.warn(
-                f"One field only of {listing(single)}: its crops are all of that field.", UserWarning, stacklevel=2
+                f"One field only of {listing(single)}: its crops are all of that field.", UserWarning, stacklevel=3
             )
         self.seed_ = as_seed(self.random_state)
         self._channels, self.samples_ = list(plate.channels), names

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionErro
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.models.runs import whole_or_none
 from cellgraph_clr.models.soft_targets import HEADS, LOSSES, out_of_fold_temperature, soft_loss, starting_targets
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class CellGraphClassifier:
         """Return the constructor's form."""
         return f"CellGraphClassifier({self.base!r}, {', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
+    @whole_or_none
     def fit(self, data: AnnData, label_key: str, **keys: Any) -> CellGraphClassifier:
         """Train on the cells whose `obs[label_key]` is neither missing nor "unassigned", and return self.
 

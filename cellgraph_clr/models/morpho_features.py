@@ -124,18 +124,20 @@ class MorphoFeatures:
         check_whole("checkpoint_every", checkpoint_every)
         pictures = as_pictures(labels, image, nuclei)
         parts = [compartments(picture, inside) for picture, inside in pictures]
-        self.seed_ = as_seed(self.random_state)
-        self.missing_, self.history_, self._groups = {}, {}, {}
+        seed = as_seed(self.random_state)
+        missing: dict[str, str] = {}
+        history: dict[str, dict[str, list[float]]] = {}
+        groups: dict[str, CodeGroup] = {}
         if nuclei is None:
-            self.missing_ |= {f"nucleus_{kind}": "no nuclei" for kind in self.config.kinds}
+            missing |= {f"nucleus_{kind}": "no nuclei" for kind in self.config.kinds}
         for same in zip(*parts, strict=True):
             name = same[0].name
             learned = [(part, np.flatnonzero(part.learnable)) for part in same]
             n_learned = sum(len(rows) for _, rows in learned)
             for kind in self.config.kinds:
-                group = CodeGroup(f"{name}_{kind}", self.config, self.seed_)
+                group = CodeGroup(f"{name}_{kind}", self.config, seed)
                 if kind != "shape" and pictures[0][0].image is None:
-                    self.missing_[group.name] = "no image"
+                    missing[group.name] = "no image"
                     continue
                 if n_learned < 2:
                     found = f"{n_learned} of {name} whole and large enough"
@@ -149,10 +151,11 @@ class MorphoFeatures:
                 )
                 if checkpoint is not None:
                     Path(checkpoint).mkdir(parents=True, exist_ok=True)
-                self.history_[group.name] = group.learn(learned, runtime)
-                self._groups[group.name] = group
-        if not self._groups:
+                history[group.name] = group.learn(learned, runtime)
+                groups[group.name] = group
+        if not groups:
             raise OptionError(expected("an image for texture", "none", "Pass `image=` or `kinds=('shape',)`."))
+        self.seed_, self.missing_, self.history_, self._groups = seed, missing, history, groups
         return self
 
     def transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.models.arrow_config import TimeArrowConfig
 from cellgraph_clr.models.arrow_inputs import check_movies, dense_by_tiles, normalised, stacked_frames, time_ranges
-from cellgraph_clr.models.runs import config_of, run_digest
+from cellgraph_clr.models.runs import config_of, run_digest, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -82,6 +82,7 @@ class TimeArrow:
         """Return the constructor's form."""
         return f"TimeArrow({', '.join(f'{k}={v!r}' for k, v in asdict(self.config).items())})"
 
+    @whole_or_none
     def fit(
         self,
         movies: Movie | Sequence[Movie],
