@@ -56,6 +56,7 @@ class CellGraphClassifier:
     class_prior_ : their frequencies among the targets.
     calibration_temperature_ : 1 without calibration.
     history_ : {"loss": one value a step}.
+    seed_ : the integer seed that `fit` used.
 
     Notes
     -----
@@ -115,6 +116,7 @@ class CellGraphClassifier:
         self.class_prior_ = np.zeros(0, np.float32)
         self.calibration_temperature_ = 1.0
         self.history_: dict[str, list[float]] = {}
+        self.seed_ = 0
         self._network: Any | None = None
 
     def __repr__(self) -> str:
@@ -138,6 +140,7 @@ class CellGraphClassifier:
         x, adjacency, edge_attr = self.base.graph_tensors(data, **keys)
         material = (x, adjacency, edge_attr)
         self.calibration_temperature_ = 1.0
+        self.seed_ = as_seed(self.random_state)
         moments = self._moments(material)
 
         def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -179,6 +182,7 @@ class CellGraphClassifier:
             "kind": "CellGraphClassifier",
             "base": header,
             "options": self.options,
+            "seed": self.seed_,
             "classes": self.classes_.tolist(),
             "class_prior": self.class_prior_.tolist(),
             "calibration_temperature": self.calibration_temperature_,
@@ -196,7 +200,9 @@ class CellGraphClassifier:
 
         tensors, header = load_weights(path, "CellGraphClassifier")
         mine = {k.removeprefix("network."): tensors.pop(k) for k in list(tensors) if k.startswith("network.")}
-        model = cls(CellGraphCLR.from_state(tensors, header["base"], device=device), **header["options"])
+        base = CellGraphCLR.from_state(tensors, header["base"], device=device)
+        model = cls(base, random_state=header["seed"], **header["options"])
+        model.seed_ = header["seed"]
         model.classes_ = np.asarray(header["classes"])
         model.class_prior_ = np.asarray(header["class_prior"], np.float32)
         model.calibration_temperature_ = header["calibration_temperature"]
@@ -263,7 +269,7 @@ class CellGraphClassifier:
         import torch
 
         o, k = self.options, len(self.classes_)
-        seed = as_seed(self.random_state)
+        seed = self.seed_
         with torch.random.fork_rng(devices=[]):  # the head draws its start and its dropout from it
             torch.manual_seed(seed)
             network = self._new_network(k, *moments).train()
