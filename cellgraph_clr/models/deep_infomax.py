@@ -118,6 +118,8 @@ class DeepInfoMax:
             For fields smaller than `size`, or of other channels.
         MissingKeyError, OptionError, NonFiniteError, ModelFileError
             For an unknown sample, labels that are not there, a loss that stops being finite, a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
 
         Notes
         -----

@@ -109,6 +109,8 @@ class EventClassifier:
             If fewer than two events occur.
         ShapeError, MissingKeyError, OptionError
             For tables that do not fit the movies, a movie in 3D, or one without labels or tracks where no places are given.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         """
         import pandas as pd
 

@@ -117,6 +117,8 @@ class MorphoFeatures:
             If every kind asked for needs an image and there is none.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         """
         from cellgraph_clr.training.contrastive import Runtime
         from cellgraph_clr.training.devices import usable_device

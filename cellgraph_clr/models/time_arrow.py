@@ -106,6 +106,8 @@ class TimeArrow:
             If all frames are without content.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         """
         import torch
 
