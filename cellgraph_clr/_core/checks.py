@@ -23,6 +23,7 @@ __all__ = [
     "check_in_range",
     "check_key",
     "check_option",
+    "check_precision",
     "check_same_length",
     "check_whole",
     "expected",
@@ -47,6 +48,11 @@ def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
     if value not in allowed:
         choices = ", ".join(repr(a) for a in allowed)
         raise OptionError(expected(f"`{name}` to be one of {choices}", repr(value), "Choose one of them."))
+
+
+def check_precision(precision: object) -> None:
+    """Raise `OptionError` unless `precision` is one that networks are trained in: "32" or "bf16"."""
+    check_option("precision", precision, ("32", "bf16"))
 
 
 def check_in_range(

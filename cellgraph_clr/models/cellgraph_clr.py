@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_option, check_whole, expected
+from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.graphs.layout import check_edges, graph_from_anndata
 from cellgraph_clr.models.clr_config import CellGraphCLRConfig
 from cellgraph_clr.models.clr_inputs import fingerprint, joined, pair_source
 from cellgraph_clr.models.input_scales import InputScales
-from cellgraph_clr.models.runs import config_of
+from cellgraph_clr.models.runs import config_of, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["CellGraphCLR", "CellGraphCLRConfig"]
 
 TRANSFORM_TILE = 8192
-PRECISIONS = ("32", "bf16")
 
 
 class CellGraphCLR:
@@ -43,7 +42,7 @@ class CellGraphCLR:
     ----------
     random_state : seed of everything random; the same seed gives the same result.
     device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for the encoder's products in training; losses and embeddings stay in float32.
+    precision : "32", or "bf16" for products of networks in training; views, losses and embeddings stay in float32.
     n_processes : processes that share every batch in training, on GPUs one per GPU. The result is that of one to rounding.
         They are started anew: a script must guard its start with ``if __name__ == "__main__"``.
     progress : show a bar; None shows it on terminals and in notebooks.
@@ -67,7 +66,7 @@ class CellGraphCLR:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
-        check_option("precision", precision, PRECISIONS)
+        check_precision(precision)
         check_whole("n_processes", n_processes)
         self.config = config_of(CellGraphCLRConfig, config)
         self.random_state = random_state
@@ -94,6 +93,7 @@ class CellGraphCLR:
         """Return the constructor's form."""
         return f"CellGraphCLR({', '.join(f'{k}={v!r}' for k, v in asdict(self.config).items())})"
 
+    @whole_or_none
     def fit(
         self,
         data: AnnData | Sequence[AnnData],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.ahead import ahead
-from cellgraph_clr._core.checks import check_whole, expected, listing
+from cellgraph_clr._core.checks import check_precision, check_whole, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.analysis.phenotypes import sphering
@@ -19,7 +19,7 @@ from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.encoders.fields import STRIDE
 from cellgraph_clr.models.infomax_config import DeepInfoMaxConfig
 from cellgraph_clr.models.infomax_inputs import FieldReader, warn_saturated
-from cellgraph_clr.models.runs import config_of, run_digest
+from cellgraph_clr.models.runs import config_of, run_digest, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +46,7 @@ class DeepInfoMax:
     ----------
     random_state : seed of everything random.
     device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products in training.
+    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
     progress : show a bar; None shows it on terminals and in notebooks.
     **config : fields of `DeepInfoMaxConfig`; an unknown one raises `OptionError`.
 
@@ -73,6 +73,7 @@ class DeepInfoMax:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
+        check_precision(precision)
         self.config = config_of(DeepInfoMaxConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.history_: dict[str, list[float]] = {}
@@ -89,6 +90,7 @@ class DeepInfoMax:
         """Return the constructor's form."""
         return f"DeepInfoMax({', '.join(f'{k}={v!r}' for k, v in asdict(self.config).items())})"
 
+    @whole_or_none
     def fit(
         self,
         plate: Plate,
@@ -116,6 +118,8 @@ class DeepInfoMax:
             For fields smaller than `size`, or of other channels.
         MissingKeyError, OptionError, NonFiniteError, ModelFileError
             For an unknown sample, labels that are not there, a loss that stops being finite, a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
 
         Notes
         -----
@@ -138,7 +142,7 @@ class DeepInfoMax:
         single = [name for name, rows in zip(names, lines, strict=True) if len(rows) == 1]
         if single:
             warnings.warn(
-                f"One field only of {listing(single)}: its crops are all of that field.", UserWarning, stacklevel=2
+                f"One field only of {listing(single)}: its crops are all of that field.", UserWarning, stacklevel=3
             )
         self.seed_ = as_seed(self.random_state)
         self._channels, self.samples_ = list(plate.channels), names

@@ -15,7 +15,7 @@ from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.encoders import event_head
 from cellgraph_clr.models.arrow_inputs import normalised
 from cellgraph_clr.models.event_places import cell_places, cut_places
-from cellgraph_clr.models.runs import run_digest
+from cellgraph_clr.models.runs import run_digest, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -91,6 +91,7 @@ class EventClassifier:
         self._model: EventNet | None = None
         self._shift = np.zeros(0)
 
+    @whole_or_none
     def fit(
         self, movies: Movie | Sequence[Movie], places: pd.DataFrame | Sequence[pd.DataFrame] | None = None
     ) -> EventClassifier:
@@ -108,6 +109,8 @@ class EventClassifier:
             If fewer than two events occur.
         ShapeError, MissingKeyError, OptionError
             For tables that do not fit the movies, a movie in 3D, or one without labels or tracks where no places are given.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         """
         import pandas as pd
 

@@ -13,6 +13,7 @@ from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import check_edges
+from cellgraph_clr.models.runs import whole_or_none
 from cellgraph_clr.models.soft_targets import HEADS, LOSSES, out_of_fold_temperature, soft_loss, starting_targets
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class CellGraphClassifier:
     class_prior_ : their frequencies among the targets.
     calibration_temperature_ : 1 without calibration.
     history_ : {"loss": one value a step}.
+    seed_ : the integer seed that `fit` used.
 
     Notes
     -----
@@ -115,12 +117,14 @@ class CellGraphClassifier:
         self.class_prior_ = np.zeros(0, np.float32)
         self.calibration_temperature_ = 1.0
         self.history_: dict[str, list[float]] = {}
+        self.seed_ = 0
         self._network: Any | None = None
 
     def __repr__(self) -> str:
         """Return the constructor's form."""
         return f"CellGraphClassifier({self.base!r}, {', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
 
+    @whole_or_none
     def fit(self, data: AnnData, label_key: str, **keys: Any) -> CellGraphClassifier:
         """Train on the cells whose `obs[label_key]` is neither missing nor "unassigned", and return self.
 
@@ -138,6 +142,7 @@ class CellGraphClassifier:
         check_edges(adjacency.nnz, data.n_obs, keys.get("neighbors_key", "spatial"))
         material = (x, adjacency, edge_attr)
         self.calibration_temperature_ = 1.0
+        self.seed_ = as_seed(self.random_state)
         moments = self._moments(material)
 
         def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
@@ -179,6 +184,7 @@ class CellGraphClassifier:
             "kind": "CellGraphClassifier",
             "base": header,
             "options": self.options,
+            "seed": self.seed_,
             "classes": self.classes_.tolist(),
             "class_prior": self.class_prior_.tolist(),
             "calibration_temperature": self.calibration_temperature_,
@@ -196,7 +202,9 @@ class CellGraphClassifier:
 
         tensors, header = load_weights(path, "CellGraphClassifier")
         mine = {k.removeprefix("network."): tensors.pop(k) for k in list(tensors) if k.startswith("network.")}
-        model = cls(CellGraphCLR.from_state(tensors, header["base"], device=device), **header["options"])
+        base = CellGraphCLR.from_state(tensors, header["base"], device=device)
+        model = cls(base, random_state=header["seed"], **header["options"])
+        model.seed_ = header["seed"]
         model.classes_ = np.asarray(header["classes"])
         model.class_prior_ = np.asarray(header["class_prior"], np.float32)
         model.calibration_temperature_ = header["calibration_temperature"]
@@ -263,7 +271,7 @@ class CellGraphClassifier:
         import torch
 
         o, k = self.options, len(self.classes_)
-        seed = as_seed(self.random_state)
+        seed = self.seed_
         with torch.random.fork_rng(devices=[]):  # the head draws its start and its dropout from it
             torch.manual_seed(seed)
             network = self._new_network(k, *moments).train()

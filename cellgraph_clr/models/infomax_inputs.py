@@ -52,4 +52,4 @@ def warn_saturated(plate: Plate, rows: np.ndarray) -> None:
         worst = int(share.argmax())
         text = f"{int((share > SATURATED).sum())} of {len(rows)} fields looked at are saturated"
         share_text = f"{share[worst]:.0%} of the pixels of line {rows[worst]} have its highest value"
-        warnings.warn(f"{text}: {share_text}.", UserWarning, stacklevel=3)
+        warnings.warn(f"{text}: {share_text}.", UserWarning, stacklevel=4)

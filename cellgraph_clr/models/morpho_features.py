@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_whole, expected
+from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.models.morpho_codes import CodeGroup
@@ -38,7 +38,7 @@ class MorphoFeatures:
     ----------
     random_state : seed of everything random.
     device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products in training.
+    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
     progress : show a bar; None shows it on terminals and in notebooks.
     **config : fields of `MorphoFeaturesConfig`; an unknown one raises `OptionError`.
 
@@ -69,6 +69,7 @@ class MorphoFeatures:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
+        check_precision(precision)
         self.config = config_of(MorphoFeaturesConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.missing_: dict[str, str] = {}
@@ -116,6 +117,8 @@ class MorphoFeatures:
             If every kind asked for needs an image and there is none.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         """
         from cellgraph_clr.training.contrastive import Runtime
         from cellgraph_clr.training.devices import usable_device
@@ -123,18 +126,20 @@ class MorphoFeatures:
         check_whole("checkpoint_every", checkpoint_every)
         pictures = as_pictures(labels, image, nuclei)
         parts = [compartments(picture, inside) for picture, inside in pictures]
-        self.seed_ = as_seed(self.random_state)
-        self.missing_, self.history_, self._groups = {}, {}, {}
+        seed = as_seed(self.random_state)
+        missing: dict[str, str] = {}
+        history: dict[str, dict[str, list[float]]] = {}
+        groups: dict[str, CodeGroup] = {}
         if nuclei is None:
-            self.missing_ |= {f"nucleus_{kind}": "no nuclei" for kind in self.config.kinds}
+            missing |= {f"nucleus_{kind}": "no nuclei" for kind in self.config.kinds}
         for same in zip(*parts, strict=True):
             name = same[0].name
             learned = [(part, np.flatnonzero(part.learnable)) for part in same]
             n_learned = sum(len(rows) for _, rows in learned)
             for kind in self.config.kinds:
-                group = CodeGroup(f"{name}_{kind}", self.config, self.seed_)
+                group = CodeGroup(f"{name}_{kind}", self.config, seed)
                 if kind != "shape" and pictures[0][0].image is None:
-                    self.missing_[group.name] = "no image"
+                    missing[group.name] = "no image"
                     continue
                 if n_learned < 2:
                     found = f"{n_learned} of {name} whole and large enough"
@@ -148,10 +153,11 @@ class MorphoFeatures:
                 )
                 if checkpoint is not None:
                     Path(checkpoint).mkdir(parents=True, exist_ok=True)
-                self.history_[group.name] = group.learn(learned, runtime)
-                self._groups[group.name] = group
-        if not self._groups:
+                history[group.name] = group.learn(learned, runtime)
+                groups[group.name] = group
+        if not groups:
             raise OptionError(expected("an image for texture", "none", "Pass `image=` or `kinds=('shape',)`."))
+        self.seed_, self.missing_, self.history_, self._groups = seed, missing, history, groups
         return self
 
     def transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:

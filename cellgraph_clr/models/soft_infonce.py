@@ -15,6 +15,7 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
+from cellgraph_clr.models.runs import whole_or_none
 from cellgraph_clr.models.soft_targets import (
     HARD,
     HEADS,
@@ -99,6 +100,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, BaseEstimator):
         self.weight_decay = weight_decay
         self.random_state = random_state
 
+    @whole_or_none
     def fit(
         self,
         X: np.ndarray,  # noqa: N803 - scikit-learn's name

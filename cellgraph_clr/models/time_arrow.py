@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_whole, expected
+from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.models.arrow_config import TimeArrowConfig
 from cellgraph_clr.models.arrow_inputs import check_movies, dense_by_tiles, normalised, stacked_frames, time_ranges
-from cellgraph_clr.models.runs import config_of, run_digest
+from cellgraph_clr.models.runs import config_of, run_digest, whole_or_none
 
 if TYPE_CHECKING:
     import os
@@ -42,7 +42,7 @@ class TimeArrow:
     ----------
     random_state : seed of everything random.
     device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products in training.
+    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
     progress : show a bar; None shows it on terminals and in notebooks.
     **config : fields of `TimeArrowConfig`; an unknown one raises `OptionError`.
 
@@ -68,6 +68,7 @@ class TimeArrow:
         progress: bool | None = None,
         **config: Any,
     ) -> None:
+        check_precision(precision)
         self.config = config_of(TimeArrowConfig, config)
         self.random_state, self.device, self.precision, self.progress = random_state, device, precision, progress
         self.history_: dict[str, list[float]] = {}
@@ -81,6 +82,7 @@ class TimeArrow:
         """Return the constructor's form."""
         return f"TimeArrow({', '.join(f'{k}={v!r}' for k, v in asdict(self.config).items())})"
 
+    @whole_or_none
     def fit(
         self,
         movies: Movie | Sequence[Movie],
@@ -104,6 +106,8 @@ class TimeArrow:
             If all frames are without content.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
         """
         import torch
 

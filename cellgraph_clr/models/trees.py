@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cellgraph_clr._core.checks import check_in_range, check_whole
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.models.runs import whole_or_none
 from cellgraph_clr.models.soft_targets import class_codes, out_of_fold_temperature
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
+    @whole_or_none
     def fit(self, X: np.ndarray, y: np.ndarray) -> CalibratedTrees:  # noqa: N803 - scikit-learn's name
         """Grow the trees on X (n, f) and labels y (n,), and return self."""
         check_whole("n_trees", self.n_trees)

@@ -8,6 +8,9 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from cellgraph_clr._core.first_order import first_order
+from cellgraph_clr._core.precision import full_precision
+
 __all__ = ["RowLoss", "blocked_mean"]
 
 RowLossWithSlope: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
@@ -52,15 +55,17 @@ class _BlockedMean(torch.autograd.Function):
                 slope = slope.to(anchor.dtype).div_(n * temperature)
                 d_anchor[rows] = slope @ candidates
                 d_candidates.addmm_(slope.T, anchor[rows])
-        ctx.save_for_backward(d_anchor, d_candidates)
+        ctx.save_for_backward(d_anchor, d_candidates, anchor, candidates)
         return (total / max(n, 1)).to(anchor.dtype)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        d_anchor, d_candidates = ctx.saved_tensors
-        return d_anchor * upstream[0], d_candidates * upstream[0], None, None, None, None, None, None, None
+        *gradients, anchor, candidates = ctx.saved_tensors
+        d_anchor, d_candidates = (first_order(d * upstream[0], anchor, candidates) for d in gradients)
+        return d_anchor, d_candidates, None, None, None, None, None, None, None
 
 
+@full_precision
 def blocked_mean(
     anchor: Tensor,
     candidates: Tensor,
@@ -88,7 +93,8 @@ def blocked_mean(
 
     Returns
     -------
-    Scalar; 0 for no anchors. Gradients reach `anchor` and `candidates`, also when they are the same tensor.
+    Scalar, float32 at least; 0 for no anchors. Gradients reach `anchor` and `candidates`, also when they are the same tensor;
+    a second derivative raises `RuntimeError`.
     """
     return _BlockedMean.apply(
         anchor, candidates, positives, exclude, log_noise, row_loss, with_slope, temperature, block_size

@@ -10,6 +10,7 @@ from torch import Tensor
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import PairsError
 from cellgraph_clr._core.masked import masked_logsumexp
+from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.objectives.checks import check_masks
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = ["composite_infonce", "infonce", "infonce_with_slope", "mil_nce", "sup
 SEVERAL = "Use `infonce_p` or `supcon_out` for several."
 
 
+@full_precision
 def _rowwise(
     scores: Tensor, positives: Tensor, exclude: Tensor | None, row: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 ) -> Tensor:
@@ -27,13 +29,12 @@ def _rowwise(
     exclude = check_masks(tuple(scores.shape), positives, exclude)
     if scores.numel() == 0:
         return scores.sum(1)
-    work = scores if scores.dtype == torch.float64 else scores.float()
     p = positives.sum(1)
     has_positive = p > 0
     # an anchor without positives borrows one, so that no -inf meets the gradient; its loss is set to 0 below
     borrowed = positives | (~has_positive.unsqueeze(1) & ~exclude)
-    value = row(work, borrowed, ~exclude, borrowed.sum(1).clamp_min(1))
-    return torch.where(has_positive, value, torch.zeros_like(value)).to(scores.dtype)
+    value = row(scores, borrowed, ~exclude, borrowed.sum(1).clamp_min(1))
+    return torch.where(has_positive, value, torch.zeros_like(value))
 
 
 def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
@@ -46,7 +47,7 @@ def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) ->
 
     Returns
     -------
-    (a,) nats; 0 for an anchor without a positive.
+    (a,) nats, float32 at least; 0 for an anchor without a positive.
 
     Raises
     ------

@@ -5,11 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from cellgraph_clr._core.precision import full_precision
+
 __all__ = ["decorrelation"]
 
 
+@full_precision
 def decorrelation(features: Tensor, temperature: float = 0.2) -> Tensor:
-    """Return the mean over images of ``-mean_c log softmax_c'(x_c . x_c' / T)_c`` (), nats.
+    """Return the mean over images of ``-mean_c log softmax_c'(x_c . x_c' / T)_c`` (), nats, float32 at least.
 
     Parameters
     ----------

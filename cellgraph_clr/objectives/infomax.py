@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import PairsError, ShapeError
+from cellgraph_clr._core.precision import full_precision, widened
 from cellgraph_clr.objectives.infonce_p import infonce_p
 
 __all__ = ["ESTIMATORS", "gradient_penalty", "mutual_information", "prior_matching"]
@@ -17,6 +18,7 @@ __all__ = ["ESTIMATORS", "gradient_penalty", "mutual_information", "prior_matchi
 ESTIMATORS = ("jsd", "dv", "nce", "infonce_p")
 
 
+@full_precision
 def mutual_information(
     scores: Tensor, positives: Tensor, *, estimator: str = "jsd", keep: Tensor | None = None
 ) -> Tensor:
@@ -32,8 +34,8 @@ def mutual_information(
 
     Returns
     -------
-    Nats. "dv" and "nce" are lower bounds of the mutual information for enough samples, "nce" at most log(1 + negatives); "jsd" is
-    at most 2 log 2 and a bound of a divergence instead; "infonce_p" is minus the loss, at most 0.
+    Nats, float32 at least. "dv" and "nce" are lower bounds of the mutual information for enough samples, "nce" at most
+    log(1 + negatives); "jsd" is at most 2 log 2 and a bound of a divergence instead; "infonce_p" is minus the loss, at most 0.
 
     Raises
     ------
@@ -79,6 +81,7 @@ def mutual_information(
     return pair[positives].mean()
 
 
+@full_precision
 def prior_matching(on_prior: Tensor, on_codes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the losses () of the discriminator and of the encoder, for discriminator scores on draws and on codes.
 
@@ -93,5 +96,6 @@ def gradient_penalty(scores: Tensor, inputs: Tensor) -> Tensor:
 
     Source: Mescheder et al. 2018 (R1), as in the prior discriminator of Deep InfoMax.
     """
-    (slope,) = torch.autograd.grad(scores.sum(), inputs, create_graph=True)
-    return slope.flatten(1).square().sum(dim=1).mean()
+    with torch.autocast(inputs.device.type, enabled=False):
+        (slope,) = torch.autograd.grad(widened(scores).sum(), inputs, create_graph=True)
+        return widened(slope).flatten(1).square().sum(dim=1).mean()

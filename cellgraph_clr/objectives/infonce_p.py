@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cellgraph_clr._core.first_order import first_order
+from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.objectives.checks import check_masks
 
 __all__ = ["infonce_p", "log_esp"]
@@ -21,10 +23,7 @@ class _RowsOnCPU(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
         from cellgraph_clr.objectives.esp_rows import infonce_p_rows
 
-        work = scores.detach()
-        if work.dtype not in (torch.float32, torch.float64):
-            work = work.float()
-        work = work.contiguous()
+        work = scores.detach().contiguous()
         want_grad = ctx.needs_input_grad[0]
         loss = torch.zeros(len(work), dtype=torch.float64)
         grad = torch.zeros_like(work) if want_grad else work.new_zeros((0, 0))
@@ -37,14 +36,13 @@ class _RowsOnCPU(torch.autograd.Function):
             want_grad,
             max(1, -(-len(work) // ROWS_PER_CHUNK)),
         )
-        ctx.save_for_backward(grad)
-        ctx.dtype = scores.dtype
+        ctx.save_for_backward(grad, scores)
         return loss.to(scores.dtype)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
-        (grad,) = ctx.saved_tensors
-        return (grad * upstream[0].to(grad.dtype).unsqueeze(1)).to(ctx.dtype), None, None
+        grad, scores = ctx.saved_tensors
+        return first_order(grad * upstream[0].unsqueeze(1), scores), None, None
 
 
 def _tilt(scores: Tensor, p: Tensor, steps: int = 15) -> Tensor:
@@ -77,6 +75,15 @@ def _count_probabilities(logits: Tensor, p_max: int) -> Tensor:
     return torch.nn.functional.pad(out, (0, p_max + 1 - out.shape[1]))
 
 
+def _tilted(scores: Tensor, p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a tilt t (a,), ``scores + t`` and log Pr(K = p) (a,) for the Bernoulli draws they are the logits of."""
+    with torch.no_grad():
+        t = _tilt(scores, p)
+    logits = scores + t.unsqueeze(1)
+    return t, logits, _count_probabilities(logits, int(p.max())).gather(1, p.unsqueeze(1)).squeeze(1).log()
+
+
+@full_precision
 def log_esp(scores: Tensor, p: Tensor) -> Tensor:
     """Return log e_p(exp(scores)) per row: the log of the sum over all p-subsets of the product of odds.
 
@@ -102,15 +109,26 @@ def log_esp(scores: Tensor, p: Tensor) -> Tensor:
     result = torch.where(p == n_finite, everything, torch.zeros_like(everything))
     if not inner.any():
         return result
-    f, chosen = scores[inner], p[inner]
-    with torch.no_grad():
-        t = _tilt(f, chosen)
-    logits = f + t.unsqueeze(1)
-    probability = _count_probabilities(logits, int(chosen.max())).gather(1, chosen.unsqueeze(1)).squeeze(1)
-    value = probability.log() - torch.nn.functional.logsigmoid(-logits).sum(1) - chosen * t
+    t, logits, log_count = _tilted(scores[inner], p[inner])
+    value = log_count - torch.nn.functional.logsigmoid(-logits).sum(1) - p[inner] * t
     return result.masked_scatter(inner, value)
 
 
+def _rows_in_torch(scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
+    """Return the loss by tensor operations: ``log Pr(K = p) - log Pr(exactly the positives)``, so that nothing large cancels."""
+    left = scores.masked_fill(exclude, -torch.inf)
+    impossible = left == -torch.inf
+    p = positives.sum(1)
+    inner = (p > 0) & (p < (~impossible).sum(1))
+    result = torch.zeros_like(left[:, 0]).masked_fill((positives & impossible).any(1), torch.inf)
+    if not inner.any():
+        return result
+    _, logits, log_count = _tilted(left[inner], p[inner])
+    exactly = torch.nn.functional.logsigmoid(torch.where(positives[inner], logits, -logits)).sum(1)
+    return result.masked_scatter(inner, log_count - exactly)
+
+
+@full_precision
 def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
     """Return the InfoNCEp loss of every anchor: minus the log posterior that exactly its positives are the p drawn.
 
@@ -126,7 +144,7 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
 
     Returns
     -------
-    (a,) nats, in the dtype of `scores`. 0 where p = 0 or p = the number of candidates left.
+    (a,) nats, float32 at least. 0 where p = 0 or p = the number of candidates left.
 
     Raises
     ------
@@ -139,8 +157,8 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     -----
     p = 1 is InfoNCE. The gradient is ``pi_k - 1[k in S]`` with the inclusion probability pi_k; positives are never
     repelled and a constant added to a row changes nothing. O(a c p) time. On the CPU a Numba kernel computes in float64
-    whatever the input (float16 and bfloat16 included); elsewhere the same identity runs in torch, in float32 at least.
-    Empty input gives an empty tensor.
+    whatever the input, and a second derivative raises `RuntimeError`; elsewhere the same identity runs in torch. Empty
+    input gives an empty tensor.
 
     Source
     ------
@@ -153,8 +171,4 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
         return scores.sum(1)
     if scores.device.type == "cpu":
         return _RowsOnCPU.apply(scores, positives, exclude)
-    work = scores if scores.dtype == torch.float64 else scores.float()
-    p = positives.sum(1)
-    n_left = (~exclude).sum(1)
-    value = log_esp(work.masked_fill(exclude, -torch.inf), p) - torch.where(positives, work, 0).sum(1)
-    return torch.where((p == 0) | (p == n_left), torch.zeros_like(value), value).to(scores.dtype)
+    return _rows_in_torch(scores, positives, exclude)

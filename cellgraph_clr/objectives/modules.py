@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.objectives.blocked import RowLoss, RowLossWithSlope, blocked_mean
 from cellgraph_clr.objectives.checks import check_masks, check_temperature
 from cellgraph_clr.objectives.contrastive import (
@@ -57,8 +58,9 @@ class _PairLoss(nn.Module):
     ``module(anchor, candidates, positives, exclude=None, log_noise=None)`` takes anchor (a, d), candidates (c, d),
     positives bool (a, c), optional exclude bool (a, c) and optional log_noise (c,), the log probability with which every
     candidate is drawn as noise (it is subtracted from the scores; needed where noise is not drawn evenly). It returns the
-    mean over anchors in nats; anchors without a positive count as 0. It raises `ShapeError` and `PairsError` as
-    `infonce_p`. Scores are held for one block of anchors at a time.
+    mean over anchors in nats, float32 at least; anchors without a positive count as 0. It raises `ShapeError` and
+    `PairsError` as `infonce_p`. Scores are held for one block of anchors at a time. Vectors of half precision are
+    computed with in float32, also under autocast. A second derivative raises `RuntimeError`.
     """
 
     row_loss: RowLoss
@@ -74,6 +76,7 @@ class _PairLoss(nn.Module):
         """Return the options for `repr`."""
         return f"temperature={self.temperature}"
 
+    @full_precision
     def forward(
         self,
         anchor: Tensor,
@@ -162,6 +165,7 @@ class NTXent(nn.Module):
         super().__init__()
         self.composite = CompositeInfoNCE(temperature)
 
+    @full_precision
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
         """Return the mean loss over anchors and candidates that have a positive, in nats."""
         _check_vectors(anchor, candidates)

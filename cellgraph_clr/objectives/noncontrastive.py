@@ -7,6 +7,7 @@ from torch import Tensor
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.precision import full_precision
 
 __all__ = ["vicreg"]
 
@@ -25,6 +26,7 @@ def _covariance(z: Tensor) -> Tensor:
     return (cov.square().sum() - cov.diagonal().square().sum()) / z.shape[1]
 
 
+@full_precision
 def vicreg(
     anchor: Tensor,
     candidates: Tensor,
@@ -35,7 +37,7 @@ def vicreg(
     covariance: float = 1.0,
     target: float = 1.0,
 ) -> Tensor:
-    """Return the VICReg loss of a batch, a scalar.
+    """Return the VICReg loss of a batch, a scalar, float32 at least.
 
     ``invariance * s + variance * (v(A) + v(C)) + covariance * (c(A) + c(C))``: s is the mean squared distance of an anchor to
     its positives, v keeps every column spread out, c keeps columns uncorrelated.
@@ -63,12 +65,9 @@ def vicreg(
     if len(anchor) < 2 or len(candidates) < 2:
         found = f"{len(anchor)} and {len(candidates)}"
         raise ShapeError(expected("at least two anchors and two candidates", found, "Use larger batches."))
-    a = anchor if anchor.dtype == torch.float64 else anchor.float()
-    c = candidates if candidates.dtype == torch.float64 else candidates.float()
     row, column = positives.nonzero(as_tuple=True)
     p = positives.sum(1)
-    apart = (a[row] - c[column]).square().sum(1) / p[row]
+    apart = (anchor[row] - candidates[column]).square().sum(1) / p[row]
     s = apart.sum() / (p > 0).sum().clamp_min(1)
-    v = _variance(a, target) + _variance(c, target)
-    value = invariance * s + variance * v + covariance * (_covariance(a) + _covariance(c))
-    return value.to(anchor.dtype)
+    v = _variance(anchor, target) + _variance(candidates, target)
+    return invariance * s + variance * v + covariance * (_covariance(anchor) + _covariance(candidates))

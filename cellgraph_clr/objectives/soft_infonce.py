@@ -9,6 +9,8 @@ from torch import Tensor
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr._core.first_order import first_order
+from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.objectives.checks import check_temperature
 
 __all__ = ["soft_cross_entropy", "soft_infonce"]
@@ -39,15 +41,16 @@ class _AgainstAll(torch.autograd.Function):
             scores = z[rows] @ w.T
             loss[rows] = torch.logsumexp(scores, dim=1) - (z[rows] * w[rows]).sum(1)
             slope[rows] = torch.softmax(scores, dim=1) @ w - w[rows]
-        ctx.save_for_backward(slope)
+        ctx.save_for_backward(slope, z)
         return loss
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
-        (slope,) = ctx.saved_tensors
-        return slope * upstream[0].unsqueeze(1), None
+        slope, z = ctx.saved_tensors
+        return first_order(slope * upstream[0].unsqueeze(1), z), None
 
 
+@full_precision
 def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperature: float = 1.0) -> Tensor:
     """Return the SoftInfoNCE loss of every sample.
 
@@ -64,7 +67,7 @@ def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperatu
 
     Returns
     -------
-    (b,) nats. Empty input gives an empty tensor.
+    (b,) nats, float32 at least. Empty input gives an empty tensor.
 
     Raises
     ------
@@ -76,8 +79,9 @@ def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperatu
     Notes
     -----
     O(b^2 k) time; scores are held for 1,024 samples at a time, never a (b, b, k) tensor. Targets are constants: no
-    gradient reaches them. The gradient is ``(sum_j P_ij w_j - w_i) / t`` with P the softmax over targets. All targets
-    equal gives log b whatever the logits. Predict with softmax(z / t): the correction belongs to training only.
+    gradient reaches them. The gradient is ``(sum_j P_ij w_j - w_i) / t`` with P the softmax over targets; a second
+    derivative raises `RuntimeError`. All targets equal gives log b whatever the logits. Predict with softmax(z / t): the
+    correction belongs to training only.
 
     Source
     ------
@@ -104,18 +108,17 @@ def soft_infonce(logits: Tensor, targets: Tensor, class_prior: Tensor, temperatu
             )
         )
     log_prior = torch.where(absent, torch.zeros_like(class_prior), class_prior.clamp_min(torch.finfo().tiny).log())
-    work = logits if logits.dtype == torch.float64 else logits.float()
-    corrected = work / temperature - log_prior.to(work.dtype)
-    return _AgainstAll.apply(corrected, targets.detach().to(work.dtype)).to(logits.dtype)
+    corrected = logits / temperature - log_prior.to(logits.dtype)
+    return _AgainstAll.apply(corrected, targets.detach().to(logits.dtype))
 
 
+@full_precision
 def soft_cross_entropy(logits: Tensor, targets: Tensor, temperature: float = 1.0) -> Tensor:
-    """Return ``-sum_k w_k log softmax(z / t)_k`` per sample (b,), in nats.
+    """Return ``-sum_k w_k log softmax(z / t)_k`` per sample (b,), in nats, float32 at least.
 
     Raises `ShapeError` and `OptionError` as `soft_infonce`. Empty input gives an empty tensor.
     """
     _check_logits_targets(logits, targets)
     check_temperature(temperature)
-    work = logits if logits.dtype == torch.float64 else logits.float()
-    log_p = torch.log_softmax(work / temperature, dim=1)
-    return -(targets.to(work.dtype) * log_p).sum(1).to(logits.dtype)
+    log_p = torch.log_softmax(logits / temperature, dim=1)
+    return -(targets.to(logits.dtype) * log_p).sum(1)

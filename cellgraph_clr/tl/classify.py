@@ -58,8 +58,9 @@ def classify(
     min_confidence : cells below are called "unassigned"; None calls every cell.
     calibrate : temperature scaling on out-of-fold logits.
     prior : how common classes are among the cells predicted. "training": as among the labelled ones. "estimated": as the
-        calibrated probabilities of all cells say (Saerens et al. 2002); right where the labelled cells were chosen by class.
-        A mapping class -> share: as known.
+        calibrated probabilities of the unlabelled cells say (Saerens et al. 2002); right where the labelled cells were chosen
+        by class. Labelled cells take no part, being recalled with too much confidence, and keep their probabilities.
+        A mapping class -> share: as known, for all cells.
     key_added : results go to `obs[key]`, `obs[key + "_confidence"]`, `obs[key + "_entropy"]` (nats) and
         `obsm[key + "_proba"]` (a DataFrame with one column per class); key = `key_added` or `label_key + "_pred"`. A
         predicted label is written for labelled cells as well.
@@ -108,7 +109,7 @@ def classify(
         proba = fitted.predict_proba(vectors)
     weight = compute_sample_weight(used.get("class_weight"), np.asarray(classes, object)[codes[labelled]].astype(str))
     learned = np.bincount(codes[labelled], weights=weight, minlength=len(classes))  # the shares that training saw
-    proba, shares = _corrected(proba, learned / learned.sum(), list(fitted.classes_), prior)
+    proba, shares = _corrected(proba, labelled, learned / learned.sum(), list(fitted.classes_), prior)
     refused = proba.max(axis=1) < (min_confidence or 0)
     key = key_added or f"{label_key}_pred"
     written = write_classes(adata, key, proba, list(fitted.classes_), refused)
@@ -123,15 +124,17 @@ def classify(
 
 
 def _corrected(
-    proba: np.ndarray, old: np.ndarray, classes: list[str], prior: str | Mapping[str, float]
+    proba: np.ndarray, labelled: np.ndarray, old: np.ndarray, classes: list[str], prior: str | Mapping[str, float]
 ) -> tuple[np.ndarray, dict[str, float] | str]:
-    """Return probabilities under the shares of classes asked for, and these shares."""
+    """Return probabilities under the shares of classes asked for, and these shares; estimates are of unlabelled cells alone."""
     from cellgraph_clr.analysis.priors import estimated_prior, shifted_proba
 
     if prior == "training":
         return proba, "training"
+    shifted = np.full(len(proba), fill_value=True)
     if isinstance(prior, str):
-        new = estimated_prior(proba, old)
+        shifted = ~labelled
+        new = estimated_prior(proba[shifted], old)
     else:
         if set(prior) != set(classes):
             raise OptionError(expected(f"a share for each of {listing(classes)}", listing(sorted(prior)), "Name all."))
@@ -139,7 +142,8 @@ def _corrected(
         if not (given >= 0).all() or given.sum() <= 0:
             raise OptionError(expected("shares of at least 0", dict(prior), "They are divided by their sum."))
         new = given / given.sum()
-    return shifted_proba(proba, old, new), dict(zip(classes, new.tolist(), strict=True))
+    out = np.where(shifted[:, None], shifted_proba(proba, old, new), proba)
+    return out, dict(zip(classes, new.tolist(), strict=True))
 
 
 def _known_options(options: dict[str, Any], known: list[str]) -> dict[str, Any]:

@@ -142,11 +142,11 @@ class CodeModule(StepModule):
         rows = self._rows(rng)
         codes, rebuilt = [], torch.zeros((), device=self.device)
         for inputs, target in self.source.views(rows, generator):
-            code = self.encoder(*(x.to(self.device) for x in inputs))
+            code = self.lowered(self.encoder)(*(x.to(self.device) for x in inputs))
             crops = code.unflatten(0, (len(rows), -1))
-            codes.append(self.projection(code if self.one_by_one else crops.mean(dim=1)).float())
+            codes.append(self.lowered(self.projection)(code if self.one_by_one else crops.mean(dim=1)))
             if self.decoder is not None and target is not None:
-                rebuilt = rebuilt + (self.decoder(code) - target.to(self.device)).square().mean() / 2
+                rebuilt = rebuilt + (self.lowered(self.decoder)(code) - target.to(self.device)).square().mean() / 2
         same = self._positives(rows.numpy(), len(codes[0]) // len(rows)).to(self.device)
         contrast = self.loss(codes[0], codes[1], same)
         check_loss(float(contrast.detach() + rebuilt.detach()))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import lightning.pytorch as lightning
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_precision, expected
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
 from cellgraph_clr.training.checkpoints import SafeCheckpoints
 from cellgraph_clr.training.module import NOT_FINITE, Checkpoints, EarlyStop, Progress, StepModule, stalled
@@ -31,11 +31,16 @@ class Runtime:
     Parameters
     ----------
     device : "cpu", "cuda", "cuda:1", …
-    precision : "32" or "bf16" (matrix products of the encoder in bfloat16; losses stay in float32).
+    precision : "32" or "bf16" (products of networks in bfloat16; views and losses stay in float32).
     n_processes : processes (on GPUs: one per GPU) that share every batch.
     checkpoint : file to save the run to and to go on from when it exists.
     checkpoint_every : steps between two savings.
     progress : show a bar; None shows it on a terminal or in a notebook.
+
+    Raises
+    ------
+    OptionError
+        For another precision.
     """
 
     device: str = "cpu"
@@ -44,6 +49,10 @@ class Runtime:
     checkpoint: Path | None = None
     checkpoint_every: int = 100
     progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check the precision."""
+        check_precision(self.precision)
 
 
 @contextmanager
@@ -79,6 +88,7 @@ def train_contrastive(module: StepModule, runtime: Runtime) -> None:
     ModelFileError
         If the checkpoint is truncated or that of another run.
     """
+    module.run_precision = runtime.precision
     several = runtime.n_processes > 1
     kind, _, number = runtime.device.partition(":")
     if several and number:
@@ -103,7 +113,7 @@ def train_contrastive(module: StepModule, runtime: Runtime) -> None:
                 accelerator={"cuda": "gpu"}.get(kind, kind),
                 devices=[int(number)] if number and not several else runtime.n_processes,
                 strategy="ddp_spawn" if several else "auto",
-                precision="bf16-mixed" if runtime.precision == "bf16" else "32-true",
+                precision="32-true",  # of all but the networks, see `StepModule.lowered`
                 max_steps=module.schedule.n_steps,
                 max_epochs=-1,
                 callbacks=watchers,

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
+from cellgraph_clr._core.first_order import first_order
+
 __all__ = ["gathered", "process", "share", "summed"]
 
 
@@ -34,20 +36,22 @@ class _Gather(torch.autograd.Function):
         distributed.all_gather(parts, padded)
         sizes = [n * (r + 1) // world - n * r // world for r in range(world)]
         ctx.n = n
+        ctx.save_for_backward(own)
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
-        total = upstream[0].contiguous().clone()
+        (own,) = ctx.saved_tensors
+        total = upstream[0].detach().contiguous().clone()
         distributed.all_reduce(total)
-        return total[share(ctx.n)], None
+        return first_order(total[share(ctx.n)], own, upstream[0]), None
 
 
 def gathered(own: Tensor, n: int) -> Tensor:
     """Return the rows of all processes (n, d), `own` being those of `share(n)`.
 
-    The gradient of every process reaches the rows it depends on: those of a process are the sum over all of them. Alone, the
-    rows come back as they are.
+    The gradient of every process reaches the rows it depends on: those of a process are the sum over all of them; a second
+    derivative raises `RuntimeError`. Alone, the rows come back as they are.
     """
     return own if process()[1] == 1 else _Gather.apply(own, n)
 

@@ -61,7 +61,7 @@ class EventModule(StepModule):
         # features are turned as images are; gain and noise are for images alone
         strength = self.strength if self.model.net is not None else 0.0
         x = distort_pairs(torch.from_numpy(self.inputs[rows]).float(), strength, generator).to(self.device)
-        logits = self.model(x).float()
+        logits = self.lowered(self.model)(x)
         target = torch.from_numpy(self.codes[rows]).to(self.device)
         loss = nn.functional.cross_entropy(logits, target)
         check_loss(float(loss.detach()))

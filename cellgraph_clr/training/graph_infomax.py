@@ -68,14 +68,14 @@ class GraphInfoMaxModule(StepModule):
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`; all processes work out the whole of it."""
-        first, second, shuffled, pairs = embed_shuffled(self.material, self.global_step, self.encoder, self.device)
+        encoder = self.lowered(self.encoder)
+        first, second, shuffled, pairs = embed_shuffled(self.material, self.global_step, encoder, self.device)
         shares, belongs = membership(pairs, with_self=self.material.source.with_self)
         kept = np.flatnonzero(shares.any(axis=1))  # cells without neighbours have no summary
-        summary = torch.from_numpy(shares[kept]).to(self.device) @ second.float()
+        summary = torch.from_numpy(shares[kept]).to(self.device) @ second
         positives = torch.from_numpy(np.concatenate([belongs[:, kept], np.zeros_like(belongs[:, kept])]))
-        with torch.autocast(self.device.type, enabled=False):
-            scores = self.critic(torch.cat([first, shuffled]).float(), summary)
-            information = mutual_information(scores, positives.to(self.device), estimator=self.estimator)
+        scores = self.critic(torch.cat([first, shuffled]), summary)
+        information = mutual_information(scores, positives.to(self.device), estimator=self.estimator)
         loss = -information
         check_loss(float(loss.detach()))
         figures = {

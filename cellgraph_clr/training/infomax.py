@@ -75,10 +75,10 @@ class InfoMaxModule(StepModule):
         images, masks, sample = self._crops(rng)
         x = torch.from_numpy(images).to(self.device)
         share = torch.from_numpy(coarse(masks).astype(np.float32)).to(self.device)
-        local = self.encoder(x)
+        local = self.lowered(self.encoder)(x)
         counted = share >= LEAST
-        whole = self.encoder.summary(local, share * counted)
-        scores = self.critic(local.flatten(2).transpose(1, 2).flatten(0, 1), whole).float()
+        whole = self.lowered(self.encoder.summary)(local, share * counted)
+        scores = self.critic(local.flatten(2).transpose(1, 2).flatten(0, 1), whole)
         owner = torch.from_numpy(sample).to(self.device)
         positives = owner.repeat_interleave(share[0].numel())[:, None] == owner[None]
         information = mutual_information(scores, positives, estimator=self.estimator, keep=counted.flatten())
@@ -86,7 +86,7 @@ class InfoMaxModule(StepModule):
         figures = {"loss": -float(information.detach()), "effective_rank": effective_rank(whole)}
         loss = -information
         if self.prior is not None and self.weight > 0:
-            told, matched = self._prior_losses(torch.sigmoid(whole.float()), rng)
+            told, matched = self._prior_losses(torch.sigmoid(whole), rng)
             loss = loss + told + self.weight * matched
             figures["prior"] = float(matched.detach())
         self.record(figures)

@@ -20,7 +20,7 @@ from cellgraph_clr.training.figures import alignment, contrastive_gap, effective
 from cellgraph_clr.training.steps import Material, embed_pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -58,12 +58,14 @@ class StepModule(lightning.LightningModule):
     """What all runs share: the schedule, the figures of every step, and checkpoints that know their run.
 
     Step number t must be a function of the weights, the seed and t. `history` holds, per figure, one value a step; `n_items` is
-    how many cells there are to train on.
+    how many cells there are to train on. `run_precision` ("32" or "bf16") is that of networks called through `lowered`; all else
+    of a step, its views and its losses, is in float32.
     """
 
     def __init__(self, schedule: Schedule, fingerprint: str, n_items: int) -> None:
         super().__init__()
         self.schedule, self.fingerprint, self.n_items = schedule, fingerprint, n_items
+        self.run_precision = "32"
         self.history: dict[str, list[float]] = {}
 
     def setup(self, stage: str) -> None:  # noqa: ARG002
@@ -82,6 +84,16 @@ class StepModule(lightning.LightningModule):
         """Return one entry per step; a step draws its own batch."""
         steps: Any = range(self.schedule.n_steps)
         return torch.utils.data.DataLoader(steps, batch_size=None, generator=torch.Generator())
+
+    def lowered(self, network: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """Return a network, or a method of one, whose products are in the precision of the run and whose output is float32."""
+
+        def call(*inputs: Any) -> Tensor:
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run_precision == "bf16"):
+                out = network(*inputs)
+            return out.float()
+
+        return call
 
     def record(self, figures: Mapping[str, float]) -> None:
         """Keep the figures of a step."""
@@ -123,22 +135,21 @@ class ContrastiveModule(StepModule):
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`, scaled so that gradients averaged over processes are those of one."""
-        first, second, pairs = embed_pairs(self.material, self.global_step, self.encoder, self.projection, self.device)
-        first, second = first.float(), second.float()
+        encoder, projection = self.lowered(self.encoder), self.lowered(self.projection)
+        first, second, pairs = embed_pairs(self.material, self.global_step, encoder, projection, self.device)
         world = process()[1]
         positives = torch.from_numpy(pairs.positives).to(self.device)
         exclude = torch.from_numpy(pairs.exclude).to(self.device)
         mean_p = float(pairs.positives.sum(axis=1).mean())
         everyone = first if world == 1 else gathered(first, len(positives))
-        with torch.autocast(self.device.type, enabled=False):
-            if getattr(self.loss, "by_anchor", False):  # a mean over anchors: each process takes its own
-                own = share(len(positives))
-                value = self.loss(first, second, positives[own], exclude[own]) * (len(first) / len(positives))
-                total = summed(value)
-                value = value * world
-            else:
-                value = self.loss(everyone, second, positives, exclude)
-                total = float(value.detach())
+        if getattr(self.loss, "by_anchor", False):  # a mean over anchors: each process takes its own
+            own = share(len(positives))
+            value = self.loss(first, second, positives[own], exclude[own]) * (len(first) / len(positives))
+            total = summed(value)
+            value = value * world
+        else:
+            value = self.loss(everyone, second, positives, exclude)
+            total = float(value.detach())
         self._record(total, mean_p, everyone, second, positives, pairs)
         return value / max(mean_p, 1.0)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cellgraph_clr.encoders.graph import sparse_tensor
 from cellgraph_clr.graphs.tiles import halo
@@ -16,6 +16,8 @@ from cellgraph_clr.views.augment import drop_edges, drop_nodes, jitter_features,
 from cellgraph_clr.views.positives import Relation, draw_pairs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scipy.sparse import csr_matrix
 
     from cellgraph_clr.training.batches import AnchorBatches
@@ -72,17 +74,20 @@ class Material:
 
 
 def encode(
-    encoder: nn.Module, x: Tensor, adjacency: csr_matrix, edge_attr: Tensor | None, device: torch.device
+    encoder: Callable[..., Tensor], x: Tensor, adjacency: csr_matrix, edge_attr: Tensor | None, device: torch.device
 ) -> Tensor:
     """Return the encoder's output for rows x on a graph whose entries carry the numbers of their edge features."""
     if edge_attr is not None:
         edge_attr = edge_attr[torch.from_numpy(adjacency.data)].to(device)
-    out: Tensor = encoder(x.to(device), sparse_tensor(adjacency, device), edge_attr)
-    return out
+    return encoder(x.to(device), sparse_tensor(adjacency, device), edge_attr)
 
 
 def embed_pairs(
-    material: Material, step: int, encoder: nn.Module, projection: nn.Module, device: torch.device
+    material: Material,
+    step: int,
+    encoder: Callable[..., Tensor],
+    projection: Callable[..., Tensor],
+    device: torch.device,
 ) -> tuple[Tensor, Tensor, Pairs]:
     """Return the projected vectors of this process's anchors (a, d) and of all candidates (c, d), and the pairs of the batch.
 
@@ -96,7 +101,7 @@ def embed_pairs(
 
 
 def embed_shuffled(
-    material: Material, step: int, encoder: nn.Module, device: torch.device
+    material: Material, step: int, encoder: Callable[..., Tensor], device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Pairs]:
     """Return vectors of all anchors (a, d), of all candidates (c, d), of anchors with shuffled features (a, d), and the pairs.
 
@@ -142,7 +147,7 @@ class _Batch:
         source[order] = mixed
         self._x = self._x[torch.from_numpy(source)]
 
-    def view(self, wanted: np.ndarray, encoder: nn.Module, device: torch.device) -> Tensor:
+    def view(self, wanted: np.ndarray, encoder: Callable[..., Tensor], device: torch.device) -> Tensor:
         """Return the vectors (w, d) of this process's share of some rows in a view that is drawn anew."""
         m, rng = self._material, self._rng
         edges, stays = drop_nodes(self._adjacency, m.strength.drop_nodes, rng)

@@ -218,6 +218,35 @@ def test_priors_are_corrected_for(embedded):
         tl.classify(embedded, "kind", prior="even")
 
 
+@pytest.mark.parametrize("head", ["trees", "soft_infonce"])
+def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(head):
+    from anndata import AnnData
+
+    rng = np.random.default_rng(0)
+    kind = np.repeat([0, 1, 0, 1], [150, 150, 621, 79])  # labelled half by half; of the others 11 % are of class 1
+    labelled = np.arange(1000) < 300
+    x = rng.normal(size=(1000, 10)).astype(np.float32)
+    x[:, :3] += 1.6 * kind[:, None]
+    cells = AnnData(x)
+    cells.obs["kind"] = np.where(labelled, np.array(["a", "b"])[kind], "unassigned")
+    options = {"head": head, "use_rep": "X", "random_state": 0}
+    tl.classify(cells, "kind", key_added="plain", **options)
+    tl.classify(cells, "kind", prior="estimated", key_added="shifted", **options)
+    run = json.loads(cells.uns["cellgraph_clr"]["runs"]["shifted"])
+    assert run["prior"]["b"] == pytest.approx(79 / 700, abs=0.04)
+    plain, shifted = (cells.obsm[f"{k}_proba"].to_numpy() for k in ("plain", "shifted"))
+    np.testing.assert_array_equal(shifted[labelled], plain[labelled])
+    assert shifted[~labelled, 1].mean() == pytest.approx(79 / 700, abs=0.04)
+    right = (shifted.argmax(1) == kind)[~labelled].mean()
+    assert right > (plain.argmax(1) == kind)[~labelled].mean()
+
+
+def test_nobody_is_shifted_where_all_are_labelled(embedded):
+    tl.classify(embedded, "true_niche", key_added="plain")
+    tl.classify(embedded, "true_niche", prior="estimated", key_added="shifted")
+    pd.testing.assert_frame_equal(embedded.obsm["plain_proba"], embedded.obsm["shifted_proba"])
+
+
 def test_labels_are_transferred_and_refused(embedded):
     known = np.arange(embedded.n_obs) % 2 == 0
     reference, other = embedded[known].copy(), embedded[~known].copy()

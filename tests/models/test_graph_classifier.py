@@ -49,11 +49,13 @@ def test_each_option_changes_the_output(labelled, base, name, value):
 
 
 def test_saved_and_loaded_it_is_the_same(labelled, base, tmp_path):
-    model = quick(base).fit(labelled[0], "kind")
+    model = quick(base, random_state=7).fit(labelled[0], "kind")
     model.save(tmp_path / "m.safetensors")
     back = CellGraphClassifier.load(tmp_path / "m.safetensors")
+    assert back.random_state == back.seed_ == 7
     np.testing.assert_array_equal(back.predict_proba(labelled[0]), model.predict_proba(labelled[0]))
     assert back.history_ == model.history_
+    assert back.fit(labelled[0], "kind").history_ == model.history_
     with pytest.raises(CellGraphError, match="a fitted model"):
         quick(base).save(tmp_path / "n.safetensors")
 

@@ -76,6 +76,19 @@ def test_prior_and_penalty():
     assert float(gradient_penalty(x @ weight, x)) == pytest.approx(9)
 
 
+def test_the_prior_is_matched_in_float32_under_autocast():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(6, 20), torch.nn.Tanh(), torch.nn.Linear(20, 1))
+    x = torch.randn(8, 6, requires_grad=True)
+    scores = net(x)
+    plain = gradient_penalty(scores, x), *prior_matching(scores, scores)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gradient_penalty(scores, x), *prior_matching(scores, scores)
+    torch.testing.assert_close(found, plain)
+    half = prior_matching(scores.half(), scores.half())
+    assert all(value.dtype == torch.float32 for value in half)
+
+
 def test_bad_input_is_named():
     with pytest.raises(PairsError, match="found no negative pair"):
         mutual_information(torch.zeros(3, 1), torch.ones(3, 1, dtype=torch.bool))

@@ -13,6 +13,7 @@ from scipy.special import logsumexp
 
 from cellgraph_clr._core.errors import PairsError, ShapeError
 from cellgraph_clr.losses.functional import infonce_p, log_esp, supcon_out
+from cellgraph_clr.objectives.infonce_p import _rows_in_torch
 
 
 def mask(n, chosen):
@@ -178,10 +179,33 @@ def test_the_torch_form_equals_the_rows_form(rng):
         positives[i, rng.choice(65, int(n), replace=False)] = True
     ours = infonce_p(f, positives)
     (grad,) = torch.autograd.grad(ours.sum(), f)
-    tree = log_esp(f, p) - torch.where(positives, f, 0).sum(1)
-    (tree_grad,) = torch.autograd.grad(tree.sum(), f)
-    torch.testing.assert_close(ours, tree, atol=1e-10, rtol=1e-10)
-    torch.testing.assert_close(grad, tree_grad, atol=1e-10, rtol=0)
+    by_polynomial = log_esp(f, p) - torch.where(positives, f, 0).sum(1)
+    for other in (by_polynomial, _rows_in_torch(f, positives, torch.zeros_like(positives))):
+        (other_grad,) = torch.autograd.grad(other.sum(), f)
+        torch.testing.assert_close(ours, other, atol=1e-10, rtol=1e-10)
+        torch.testing.assert_close(grad, other_grad, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("gap", [20, 40, 80])
+def test_the_torch_form_keeps_small_losses_in_float32(gap, rng):
+    positives = torch.tensor(rng.random((64, 200)) < 0.05)
+    positives[:, 0] = True
+    f = torch.tensor(rng.normal(size=(64, 200)) * 3).float() + gap * positives
+    exclude = torch.tensor(rng.random((64, 200)) < 0.1) & ~positives
+    found = _rows_in_torch(f, positives, exclude)
+    torch.testing.assert_close(found.double(), infonce_p(f.double(), positives, exclude), rtol=1e-5, atol=3e-6)
+
+
+def test_the_torch_form_knows_what_cannot_be():
+    inf = float("inf")
+    f = torch.tensor([[-inf, 1, 2, 0], [1, -inf, -inf, -inf], [1, 2, -inf, 0], [math.nan, 1, 2, 0]])
+    positives = torch.zeros(4, 4, dtype=torch.bool)
+    positives[:, 0] = True
+    found = _rows_in_torch(f, positives, torch.zeros_like(positives))
+    assert found[0] == inf
+    assert found[1] == 0
+    assert found[2] == pytest.approx(math.log(1 + math.e + math.exp(-1)))
+    assert torch.isnan(found[3])
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2), (torch.float16, 4e-3)])
@@ -194,7 +218,7 @@ def test_low_precision_is_safe(dtype, tolerance, rng):
     g = f.detach().double().requires_grad_()
     exact_loss = infonce_p(g, positives)
     (exact_grad,) = torch.autograd.grad(exact_loss.sum(), g)
-    assert loss.dtype == dtype
+    assert loss.dtype == torch.float32
     torch.testing.assert_close(loss.double(), exact_loss, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(grad.double(), exact_grad, rtol=tolerance, atol=tolerance)
 

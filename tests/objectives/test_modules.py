@@ -50,6 +50,20 @@ def test_blocks_change_nothing(vectors):
         torch.testing.assert_close(a, b)
 
 
+def test_blocks_of_half_precision_are_summed_in_float32(vectors):
+    *both, positives = vectors
+    half = [v.detach().half().requires_grad_() for v in both]
+    wide = [v.detach().float().requires_grad_() for v in half]
+    ours, theirs = (
+        blocked_mean(*pair, positives, None, losses.InfoNCE.row_loss, temperature=0.5, block_size=7)
+        for pair in (half, wide)
+    )
+    torch.testing.assert_close(ours, theirs)
+    scaled, reference = torch.autograd.grad(ours * 1024, half), torch.autograd.grad(theirs * 1024, wide)
+    for one, other in zip(scaled, reference, strict=True):
+        torch.testing.assert_close(one, other.half(), rtol=1e-3, atol=0)
+
+
 def test_gradients_add_up_when_anchors_are_the_candidates(vectors):
     anchor, _, _ = vectors
     positives = torch.roll(torch.eye(20, dtype=torch.bool), 1, 0)
@@ -121,5 +135,5 @@ def test_infonce_without_autograd_knows_masks_and_empty_rows(vectors):
     for ours, theirs in zip(torch.autograd.grad(loss, both), torch.autograd.grad(reference, both), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=1e-9)
     half = losses.InfoNCE(0.3)(anchor.bfloat16(), candidates.bfloat16(), positives, exclude)
-    assert half.dtype == torch.bfloat16
+    assert half.dtype == torch.float32
     assert half.item() == pytest.approx(reference.item(), rel=0.02)

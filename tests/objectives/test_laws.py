@@ -1,0 +1,124 @@
+"""Laws of all losses: second derivatives are right or refused, precision does not depend on what is around them."""
+
+import pytest
+import torch
+
+from cellgraph_clr import losses
+from cellgraph_clr.losses import functional
+
+N, C, D, K = 32, 40, 8, 5
+ONE = torch.zeros(N, C, dtype=torch.bool)
+ONE[torch.arange(N), torch.arange(N)] = True
+SEVERAL = ONE | (torch.rand(N, C, generator=torch.Generator().manual_seed(1)) < 0.1)
+EXCLUDE = (torch.rand(N, C, generator=torch.Generator().manual_seed(2)) < 0.1) & ~SEVERAL
+WEIGHTS = {"invariance": 2.0, "variance": 2.0, "covariance": 1.0}  # small: 65536 times the gradient fits in float16
+PRIOR = torch.tensor([0.1, 0.2, 0.3, 0.2, 0.2])
+PAIR_LOSSES = {
+    "InfoNCEp": SEVERAL, "InfoNCE": ONE, "SupCon": SEVERAL, "SupConIn": SEVERAL, "MILNCE": SEVERAL,
+    "CompositeInfoNCE": SEVERAL, "NTXent": SEVERAL,
+}  # fmt: skip
+ROW_LOSSES = {
+    "infonce_p": SEVERAL, "infonce": ONE, "supcon_out": SEVERAL, "supcon_in": SEVERAL, "mil_nce": SEVERAL,
+    "composite_infonce": SEVERAL,
+}  # fmt: skip
+CLOSED_FORM = {*PAIR_LOSSES, "SoftInfoNCE", "infonce_p", "soft_infonce", "mutual_information infonce_p"}
+
+
+def targets(z):
+    w = torch.softmax(torch.randn(len(z), K, generator=torch.Generator().manual_seed(3)), 1)
+    return w.double() if z.dtype == torch.float64 else w
+
+
+def row_loss(name, positives):
+    return lambda scores: getattr(functional, name)(scores, positives, EXCLUDE).mean()
+
+
+def information(estimator):
+    return lambda scores: functional.mutual_information(scores, ONE, estimator=estimator)
+
+
+# name -> loss of tensors, their shapes
+CASES = {
+    **{
+        name: (lambda a, c, n=name, p=positives: getattr(losses, n)(0.3)(a, c, p, EXCLUDE), [(N, D), (C, D)])
+        for name, positives in PAIR_LOSSES.items()
+    },
+    "VICReg": (lambda a, c: losses.VICReg(**WEIGHTS)(a, c, SEVERAL), [(N, D), (C, D)]),
+    "vicreg": (lambda a, c: functional.vicreg(a, c, SEVERAL, **WEIGHTS), [(N, D), (C, D)]),
+    "SoftInfoNCE": (lambda z: losses.SoftInfoNCE(PRIOR)(z, targets(z)), [(N, K)]),
+    "soft_infonce": (lambda z: functional.soft_infonce(z, targets(z), PRIOR).mean(), [(N, K)]),
+    "soft_cross_entropy": (lambda z: functional.soft_cross_entropy(z, targets(z)).mean(), [(N, K)]),
+    **{name: (row_loss(name, positives), [(N, C)]) for name, positives in ROW_LOSSES.items()},
+    "log_esp": (lambda f: functional.log_esp(f, SEVERAL.sum(1)).mean(), [(N, C)]),
+    "decorrelation": (functional.decorrelation, [(4, D, 30)]),
+    **{f"mutual_information {e}": (information(e), [(N, C)]) for e in ("jsd", "dv", "nce", "infonce_p")},
+}
+every_loss = pytest.mark.parametrize("name", CASES)
+
+
+def drawn(name, dtype):
+    g = torch.Generator().manual_seed(0)
+    values = [0.3 * torch.randn(shape, generator=g) for shape in CASES[name][1]]
+    return [v.bfloat16().to(dtype).requires_grad_() for v in values]  # numbers that every precision holds
+
+
+def slopes(name, inputs, upstream=1.0, **options):
+    return torch.autograd.grad(CASES[name][0](*inputs) * upstream, inputs, **options)
+
+
+def test_every_loss_is_held_to_the_laws():
+    names = {n for n in losses.__all__ if n != "functional"} | set(functional.__all__)
+    assert {name.split()[0] for name in CASES} == names
+
+
+def penalty(name, inputs, form):
+    """Return the squared length of the gradient of a loss, or of its square, in vectors that are scaled first."""
+    loss = CASES[name][0](*[x * (1 + x.square().sum()) for x in inputs])
+    gradient = torch.autograd.grad(loss if form == "plain" else loss.square(), inputs, create_graph=True)
+    return sum(g.square().sum() for g in gradient)
+
+
+@pytest.mark.parametrize("form", ["plain", "squared"])
+@every_loss
+def test_a_second_derivative_is_right_or_raises(name, form):
+    inputs = drawn(name, torch.float64)
+    along = [torch.randn_like(x) for x in inputs]
+    if name in CLOSED_FORM:
+        with pytest.raises(RuntimeError, match="Expected a first derivative of this loss, found a second one"):
+            torch.autograd.grad(penalty(name, inputs, form), inputs)
+        with pytest.raises(RuntimeError, match="Expected a first derivative"):
+            penalty(name, inputs, form).backward()
+        return
+    second = torch.autograd.grad(penalty(name, inputs, form), inputs)
+    found = sum((s * v).sum() for s, v in zip(second, along, strict=True))
+    step = 1e-6
+    up, down = (
+        penalty(name, [(x + h * v).detach().requires_grad_() for x, v in zip(inputs, along, strict=True)], form)
+        for h in (step, -step)
+    )
+    assert float(found) == pytest.approx(float((up - down).detach()) / (2 * step), rel=1e-5)
+
+
+@every_loss
+def test_autocast_around_a_loss_changes_nothing(name):
+    inputs = drawn(name, torch.float32)
+    plain, reference = CASES[name][0](*inputs), slopes(name, inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = CASES[name][0](*inputs)
+    gradient = torch.autograd.grad(loss, inputs)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, plain)
+    for ours, theirs in zip(gradient, reference, strict=True):
+        assert (ours - theirs).norm() <= 1e-6 * theirs.norm()
+
+
+@pytest.mark.parametrize(("dtype", "upstream"), [(torch.bfloat16, 1.0), (torch.float16, 65536.0)], ids=str)
+@every_loss
+def test_gradients_of_half_precision_are_rounded_once_and_last(name, dtype, upstream):
+    reference = [g * upstream for g in slopes(name, drawn(name, torch.float32))]
+    inputs = drawn(name, dtype)
+    assert CASES[name][0](*inputs).dtype == torch.float32
+    for ours, theirs in zip(slopes(name, inputs, upstream), reference, strict=True):
+        assert ours.dtype == dtype
+        assert torch.isfinite(ours).all()
+        torch.testing.assert_close(ours.float(), theirs.to(dtype).float(), rtol=torch.finfo(dtype).eps, atol=1e-6)
