@@ -22,6 +22,7 @@ NAMES = (
     "time_arrow",
     "deep_infomax",
     "infomax_graphs",
+    "first_contact",
     "start_up",
     "planted",
     "platynereis",

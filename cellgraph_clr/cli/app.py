@@ -20,9 +20,35 @@ app = typer.Typer(
 )
 
 Input = Annotated[Path, typer.Argument(help="AnnData: .h5ad or .zarr")]
-Output = Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to write; default: over the input")]  # noqa: UP045
+Output = Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to write: .h5ad or .zarr")]  # noqa: UP045
+InPlace = Annotated[bool, typer.Option("--in-place", help="Write over the input")]
 Rep = Annotated[Optional[str], typer.Option(help="obsm key of the features; default: X")]  # noqa: UP045
 Seed = Annotated[int, typer.Option(help="Seed of everything random")]
+
+
+def _target(path: Path, output: Path | None, in_place: bool) -> Path:
+    """Return where to write. Raises `OptionError` unless that is said, before any work."""
+    from cellgraph_clr._core.checks import expected
+    from cellgraph_clr._core.errors import OptionError
+
+    if (output is None) != in_place:
+        found = "both" if in_place else "neither"
+        remedy = f"Pass `-o new{path.suffix}`, or `--in-place` to write over {path.name}."
+        raise OptionError(expected("either `--output` or `--in-place`", found, remedy))
+    return path if output is None else output
+
+
+def _spacing(text: str | None) -> float | list[float] | None:
+    """Return the spacing in an option: one number, or several separated by commas. Raises `OptionError`."""
+    from cellgraph_clr._core.errors import OptionError
+
+    try:
+        sizes = [float(s) for s in text.split(",")] if text else None
+    except ValueError as error:
+        raise OptionError(
+            f"Expected `--spacing` as numbers like 0.5,0.2,0.2, found {text!r}. Separate by commas."
+        ) from error
+    return sizes[0] if sizes is not None and len(sizes) == 1 else sizes
 
 
 def _save(adata: Any, path: Path) -> None:
@@ -91,24 +117,25 @@ def measure(
     labels: Annotated[Path, typer.Argument(help="Label image: .tif, .npy, .zarr")],
     output: Annotated[Path, typer.Option("--output", "-o", help=".h5ad or .zarr to write")],
     image: Annotated[Optional[Path], typer.Option(help="Intensity image on the same grid")] = None,  # noqa: UP045
-    spacing: Annotated[Optional[str], typer.Option(help="Pixel size z,y,x; default: from the metadata")] = None,  # noqa: UP045
+    spacing: Annotated[
+        str | None, typer.Option(help="Pixel size z,y,x, or one number; default: from the metadata")
+    ] = None,
     unit: Annotated[Optional[str], typer.Option(help="Unit of the spacing")] = None,  # noqa: UP045
     nuclei: Annotated[Optional[Path], typer.Option(help="Nucleus labels on the same grid")] = None,  # noqa: UP045
     features: Annotated[str, typer.Option(help="Groups, separated by commas")] = "shape,intensity",
     library_id: Annotated[Optional[str], typer.Option(help="Name of the sample")] = None,  # noqa: UP045
 ) -> None:
     """Measure cells of a label image and write AnnData (`cgc.from_labels`)."""
-    from cellgraph_clr._core.errors import OptionError
     from cellgraph_clr.io.cells import from_labels
 
-    try:
-        sizes = [float(s) for s in spacing.split(",")] if spacing else None
-    except ValueError as error:
-        raise OptionError(
-            f"Expected `--spacing` as numbers like 0.5,0.2,0.2, found {spacing!r}. Separate by commas."
-        ) from error
     adata = from_labels(
-        labels, image, spacing=sizes, unit=unit, nuclei=nuclei, features=features.split(","), library_id=library_id
+        labels,
+        image,
+        spacing=_spacing(spacing),
+        unit=unit,
+        nuclei=nuclei,
+        features=features.split(","),
+        library_id=library_id,
     )
     _save(adata, output)
 
@@ -124,6 +151,7 @@ def graph(
     min_area: Annotated[float, typer.Option(help="Contacts up to this area are left out (contact)")] = 0.0,
     key_added: Annotated[str, typer.Option(help="Key of the graph")] = "spatial",
     output: Output = None,
+    in_place: InPlace = False,
 ) -> None:
     """Build the spatial graph (`cgc.gr.*_graph`)."""
     from cellgraph_clr import gr
@@ -131,6 +159,7 @@ def graph(
     from cellgraph_clr.io.anndata_files import read
 
     check_option("method", method, ("contact", "delaunay", "knn", "radius"))
+    target = _target(path, output, in_place)
     adata = read(path)
     if method == "contact":
         gr.contact_graph(adata, labels, max_gap=max_gap, min_area=min_area, key_added=key_added)
@@ -141,7 +170,7 @@ def graph(
     else:
         gr.radius_graph(adata, radius=radius, key_added=key_added)
     typer.echo(f"{int(adata.obsp[f'{key_added}_connectivities'].nnz) // 2} edges")
-    _save(adata, output or path)
+    _save(adata, target)
 
 
 @app.command()
@@ -162,6 +191,7 @@ def embed(
     scale: Annotated[bool, typer.Option(help="Bring features to one scale first (median for missing ones)")] = True,
     seed: Seed = 0,
     output: Output = None,
+    in_place: InPlace = False,
 ) -> None:
     """Learn an embedding of the cells (`cgc.pp.scale_features`, `cgc.tl.embed`)."""
     from cellgraph_clr import pp, tl
@@ -169,6 +199,7 @@ def embed(
     from cellgraph_clr.io.anndata_files import read
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 
+    target = _target(path, output, in_place)
     adata = read(path)
     if scale and use_rep is None and RAW_LAYER not in adata.layers:
         pp.scale_features(adata, impute="median")
@@ -188,7 +219,7 @@ def embed(
     if save_model is not None:
         fitted.save(save_model)
         typer.echo(f"wrote {save_model}")
-    _save(adata, output or path)
+    _save(adata, target)
 
 
 @app.command()
@@ -201,15 +232,17 @@ def classify(
     min_confidence: Annotated[Optional[float], typer.Option(help="Below: 'unassigned'")] = None,  # noqa: UP045
     seed: Seed = 0,
     output: Output = None,
+    in_place: InPlace = False,
 ) -> None:
     """Predict a class and its confidence for every cell (`cgc.tl.classify`)."""
     from cellgraph_clr import tl
     from cellgraph_clr.io.anndata_files import read
 
+    target = _target(path, output, in_place)
     adata = read(path)
     tl.classify(adata, label_key, head=head, min_confidence=min_confidence, random_state=seed)
     typer.echo(adata.obs[f"{label_key}_pred"].value_counts().to_string())
-    _save(adata, output or path)
+    _save(adata, target)
 
 
 @app.command()
@@ -221,13 +254,15 @@ def retrieve(
     use_rep: Annotated[str, typer.Option(help="obsm key searched")] = "X_cellgraph",
     table: Annotated[Optional[Path], typer.Option(help="Write the table as .csv")] = None,  # noqa: UP045
     output: Output = None,
+    in_place: InPlace = False,
 ) -> None:
-    """Find cells or regions like a query (`cgc.tl.retrieve`, `cgc.tl.retrieve_regions`)."""
+    """Find cells or regions like a query (`cgc.tl.retrieve`, `cgc.tl.retrieve_regions`); writes what it is told to."""
     from cellgraph_clr import tl
     from cellgraph_clr._core.errors import OptionError
     from cellgraph_clr._core.files import replacing
     from cellgraph_clr.io.anndata_files import read
 
+    target = _target(path, output, in_place) if output is not None or in_place else None
     adata = read(path)
     if "=" in query:
         column, _, value = query.partition("=")
@@ -246,7 +281,8 @@ def retrieve(
         with replacing(table) as beside:
             found.to_csv(beside)
         typer.echo(f"wrote {table}")
-    _save(adata, output or path)
+    if target is not None:
+        _save(adata, target)
 
 
 @app.command()
@@ -257,15 +293,54 @@ def cluster(
     use_rep: Annotated[str, typer.Option(help="obsm key clustered")] = "X_cellgraph",
     seed: Seed = 0,
     output: Output = None,
+    in_place: InPlace = False,
 ) -> None:
     """Cluster cells by their embedding (`cgc.tl.cluster`)."""
     from cellgraph_clr import tl
     from cellgraph_clr.io.anndata_files import read
 
+    target = _target(path, output, in_place)
     adata = read(path)
     tl.cluster(adata, method=cast("Any", method), n_clusters=n_clusters or "auto", use_rep=use_rep, random_state=seed)
     typer.echo(adata.obs[method].value_counts().to_string())
-    _save(adata, output or path)
+    _save(adata, target)
+
+
+@app.command()
+def table(
+    path: Annotated[Path, typer.Argument(help="Table of cells: .csv, .tsv or .parquet")],
+    output: Annotated[Path, typer.Option("--output", "-o", help=".h5ad or .zarr to write")],
+    position: Annotated[str, typer.Option(help="Columns of x, y(, z)")],
+    cell_id: Annotated[Optional[str], typer.Option(help="Column of ids; default: cells are numbered")] = None,  # noqa: UP045
+    features: Annotated[Optional[str], typer.Option(help="Columns; default: all other numbers")] = None,  # noqa: UP045
+    obs: Annotated[Optional[str], typer.Option(help="Columns; default: all that hold text")] = None,  # noqa: UP045
+    unit: Annotated[str, typer.Option(help="Unit of the positions")] = "micrometer",
+    library_key: Annotated[Optional[str], typer.Option(help="Column of samples")] = None,  # noqa: UP045
+) -> None:
+    """Turn a table of cells into AnnData (`cgc.from_table`)."""
+    from cellgraph_clr.cli.pictures import from_file
+
+    columns = {"position": position, "features": features, "obs": obs}
+    adata = from_file(path, cell_id=cell_id, unit=unit, library_key=library_key, columns=columns)
+    _save(adata, output)
+
+
+@app.command()
+def plot(
+    path: Input,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Picture to write: .png, .pdf or .svg")],
+    color: Annotated[Optional[str], typer.Option(help="obs columns or features, separated by commas")] = None,  # noqa: UP045
+    kind: Annotated[str, typer.Option(help="spatial, graph or retrieval")] = "spatial",
+    image: Annotated[Optional[Path], typer.Option(help="Image on the grid of the labels")] = None,  # noqa: UP045
+    labels: Annotated[Optional[Path], typer.Option(help="Label image: cells are filled")] = None,  # noqa: UP045
+    library_id: Annotated[Optional[str], typer.Option(help="Sample to draw; default: all")] = None,  # noqa: UP045
+) -> None:
+    """Draw cells, their graph, or what a query found (`cgc.pl.spatial`, `cgc.pl.graph`, `cgc.pl.retrieval`)."""
+    from cellgraph_clr.cli.pictures import draw
+
+    colors = color.split(",") if color else []
+    draw(path, output, kind=kind, colors=colors, image=image, labels=labels, library_id=library_id)
+    typer.echo(f"wrote {output}")
 
 
 app.command()(events)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.datasets.colon import ColonTissue
 
-__all__ = ["colon_cells", "colon_figures", "run_colon"]
+__all__ = ["colon_cells", "colon_figures", "colon_overview", "run_colon"]
 
 # One small section: neighbours say more about this gland than about glands, so few of them and one layer.
 COLON: dict[str, Any] = {"positives": "both", "n_positives": 2, "mask_features": 0.3, "n_layers": 1, "n_steps": 60}
@@ -51,6 +51,21 @@ def colon_figures(adata: AnnData, query: np.ndarray) -> dict[str, float]:
     }
 
 
+def colon_overview(adata: AnnData, tissue: ColonTissue, save: Path) -> None:
+    """Write the section in three panels: its graph, the nuclei by compartment, and the glands that one gland finds."""
+    import matplotlib.pyplot as plt
+
+    from cellgraph_clr import pl
+    from cellgraph_clr._core.files import replacing
+
+    figure, axes = plt.subplots(1, 3, figsize=(15, 4.4), layout="compressed")
+    pl.graph(adata, tissue.rgb, ax=axes[0], title=f"cell graph of {adata.n_obs} nuclei")
+    pl.spatial(adata, "compartment", labels=tissue.nuclei, ax=axes[1], title="clusters of the learned embedding")
+    pl.retrieval(adata, image=tissue.rgb, n_regions=4, ax=axes[2], title="regions like one gland")
+    with replacing(save) as beside:
+        figure.savefig(beside, dpi=90, bbox_inches="tight")
+
+
 def run_colon(output: Path, *, random_state: int, say: Callable[[str], None]) -> AnnData:
     """Run the section end to end, write pictures and demo.h5ad to `output`, and return the AnnData."""
     from cellgraph_clr import pl, tl
@@ -70,13 +85,15 @@ def run_colon(output: Path, *, random_state: int, say: Callable[[str], None]) ->
     for name, value in figures.items():
         say(f"   {name}: {value:.2f}")
     say(f"   query: one gland of {int(query.sum())} nuclei; {len(regions)} regions like it")
+    import matplotlib.pyplot as plt
+
     adata.obs["query"] = query
-    for name, picture in {
-        "colon_graph.png": lambda save: pl.graph(adata, tissue.rgb, save=save),
-        "colon_compartments.png": lambda save: pl.spatial(adata, "compartment", tissue.rgb, save=save),
-        "colon_retrieval.png": lambda save: pl.retrieval(adata, query, tissue.rgb, save=save),
-    }.items():
-        picture(output / name)
+    pl.graph(adata, tissue.rgb, save=output / "colon_graph.png")
+    pl.spatial(adata, "compartment", tissue.rgb, labels=tissue.nuclei, save=output / "colon_compartments.png")
+    pl.retrieval(adata, image=tissue.rgb, save=output / "colon_retrieval.png")
+    colon_overview(adata, tissue, output / "colon.png")
+    plt.close("all")
+    say(f"   {output / 'colon.png'}: the section from graph to glands found, in one picture")
     say(f"   {output / 'colon_graph.png'}: the cell graph on the section")
     say(f"   {output / 'colon_compartments.png'}: two clusters, gland epithelium and stroma")
     say(f"   {output / 'colon_retrieval.png'}: the query gland in black and the glands found by it")

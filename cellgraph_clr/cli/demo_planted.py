@@ -108,14 +108,12 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
     depth = np.asarray(adata.obsm["spatial"])[:, 2]
     slab = (float(np.quantile(depth, 0.4)), float(np.quantile(depth, 0.6)))
     held_out = (adata.obs["cell_type"] == "unassigned").to_numpy()
-    for name, picture in {
-        "planted_types.png": lambda save: pl.spatial(adata, "cell_type_pred", slab=slab, save=save),
-        "planted_retrieval.png": lambda save: pl.retrieval(adata, query, slab=slab, save=save),
-        "planted_reliability.png": lambda save: pl.reliability(
-            adata, "true_type", "cell_type_pred", rows=held_out, save=save
-        ),
-    }.items():
-        picture(output / name)
+    import matplotlib.pyplot as plt
+
+    pl.spatial(adata, "cell_type_pred", slab=slab, save=output / "planted_types.png")
+    pl.retrieval(adata, slab=slab, save=output / "planted_retrieval.png")
+    pl.reliability(adata, "true_type", "cell_type_pred", rows=held_out, save=output / "planted_reliability.png")
+    plt.close("all")
     say(f"   {output / 'planted_types.png'}: predicted types in the middle fifth, grey where confidence is below 0.5")
     say(f"   {output / 'planted_retrieval.png'}: a niche queried on the left, its mirror image found on the right")
     say(f"   {output / 'planted_reliability.png'}: accuracy against confidence on the cells without a label")

@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
-import time
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from typer.testing import CliRunner
@@ -12,7 +12,19 @@ from typer.testing import CliRunner
 from cellgraph_clr import read
 from cellgraph_clr.cli.app import app
 
-COMMANDS = ("demo", "inspect", "measure", "graph", "embed", "classify", "retrieve", "cluster", "doctor")
+COMMANDS = (
+    "demo",
+    "inspect",
+    "measure",
+    "graph",
+    "embed",
+    "classify",
+    "retrieve",
+    "cluster",
+    "doctor",
+    "table",
+    "plot",
+)
 
 
 def run(*arguments):
@@ -30,20 +42,24 @@ def test_the_path_from_labels_to_regions(tissue_2d, tmp_path):
     assert "144 cells" in run(
         "measure", tmp_path / "labels.tif", "-o", cells, "--image", tmp_path / "image.npy", *options
     )
-    assert "edges" in run("graph", cells)
-    run("embed", cells, "--n-steps", 5, "--save-model", tmp_path / "m.safetensors")
+    over = ("--in-place",)
+    assert "edges" in run("graph", cells, *over)
+    run("embed", cells, "--n-steps", 5, "--save-model", tmp_path / "m.safetensors", *over)
     assert "follows the layout" in run("inspect", cells)
-    run("embed", cells, "--model", tmp_path / "m.safetensors", "--key-added", "again")
+    run("embed", cells, "--model", tmp_path / "m.safetensors", "--key-added", "again", *over)
     adata = read(cells)
     np.testing.assert_array_equal(adata.obsm["again"], adata.obsm["X_cellgraph"])
     adata.obs["kind"] = tissue_2d.truth.loc[adata.obs["cell_id"], "niche"].to_numpy()
     adata.write_h5ad(cells)
-    assert "niche 0" in run("classify", cells, "kind")
-    run("cluster", cells, "--n-clusters", 3)
+    assert "niche 0" in run("classify", cells, "kind", *over)
+    run("cluster", cells, "--n-clusters", 3, *over)
+    before = cells.read_bytes()
     assert "rank" in run("retrieve", cells, "5,7", "--k", 3, "--table", tmp_path / "found.csv")
     assert (tmp_path / "found.csv").read_text().count("\n") == 4
+    assert cells.read_bytes() == before  # a question changes nothing
+    run("retrieve", cells, "5,7", "--k", 3, *over)
     assert "retrieval_rank" in read(cells).obs
-    run("retrieve", cells, "kind=niche 1", "--regions")
+    run("retrieve", cells, "kind=niche 1", "--regions", *over)
     back = read(cells)
     assert {"kind_pred", "leiden", "retrieval_region"} <= set(back.obs)
     assert "retrieval_rank" not in back.obs  # the answer to the older question
@@ -77,14 +93,57 @@ def test_errors_are_one_line(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_help_names_every_command():
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        result = process("--help")
-        best = min(best, time.perf_counter() - start)
+def test_help_names_every_command_and_loads_nothing_heavy():
+    code = (
+        "import sys; from cellgraph_clr.cli import main; sys.argv = ['cellgraph-clr', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', *(m for m in ('numpy', 'torch', 'pandas', 'anndata', 'numba', 'matplotlib') if m in sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(name in result.stdout for name in COMMANDS)
-    assert best < 0.5  # seconds, the best of three
+    assert result.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_where_to_write_is_asked_before_work(tissue_2d, tmp_path):
+    tissue_2d.adata().write_h5ad(tmp_path / "a.h5ad")
+    for command in (("graph",), ("embed",), ("classify", "kind"), ("cluster",)):
+        result = process(command[0], tmp_path / "a.h5ad", *command[1:])
+        assert result.returncode == 2
+        assert "OptionError: Expected either `--output` or `--in-place`, found neither" in result.stderr
+    assert "found both" in process("graph", tmp_path / "a.h5ad", "--in-place", "-o", tmp_path / "b.h5ad").stderr
+
+
+def test_labels_take_the_scale_of_the_cells(tmp_path):
+    labels = np.zeros((40, 60), np.uint16)
+    labels[5:35, 5:24], labels[5:35, 25:50] = 1, 2  # a pixel of background between
+    tifffile.imwrite(tmp_path / "l.tif", labels)
+    run("measure", tmp_path / "l.tif", "--spacing", "0.5", "--unit", "um", "-o", tmp_path / "a.h5ad")
+    run("graph", tmp_path / "a.h5ad", "--labels", tmp_path / "l.tif", "--max-gap", "0.5", "--in-place")
+    back = read(tmp_path / "a.h5ad")
+    assert back.obsp["spatial_contact_area"].max() == pytest.approx(30 * 0.5)
+    assert back.uns["cellgraph_clr"]["unit"] == "micrometer"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_tables_and_pictures(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"id": range(5, 65), "x": rng.random(60), "y": rng.random(60), "CD3": rng.random(60)})
+    table["kind"] = ["a", "b"] * 30
+    path = tmp_path / f"cells{suffix}"
+    if suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="," if suffix == ".csv" else "\t")
+    run("table", path, "--position", "x,y", "--cell-id", "id", "-o", tmp_path / "a.h5ad")
+    back = read(tmp_path / "a.h5ad")
+    assert list(back.var_names) == ["CD3"]
+    assert back.obs["cell_id"].tolist() == table["id"].tolist()
+    assert back.obs["kind"].tolist() == table["kind"].tolist()
+    np.testing.assert_allclose(back.obsm["spatial"], table[["x", "y"]])
+    run("plot", tmp_path / "a.h5ad", "--color", "kind,CD3", "-o", tmp_path / "p.png")
+    assert (tmp_path / "p.png").stat().st_size > 5000
+    assert "Save the table as one" in process("table", tmp_path / "p.png", "--position", "x,y", "-o", "b.h5ad").stderr
 
 
 def test_doctor_runs_the_smallest_job():

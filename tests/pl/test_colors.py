@@ -41,7 +41,7 @@ def test_categories_are_written_as_scanpy_does(adata):
     assert [found.names[i] for i in found.values] == adata.obs["true_type"].astype(str).tolist()
     adata.uns["true_type_colors"] = ["#000000"] * len(names)
     assert set(coloring(adata, "true_type").colors) == {"#000000"}
-    chosen = coloring(adata, "true_type", palette={n: "#ff0000" for n in names})
+    chosen = coloring(adata, "true_type", palette=dict.fromkeys(names, "#ff0000"))
     assert set(chosen.colors) == {"#ff0000"} == set(adata.uns["true_type_colors"])
     with pytest.raises(OptionError, match="a colour for every category"):
         coloring(adata, "true_type", palette={names[0]: "red"})
