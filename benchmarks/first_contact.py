@@ -1,5 +1,6 @@
 """The calls that a new user tries first, on real images, movies, plates and tables: does each do what was expected?"""
 
+import inspect
 import subprocess
 import sys
 import tempfile
@@ -24,10 +25,11 @@ def run(size: str, data: str | None) -> None:
         return
     with tempfile.TemporaryDirectory() as made, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name, check in CHECKS.items():
-            found = check(folder, Path(made))
+        for title, check in CHECKS.items():
+            given = {"folder": folder, "made": Path(made)}
+            found = check(*(given[name] for name in inspect.signature(check).parameters))
             plt.close("all")
-            print(f"  {name:12s} {found}", flush=True)
+            print(f"  {title:12s} {found}", flush=True)
 
 
 def _warned(call) -> str:
@@ -75,7 +77,7 @@ def _shown(ax) -> float:
     return float((np.asarray(figure.canvas.buffer_rgba())[..., :3] < 250).any(axis=-1).mean())
 
 
-def _b1(folder, made):
+def _b1(folder):
     mask = folder / "mibi_granuloma" / "fov6_mask.tif"
     a = cgc.from_labels(mask, spacing=(0.5, 0.5), unit="um")
     said = _warned(lambda: cgc.gr.contact_graph(a))
@@ -91,7 +93,7 @@ def _b1(folder, made):
 
 
 def _b2(folder, made):
-    labels, image, a = _maize(folder)
+    _, image, a = _maize(folder)
     cgc.pl.spatial(a, "leiden", image=image)
     plt.savefig(made / "x.png")
     share = _shown(plt.gca())
@@ -127,7 +129,7 @@ def _m1(folder, made):
     return f"command and Python agree: {edges} edges, median contact {contact:.1f} µm; another spacing is refused"
 
 
-def _m2(folder, made):
+def _m2(folder):
     labels, image, a = _maize(folder)
     given = (labels, cgc.LabelImage(labels, spacing=(0.5, 0.5), unit="micrometer"))
     bars = []
@@ -143,7 +145,7 @@ def _movie(folder):
     return cgc.read_movie(d / "raw.tif", labels=d / "masks.tif", tracks=d / "man_track.csv")
 
 
-def _m3(folder, made):
+def _m3(folder):
     m = _movie(folder)
     a = cgc.from_movie(m)
     counts = []
@@ -155,10 +157,12 @@ def _m3(folder, made):
     assert len(set(counts)) == 1
     cgc.gr.radius_graph(a, radius=3, distance="surface", labels=m)
     cgc.gr.temporal_graph(a, tracks="track", parents=m.tracks.set_index("track")["parent"].to_dict())
-    return f"{counts[0]} contacts within {len(m)} frames, {a.obsp['temporal_connectivities'].nnz // 2} edges across them"
+    return (
+        f"{counts[0]} contacts within {len(m)} frames, {a.obsp['temporal_connectivities'].nnz // 2} edges across them"
+    )
 
 
-def _m4(folder, made):
+def _m4(folder):
     a = cgc.from_movie(_movie(folder))
     said = _warned(lambda: cgc.gr.knn_graph(a)) + _warned(lambda: cgc.gr.delaunay_graph(a))
     assert "fewer than 7 cells" in said
@@ -166,7 +170,7 @@ def _m4(folder, made):
     return f"both graphs of all frames, with a warning; {int((a.obs['n_neighbors'] == 0).sum())} cells alone"
 
 
-def _m5(folder, made):
+def _m5(folder):
     plate = _foxo(folder / "hcs_sbs_foxo")
     a = cgc.tl.profile(plate, n_steps=2, progress=False)
     cgc.tl.cluster(a, method="gmm", n_clusters=3, use_rep="X_infomax")
@@ -194,8 +198,8 @@ def _m6(folder, made):
     return f"layout, napari and contact_graph take paths; scale {options['scale']}"
 
 
-def _m7(folder, made):
-    labels, image, a = _maize(folder)
+def _m7(folder):
+    labels, _, a = _maize(folder)
     o = _osmfish(folder)
     for ax in (
         cgc.pl.spatial(a, "area"),
@@ -206,7 +210,7 @@ def _m7(folder, made):
     return f"area, Gad2, a list, and filled masks; the colour bar says {plt.gcf().axes[-1].get_ylabel()!r}"
 
 
-def _m8(folder, made):
+def _m8(folder):
     plate = _foxo(folder / "hcs_sbs_foxo")
     wells, frames = cgc.from_plate(plate), cgc.from_movie(_movie(folder))
     said = _warned(lambda: cgc.pl.spatial(wells, "area"))
@@ -218,7 +222,7 @@ def _m8(folder, made):
     return f"one panel a sample; {[ax.get_title() for ax in axes]}"
 
 
-def _m9(folder, made):
+def _m9(folder):
     _, image, a = _maize(folder)
     cgc.tl.retrieve_regions(a, [5, 6, 7], min_cells=2)
     assert "the query of 3 cells that was asked" in _refused(lambda: cgc.pl.retrieval(a, [5], image=image))
@@ -226,7 +230,7 @@ def _m9(folder, made):
     return "another query is refused; the query that was asked is drawn black with a white rim"
 
 
-def _m10(folder, made):
+def _m10(folder):
     labels, image, a = _maize(folder)
     cgc.tl.retrieve_regions(a, a.obs["cell_id"].iloc[200:206].tolist())
     ax = cgc.pl.retrieval(a, image=image, labels=labels)
@@ -235,7 +239,7 @@ def _m10(folder, made):
     return f"{len(ax.lines)} outlines of masks, none beyond the image"
 
 
-def _m11(folder, made):
+def _m11():
     tissue = cgc.datasets.colon_glands()
     a = cgc.from_labels(tissue.nuclei)
     a.obs["cell_type"] = "unassigned"
@@ -249,7 +253,7 @@ def _m11(folder, made):
     return f"the README's way to few labels: {a.obs['cell_type_pred'].value_counts().to_dict()}, {len(regions)} regions"
 
 
-def _m14(folder, made):
+def _m14(folder):
     image = imread(folder / "image_maize_2d" / "maize_clsm.tif")
     said = _warned(lambda: cgc.from_labels(image))
     assert "looks like an intensity image" in said
@@ -261,7 +265,7 @@ def _m14(folder, made):
     return "warned by from_labels and by `inspect`"
 
 
-def _m15(folder, made):
+def _m15(folder):
     labels, image, a = _maize(folder)
     _shown(cgc.pl.cell_gallery(a, labels, image, groupby="leiden"))
     axes = cgc.pl.feature_range(a, labels, ["area"], image)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError, ModelFileError, NoGraphError
+from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError, ModelFileError
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.models.runs import run_digest
 
@@ -136,10 +136,6 @@ def pair_source(graph: CellGraph, samples: Sequence[AnnData], config: CellGraphC
     relations: list[Relation] = []
     for name in names:
         if name in ("neighbors", "both"):
-            if name == "neighbors" and len(graph.edges) == 0:
-                raise NoGraphError(
-                    expected("edges, for neighbours to be positives", "a graph without any", "Build another graph.")
-                )
             relations.append(_neighbours(graph, config))
         elif name != "views":
             relations.append(_relation_by_key(samples, name))

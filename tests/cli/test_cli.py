@@ -87,7 +87,7 @@ def process(*arguments):
 
 
 def test_errors_are_one_line(tmp_path):
-    result = process("graph", tmp_path / "none.h5ad")
+    result = process("graph", tmp_path / "none.h5ad", "--in-place")
     assert result.returncode == 2
     assert result.stderr.startswith("MissingFileError: Expected a file or folder at")
     assert "Traceback" not in result.stderr

@@ -136,7 +136,8 @@ def test_regions_are_connected_and_described(embedded):
         assert (outer.min(0) < embedded.obsm["spatial"][rows].min(0) + 1e-6).any()
         assert outer.shape[1] == 2
     assert inside[member == 1].mean() > 0.5
-    assert tl.retrieve_regions(embedded, query, min_similarity=0.999).empty
+    with pytest.warns(UserWarning, match=r"similarity of 1.00 or above: no cell outside the query"):
+        assert tl.retrieve_regions(embedded, query, min_similarity=0.999).empty
 
 
 @pytest.mark.parametrize("method", ["leiden", "gmm"])
