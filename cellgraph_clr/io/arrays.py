@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from cellgraph_clr.io.tiff import RawImage, read_tiff, seconds
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Pixels", "ome_attributes", "read_array", "read_pixels"]
@@ -121,7 +123,8 @@ def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
     data, axes, fixed = raw.data, raw.axes, []
     for i in reversed(range(len(axes))):
         if axes[i] not in keep:
-            if data.shape[i] != 1 and not (axes[i] in "IQ" and "Z" in keep and "Z" not in axes):
+            meant = next((a for a in "ZC" if a in keep and a not in axes), None) if axes[i] in "IQ" else None
+            if data.shape[i] != 1 and meant is None:
                 raise LabelImageError(
                     expected(
                         f"axes {', '.join(keep.lower())} at {str(path)!r}",
@@ -131,8 +134,8 @@ def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
                 )
             if data.shape[i] == 1:
                 fixed.append(i)
-            else:  # an axis without a name: pages of a stack are planes
-                axes = axes[:i] + "Z" + axes[i + 1 :]
+            else:  # an axis without a name: pages of a stack are planes, stacks are channels
+                axes = f"{axes[:i]}{meant}{axes[i + 1 :]}"
         elif axes[i] == "Z" and data.shape[i] == 1:
             fixed.append(i)
     axes = "".join(a for i, a in enumerate(axes) if i not in fixed)
@@ -148,13 +151,23 @@ def _channels_first(data: Any, axes: str) -> Any:
 
 
 class Pixels(NamedTuple):
-    """What a file says of an image: pixels ([c,] [z,] y, x), names of channels, and its scale where it has one."""
+    """What a file says of an image: pixels ([c,] [z,] y, x), names of channels, and its scale by axis where it has one."""
 
     data: Any
-    channels: list[str] | None
-    spacing: tuple[float, ...] | None
-    unit: str | None
-    origin: tuple[float, ...] | None
+    channels: list[str] | None = None
+    spacing: Mapping[str, float] = MappingProxyType({})
+    unit: str | None = None
+    origin: Mapping[str, float] = MappingProxyType({})
+
+    def scale(self, ndim: int) -> tuple[float, ...] | None:
+        """Return the spacing along the last `ndim` of z, y, x; None unless all are known."""
+        axes = "zyx"[-ndim:]
+        return tuple(self.spacing[a] for a in axes) if all(a in self.spacing for a in axes) else None
+
+    def start(self, ndim: int) -> tuple[float, ...] | None:
+        """Return the place of the first pixel along the last `ndim` of z, y, x; None where it is 0."""
+        at = tuple(self.origin.get(a, 0.0) for a in "zyx"[-ndim:])
+        return at if any(at) else None
 
 
 def read_pixels(path: str | os.PathLike[str], *, channels_axis: bool, level: int = 0) -> Pixels:
@@ -164,13 +177,4 @@ def read_pixels(path: str | os.PathLike[str], *, channels_axis: bool, level: int
     """
     raw = read_array(path, level)
     data, axes = _squeezed(raw, keep="CZYX" if channels_axis else "ZYX", path=path)
-    space = [a.lower() for a in axes if a in "ZYX"]
-    known = bool(raw.spacing) and all(a in raw.spacing for a in space)
-    shift = [raw.origin.get(a, 0.0) for a in space]
-    return Pixels(
-        _channels_first(data, axes),
-        raw.channels,
-        tuple(raw.spacing[a] for a in space) if known else None,
-        raw.unit,
-        tuple(shift) if any(shift) else None,
-    )
+    return Pixels(_channels_first(data, axes), raw.channels, raw.spacing, raw.unit, raw.origin)

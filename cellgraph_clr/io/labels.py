@@ -18,7 +18,7 @@ from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.images_of_cells import images_of, only_image, scaled_like
+from cellgraph_clr.graphs.images_of_cells import SAME, images_of, only_image, scaled_like
 from cellgraph_clr.io.arrays import Pixels, read_pixels
 
 if TYPE_CHECKING:
@@ -146,14 +146,12 @@ def open_labels(
     """Return labels and intensities from paths or arrays as one `LabelImage`; no warning where no scale is known."""
     of_labels = _opened(labels, channels_axis=False, level=level)
     of_image = None if image is None else _opened(image, channels_axis=True, level=level)
-    found, found_unit = of_labels.spacing, of_labels.unit
-    if of_image is not None and of_image.spacing is not None:
-        if found is None:
-            found, found_unit = of_image.spacing, of_image.unit
-        elif spacing is None:
-            _warn_difference(of_labels, of_image)
-    sizes, name, factor = settled_scale(spacing, unit, found=found, found_unit=found_unit, ndim=of_labels.data.ndim)
-    origin = of_labels.origin or (of_image.origin if of_image is not None else None)
+    d = of_labels.data.ndim
+    known = of_labels if of_image is None or of_labels.scale(d) is not None else of_image
+    if of_image is not None and spacing is None:
+        _warn_difference(of_labels, of_image, d)
+    sizes, name, factor = settled_scale(spacing, unit, found=known.scale(d), found_unit=known.unit, ndim=d)
+    origin = of_labels.start(d) or (None if of_image is None else of_image.start(d))
     return LabelImage.build(
         of_labels.data,
         None if of_image is None else of_image.data,
@@ -170,24 +168,23 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
         return read_pixels(source, channels_axis=channels_axis, level=at)
     named = channels_axis and hasattr(source, "dims") and "c" in getattr(source, "coords", ())
     names = [str(c) for c in np.asarray(source.coords["c"])] if named else None
-    return Pixels(array_like(source), names, None, None, None)
+    return Pixels(array_like(source), names)
 
 
-def _warn_difference(labels: Pixels, image: Pixels) -> None:
+def _warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:
     """Warn where labels and image have spacings that differ."""
-    assert labels.spacing is not None
-    assert image.spacing is not None
-    same = len(labels.spacing) == len(image.spacing)
-    if same and (labels.unit is None or image.unit is None or labels.unit == image.unit):
-        same = np.allclose(labels.spacing, image.spacing, rtol=1e-3, atol=0)
-    elif same:
-        factor = unit_factor(str(image.unit), str(labels.unit))
-        same = np.allclose(labels.spacing, [s * factor for s in image.spacing], rtol=1e-3, atol=0)
-    if not same:
-        one, other = (f"{' x '.join(f'{s:g}' for s in p.spacing or ())} {p.unit or ''}" for p in (labels, image))
+    one, other = labels.scale(ndim), image.scale(ndim)
+    if one is None or other is None:
+        return
+    both_named = labels.unit is not None and image.unit is not None
+    factor = unit_factor(str(image.unit), str(labels.unit)) if both_named else 1.0
+    if not np.allclose(one, [s * factor for s in other], rtol=SAME, atol=0):
+        texts = [
+            f"{' x '.join(f'{v:g}' for v in s)} {u or ''}".strip() for s, u in ((one, labels.unit), (other, image.unit))
+        ]
         warnings.warn(
-            f"The labels have a spacing of {one.strip()}, the image one of {other.strip()}: that of the labels is used. "
-            "Pass `spacing=` and `unit=` to say which is right.",
+            f"The labels have a spacing of {texts[0]}, the image one of {texts[1]}: that of the labels is used. Pass "
+            "`spacing=` and `unit=` to say which is right.",
             UserWarning,
             stacklevel=4,
         )

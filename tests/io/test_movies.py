@@ -129,3 +129,49 @@ def test_cells_of_all_frames_in_one_anndata(made):
         cgc.from_movie(cgc.Movie.build(np.ones((2, 8, 8))))
     with pytest.raises(NoCellsError, match="none in any frame"):
         cgc.from_movie(cgc.Movie.build(np.ones((2, 8, 8)), np.zeros((2, 8, 8), int)))
+
+
+@pytest.mark.filterwarnings("ignore:.*touch no other cell")
+def test_a_movie_is_a_sample_like_any_other(made):
+    adata = cgc.from_movie(made)
+    masks = np.asarray(made.labels)
+    whole = cgc.gr.contact_graph(adata, copy=True).contact_area
+    for t in range(len(made)):
+        rows = np.flatnonzero(adata.obs["frame"] == t)
+        alone = cgc.gr.contact_graph(cgc.from_labels(made.label_image(t)), copy=True).contact_area
+        np.testing.assert_array_equal(whole[rows][:, rows].toarray(), alone.toarray())
+    assert whole.nnz > 0
+    forms = [made, masks, {f"frame_{t}": m for t, m in enumerate(masks)}, dict(enumerate(masks))]
+    gaps = [cgc.gr.contact_graph(adata, form, max_gap=2, copy=True).contact_area for form in forms]
+    assert all((g != gaps[0]).nnz == 0 for g in gaps)
+    for build in (
+        lambda: cgc.gr.knn_graph(adata, n_neighs=2, copy=True),
+        lambda: cgc.gr.delaunay_graph(adata, copy=True),
+        lambda: cgc.gr.radius_graph(adata, radius=4, distance="surface", labels=made, copy=True),
+    ):
+        joined = build().connectivities.tocoo()
+        frame = adata.obs["frame"].to_numpy()
+        assert joined.nnz
+        assert (frame[joined.row] == frame[joined.col]).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*touch no other cell")
+def test_tracks_join_frames_and_movies_join_as_samples(made):
+    adata = cgc.from_movie(made)
+    parents = made.tracks.set_index("track")["parent"].to_dict()
+    cgc.gr.temporal_graph(adata, tracks="track", parents=parents)
+    joined = adata.obsp["temporal_connectivities"].tocoo()
+    frame, track = (adata.obs[c].to_numpy() for c in ("frame", "track"))
+    expected = 0
+    for t in range(len(made) - 1):
+        expected += len(set(track[frame == t]) & set(track[frame == t + 1]))
+    births = sum(parents.get(t, 0) in set(track) for t in set(track) if parents.get(t, 0))
+    assert joined.nnz // 2 == expected + births > 0
+    two = cgc.concat([cgc.from_movie(made, library_id=name) for name in ("a", "b")])
+    assert cgc.validate(two) == []
+    assert two.obs["library_id"].tolist() == ["a"] * adata.n_obs + ["b"] * adata.n_obs
+    single = cgc.gr.contact_graph(adata, copy=True).contact_area
+    double = cgc.gr.contact_graph(two, copy=True).contact_area
+    assert double.nnz == 2 * single.nnz
+    cgc.gr.temporal_graph(two, tracks="track", parents=parents)
+    assert two.obsp["temporal_connectivities"].nnz == 2 * joined.nnz
