@@ -1,6 +1,5 @@
 """The README: short, true and runnable."""
 
-import inspect
 import re
 import shlex
 from importlib.util import find_spec
@@ -10,7 +9,6 @@ import matplotlib.pyplot as plt
 import pytest
 import typer
 
-import cellgraph_clr as cgc
 from cellgraph_clr.cli.app import app
 from tests.documented import check_code
 
@@ -26,10 +24,6 @@ COMMANDS = [
     for command in line.split("&&")
     if command.strip().startswith("cellgraph-clr")
 ]
-# Until `pl.retrieval` draws the query that is stored with the result; goes away with it.
-QUERY = inspect.signature(cgc.pl.retrieval).parameters.get("query")
-NEEDED = QUERY is not None and QUERY.default is inspect.Parameter.empty
-waits_for_plots = pytest.mark.xfail(NEEDED, reason="pl.retrieval needs a query", raises=TypeError, strict=True)
 
 
 def is_run(marker):
@@ -37,7 +31,6 @@ def is_run(marker):
     return marker == "" or (marker.startswith("needs-") and find_spec(marker.removeprefix("needs-")) is not None)
 
 
-@waits_for_plots
 @pytest.mark.filterwarnings("ignore")  # of scanpy and its neighbours
 def test_the_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -52,8 +45,7 @@ def test_the_code_runs(tmp_path, monkeypatch):
 
 
 def block(number, marker, code):
-    marks = [waits_for_plots] if "pl.retrieval" in code else []
-    return pytest.param(marker, code, id=f"{number}-{marker or 'run'}", marks=marks)
+    return pytest.param(marker, code, id=f"{number}-{marker or 'run'}")
 
 
 @pytest.mark.parametrize(("marker", "code"), [block(i, *b) for i, b in enumerate(BLOCKS)])

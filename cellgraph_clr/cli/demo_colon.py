@@ -60,7 +60,8 @@ def colon_overview(adata: AnnData, tissue: ColonTissue, save: Path) -> None:
 
     figure, axes = plt.subplots(1, 3, figsize=(15, 4.4), layout="compressed")
     pl.graph(adata, tissue.rgb, ax=axes[0], title=f"cell graph of {adata.n_obs} nuclei")
-    pl.spatial(adata, "compartment", labels=tissue.nuclei, ax=axes[1], title="clusters of the learned embedding")
+    title = "clusters of the learned embedding"
+    pl.spatial(adata, "compartment", tissue.rgb, labels=tissue.nuclei, ax=axes[1], title=title)
     pl.retrieval(adata, image=tissue.rgb, n_regions=4, ax=axes[2], title="regions like one gland")
     with replacing(save) as beside:
         figure.savefig(beside, dpi=90, bbox_inches="tight")

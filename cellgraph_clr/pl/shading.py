@@ -61,19 +61,27 @@ def _along_axes(mask: np.ndarray, spacing: np.ndarray, resolution: float, *, pad
     """
     from scipy.ndimage import affine_transform
 
-    at = np.argwhere(mask)
-    if len(at) == 0:
+    inside = np.flatnonzero(mask)
+    if len(inside) == 0:
         return np.zeros((1, 1, 1), np.float32)
-    at = at * spacing
-    some = at[:: max(len(at) // LOOKED_AT, 1)]
+    some = np.stack(np.unravel_index(inside[:: max(len(inside) // LOOKED_AT, 1)], mask.shape), axis=1) * spacing
     middle = some.mean(axis=0)
     axes = np.eye(3)
     if len(some) >= 4:
         axes = np.linalg.eigh(np.cov((some - middle).T))[1].T  # rows: shortest first
         axes *= np.where(np.linalg.det(axes) < 0, -1, 1)  # no mirror image
-    along = (at - middle) @ axes.T
+    along = (_ends(mask) * spacing - middle) @ axes.T
     low = along.min(axis=0) - pad * resolution
     shape = np.ceil((np.ptp(along, axis=0) / resolution) + 2 * pad).astype(int) + 1
     matrix = (axes.T * resolution) / spacing[:, None]
     offset = (axes.T @ low + middle) / spacing
     return affine_transform(mask.astype(np.float32), matrix, offset, tuple(shape), order=1, mode="grid-constant")
+
+
+def _ends(mask: np.ndarray) -> np.ndarray:
+    """Return the first and the last voxel of every line along x (n, 3): the outermost in any direction are among them."""
+    lines = np.argwhere(mask.any(axis=2))
+    z, y = lines.T
+    first = mask[z, y].argmax(axis=1)
+    last = mask.shape[2] - 1 - mask[z, y, ::-1].argmax(axis=1)
+    return np.concatenate([np.column_stack([lines, x]) for x in (first, last)])
