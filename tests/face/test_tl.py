@@ -347,3 +347,20 @@ def test_morpho_features_go_beside_their_cells(tissue_2d):
         tl.morpho_features(two, image, model=model)
     with pytest.raises(OptionError, match=r"no training options beside `model`, found \['n_steps'\]"):
         tl.morpho_features(two, image, model=model, n_steps=3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda a: tl.embed(a, n_steps=2, progress=False),
+        lambda a: tl.retrieve_regions(a, [5], use_rep="X"),
+        lambda a: tl.morpho_context(a, use_rep="X"),
+        lambda a: gr.aggregate_neighbors(a),
+    ],
+    ids=["embed", "retrieve_regions", "morpho_context", "aggregate_neighbors"],
+)
+def test_a_graph_without_edges_is_refused(adata, call):
+    call(adata)
+    adata.obsp["spatial_connectivities"] = adata.obsp["spatial_connectivities"] * 0
+    with pytest.raises(NoGraphError, match=r"found none among 144 cells. Bridge .*max_gap=….*delaunay_graph"):
+        call(adata)

@@ -156,6 +156,9 @@ def test_axes_of_ome_zarr_may_have_units_of_their_own(tmp_path):
     assert image.unit == "micrometer"
     assert image.spacing == pytest.approx((0.04, 0.008, 0.008))
     assert image.origin == pytest.approx((0.4, 0.08, 0.0))
+    nano = cgc.read_labels(tmp_path / "a.zarr", unit="nm")
+    assert nano.spacing == pytest.approx((40, 8, 8))
+    assert nano.origin == pytest.approx((400, 80, 0))
     with pytest.raises(FileFormatError, match=r"b.zarr.*'parsec'"):
         cgc.read_labels(made("b.zarr", ("parsec", "micrometer", "micrometer")))
 
