@@ -20,6 +20,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "screens": ["bbbc018"],
         "plates": ["phenotype_plate"],
         "shapes": ["SHAPES", "TEXTURES", "shapes"],
-        "synth": ["Movie", "Noise", "Tissue", "movie", "tissue"],
+        "synth": ["Noise", "Tissue", "movie", "tissue"],
     },
 )

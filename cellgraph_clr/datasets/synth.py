@@ -10,13 +10,14 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_option
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.datasets.voronoi import packed_labels
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["Movie", "Noise", "Tissue", "movie", "tissue"]
+__all__ = ["Noise", "Tissue", "movie", "tissue"]
 
 CELL_SIZE = 10.0  # micrometers between neighbouring centres
 TYPE_CHANNELS = 3
@@ -284,16 +285,6 @@ def _painted(
     return out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Movie:
-    """A generated movie: labels (t, y, x), raw (t, y, x) uint16, and one line per track (track, begin, end, parent)."""
-
-    labels: np.ndarray
-    raw: np.ndarray
-    tracks: pd.DataFrame
-    spacing: tuple[float, float]
-
-
 def movie(
     n_cells: int = 40, n_frames: int = 12, *, division_rate: float = 0.03, random_state: RandomState = 0
 ) -> Movie:
@@ -308,7 +299,8 @@ def movie(
 
     Returns
     -------
-    `Movie`: 1 micrometer per pixel; label ids are track ids, kept over time; parent is 0 for cells of the first frame.
+    `cgc.Movie` with labels and tracks, 1 micrometer per pixel; label ids are track ids, kept over time; parent is 0 for cells
+    of the first frame.
 
     Raises
     ------
@@ -339,7 +331,8 @@ def movie(
             place = _moved(place, record, t, side, division_rate, rng)
     seen = np.unique(labels[labels > 0])
     tracks = pd.DataFrame([record[i] for i in sorted(record)], columns=["track", "begin", "end", "parent"])
-    return Movie(labels, raw, tracks[tracks["track"].isin(seen)].reset_index(drop=True), (1.0, 1.0))
+    kept = tracks[tracks["track"].isin(seen)].reset_index(drop=True)
+    return Movie.build(raw, labels, kept, spacing=1.0, unit="micrometer")
 
 
 def _moved(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected, listing
-from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, OptionError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor
 from cellgraph_clr.cells.blocks import array_like
@@ -46,13 +46,13 @@ Labels: TypeAlias = (
 )
 
 
-def warn_spacing() -> None:
+def warn_spacing(stacklevel: int) -> None:
     """Warn that no spacing is known and 1 pixel is assumed."""
     warnings.warn(
         "No spacing was given and none is in the metadata: 1 pixel is assumed along every axis, and features are in "
         "pixels. Pass `spacing=(z, y, x)` and `unit=` for physical units.",
         UserWarning,
-        stacklevel=3,
+        stacklevel=stacklevel,
     )
 
 
@@ -130,7 +130,7 @@ def read_labels(
     """
     out = open_labels(path, image, spacing=spacing, unit=unit, channels=channels, level=level)
     if spacing is None and not out.has_scale:
-        warn_spacing()
+        warn_spacing(3)
     return out
 
 
@@ -168,7 +168,16 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
         return read_pixels(source, channels_axis=channels_axis, level=at)
     named = channels_axis and hasattr(source, "dims") and "c" in getattr(source, "coords", ())
     names = [str(c) for c in np.asarray(source.coords["c"])] if named else None
-    return Pixels(array_like(source), names)
+    try:
+        array = array_like(source)
+    except (TypeError, ValueError):
+        array = np.array(None)
+    if array.dtype == object:
+        found, remedy = type(source).__name__, "Pass an array, a `cgc.LabelImage`, or the path of a file."
+        if isinstance(source, (Movie, Plate)):
+            remedy = f"Measure it by `cgc.from_{found.lower()}`, or choose one image of it."
+        raise LabelImageError(expected("labels or an image", found, remedy))
+    return Pixels(array, names)
 
 
 def _warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:
@@ -243,7 +252,7 @@ def label_image(
     else:
         out = _changed(labels, image, spacing=spacing, unit=unit, channels=channels)
     if warn and spacing is None and not out.has_scale and not isinstance(labels, LabelImage):
-        warn_spacing()
+        warn_spacing(4)
     return out
 
 

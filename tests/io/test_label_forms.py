@@ -8,7 +8,7 @@ import tifffile
 import zarr
 
 import cellgraph_clr as cgc
-from cellgraph_clr._core.errors import FileFormatError, MissingKeyError, OptionError, ShapeError
+from cellgraph_clr._core.errors import FileFormatError, LabelImageError, MissingKeyError, OptionError, ShapeError
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.io.labels import label_image, open_labels
 
@@ -216,3 +216,17 @@ def test_names_of_channels_of_an_xarray(cells):
     image = xarray.DataArray(light, dims=dims, coords={"c": ["DAPI", "CD3"]})
     adata = cgc.from_labels(labels, image, spacing=1)
     assert {"DAPI_mean", "CD3_mean"} <= set(adata.var_names)
+
+
+def test_what_is_no_image_is_named(tissue_2d):
+    adata, movie = tissue_2d.adata(), cgc.datasets.movie(4, 2, random_state=0)
+    for wrong, text in ((adata, "found AnnData. Pass an array"), ({"a": 1}, "found dict"), (movie, "cgc.from_movie")):
+        with pytest.raises(LabelImageError, match=f"labels or an image, found .*{text.removeprefix('found ')}"):
+            cgc.from_labels(wrong)
+        with pytest.raises(LabelImageError, match="labels or an image"):
+            cgc.im.label_qc(wrong)
+    cells = cgc.from_movie(movie)
+    assert cells.obs["frame"].nunique() == 2
+    with pytest.warns(UserWarning, match="1 pixel is assumed") as said:
+        cgc.from_labels(np.asarray(movie.labels[0]))
+    assert said[0].filename == __file__
