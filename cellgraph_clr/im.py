@@ -13,7 +13,8 @@ from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
 from cellgraph_clr.graphs.images_of_cells import rows_of_labels
-from cellgraph_clr.io.labels import label_image, labels_of_cells, warn_of_pieces
+from cellgraph_clr.io.labels import label_image, warn_of_pieces
+from cellgraph_clr.io.labels_of_cells import labels_of_cells
 
 if TYPE_CHECKING:
     import pandas as pd

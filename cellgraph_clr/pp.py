@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_option, expected
+from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_rng
@@ -142,6 +142,7 @@ def split(
 
     from cellgraph_clr.analysis import splits
 
+    check_key_added(key_added, "obs")
     check_option("by", by, ("library", "block", "cell"))
     if label_key is not None and by != "cell":
         raise OptionError(expected("`label_key` with by='cell'", f"by={by!r}", "Leave `label_key` out."))

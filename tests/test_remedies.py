@@ -515,5 +515,8 @@ def test_tables(adata):
     fails(lambda: cgc.tl.classify(adata, "true_type", prior={kinds[0]: 1.0}, **few), "Name all")
     cgc.tl.classify(adata, "true_type", prior=dict.fromkeys(kinds, 1.0), **few)
     table = pd.DataFrame({"x": [0.0, np.nan], "y": [0.0, 1.0]})
-    fails(lambda: cgc.from_table(table, cell_id=None, position=["x", "y"]), "Drop the cells without a position")
-    cgc.from_table(table.dropna(), cell_id=None, position=["x", "y"])
+    fails(
+        lambda: cgc.from_table(table, cell_id=None, position=["x", "y"], unit="micrometer"),
+        "Drop the cells without a position",
+    )
+    cgc.from_table(table.dropna(), cell_id=None, position=["x", "y"], unit="micrometer")

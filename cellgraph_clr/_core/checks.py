@@ -22,6 +22,7 @@ __all__ = [
     "check_finite",
     "check_in_range",
     "check_key",
+    "check_key_added",
     "check_option",
     "check_precision",
     "check_same_length",
@@ -102,6 +103,21 @@ def check_key(
     raise error(
         expected(f"{key!r} in `{where}`", listing([repr(k) for k in keys]), hint + (remedy or "Check the spelling."))
     )
+
+
+RESERVED = {
+    "obs": ("cell_id", "library_id", "region", "frame", "track", "line"),
+    "obsm": ("spatial", "major_axis"),
+}
+
+
+def check_key_added(key: str, slot: str, *, beside: Collection[str] = ()) -> None:
+    """Raise `OptionError` for a key that would overwrite what cells are (`RESERVED`, `beside`), or that files cannot hold."""
+    if not isinstance(key, str) or not key or "/" in key:
+        raise OptionError(expected("`key_added` as text without a slash", repr(key), "Files cannot hold another key."))
+    if key in (*RESERVED.get(slot, ()), *beside):
+        remedy = "Choose another key."
+        raise OptionError(expected(f"`key_added` that may be written over in `{slot}`", repr(key), remedy))
 
 
 def check_finite(values: np.ndarray, *, what: str, names: Sequence[str] | None = None, remedy: str) -> None:

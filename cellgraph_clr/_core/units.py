@@ -89,15 +89,18 @@ def unit_sign(unit: str) -> str:
     return sign + {"2": "²", "3": "³"}.get(power, f"^{power}" if power else "")
 
 
-def round_length(longest: float, unit: str) -> tuple[float, str]:
+def round_length(longest: float, unit: str | None) -> tuple[float, str]:
     """Return the largest length of 1, 2 or 5 times a power of ten up to `longest`, and how it is written ("50 µm").
 
     Metric lengths change their unit where the number would be above 1000 or below 1: 0.5 µm is 500 nm, 2000 µm are 2 mm.
+    None is a unit that is not known: the number alone.
     """
     import math
 
     power = 10.0 ** math.floor(math.log10(longest) + 1e-9)
     length = max(m for m in (1, 2, 5) if m * power <= longest * (1 + 1e-9)) * power
+    if unit is None:
+        return length, f"{length:g}"
     name = canonical_unit(unit)
     metric = ("picometer", "nanometer", "micrometer", "millimeter", "meter")
     if name in metric:

@@ -43,10 +43,11 @@ def is_chunked(array: object) -> bool:
 def array_like(array: Any) -> Any:
     """Return what is read in pieces as it is (Zarr, dask, HDF5 with or without chunks), anything else as a NumPy array.
 
-    An xarray gives the array it holds. A dataset without chunks (HDF5 stores it in one piece) is read plane by plane.
+    An xarray gives the array it holds, its axes in the order c, z, y, x where they have these names.
+    A dataset without chunks (HDF5 stores it in one piece) is read plane by plane.
     """
     if hasattr(array, "dims") and hasattr(array, "data"):
-        array = array.data
+        array = _by_name(array).data
     if isinstance(array, np.ndarray) or is_chunked(array):
         return array
     if type(array).__module__.startswith("h5py") and array.ndim > 1:
@@ -64,6 +65,14 @@ def block_shape(
         fits = max(n_bytes // max(rest * chunks[axis], 1), 1) * chunks[axis]
         block[axis] = min(shape[axis], max(block[axis], fits))
     return tuple(block)
+
+
+def _by_name(array: Any) -> Any:
+    """Return an xarray with its axes in the order c, z, y, x, where all have these names."""
+    names = {str(d).lower(): d for d in array.dims}
+    if len(names) < array.ndim or not set(names) <= set("czyx"):
+        return array
+    return array.transpose(*(names[a] for a in "czyx" if a in names))
 
 
 class InPlanes:

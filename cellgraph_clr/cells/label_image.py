@@ -15,7 +15,7 @@ from cellgraph_clr.cells.blocks import OneChannel, array_like, is_chunked, is_da
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LabelImage", "check_spacing"]
+__all__ = ["LabelImage", "check_spacing", "check_unit_alone"]
 
 
 def check_spacing(spacing: float | Sequence[float], ndim: int) -> tuple[float, ...]:
@@ -30,6 +30,13 @@ def check_spacing(spacing: float | Sequence[float], ndim: int) -> tuple[float, .
     if not all(np.isfinite(v) and v > 0 for v in values):
         raise OptionError(expected("`spacing` above 0 on every axis", values, "Check the metadata of the image."))
     return values
+
+
+def check_unit_alone(unit: str) -> None:
+    """Raise `OptionError` for a unit of length where no spacing is known."""
+    if canonical_unit(unit) != PIXEL:
+        remedy = f"Pass the size of a pixel as well: `spacing=…, unit={unit!r}`."
+        raise OptionError(expected(f"`spacing` beside `unit={unit!r}`", "none", remedy))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +141,7 @@ class LabelImage:
             if channels is None:
                 channels = ["intensity"] if image.shape[0] == 1 else [f"channel_{i}" for i in range(image.shape[0])]
         if spacing is None:
+            check_unit_alone(unit)
             spacing = (1.0,) * max(labels.ndim, 1)
         return cls(
             labels,

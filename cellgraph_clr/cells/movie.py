@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
 from cellgraph_clr.cells.blocks import array_like
-from cellgraph_clr.cells.label_image import LabelImage, check_spacing
+from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +113,9 @@ class Movie:
                 raise ShapeError(expected(f"labels of shape {wanted}", tuple(labels.shape), remedy))
             if labels.dtype.kind not in "iu":
                 raise LabelImageError(expected("integer labels", f"dtype {labels.dtype}", "Pass ids per pixel."))
-        size = check_spacing((1.0,) * ndim if spacing is None else spacing, ndim)
+        if spacing is None:
+            check_unit_alone(unit)
+        size = check_spacing(1.0 if spacing is None else spacing, ndim)
         return cls(frames, size, canonical_unit(unit), frame_interval, labels, _checked(tracks, frames.shape[0]), given)
 
     def __len__(self) -> int:

@@ -83,8 +83,9 @@ class CellTable:
             same &= key[order][1:] == key[order][:-1]
         if same.any():
             ids = np.unique(self.cell_id[order][1:][same])
+            remedy = "Name the column of the samples by `library_key=`, or join samples by `cgc.concat`."
             raise CellGraphError(
-                expected("every cell id once per sample and frame", f"repeated ids {listing(ids)}", "Remove doubles.")
+                expected("every cell id once per sample and frame", f"repeated ids {listing(ids)}", remedy)
             )
 
     @classmethod

@@ -35,6 +35,8 @@ def _target(path: Path, output: Path | None, in_place: bool) -> Path:
         found = "both" if in_place else "neither"
         remedy = f"Pass `-o new{path.suffix}`, or `--in-place` to write over {path.name}."
         raise OptionError(expected("either `--output` or `--in-place`", found, remedy))
+    if output is not None and output.resolve() == path.resolve():
+        raise OptionError(expected("another file for `--output`", "the input", "Pass `--in-place` to write over it."))
     return path if output is None else output
 
 
@@ -314,7 +316,7 @@ def table(
     cell_id: Annotated[Optional[str], typer.Option(help="Column of ids; default: cells are numbered")] = None,  # noqa: UP045
     features: Annotated[Optional[str], typer.Option(help="Columns; default: all other numbers")] = None,  # noqa: UP045
     obs: Annotated[Optional[str], typer.Option(help="Columns; default: all that hold text")] = None,  # noqa: UP045
-    unit: Annotated[str, typer.Option(help="Unit of the positions")] = "micrometer",
+    unit: Annotated[Optional[str], typer.Option(help="Unit of the positions: micrometer, pixel …")] = None,  # noqa: UP045
     library_key: Annotated[Optional[str], typer.Option(help="Column of samples")] = None,  # noqa: UP045
 ) -> None:
     """Turn a table of cells into AnnData (`cgc.from_table`)."""

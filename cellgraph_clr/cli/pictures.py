@@ -18,7 +18,7 @@ __all__ = ["draw", "from_file"]
 
 
 def from_file(
-    path: Path, *, cell_id: str | None, unit: str, library_key: str | None, columns: Mapping[str, str | None]
+    path: Path, *, cell_id: str | None, unit: str | None, library_key: str | None, columns: Mapping[str, str | None]
 ) -> AnnData:
     """Return the cells of a .csv, .tsv or .parquet file; features and obs that are not named are all numbers, all text."""
     import pandas as pd
@@ -29,7 +29,12 @@ def from_file(
     kind = file.suffix.lower()
     if kind not in (".csv", ".tsv", ".parquet"):
         raise FileFormatError(expected("a .csv, .tsv or .parquet file", f"{file.name!r}", "Save the table as one."))
-    table = pd.read_parquet(file) if kind == ".parquet" else pd.read_csv(file, sep="\t" if kind == ".tsv" else ",")
+    try:
+        table = pd.read_parquet(file) if kind == ".parquet" else pd.read_csv(file, sep="\t" if kind == ".tsv" else ",")
+    except (ValueError, OSError) as error:  # of pandas and pyarrow
+        raise FileFormatError(expected(f"a table in {file.name!r}", f"{error}", "Is it whole?")) from error
+    if cell_id is None and "cell_id" in table:
+        cell_id = "cell_id"
     named = {name: text.split(",") for name, text in columns.items() if text is not None}
     taken = {*named["position"], cell_id, library_key}
     rest = [c for c in table.columns if c not in taken]

@@ -149,7 +149,9 @@ def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
     df["x"], df["y"] = df["x_px"] * 0.065, df["y_px"] * 0.065
     other = {"x_px", "y_px", "x", "y", "size_um2", "size_px", "total_molecules"}
     genes = [c for c in df.columns if c not in other and df[c].dtype.kind in "iuf"]
-    return from_table(df, cell_id=None, position=["x", "y"], features=genes, obs=["cell_type", "region"])
+    return from_table(
+        df, cell_id=None, position=["x", "y"], features=genes, obs=["cell_type", "region"], unit="micrometer"
+    )
 
 
 def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequence[str] | None = None) -> AnnData:
@@ -208,6 +210,7 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
         position=["x_um", "y_um", "z_um"],
         features=["volume", "surface_area", "sphericity"],
         obs=["plant", "layer", "divides"],
+        unit="micrometer",
         library_id="library_id",
     )
     adata.obs["touches_border"] = nodes["touches_background"].fillna(0).astype(bool).to_numpy()
@@ -290,6 +293,7 @@ def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequ
         position=["x", "y", "z"],
         features=["radius", "distance_to_center", "frames_since_division"],
         obs=["embryo", "frame", "name", "side", "fate", "parent", "partner", "divides"],
+        unit="micrometer",
         library_id="library_id",
     )
 

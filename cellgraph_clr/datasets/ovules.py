@@ -133,6 +133,7 @@ def _specimen(file: Path) -> AnnData:
         position=["x", "y", "z"],
         features=features,
         obs=["stage", "cell_type"],
+        unit="micrometer",
         library_id="library_id",
     )
     row = pd.Series(np.arange(len(ids)), index=ids)

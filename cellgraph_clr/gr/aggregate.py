@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cellgraph_clr._core.checks import check_finite
+from cellgraph_clr._core.checks import check_finite, check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs import neighbors
 from cellgraph_clr.graphs.layout import adjacency_of, check_edges, graph_keys, read_features
@@ -52,6 +52,7 @@ def aggregate_neighbors(
     OptionError
         For wrong options.
     """
+    check_key_added(key_added, "obsm")
     adjacency = adjacency_of(adata, neighbors_key, weights)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     values, info = read_features(adata, use_rep)

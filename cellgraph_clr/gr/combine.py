@@ -12,7 +12,7 @@ from cellgraph_clr.graphs import combine
 from cellgraph_clr.graphs.layout import graph_from_anndata, graph_keys
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import surface_distances as array_distances
-from cellgraph_clr.io.labels import labels_of_images
+from cellgraph_clr.io.labels_of_cells import labels_of_images
 
 if TYPE_CHECKING:
     from anndata import AnnData

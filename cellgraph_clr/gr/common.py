@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
 
@@ -33,6 +34,7 @@ def finish(
     function: str, adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any], copy: bool
 ) -> SpatialGraph | None:
     """Write the graph into `adata` and log the keys, or return its matrices."""
+    check_key_added(key_added, "obsp")
     if copy:
         wanted = [None, "length", *(["contact_area"] if "contact_area" in graph.edge_features else [])]
         return SpatialGraph(*graph.adjacencies(*wanted))

@@ -16,11 +16,12 @@ from cellgraph_clr.cells.gaps import MANY_ISOLATES
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
 from cellgraph_clr.graphs import contact
 from cellgraph_clr.graphs.combine import with_isolates
+from cellgraph_clr.graphs.fit import same_places
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.images_of_cells import scale_of, stored_contacts
 from cellgraph_clr.graphs.layout import obs_prefix, unit_of
 from cellgraph_clr.graphs.samples import groups
-from cellgraph_clr.io.labels import labels_of_images
+from cellgraph_clr.io.labels_of_cells import labels_of_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,13 +120,19 @@ def _stored(adata: AnnData, parts: Sequence[Group]) -> list[contact.Contacts]:
 def _entries(adata: AnnData, parts: Sequence[Group]) -> list[Mapping[str, Any]]:
     stored = stored_contacts(adata)
     if len(parts) == 1 and len(stored) == 1:  # one image, whatever it is called now
-        return list(stored.values())
+        stored = {(parts[0].sample, parts[0].frame): next(iter(stored.values()))}
+    remedy = "Pass the label image: `cgc.gr.contact_graph(adata, labels)`."
     lost = [g.name for g in parts if (g.sample, g.frame) not in stored]
     if lost:
         what = f"contacts of {lost[0]!r} that the scan counted" if lost[0] else "contacts that the scan counted"
-        remedy = "Pass the label image: `cgc.gr.contact_graph(adata, labels)`."
         raise MissingKeyError(expected(what, f"none for {len(lost)} of {len(parts)} samples", remedy))
-    return [stored[g.sample, g.frame] for g in parts]
+    found = [stored[g.sample, g.frame] for g in parts]
+    for group, entry in zip(parts, found, strict=True):
+        if not same_places(adata, group, np.asarray(entry["cell_id"]), np.asarray(entry["position"])):
+            what = f"contacts of the cells of {group.name!r}" if group.name else "contacts of these cells"
+            said = "those of cells at other places (another sample, or positions that were scaled)"
+            raise MissingKeyError(expected(what, said, remedy))
+    return found
 
 
 def _measured(adata: AnnData, labels: Labels, parts: Sequence[Group], max_gap: float) -> list[contact.Contacts]:

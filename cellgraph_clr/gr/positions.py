@@ -16,7 +16,7 @@ from cellgraph_clr.graphs.contact import Contacts
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import near_pairs
-from cellgraph_clr.io.labels import labels_of_images
+from cellgraph_clr.io.labels_of_cells import labels_of_images
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cellgraph_clr._core.checks import check_key, expected
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.gr.common import SpatialGraph, cells_of, finish, named
 from cellgraph_clr.graphs import temporal
+from cellgraph_clr.graphs.graph import CellGraph
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import numpy as np
     from anndata import AnnData
+
+    from cellgraph_clr.cells.table import CellTable
 
 __all__ = ["temporal_graph"]
 
@@ -23,7 +27,7 @@ def temporal_graph(
     *,
     tracks: str | None = None,
     parents: Mapping[int, int] | None = None,
-    labels: Sequence[np.ndarray] | None = None,
+    labels: Any = None,
     min_overlap: float = 0.1,
     library_key: str | None = None,
     key_added: str = "temporal",
@@ -36,7 +40,8 @@ def temporal_graph(
     adata : with `obs["frame"]` (whole numbers; for `labels` they count its frames from 0).
     tracks : `obs` column of integer track ids, 0 for none; every cell is joined to the next appearance of its track.
     parents : track -> track it came from (as in the lineage of the Cell Tracking Challenge); joins mothers and daughters.
-    labels : label images of all frames, (t, [z,] y, x), instead of `tracks`; ids are those of `obs["cell_id"]`.
+    labels : label images of all frames, (t, [z,] y, x), or the `Movie`, instead of `tracks`; ids are those of
+        `obs["cell_id"]`. For several samples a mapping from samples to these.
     min_overlap : with `labels`, the least Jaccard index of two masks that makes an edge; it is kept in
         `obsp[f"{key_added}_overlap"]`.
     library_key, key_added, copy : as in `contact_graph`. The graph is undirected; `obs["frame"]` tells which end is later.
@@ -69,6 +74,29 @@ def temporal_graph(
         graph = temporal.from_tracks(cells, adata.obs[tracks].to_numpy(), parents=parents)
         params["tracks"] = tracks
     else:
-        graph = temporal.from_overlap(cells, () if labels is None else labels, min_overlap=min_overlap)
+        graph = _overlaps(cells, labels, min_overlap)
         params["min_overlap"] = float(min_overlap)
     return finish("gr.temporal_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+
+
+def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
+    """Return the edges of overlapping masks of every sample. Raises `MissingKeyError` for samples without labels."""
+    samples = np.unique(cells.sample)
+    if len(samples) > 1 and not isinstance(labels, Mapping):
+        found, remedy = f"one for {listing(samples)}", "Pass {sample: labels, …}."
+        raise MissingKeyError(expected(f"labels for each of {len(samples)} samples", found, remedy))
+    edges, shares = [], []
+    for sample in samples:
+        given = labels
+        if isinstance(labels, Mapping):
+            by_name = {str(k): v for k, v in labels.items()}
+            check_key(str(sample), list(by_name), where="labels", remedy="Give the labels of every sample.")
+            given = by_name[str(sample)]
+        if isinstance(given, Movie):
+            given.label_image(0)  # which refuses a movie without labels
+            given = given.labels
+        rows = np.flatnonzero(cells.sample == sample)
+        graph = temporal.from_overlap(cells.select(rows), given, min_overlap=min_overlap)
+        edges.append(rows[graph.edges])
+        shares.append(graph.edge_features["overlap"])
+    return CellGraph.from_pairs(cells, np.concatenate(edges), {"overlap": np.concatenate(shares)})

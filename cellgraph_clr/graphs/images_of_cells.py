@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor, unit_sign
-from cellgraph_clr.graphs.layout import PACKAGE_KEY, package_info, sample_of, unit_of
+from cellgraph_clr.graphs.layout import PACKAGE_KEY, package_info, recorded_unit, sample_of
 from cellgraph_clr.graphs.samples import Group, group_rows
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Scale",
+    "as_scale",
     "chosen_images",
     "images_of",
     "only_image",
@@ -37,11 +38,12 @@ SAME = 1e-3  # relative difference from which two spacings are two: metadata are
 
 
 class Scale(NamedTuple):
-    """Spacing z, y, x and place of the first pixel's centre, in `unit`."""
+    """Spacing z, y, x and place of the first pixel's centre, in `unit`; and the shape of the image where it is known."""
 
     spacing: tuple[float, ...]
     unit: str
     origin: tuple[float, ...]
+    shape: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Return the spacing as text."""
@@ -131,6 +133,7 @@ def store_scale(adata: AnnData, sample: str, scale: Scale, frame: int = 0) -> No
     """Remember spacing, unit and origin of an image."""
     origin = scale.origin or (0.0,) * len(scale.spacing)
     entry = {"spacing": [float(s) for s in scale.spacing], "unit": scale.unit, "origin": [float(o) for o in origin]}
+    entry["shape"] = [int(n) for n in scale.shape]
     _store(adata, "images", sample, frame, entry)
 
 
@@ -142,8 +145,13 @@ def scale_of(adata: AnnData, group: Group) -> Scale | None:
         entry = next(iter(stored.values()))
     if entry is None:
         return None
+    return as_scale(entry)
+
+
+def as_scale(entry: Mapping[str, Any]) -> Scale:
+    """Return what `store_scale` stored."""
     spacing, origin = (tuple(float(v) for v in entry[name]) for name in ("spacing", "origin"))
-    return Scale(spacing, str(entry["unit"]), origin)
+    return Scale(spacing, str(entry["unit"]), origin, tuple(int(n) for n in entry.get("shape", ())))
 
 
 def scaled_like(adata: AnnData, group: Group, image: LabelImage) -> LabelImage:
@@ -160,7 +168,9 @@ def scaled_like(adata: AnnData, group: Group, image: LabelImage) -> LabelImage:
     """
     from dataclasses import replace
 
-    known, unit = scale_of(adata, group), unit_of(adata)
+    known, unit = scale_of(adata, group), recorded_unit(adata)
+    if unit is None:  # not from this package, or `uns` was dropped: whether the scale fits is checked by positions
+        return image
     where = f" of {group.name!r}" if group.name else ""
     if not image.has_scale:
         if known is not None and len(known.spacing) == image.ndim:

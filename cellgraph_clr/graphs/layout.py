@@ -38,6 +38,7 @@ __all__ = [
     "raw_values",
     "read_features",
     "record_run",
+    "recorded_unit",
     "sample_of",
     "table_from_anndata",
     "to_xyz",
@@ -67,7 +68,13 @@ def package_info(adata: AnnData) -> dict[str, Any]:
 
 def unit_of(adata: AnnData) -> str:
     """Return the unit of `obsm["spatial"]`, "pixel" when none was recorded."""
-    return str(adata.uns.get(PACKAGE_KEY, {}).get("unit", "pixel"))
+    return recorded_unit(adata) or "pixel"
+
+
+def recorded_unit(adata: AnnData) -> str | None:
+    """Return the unit of `obsm["spatial"]` where it was recorded; `anndata.concat` drops it with all of `uns`."""
+    unit = adata.uns.get(PACKAGE_KEY, {}).get("unit")
+    return None if unit is None else str(unit)
 
 
 def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_option
+from cellgraph_clr._core.checks import check_key, check_option, expected
+from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,7 +29,14 @@ def plane(adata: AnnData, projection: str) -> np.ndarray:
 
 
 def in_slab(adata: AnnData, projection: str, slab: tuple[float, float] | None) -> np.ndarray:
-    """Return the rows (bool) of cells within `slab` along the axis that the projection drops; all for None or in 2D."""
+    """Return the rows (bool) of cells within `slab` along the axis that the projection drops; all for None or in 2D.
+
+    Raises `OptionError` for anything but two numbers, the lower first.
+    """
+    if slab is not None and not (
+        np.shape(slab) == (2,) and np.asarray(slab).dtype.kind in "iuf" and slab[0] <= slab[1]
+    ):
+        raise OptionError(expected("`slab` as a lowest and a highest coordinate", repr(slab), "Pass two numbers."))
     xyz = np.asarray(adata.obsm["spatial"], float)
     if slab is None or xyz.shape[1] == 2:
         return np.ones(len(xyz), bool)

@@ -28,7 +28,7 @@ class Group(NamedTuple):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What may name the image in a mapping: its name, the name without the sample, the sample, the frame number."""
+        """What may name the image in a mapping: its name, the name without the sample, the sample, the frame number last."""
         return self.name, self.name.removeprefix(f"{self.sample}/"), self.sample, str(self.frame)
 
 

@@ -144,10 +144,10 @@ def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
     return (Squeezed(data, fixed) if is_chunked(data) else data.squeeze(tuple(fixed))), axes
 
 
-def _channels_first(data: Any, axes: str) -> Any:
-    """Return the array with its channels in front; a chunked array is only read when they lie elsewhere."""
-    at = axes.find("C")
-    return data if at <= 0 else np.moveaxis(np.asarray(data), at, 0)
+def _in_order(data: Any, axes: str) -> Any:
+    """Return the array with its axes in the order c, z, y, x; a chunked array is only read when they lie otherwise."""
+    order = [axes.index(a) for a in "CZYX" if a in axes]
+    return data if order == sorted(order) else np.transpose(np.asarray(data), order)
 
 
 class Pixels(NamedTuple):
@@ -177,4 +177,4 @@ def read_pixels(path: str | os.PathLike[str], *, channels_axis: bool, level: int
     """
     raw = read_array(path, level)
     data, axes = _squeezed(raw, keep="CZYX" if channels_axis else "ZYX", path=path)
-    return Pixels(_channels_first(data, axes), raw.channels, raw.spacing, raw.unit, raw.origin)
+    return Pixels(_in_order(data, axes), raw.channels, raw.spacing, raw.unit, raw.origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.log import log
-from cellgraph_clr._core.units import unit_factor
+from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
 from cellgraph_clr.cells.gaps import gap_of_isolates
@@ -125,6 +126,10 @@ def _on_one_grid(cells: LabelImage, nuclei: Any) -> LabelImage:
             one, other = Scale(cells.spacing, cells.unit, ()), Scale(given.spacing, given.unit, ())
             remedy = "Pass the array of the nuclei alone to use the spacing of the cells."
             raise OptionError(expected(f"nuclei with a spacing of {one}, as the cells", f"{other}", remedy))
+        place = [o * factor for o in given.origin]
+        if place and not np.allclose(place, cells.origin or 0.0, rtol=SAME, atol=SAME * min(cells.spacing)):
+            remedy = "Pass the array of the nuclei alone to place them as the cells."
+            raise OptionError(expected(f"nuclei that begin at {cells.origin or 0}, as the cells", f"{place}", remedy))
     return replace(cells, labels=given.labels)
 
 
@@ -197,6 +202,7 @@ def from_labels(
     if nuclei is not None:
         more, more_info, n_nuclei = _nucleus_features(labels, nuclei, s, features, n_jobs)
         values, info = np.concatenate([values, more], axis=1), info + more_info
+    library_id = None if library_id is None else str(library_id)
     region = library_id or "cells"
     cells = CellTable.build(
         s.cell_id,
@@ -211,13 +217,14 @@ def from_labels(
     adata.obs["touches_border"] = s.border_faces.sum(axis=1) > 0
     if n_nuclei is not None:
         adata.obs["n_nuclei"] = n_nuclei
-    store_scale(adata, library_id or "", Scale(labels.spacing, labels.unit, labels.origin))
+    store_scale(adata, library_id or "", Scale(labels.spacing, labels.unit, labels.origin, labels.labels.shape))
     face = np.asarray(labels.spacing).prod() / np.asarray(labels.spacing)
     entry = {
         "pairs": s.pairs,
         "area": contact_areas(s, labels.spacing),
         "cell_id": s.cell_id,
         "surface": s.faces[:, 3 - labels.ndim :] @ face,
+        "position": cells.position.astype(np.float32),
     }
     gap = gap_of_isolates(labels, s)
     if gap is not None:
@@ -236,7 +243,7 @@ def from_table(
     position: Sequence[str],
     features: Sequence[str] = (),
     obs: Sequence[str] = (),
-    unit: str = "micrometer",
+    unit: str | None = None,
     library_id: str | None = None,
 ) -> AnnData:
     """Return an AnnData of a table of cells.
@@ -248,7 +255,7 @@ def from_table(
     position : columns of x, y or x, y, z, in `unit`.
     features : numeric columns for `X` (NaN is kept: see `pp.scale_features`).
     obs : columns copied to `obs`; text becomes categorical, missing labels become "unassigned".
-    unit : unit of the positions.
+    unit : unit of the positions, e.g. "micrometer" or "pixel". A warning says that None leaves it unknown.
     library_id : column of samples, written to `obs["library_id"]`.
 
     Raises
@@ -264,6 +271,9 @@ def from_table(
     """
     import pandas as pd
 
+    if unit is None:
+        said = "No unit of the positions was given: distances and pictures have none. Pass `unit='micrometer'` or `unit='pixel'`."
+        warnings.warn(said, UserWarning, stacklevel=2)
     if len(df) == 0:
         raise NoCellsError(expected("a table with rows", "none", "Check the filter before."))
     wanted = [*position, *features, *obs, *([cell_id] if cell_id else []), *([library_id] if library_id else [])]
@@ -281,17 +291,25 @@ def from_table(
         raise CellGraphError(expected("numeric features", f"text in {listing(text)}", "Convert or move them to `obs`."))
     ids = np.arange(1, len(df) + 1) if cell_id is None else df[cell_id].to_numpy()
     if ids.dtype.kind not in "iu" and not (ids.dtype.kind == "f" and (ids == np.floor(ids)).all()):
-        raise CellGraphError(expected(f"whole numbers in {cell_id!r}", f"dtype {ids.dtype}", "Pass the id column."))
+        raise CellGraphError(
+            expected(
+                f"whole numbers in {cell_id!r}",
+                f"dtype {ids.dtype}",
+                "Convert it, or number the cells: `cell_id=None`.",
+            )
+        )
     sample = df[library_id].astype(str).to_numpy() if library_id else ""
     cells = CellTable.build(
         ids.astype(np.int64),
         to_xyz(xyz),
-        unit=unit,
+        unit=PIXEL if unit is None else canonical_unit(unit),
         features=df[list(features)].to_numpy(np.float32),
         info=tuple(FeatureInfo(str(f)) for f in features),
         sample=sample,
     )
     adata = _anndata(cells, library_id=None, region="cells", region_key="cells" if "region" in obs else "region")
+    if unit is None:
+        del package_info(adata)["unit"]
     if library_id:
         adata.obs["library_id"] = pd.Categorical(cells.sample)
     for name in obs:

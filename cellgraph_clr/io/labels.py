@@ -1,43 +1,37 @@
-"""Label images from whatever a person holds: a path, an array, a `LabelImage`, a movie, a plate, one image a sample."""
+"""Label images from whatever a person holds: a path, an array, or a `LabelImage`, with pixels, names and scale together."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, expected, listing
-from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, OptionError
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelImageError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor
+from cellgraph_clr._core.units import PIXEL, unit_factor
 from cellgraph_clr.cells.blocks import array_like
-from cellgraph_clr.cells.label_image import LabelImage, check_spacing
+from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.images_of_cells import SAME, images_of, only_image, scaled_like
+from cellgraph_clr.graphs.images_of_cells import SAME
 from cellgraph_clr.io.arrays import Pixels, read_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from anndata import AnnData
-
     from cellgraph_clr.cells.scan import LabelStatistics
-    from cellgraph_clr.graphs.samples import Group
 
 __all__ = [
     "Labels",
-    "image_of_cells",
+    "in_unit",
     "label_image",
-    "labels_of_cells",
-    "labels_of_images",
     "open_labels",
     "read_labels",
     "settled_scale",
+    "warn_difference",
     "warn_of_pieces",
 ]
 
@@ -63,8 +57,8 @@ def settled_scale(
     found: Sequence[float] | None,
     found_unit: str | None,
     ndim: int,
-) -> tuple[tuple[float, ...] | None, str, float]:
-    """Return spacing (None: not known), its unit, and what lengths of the file are multiplied by to be in it.
+) -> tuple[tuple[float, ...] | None, str]:
+    """Return spacing (None: not known) and its unit.
 
     Parameters
     ----------
@@ -78,14 +72,18 @@ def settled_scale(
         For a wrong spacing, a unit that the file's does not convert to, or a unit without any spacing.
     """
     if spacing is not None:
-        return check_spacing(spacing, ndim), unit or found_unit or PIXEL, 1.0
+        return check_spacing(spacing, ndim), unit or found_unit or PIXEL
     if found is not None:
-        factor = 1.0 if unit is None or found_unit is None else unit_factor(found_unit, unit)
-        return check_spacing([s * factor for s in found], ndim), unit or found_unit or PIXEL, factor
-    if unit is not None and canonical_unit(unit) != PIXEL:
-        remedy = f"Pass the size of a pixel as well: `spacing=…, unit={unit!r}`."
-        raise OptionError(expected(f"`spacing` beside `unit={unit!r}`", "none, and none in the metadata", remedy))
-    return None, PIXEL, 1.0
+        name = unit or found_unit or PIXEL
+        return check_spacing(in_unit(found, found_unit, name), ndim), name
+    check_unit_alone(unit or PIXEL)
+    return None, PIXEL
+
+
+def in_unit(lengths: Sequence[float], unit: str | None, target: str) -> tuple[float, ...]:
+    """Return lengths in another unit; those without a unit are in it already. Raises `OptionError` as `unit_factor`."""
+    factor = 1.0 if unit is None or len(lengths) == 0 else unit_factor(unit, target)
+    return tuple(float(v) * factor for v in lengths)
 
 
 def read_labels(
@@ -149,16 +147,16 @@ def open_labels(
     d = of_labels.data.ndim
     known = of_labels if of_image is None or of_labels.scale(d) is not None else of_image
     if of_image is not None and spacing is None:
-        _warn_difference(of_labels, of_image, d)
-    sizes, name, factor = settled_scale(spacing, unit, found=known.scale(d), found_unit=known.unit, ndim=d)
-    origin = of_labels.start(d) or (None if of_image is None else of_image.start(d))
+        warn_difference(of_labels, of_image, d)
+    sizes, name = settled_scale(spacing, unit, found=known.scale(d), found_unit=known.unit, ndim=d)
+    placed = next((p for p in (of_labels, of_image) if p is not None and p.start(d) is not None), of_labels)
     return LabelImage.build(
         of_labels.data,
         None if of_image is None else of_image.data,
         spacing=sizes,
         unit=name,
         channels=channels or (None if of_image is None else of_image.channels),
-        origin=None if origin is None else [o * factor for o in origin],
+        origin=in_unit(placed.start(d) or (), placed.unit, name),
     )
 
 
@@ -175,28 +173,30 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
     if array.dtype == object:
         found, remedy = type(source).__name__, "Pass an array, a `cgc.LabelImage`, or the path of a file."
         if isinstance(source, (Movie, Plate)):
-            remedy = f"Measure it by `cgc.from_{found.lower()}`, or choose one image of it."
+            remedy = "Measure it by `cgc.from_movie(movie)` or `cgc.from_plate(plate)`, or choose one image of it."
         raise LabelImageError(expected("labels or an image", found, remedy))
     return Pixels(array, names)
 
 
-def _warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:
-    """Warn where labels and image have spacings that differ."""
+def warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:
+    """Warn where labels and image have spacings or places that differ."""
     one, other = labels.scale(ndim), image.scale(ndim)
     if one is None or other is None:
         return
-    both_named = labels.unit is not None and image.unit is not None
-    factor = unit_factor(str(image.unit), str(labels.unit)) if both_named else 1.0
-    if not np.allclose(one, [s * factor for s in other], rtol=SAME, atol=0):
-        texts = [
-            f"{' x '.join(f'{v:g}' for v in s)} {u or ''}".strip() for s, u in ((one, labels.unit), (other, image.unit))
-        ]
-        warnings.warn(
-            f"The labels have a spacing of {texts[0]}, the image one of {texts[1]}: that of the labels is used. Pass "
-            "`spacing=` and `unit=` to say which is right.",
-            UserWarning,
-            stacklevel=4,
-        )
+    unit = labels.unit or image.unit or PIXEL
+    pairs = {
+        "a spacing of": (one, in_unit(other, image.unit, unit)),
+        "their first pixel at": tuple(in_unit(p.start(ndim) or (0.0,) * ndim, p.unit, unit) for p in (labels, image)),
+    }
+    for what, (mine, its) in pairs.items():
+        if not np.allclose(mine, its, rtol=SAME, atol=SAME * min(one) if what.endswith("at") else 0):
+            texts = [f"{' x '.join(f'{v:g}' for v in values)} {unit}" for values in (mine, its)]
+            warnings.warn(
+                f"The labels have {what} {texts[0]}, the image {texts[1]}: that of the labels is used. Pass `spacing=` and "
+                "`unit=` to say which is right.",
+                UserWarning,
+                stacklevel=4,
+            )
 
 
 def warn_of_pieces(image: LabelImage, s: LabelStatistics) -> None:
@@ -264,96 +264,16 @@ def _changed(
     unit: str | None,
     channels: Sequence[str] | None,
 ) -> LabelImage:
-    found = given.spacing if given.has_scale else None
-    own = given.unit if given.has_scale else None
-    sizes, name, factor = settled_scale(spacing, unit, found=found, found_unit=own, ndim=given.ndim)
-    scaled = replace(given, spacing=sizes or given.spacing, unit=name, origin=tuple(o * factor for o in given.origin))
-    if image is None:
-        return scaled if channels is None else replace(scaled, channels=tuple(channels))
-    pixels = open_labels(given.labels, image, spacing=scaled.spacing, unit=scaled.unit, channels=channels)
-    names = given.channels if channels is None and len(given.channels) == len(pixels.channels) else pixels.channels
-    return replace(scaled, image=pixels.image, channels=names)
-
-
-def image_of_cells(adata: AnnData, group: Group, labels: Labels, image: Any = None) -> LabelImage:
-    """Return the labels of one image of `adata` on the scale of its cells (see `scaled_like`)."""
-    return scaled_like(adata, group, label_image(labels, image, warn=False))
-
-
-def labels_of_cells(
-    adata: AnnData, labels: Labels, image: Any = None, *, library_id: object = None
-) -> tuple[Group, LabelImage]:
-    """Return one image of `adata` and its labels on the scale of the cells.
-
-    Parameters
-    ----------
-    adata : the cells.
-    labels, image : as in `label_image`; or a mapping, `Movie` or `Plate` as in `labels_of_images`.
-    library_id : the sample (or frame) that the labels are of; needed where there are several.
-
-    Raises
-    ------
-    OptionError, MissingKeyError
-        If `library_id` does not name one of several images, and as `labels_of_images`.
-    """
-    group = only_image(adata, library_id)
-    found = labels_of_images(adata, labels, [group])(group)
-    if image is not None:
-        found = label_image(found, image, warn=False)
-    return group, found
-
-
-def labels_of_images(adata: AnnData, labels: Labels, images: Sequence[Group]) -> Callable[[Group], LabelImage]:
-    """Return a function that gives the label image of each of `images`, on the scale of its cells, read when asked for.
-
-    Parameters
-    ----------
-    adata : the cells.
-    labels : for one image, what `label_image` takes; for several, a mapping from samples (names, or numbers of frames) to
-        these, the `Movie` or `Plate` they were measured in, or an array of all frames (t, [z,] y, x).
-    images : of `images_of` or `groups`.
-
-    Raises
-    ------
-    MissingKeyError
-        For an image without labels, or several images and one array.
-    """
-    if isinstance(labels, Movie):
-        return lambda group: scaled_like(adata, group, labels.label_image(group.frame))
-    if isinstance(labels, Plate):
-        check_key("line", list(adata.obs.columns), where="adata.obs", remedy="Make it by `cgc.from_plate(plate)`.")
-        line = adata.obs["line"].to_numpy()
-        return lambda group: scaled_like(adata, group, labels.label_image(int(line[group.rows[0]])))
-    if isinstance(labels, Mapping):
-        by_name = {str(k): v for k, v in labels.items()}
-        if len(images) == len(by_name) == len(images_of(adata)) == 1:
-            only = next(iter(by_name.values()))
-            return lambda group: image_of_cells(adata, group, only)
-        return lambda group: image_of_cells(adata, group, _of_group(by_name, group))
-    several = len(images) > 1
-    if several or (len(images_of(adata)) > 1 and _n_axes(labels) == _n_dims(adata) + 1):
-        stack = array_like(labels) if not isinstance(labels, (str, os.PathLike, LabelImage)) else None
-        frames = {g.frame for g in images}
-        if stack is None or stack.ndim != _n_dims(adata) + 1 or len(frames) < len(images) or max(frames) >= len(stack):
-            remedy = "Pass {sample: labels, …}, or the movie or plate they were measured in."
-            found = f"one image for {listing([g.name for g in images], limit=3)}"
-            raise MissingKeyError(expected(f"a mapping sample → labels for {len(images)} samples", found, remedy))
-        return lambda group: image_of_cells(adata, group, stack[group.frame])
-    return lambda group: image_of_cells(adata, group, labels)
-
-
-def _n_dims(adata: AnnData) -> int:
-    return int(adata.obsm["spatial"].shape[1]) if "spatial" in adata.obsm else 0
-
-
-def _n_axes(labels: Labels) -> int:
-    return int(getattr(labels, "ndim", 0)) if not isinstance(labels, LabelImage) else 0
-
-
-def _of_group(labels: Mapping[str, Any], group: Group) -> Any:
-    for name in group.keys:
-        if name in labels:
-            found = labels[name]
-            return found[group.frame] if name == group.sample != group.name and isinstance(found, np.ndarray) else found
-    check_key(group.name, list(labels), where="labels", remedy="Give one label image per sample.")
-    raise AssertionError  # check_key raises
+    if not given.has_scale and image is not None:  # that of the image, where it has one
+        opened = open_labels(given.labels, image, spacing=spacing, unit=unit, channels=channels)
+        scaled = replace(opened, origin=given.origin or opened.origin)
+    else:
+        found, own = (given.spacing, given.unit) if given.has_scale else (None, None)
+        sizes, name = settled_scale(spacing, unit, found=found, found_unit=own, ndim=given.ndim)
+        origin = in_unit(given.origin, own, name)
+        scaled = replace(given, spacing=sizes or given.spacing, unit=name, origin=origin)
+        if image is None:
+            return scaled if channels is None else replace(scaled, channels=tuple(channels))
+        opened = open_labels(given.labels, image, spacing=scaled.spacing, unit=scaled.unit, channels=channels)
+    same = channels is None and len(given.channels) == len(opened.channels)
+    return replace(scaled, image=opened.image, channels=given.channels if same else opened.channels)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr.cells.blocks import Squeezed, is_chunked
+from cellgraph_clr.cells.blocks import Squeezed, array_like, is_chunked
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
-from cellgraph_clr.io.arrays import read_array
-from cellgraph_clr.io.labels import settled_scale
+from cellgraph_clr.io.arrays import Pixels, read_array
+from cellgraph_clr.io.labels import settled_scale, warn_difference
 from cellgraph_clr.io.tiff import RawImage
 
 if TYPE_CHECKING:
@@ -88,8 +88,10 @@ def _shape_of(file: Path) -> tuple[int, ...]:
         return tuple(opened.series[0].shape)
 
 
-def _read_stack(path: str | os.PathLike[str]) -> tuple[RawImage, str | None]:
-    """Return the frames of a file or folder, and their axes where the file says that one is time."""
+def _read_stack(path: Any) -> tuple[RawImage, str | None]:
+    """Return the frames of a file, folder or array, and their axes where the file says that one is time."""
+    if not isinstance(path, (str, os.PathLike)):
+        return RawImage(array_like(path), "", {}, None), None
     target = existing_path(path)
     inside = target.is_dir() and not any((target / n).exists() for n in (".zgroup", ".zarray", ".zattrs", "zarr.json"))
     if inside and ".zarr" not in target.suffixes:
@@ -111,8 +113,8 @@ def _read_stack(path: str | os.PathLike[str]) -> tuple[RawImage, str | None]:
 
 
 def read_movie(
-    path: str | os.PathLike[str],
-    labels: str | os.PathLike[str] | None = None,
+    path: Any,
+    labels: Any = None,
     tracks: str | os.PathLike[str] | pd.DataFrame | None = None,
     *,
     axes: str | None = None,
@@ -125,7 +127,7 @@ def read_movie(
 
     Parameters
     ----------
-    path : .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered.
+    path : .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered; or an array.
     labels : masks in one of these forms, on the same grid; ids are tracks where tracks are given.
     tracks : `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns ("L B
         E P" or "start", "end" are understood), or a table.
@@ -150,9 +152,12 @@ def read_movie(
     masks = None if labels is None else _read_stack(labels)[0]
     sources = [raw] if masks is None else [raw, masks]
     known = next((r for r in sources if r.spacing and all(a in r.spacing for a in "zyx"[-ndim:])), None)
+    if masks is not None and spacing is None:
+        of_masks, of_frames = (Pixels(r.data, None, r.spacing, r.unit) for r in (masks, raw))
+        warn_difference(of_masks, of_frames, ndim)
     found = None if known is None else [known.spacing[a] for a in "zyx"[-ndim:]]
     found_unit = None if known is None else known.unit
-    sizes, name, _ = settled_scale(spacing, unit, found=found, found_unit=found_unit, ndim=ndim)
+    sizes, name = settled_scale(spacing, unit, found=found, found_unit=found_unit, ndim=ndim)
     if channels is None and raw.channels and axes is not None and "c" in axes:
         channels = raw.channels if len(raw.channels) == raw.data.shape[axes.index("c")] else None
     table = read_tracks(tracks) if isinstance(tracks, (str, os.PathLike)) else tracks

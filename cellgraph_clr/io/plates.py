@@ -195,7 +195,7 @@ def _pixels(file: Path) -> np.ndarray:
 
         try:
             with Image.open(file) as opened:
-                pixels = np.asarray(opened)
+                pixels = np.asarray(opened.convert("RGB") if opened.mode == "P" else opened)  # P: places in a palette
         except (OSError, UnidentifiedImageError) as error:
             raise FileFormatError(expected(f"an image at {str(file)!r}", f"{error}", "Is it whole?")) from error
         return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)

@@ -11,7 +11,7 @@ from scipy.sparse import issparse
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
-from cellgraph_clr.graphs.images_of_cells import Scale, store_contacts, store_scale, stored_contacts, stored_images
+from cellgraph_clr.graphs.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
 from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, sample_of, unit_of
 from cellgraph_clr.io.labels import label_image
 
@@ -29,7 +29,8 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
 
     Parameters
     ----------
-    adatas : samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData.
+    adatas : samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData. One that
+        holds several samples (a plate) keeps them, in a mapping with its name in front: "plate_1/A01".
     library_key : `obs` column of the sample names, written.
 
     Raises
@@ -37,7 +38,7 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
     NoCellsError
         For an empty list.
     CellGraphError
-        If units differ, sample names repeat, a graph is present in some samples only, or an AnnData holds several samples.
+        If units differ, sample names repeat, or a graph, layer, representation or `obs["frame"]` is in some samples only.
     ShapeError
         If features differ.
 
@@ -51,48 +52,13 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
 
     if len(adatas) == 0:
         raise NoCellsError(expected("at least one AnnData", "none", "Pass the samples to join."))
-    if isinstance(adatas, Mapping):
-        names, samples = [str(k) for k in adatas], list(adatas.values())
-    else:
-        samples = list(adatas)
-        names = [
-            str(a.obs[library_key].iloc[0]) if library_key in a.obs and a.obs[library_key].nunique() == 1 else str(i)
-            for i, a in enumerate(samples)
-        ]
-    if len(set(names)) < len(names):
-        raise CellGraphError(expected("one name per sample", listing(names), "Pass a mapping name → AnnData."))
-    for name, a in zip(names, samples, strict=True):
-        inside = np.unique(sample_of(a, None))
-        if len(inside) > 1:
-            raise CellGraphError(
-                expected(
-                    f"one sample in {name!r}", f"{len(inside)} ({listing(inside)})", "Join all single samples at once."
-                )
-            )
-    units = {unit_of(a) for a in samples}
-    if len(units) > 1:
-        raise CellGraphError(expected("one unit of positions", sorted(units), "Convert the positions first."))
-    first = list(samples[0].var_names)
-    for name, a in zip(names, samples, strict=True):
-        if list(a.var_names) != first:
-            difference = sorted(set(a.var_names) ^ set(first))
-            raise ShapeError(
-                expected(
-                    "the same features in all samples", f"others in {name!r}: {listing(difference)}", "Measure alike."
-                )
-            )
-        if set(a.obsp) != set(samples[0].obsp):
-            raise CellGraphError(
-                expected(
-                    f"the graphs {sorted(samples[0].obsp)} in every sample",
-                    f"{sorted(a.obsp)} in {name!r}",
-                    "Build alike.",
-                )
-            )
+    parts = _named_parts(adatas, library_key)
+    samples = [a for a, _ in parts]
+    _check_alike(parts)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Observation names are not unique")  # mended below
         out = ad.concat(samples, join="outer", merge="same", uns_merge="same", pairwise=True)
-    out.obs[library_key] = pd.Categorical(np.repeat(names, [a.n_obs for a in samples]))
+    out.obs[library_key] = pd.Categorical([new[s] for a, new in parts for s in sample_of(a, None)])
     if not out.obs_names.is_unique:
         out.obs_names = [f"{s}-{n}" for s, n in zip(out.obs[library_key], out.obs_names, strict=True)]
     for column in out.obs.columns:
@@ -100,9 +66,58 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
             values = out.obs[column].astype(object)
             out.obs[column] = pd.Categorical(values.where(values.notna(), UNASSIGNED).astype(str))
     if "region" in out.obs and sum(a.obs["region"].nunique() for a in samples) > out.obs["region"].nunique():
-        out.obs["region"] = out.obs[library_key].copy()  # (region, cell_id) identifies a cell
-    _merge_uns(out, samples, names, library_key)
+        several = np.concatenate([np.full(a.n_obs, a.obs["region"].nunique() > len(new)) for a, new in parts])
+        both = zip(out.obs[library_key].astype(str), out.obs["region"].astype(str), several, strict=True)
+        # (region, cell_id) identifies a cell
+        out.obs["region"] = pd.Categorical([f"{s}/{r}" if more else s for s, r, more in both])
+    _merge_uns(out, parts, library_key)
     return out
+
+
+def _named_parts(
+    adatas: Sequence[AnnData] | Mapping[str, AnnData], library_key: str
+) -> list[tuple[AnnData, dict[str, str]]]:
+    """Return every AnnData with the new names of its samples. Raises `CellGraphError` for a name that comes twice."""
+    named = isinstance(adatas, Mapping)
+    items = adatas.items() if isinstance(adatas, Mapping) else ((str(i), a) for i, a in enumerate(adatas))
+    parts = []
+    for name, a in items:
+        inside = [str(s) for s in np.unique(sample_of(a, None))]
+        if len(inside) > 1:
+            parts.append((a, {s: f"{name}/{s}" if named else s for s in inside}))
+        else:
+            own = library_key in a.obs and a.obs[library_key].nunique() == 1 and not named
+            new = str(a.obs[library_key].iloc[0]) if own else str(name)
+            parts.append((a, dict.fromkeys(inside, new)))
+    names = [n for _, new in parts for n in new.values()]
+    if len(set(names)) < len(names):
+        raise CellGraphError(expected("one name per sample", listing(names), "Pass a mapping name → AnnData."))
+    return parts
+
+
+def _check_alike(parts: Sequence[tuple[AnnData, Mapping[str, str]]]) -> None:
+    """Raise for AnnData of other units, features, graphs, layers or representations than the first."""
+    first = parts[0][0]
+    units = {unit_of(a) for a, _ in parts}
+    if len(units) > 1:
+        raise CellGraphError(expected("one unit of positions", sorted(units), "Convert the positions first."))
+    for a, new in parts:
+        name = next(iter(new.values()), "")
+        if list(a.var_names) != list(first.var_names):
+            difference = sorted(set(a.var_names) ^ set(first.var_names))
+            found = f"others in {name!r}: {listing(difference)}"
+            raise ShapeError(expected("the same features in all samples", found, "Measure alike."))
+        for what, mine, its, remedy in (
+            ("graphs", first.obsp, a.obsp, "Build alike."),
+            ("layers", first.layers, a.layers, "Join samples before `cgc.pp.scale_features`, or scale all of them."),
+            ("representations", first.obsm, a.obsm, "Compute them for all samples, or delete them from `obsm`."),
+        ):
+            if set(mine) != set(its):
+                found = f"{sorted(its)} in {name!r}"
+                raise CellGraphError(expected(f"the {what} {sorted(mine)} in every sample", found, remedy))
+        if ("frame" in first.obs) != ("frame" in a.obs):
+            found = f"{'one' if 'frame' in a.obs else 'none'} in {name!r}"
+            raise CellGraphError(expected("obs['frame'] in all samples or in none", found, "Join movies with movies."))
 
 
 def concat_labelled(
@@ -162,8 +177,8 @@ def as_frames(adata: AnnData, library_id: str | None) -> AnnData:
     return adata
 
 
-def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], library_key: str) -> None:
-    for key, value in samples[0].uns.items():
+def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]], library_key: str) -> None:
+    for key, value in parts[0][0].uns.items():
         if key.endswith("_neighbors"):
             entry = {k: v for k, v in value.items() if k != "params"}
             out.uns[key] = {**entry, "params": {**value.get("params", {}), "library_key": library_key}}
@@ -175,15 +190,16 @@ def _merge_uns(out: AnnData, samples: Sequence[AnnData], names: Sequence[str], l
             "instance_key": "cell_id",
         }
     package = package_info(out)
-    package["unit"] = unit_of(samples[0])
+    package["unit"] = unit_of(parts[0][0])
     package["library_key"] = library_key
     for slot in ("contacts", "images", "runs"):
         package.pop(slot, None)
-    for name, a in zip(names, samples, strict=True):
-        for (_, frame), contacts in stored_contacts(a).items():
-            store_contacts(out, name, contacts, frame)
-        for (_, frame), image in stored_images(a, "images").items():
-            store_scale(out, name, Scale(tuple(image["spacing"]), image["unit"], tuple(image["origin"])), frame)
+    for a, new in parts:
+        only = next(iter(new.values())) if len(new) == 1 else None  # whatever it was called when it was measured
+        for (sample, frame), contacts in stored_contacts(a).items():
+            store_contacts(out, only or new.get(sample, sample), contacts, frame)
+        for (sample, frame), image in stored_images(a, "images").items():
+            store_scale(out, only or new.get(sample, sample), as_scale(image), frame)
 
 
 def validate(adata: AnnData, labels: Labels | None = None) -> list[str]:

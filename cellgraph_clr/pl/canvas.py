@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +14,23 @@ from cellgraph_clr._core.files import replacing
 from cellgraph_clr._core.units import round_length
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["MOST_PANELS", "finish", "legend_beside", "new_axes", "one_axes", "panel_axes", "picture_grid", "scale_bar"]
+__all__ = [
+    "MOST_PANELS",
+    "check_axes",
+    "finish",
+    "legend_beside",
+    "new_axes",
+    "one_axes",
+    "panel_axes",
+    "picture_grid",
+    "plain",
+    "scale_bar",
+]
 
 MOST_PANELS = 36
 LEGEND_ROW = 0.2  # inches
@@ -40,8 +52,22 @@ def new_axes(
     return list(axes.flat[:n])
 
 
+def plain(text: str) -> str:
+    """Return text whose dollar signs are drawn, and not read as mathematics."""
+    return str(text).replace("$", r"\$")
+
+
+def check_axes(ax: Axes | None) -> None:
+    """Raise `OptionError` for what are no axes."""
+    from matplotlib.axes import Axes as Kind
+
+    if ax is not None and not isinstance(ax, Kind):
+        raise OptionError(expected("`ax` as axes of matplotlib", type(ax).__name__, "Pass one of them, as `axes[0]`."))
+
+
 def one_axes(ax: Axes | None, size: tuple[float, float], figsize: tuple[float, float] | None = None) -> Axes:
     """Return the axes given, or those of a new figure of one panel."""
+    check_axes(ax)
     return ax if ax is not None else new_axes(1, size=size, figsize=figsize)[0]
 
 
@@ -49,6 +75,7 @@ def panel_axes(
     ax: Axes | None, n: int, *, size: tuple[float, float], n_columns: int, figsize: tuple[float, float] | None
 ) -> list[Axes]:
     """Return n axes; `ax` serves for one. Raises `OptionError` for several panels in one `ax`."""
+    check_axes(ax)
     if ax is None:
         return new_axes(n, size=size, n_columns=n_columns, figsize=figsize)
     if n != 1:
@@ -78,7 +105,7 @@ def picture_grid(names: Sequence[str], n_columns: int, *, figsize: tuple[float, 
         ax.set_xticks([])  # ticks that are not drawn are still laid out
         ax.set_yticks([])
     for ax, name in zip(axes[:, 0], names, strict=True):
-        ax.text(-0.06, 0.5, name, transform=ax.transAxes, rotation=90, ha="right", va="center", fontsize=9)
+        ax.text(-0.06, 0.5, plain(name), transform=ax.transAxes, rotation=90, ha="right", va="center", fontsize=9)
     return np.asarray(axes)
 
 
@@ -103,10 +130,11 @@ def legend_beside(ax: Axes, handles: Sequence[Any], *, title: str | None = None)
     )
 
 
-def scale_bar(ax: Axes, unit: str, *, share: float = 0.25, step: float = 1.0, on_image: bool = True) -> None:
-    """Draw a bar of a round length at the lower left, up to `share` of the width of the axes.
+def scale_bar(ax: Axes, unit: str | None, *, share: float = 0.25, step: float = 1.0, on_image: bool = True) -> None:
+    """Draw a bar of a round length at the lower left (below the axes without an image), up to `share` of the width of the axes.
 
-    White with a dark rim `on_image`, else black with a white one. `step` is the size of one unit of the axes in `unit`.
+    White with a dark rim `on_image`, else black with a white one. `step` is the size of one unit of the axes in `unit`; None
+    is a unit that is not known.
     """
     from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke
@@ -120,7 +148,10 @@ def scale_bar(ax: Axes, unit: str, *, share: float = 0.25, step: float = 1.0, on
         ax.transData,
         length / step,
         text,
-        "lower left",
+        "lower left" if on_image else "upper left",
+        bbox_to_anchor=(0, 0),
+        bbox_transform=ax.transAxes,
+        borderpad=0.1,
         pad=0.3,
         sep=2,
         frameon=False,
@@ -138,6 +169,13 @@ def finish(ax: Axes, *, show: bool | None, save: str | os.PathLike[str] | None) 
     """Make room for what lies outside the axes of a figure of ours; write it (beside, then renamed); show it."""
     figure = ax.get_figure(root=True)
     assert figure is not None
+    if save is not None:
+        known = sorted(figure.canvas.get_supported_filetypes())
+        suffix = Path(save).suffix.lower()
+        if suffix.removeprefix(".") not in known:
+            found = f"{os.fspath(save)!r}"
+            remedy = f"End it in .png, .pdf or .svg ({', '.join(known)} are known)."
+            raise OptionError(expected("`save` as the name of a picture", found, remedy))
     if figure.get_label() == "cellgraph_clr":
         _fit(figure)
     if save is not None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr.pl.canvas import legend_beside
-from cellgraph_clr.pl.colors import GREY, legend_names
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.pl.canvas import legend_beside, plain
+from cellgraph_clr.pl.colors import GREY, checked_cmap, legend_names
 from cellgraph_clr.pl.field import point_size
 
 if TYPE_CHECKING:
@@ -27,13 +29,19 @@ OVER_IMAGE = 0.6  # opacity of filled cells on an image
 
 
 def number_scale(values: np.ndarray, cmap: str, vmin: float | None, vmax: float | None) -> ScalarMappable:
-    """Return colour map and range of numbers: those given, else the finite range of the values."""
+    """Return colour map and range of numbers: those given, else the finite range of the values. Raises `OptionError`."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    return ScalarMappable(Normalize(low if vmin is None else vmin, high if vmax is None else vmax), cmap)
+    for name, value in (("vmin", vmin), ("vmax", vmax)):
+        if value is not None:
+            check_in_range(name, value)
+    low, high = (low if vmin is None else float(vmin)), (high if vmax is None else float(vmax))
+    if low > high:
+        raise OptionError(expected("`vmin` below `vmax`", f"{low:g} and {high:g}", "Exchange them."))
+    return ScalarMappable(Normalize(low, high), checked_cmap(cmap))
 
 
 def _rgba(found: Coloring, scale: ScalarMappable | None) -> np.ndarray:
@@ -56,6 +64,7 @@ def draw_cells(
     *,
     scale: ScalarMappable | None = None,
     size: float | None = None,
+    alpha: float | None = None,
     on_image: bool = False,
 ) -> None:
     """Draw the cells of a sample: filled masks where labels were given, else dots; cells without a value below others."""
@@ -65,8 +74,7 @@ def draw_cells(
         plane, extent = masks
         ids = field.adata.obs["cell_id"].to_numpy()
         picture = filled(plane, ids[group.rows], color[group.rows])
-        if on_image:
-            picture[..., 3] *= OVER_IMAGE
+        picture[..., 3] *= alpha if alpha is not None else OVER_IMAGE if on_image else 1
         ax.imshow(picture, extent=extent, interpolation="nearest", zorder=2)
         return
     missing = found.values < 0 if found.is_categorical else ~np.isfinite(found.values)
@@ -74,7 +82,7 @@ def draw_cells(
     dot = point_size(len(rows)) if size is None else size
     rim = {"edgecolors": "white", "linewidths": 0.4} if on_image and dot >= 10 else {"linewidths": 0}
     x, y = field.xy[order].T
-    ax.scatter(x, y, s=dot, c=color[order], zorder=3, **rim)
+    ax.scatter(x, y, s=dot, c=color[order], alpha=alpha, zorder=3, **rim)
 
 
 def filled(plane: np.ndarray, ids: np.ndarray, color: np.ndarray) -> np.ndarray:
@@ -131,7 +139,7 @@ def dot(label: str, color: Any, **style: Any) -> Any:
     from matplotlib.lines import Line2D
 
     look = {"marker": "o", "markersize": 7, "markeredgewidth": 0, **style}
-    return Line2D([], [], linestyle="", color=color, label=label, **look)
+    return Line2D([], [], linestyle="", color=color, label=plain(label), **look)
 
 
 def color_bar(axes: Sequence[Axes], scale: ScalarMappable, label: str) -> None:

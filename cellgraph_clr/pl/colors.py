@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr.graphs.layout import UNASSIGNED, raw_values
@@ -15,18 +15,18 @@ from cellgraph_clr.graphs.layout import UNASSIGNED, raw_values
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["GREY", "PALETTE", "Coloring", "coloring", "feature_label", "legend_names", "palette_colors"]
+__all__ = ["GREY", "PALETTE", "Coloring", "checked_cmap", "coloring", "feature_label", "legend_names", "palette_colors"]
 
 GREY = "#bbbbbb"
-# The first seven are those of Okabe and Ito 2008; each further one is the colour that is farthest in CIELAB, for normal
-# sight, protanopia and deuteranopia (Machado et al. 2009) alike, from white, the grey above and all before it.
+# The first seven are those of Okabe and Ito 2008; each further one is the colour that differs most (CIEDE2000), for normal
+# sight, protanopia and deuteranopia (Machado et al. 2009), from white, the grey above and all before it.
 PALETTE = (
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#0000fc",
-    "#781800", "#c0e490", "#2424a8", "#543048", "#5478fc", "#e40048", "#48306c", "#78e4fc",
-    "#4848f0", "#e49c54", "#609cfc", "#b4e4b4", "#486c3c", "#0c54b4", "#a83c00", "#845478",
-    "#fc5478", "#d8e46c", "#0c00cc", "#78b4cc", "#600c84", "#6c2430", "#d89c6c", "#3078d8",
-    "#3c54d8", "#cc6030", "#a81890", "#90e4e4", "#1890c0", "#48c090", "#784854", "#d80084",
-    "#b4cc3c", "#b4cc90", "#a81824", "#b4e4cc", "#3090d8", "#b4609c", "#3c9054", "#3c30cc",
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#3c3c1e",
+    "#5a1e4b", "#a5f0b4", "#0000d2", "#b41e4b", "#4b7878", "#7878ff", "#00f0ff", "#784b00",
+    "#b4b478", "#3c4b78", "#d25a5a", "#c39696", "#d200b4", "#8700ff", "#d2b4d2", "#3c5a3c",
+    "#009696", "#b4964b", "#96693c", "#c3e178", "#695a78", "#0f3c2d", "#ffd2d2", "#00695a",
+    "#4b1e78", "#d2b4a5", "#5a875a", "#5aa5b4", "#870fa5", "#6996d2", "#875a69", "#3cd24b",
+    "#009600", "#875ae1", "#0f7896", "#ff87ff", "#780f3c", "#4b3c00", "#b4a587", "#ffb496",
 )  # fmt: skip
 MOST_NAMES = 60  # of a legend; with more the most frequent are named
 
@@ -57,17 +57,18 @@ def coloring(adata: AnnData, key: str, *, layer: str | None = None, palette: Any
 
     Raises `MissingKeyError` for a key that is in neither, `OptionError` for a palette that names too few colours.
     """
+    if not isinstance(key, str):
+        raise OptionError(expected("`color` as the name of a column or feature", repr(key), "Pass a name."))
     if key in adata.obs:
         column = adata.obs[key]
         if column.dtype.kind in "iuf":
             return Coloring(key, column.to_numpy(np.float64), [], [])
         as_text = column.astype(object).where(column.notna(), UNASSIGNED).astype(str)
-        listed = [str(c) for c in getattr(column.dtype, "categories", [])]
-        present = set(as_text)
-        names = [n for n in listed if n in present or n != UNASSIGNED] or sorted(present)
-        names += [n for n in sorted(present) if n not in names]
+        listed = [str(c) for c in getattr(column.dtype, "categories", sorted(set(as_text) - {UNASSIGNED}))]
+        colors = _colors(adata, key, listed, palette)
+        names = [*listed, *([UNASSIGNED] if UNASSIGNED in set(as_text) and UNASSIGNED not in listed else [])]
         code = {n: i for i, n in enumerate(names)}
-        return Coloring(key, as_text.map(code).to_numpy(np.int64), names, _colors(adata, key, names, palette))
+        return Coloring(key, as_text.map(code).to_numpy(np.int64), names, [*colors, GREY][: len(names)])
     if key in adata.var_names:
         values, _ = raw_values(adata, key, layer)
         return Coloring(feature_label(adata, key, layer), values, [], [])
@@ -91,19 +92,38 @@ def _unknown(adata: AnnData, key: str) -> None:
 
 
 def _colors(adata: AnnData, key: str, names: Sequence[str], palette: Any) -> list[str]:
-    """Return one colour per category, and write them to `uns` unless `adata` is a view."""
-    from matplotlib.colors import to_hex
+    """Return one colour per category of the column, and write them to `uns` unless `adata` is a view, as scanpy does.
 
+    Those in `uns` are kept where there are enough of them.
+    """
     stored = adata.uns.get(f"{key}_colors")
-    if palette is not None:
-        colors = palette_colors(palette, names)
-    elif stored is not None and len(stored) >= len(names):
-        return [to_hex(c) for c in list(stored)[: len(names)]]
-    else:
-        colors = palette_colors(None, names)
+    if palette is None and stored is not None and len(stored) >= len(names):
+        return [_hex(c, f"uns['{key}_colors']") for c in list(stored)[: len(names)]]
+    colors = palette_colors(palette, names)
     if not adata.is_view:
         adata.uns[f"{key}_colors"] = colors
     return colors
+
+
+def _hex(color: Any, where: str) -> str:
+    """Return a colour as hex. Raises `OptionError` for what matplotlib does not know as one."""
+    from matplotlib.colors import is_color_like, to_hex
+
+    if not is_color_like(color):
+        raise OptionError(expected(f"colours in {where}", repr(color), "Use names or hex codes, as in matplotlib."))
+    return str(to_hex(color))
+
+
+def checked_cmap(name: Any, *, what: str = "cmap") -> Any:
+    """Return a colour map of matplotlib. Raises `OptionError` with close names for another."""
+    from matplotlib import colormaps
+    from matplotlib.colors import Colormap
+
+    if isinstance(name, Colormap):
+        return name
+    if not isinstance(name, str) or name not in colormaps:
+        check_key(str(name), list(colormaps), where=f"the colour maps of matplotlib, for `{what}`", error=OptionError)
+    return colormaps[name]
 
 
 def palette_colors(palette: Any, names: Sequence[str]) -> list[str]:
@@ -111,24 +131,21 @@ def palette_colors(palette: Any, names: Sequence[str]) -> list[str]:
 
     `palette` is None, a list of colours, a mapping from names to colours, or a name of a colour map of matplotlib.
     """
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
     shown = [n for n in names if n != UNASSIGNED]
     if isinstance(palette, Mapping):
         lost = [n for n in shown if n not in palette]
         if lost:
             raise OptionError(expected("a colour for every category", f"none for {listing(lost)}", "Add them."))
-        chosen = [to_hex(palette[n]) for n in shown]
+        chosen = [_hex(palette[n], "`palette`") for n in shown]
     else:
         if isinstance(palette, str):
-            table = colormaps[palette]
+            table = checked_cmap(palette, what="palette")
             at = range(len(shown)) if table.N <= 32 else np.linspace(0, 1, max(len(shown), 2))
             palette = [table(i) for i in at]
         wheel = list(PALETTE if palette is None else palette)
         if palette is not None and len(wheel) < len(shown):
             raise OptionError(expected(f"{len(shown)} colours", len(wheel), "Pass one for every category."))
-        chosen = [to_hex(wheel[i % len(wheel)]) for i in range(len(shown))]
+        chosen = [_hex(wheel[i % len(wheel)], "`palette`") for i in range(len(shown))]
     color = dict(zip(shown, chosen, strict=True))
     return [color.get(n, GREY) for n in names]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
 
-__all__ = ["loss_weights", "reliability", "training"]
+__all__ = ["learned_from", "loss_weights", "reliability", "training"]
 
 CURVES = (  # panels: label of the axis, and its curves by name, colour and line
     ("nats per pair", (("contrastive_gap", "#0072b2", "-"), ("contrastive_gap_cap", "#0072b2", ":"))),
@@ -75,7 +75,7 @@ def reliability(
     codes, classes = label_codes(adata, truth_key)
     proba = adata.obsm[f"{pred_key}_proba"]
     use = codes >= 0
-    use &= ~_learned_from(adata, pred_key) if rows is None else np.asarray(rows, bool)
+    use &= ~learned_from(adata, pred_key) if rows is None else np.asarray(rows, bool)
     if not use.any():
         remedy = "Hold labelled cells out, or choose cells by `rows=`."
         raise NoCellsError(expected("cells with a true class that were not learned from", "none", remedy))
@@ -107,7 +107,7 @@ def reliability(
     return ax
 
 
-def _learned_from(adata: AnnData, pred_key: str) -> np.ndarray:
+def learned_from(adata: AnnData, pred_key: str) -> np.ndarray:
     """Return the cells (n,) bool that the classifier of a prediction learned from, as far as it is recorded."""
     run = json.loads(adata.uns.get(PACKAGE_KEY, {}).get("runs", {}).get(pred_key, "{}"))
     label_key = run.get("label_key")
@@ -155,7 +155,7 @@ def training(
     axes = [ax] if ax is not None else new_axes(len(panels) + 1, size=(4.2, 3.4), figsize=figsize)
     first = axes[0]
     first.plot(steps, history["loss"], color="#0072b2")
-    first.set(xlabel="step", ylabel="loss (nats per cell)")
+    first.set(xlabel="step", ylabel="loss")
     if title is not None:
         first.set_title(title, fontsize=10)
     for panel, (label, curves) in zip(axes[1:], panels, strict=False):

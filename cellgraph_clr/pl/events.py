@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["arrow_attribution", "event_errors"]
 
 SIDE = 48  # pixels of an inset
+FAINT = 0.1  # of the strongest evidence, below which a place gets no inset
 
 
 def event_errors(
@@ -116,7 +117,7 @@ def arrow_attribution(
     heat = gaussian_filter(model.attribution(movie, t), 2)
     early, late = movie.frame(t)[channel], movie.frame(t + step)[channel]
     low, high = np.percentile(early, (1, 99.8))
-    places = strongest(heat, n_insets, SIDE)
+    places = strongest(np.where(heat > FAINT * heat.max(), heat, 0), n_insets, SIDE)
     columns = max(-(-len(places) // 2), 1)
     figure = plt.figure(figsize=figsize or (5 + 1.4 * columns, 5), layout="constrained")
     grid = figure.add_gridspec(4, columns + 4)
@@ -134,7 +135,7 @@ def arrow_attribution(
     for i, (y, x) in enumerate(places):
         top, left = (int(np.clip(v - SIDE // 2, 0, max(n - SIDE, 0))) for v, n in zip((y, x), early.shape, strict=True))
         main.add_patch(_frame(left, top))
-        main.text(left, top - 2, str(i + 1), color="white", fontsize=7)
+        main.text(left + 2, top + 10, str(i + 1), color="white", fontsize=7)
         row, column = 2 * (i // columns), 4 + i % columns
         for below, picture in enumerate((early, late)):
             ax = figure.add_subplot(grid[row + below, column])

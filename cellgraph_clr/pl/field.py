@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import MissingKeyError, ShapeError
+from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.graphs.images_of_cells import Scale, chosen_images, scale_of
-from cellgraph_clr.graphs.layout import unit_of
+from cellgraph_clr.graphs.layout import recorded_unit
 from cellgraph_clr.graphs.planes import in_slab, plane
-from cellgraph_clr.io.labels import labels_of_images
-from cellgraph_clr.pl.canvas import MOST_PANELS, scale_bar
+from cellgraph_clr.io.labels_of_cells import labels_of_images, of_image
+from cellgraph_clr.pl.canvas import MOST_PANELS, plain, scale_bar
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Field", "as_picture", "point_size"]
 
+MOST_INSIDE = 0.9  # share of cells that lie in an image whose size is not known otherwise
 LOW, HIGH = 1.0, 99.8  # percentiles of an image that are black and white
 
 
@@ -45,14 +46,17 @@ class Field:
         slab: tuple[float, float] | None = None,
     ) -> None:
         self.adata, self.projection, self.slab, self.image = adata, projection, slab, image
-        self.xy, self.unit = plane(adata, projection), unit_of(adata)
+        self.xy, self.unit = plane(adata, projection), recorded_unit(adata)
         self.ndim = int(adata.obsm["spatial"].shape[1])
+        if adata.n_obs == 0:
+            raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
         self.groups = _shown(chosen_images(adata, library_id, library_key), library_id is None)
-        if len(self.groups) > 1 and image is not None and not isinstance(image, (Mapping, Movie, Plate)):
+        several = len({g.sample for g in self.groups}) > 1 or (len(self.groups) > 1 and not isinstance(image, Movie))
+        if several and image is not None and not isinstance(image, (Mapping, Plate)):
             remedy = "Pass {sample: image, …}, or choose one sample by `library_id=`."
             raise MissingKeyError(expected(f"an image for each of {len(self.groups)} samples", "one image", remedy))
-        self.inside = in_slab(adata, projection, slab)
-        self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups)
+        self.inside = in_slab(adata, projection, slab) & np.isfinite(self.xy).all(axis=1)
+        self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups, in_place=True)
 
     @property
     def _dropped(self) -> int:
@@ -74,30 +78,64 @@ class Field:
         else:
             axis = 2 - self._dropped
             n, step, start = found.labels.shape[axis], scale.spacing[axis], scale.origin[axis]
-            at = n // 2 if self.slab is None else round((sum(self.slab) / 2 - start) / step)
-            cut = tuple(int(np.clip(at, 0, n - 1)) if a == axis else slice(None) for a in range(3))
+            at = self._plane_in_slab(n, step, start)
+            cut = tuple(at if a == axis else slice(None) for a in range(3))
             plane = np.asarray(found.labels[cut])
         return plane, self._extent(plane.shape, scale)
 
+    def _plane_in_slab(self, n: int, step: float, start: float) -> int:
+        """Return the plane in the middle of what the slab has of n planes. Raises `OptionError` for a slab beside them."""
+        if self.slab is None:
+            return n // 2
+        low, high = max(self.slab[0], start), min(self.slab[1], start + (n - 1) * step)
+        if low > high + step:
+            found = f"{self.slab[0]:g} to {self.slab[1]:g}"
+            remedy = "Choose it within them."
+            raise OptionError(
+                expected(f"`slab` within the labels, {start:g} to {start + (n - 1) * step:g}", found, remedy)
+            )
+        return int(np.clip(round(((low + high) / 2 - start) / step), 0, n - 1))
+
     def _extent(self, shape: tuple[int, ...], scale: Scale) -> tuple[float, float, float, float]:
         """Return left, right, bottom, top of a plane (h, w), whose pixels lie around their centres."""
-        place = [2 - "xyz".index(a) - (3 - len(scale.spacing)) for a in self.projection]  # axes of z, y, x
+        place = self._axes(len(scale.spacing))
         (dx, dy), (x, y) = ([values[i] for i in place] for values in (scale.spacing, scale.origin))
         return x - dx / 2, x + (shape[1] - 0.5) * dx, y + (shape[0] - 0.5) * dy, y - dy / 2
 
     def draw_image(self, ax: Axes, group: Group) -> bool:
         """Draw the image of a sample where it lies; return whether there is one."""
-        pixels = _of_group(self.adata, self.image, group)
-        if pixels is None:
+        if self.image is None:
             return False
+        pixels = of_image(self.adata, self.image, group, what="image")
         if isinstance(pixels, LabelImage):
             pixels = pixels.image
         picture = as_picture(np.asarray(pixels))
         scale = self._scale(group)
+        self._check_shape(picture.shape[:2], scale, group)
         cmap = "gray" if picture.ndim == 2 else None
         extent = self._extent(picture.shape[:2], scale)
         ax.imshow(picture, cmap=cmap, vmin=0, vmax=1, extent=extent, interpolation="nearest")
         return True
+
+    def _check_shape(self, shape: tuple[int, ...], scale: Scale, group: Group) -> None:
+        """Raise `ShapeError` for an image that is not on the grid of the labels, or has most cells outside."""
+        where = f" of {group.name!r}" if group.name else ""
+        remedy = "Pass the plane of the image on the grid of the labels (not scaled, cut or turned)."
+        if scale.shape:
+            wanted = tuple(scale.shape[i] for i in self._axes(len(scale.shape))[::-1])
+            if wanted != tuple(shape):
+                raise ShapeError(expected(f"an image{where} of shape {wanted}, as the labels", f"{shape}", remedy))
+            return
+        left, right, bottom, top = self._extent(shape, scale)
+        own = self.xy[self.rows(group)]
+        inside = ((own >= [left, top]) & (own <= [right, bottom])).all(axis=1)
+        if inside.mean() < MOST_INSIDE:
+            found = f"{int((~inside).sum())} of {len(own)} outside"
+            raise ShapeError(expected(f"an image{where} that the cells lie in", found, remedy))
+
+    def _axes(self, ndim: int) -> list[int]:
+        """Return the axes of z, y, x that lie across and down."""
+        return [2 - "xyz".index(a) - (3 - ndim) for a in self.projection]
 
     def _scale(self, group: Group) -> Scale:
         known = scale_of(self.adata, group)
@@ -105,7 +143,7 @@ class Field:
             found = self._labels_of(group)
             known = Scale(found.spacing, found.unit, found.origin or (0.0,) * found.ndim)
         if known is None:
-            if self.unit != PIXEL:
+            if self.unit not in (None, PIXEL):
                 remedy = "Pass the masks with their scale as well: `labels=cgc.LabelImage.build(labels, spacing=…)`."
                 found_text = f"positions in {self.unit} alone"
                 raise MissingKeyError(expected("the size of a pixel of `image`", found_text, remedy))
@@ -117,6 +155,7 @@ class Field:
         boxes = [np.sort(np.reshape(i.get_extent(), (2, 2)), axis=1) for i in ax.get_images()]
         beside = [g.rows for g in self.groups if g.sample == group.sample]  # frames of a movie share a place
         own = self.xy[np.concatenate(beside)]
+        own = own[np.isfinite(own).all(axis=1)]
         if len(boxes) == 0 and len(own):
             span = max(float(np.ptp(own, axis=0).max()), 1e-9)
             boxes = [np.stack([own.min(axis=0), own.max(axis=0)], axis=1) + 0.03 * span * np.array([-1, 1])]
@@ -132,7 +171,7 @@ class Field:
         if self.projection != "xy":
             ax.set_xlabel(self.projection[0])
             ax.set_ylabel(self.projection[1])
-        ax.set_title(title, fontsize=10)
+        ax.set_title(plain(title), fontsize=10)
         if boxes:
             scale_bar(ax, self.unit, on_image=self.image is not None)
 
@@ -146,18 +185,6 @@ def _shown(groups: list[Group], everything: bool) -> list[Group]:  # noqa: FBT00
     text = f"{MOST_PANELS} of {len(groups)} samples are drawn, one panel each. Choose others by `library_id=`."
     warnings.warn(text, UserWarning, stacklevel=4)
     return groups[:MOST_PANELS]
-
-
-def _of_group(adata: AnnData, image: Any, group: Group) -> Any:
-    """Return the image of a sample from what was passed: one image, a mapping, a movie or a plate."""
-    if isinstance(image, Movie):
-        return image.frame(group.frame)
-    if isinstance(image, Plate):
-        return image.image(int(adata.obs["line"].iloc[group.rows[0]]))
-    if isinstance(image, Mapping):
-        images = {str(k): v for k, v in image.items()}
-        return next((images[n] for n in group.keys if n in images), None)
-    return image
 
 
 def as_picture(image: np.ndarray) -> np.ndarray:
@@ -182,7 +209,10 @@ def as_picture(image: np.ndarray) -> np.ndarray:
 
 def _stretched(image: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
     values = image.astype(np.float32)
-    low, high = np.percentile(values, (LOW, HIGH), axis=axes, keepdims=True)
+    values[~np.isfinite(values)] = np.nan  # shown as blank
+    if np.isnan(values).all():
+        return values
+    low, high = np.nanpercentile(values, (LOW, HIGH), axis=axes, keepdims=True)
     return np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
 
 

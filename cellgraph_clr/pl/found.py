@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["retrieval"]
 
 MORE = "#9c9c9c"  # regions beyond those drawn in colours
+LEAST = 16.0  # points squared of a dot that is to be seen among thousands
 NAMED = 10  # ranked cells that are numbered
 
 
@@ -139,18 +140,19 @@ class _Found:
 
     def __init__(self, field: Field, asked: np.ndarray, neighbors_key: str, size: float | None) -> None:
         self.field, self.asked = field, asked
-        self.size = point_size(int(field.inside.sum())) if size is None else size
+        typical = point_size(int(field.inside.sum())) if size is None else size
+        self.size, self.rest = max(typical, LEAST) if size is None else size, typical / 2
         adata = field.adata
         self.adjacency = adjacency_of(adata, neighbors_key) if f"{neighbors_key}_connectivities" in adata.obsp else None
 
     def _dots(
-        self, ax: Axes, rows: np.ndarray, color: Any, *, rim: str = "none", z: int = 3, factor: float = 1
+        self, ax: Axes, rows: np.ndarray, color: Any, *, rim: str = "none", z: int = 3, faint: bool = False
     ) -> None:
         x, y = self.field.xy[rows].T
         ax.scatter(
             x,
             y,
-            s=factor * self.size,
+            s=self.rest if faint else self.size,
             c=[color] if isinstance(color, str) else color,
             edgecolors=rim,
             linewidths=0.6 if rim != "none" else 0,
@@ -164,7 +166,7 @@ class _Found:
     def regions(self, ax: Axes, group: Group, number: np.ndarray, n_regions: int) -> None:
         """Draw the regions of a sample with their outlines."""
         rows = self.field.rows(group)
-        self._dots(ax, rows[(number[rows] == 0) & ~self.asked[rows]], GREY, factor=0.5)
+        self._dots(ax, rows[(number[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         self._dots(ax, rows[number[rows] > n_regions], MORE)
         for i in np.unique(number[rows][(number[rows] > 0) & (number[rows] <= n_regions)]):
             mine = rows[number[rows] == i]
@@ -212,10 +214,10 @@ class _Found:
         from matplotlib.patheffects import withStroke
 
         rows = self.field.rows(group)
-        self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, factor=0.5)
+        self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         hits = rows[rank[rows] > 0]
         scale = number_scale(rank[rank > 0].astype(float), "plasma_r", None, None)
-        self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="black", z=4)
+        self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=4)
         for row in hits[rank[hits] <= NAMED]:
             ax.annotate(
                 str(int(rank[row])),

@@ -16,8 +16,8 @@ from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.graphs.images_of_cells import rows_of_labels
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import raw_values, read_features
-from cellgraph_clr.io.labels import labels_of_cells
-from cellgraph_clr.pl.canvas import finish, picture_grid, scale_bar
+from cellgraph_clr.io.labels_of_cells import labels_of_cells
+from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
 from cellgraph_clr.pl.tiles import SIZE, Tiles
 
 if TYPE_CHECKING:
@@ -209,10 +209,11 @@ class _Drawing:
         check_option("style", style, STYLES)
         if style == "surfaces" and picture.ndim == 2:
             raise OptionError(expected('style "slices" for labels in 2D', "surfaces", "Only volumes have surfaces."))
-        if style == "slices" and picture.image is not None:
-            check_option("channel", channel, (*range(picture.image.shape[0]), *picture.channels))
+        if style == "slices" and (picture.image is not None or isinstance(channel, str)):
+            check_option("channel", channel, (*range(len(picture.channels)), *picture.channels))
         self.unit, self.style = picture.unit, style
-        self.tiles = Tiles(picture, picture.channels.index(channel) if isinstance(channel, str) else channel)
+        number = picture.channels.index(channel) if channel in picture.channels else 0
+        self.tiles = Tiles(picture, number if isinstance(channel, str) else channel)
 
     def draw(
         self,
@@ -238,7 +239,7 @@ class _Drawing:
                     _body(ax, self.tiles.body(int(at), resolution))
                 else:
                     _slice(ax, *cut[int(at)], float(low), float(high))
-                ax.set_title(caption, fontsize=8)
+                ax.set_title(plain(caption), fontsize=8)
         ax = axes[0, 0]
         scale_bar(ax, self.unit, share=0.4, step=resolution)
         if title is not None:

@@ -9,14 +9,14 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes
-from cellgraph_clr.pl.colors import palette_colors
+from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, plain
+from cellgraph_clr.pl.colors import checked_cmap, palette_colors
+from cellgraph_clr.pl.curves import learned_from
 
 if TYPE_CHECKING:
     import os
     from typing import Any
 
-    import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
 
@@ -27,7 +27,7 @@ MOST_CELLS_WITH_TEXT = 400  # of a table whose numbers are written in
 
 
 def label_qc(
-    table: pd.DataFrame | AnnData,
+    table: Any,
     *,
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
@@ -39,7 +39,7 @@ def label_qc(
 
     Parameters
     ----------
-    table : of `im.label_qc`, or the AnnData it was written to.
+    table : of `im.label_qc`, the AnnData it was written to, or labels in any form that `im.label_qc` takes.
     title : None gives the number of cells.
     figsize, ax, show, save : as in `pl.spatial`.
 
@@ -52,7 +52,11 @@ def label_qc(
     MissingKeyError, NoCellsError
         If there are no flags; for no cells.
     """
-    frame = table if hasattr(table, "loc") else table.obs  # an AnnData has no `loc`
+    if not hasattr(table, "columns") and not hasattr(table, "obs"):  # labels
+        from cellgraph_clr import im
+
+        table = im.label_qc(table)
+    frame = table.obs if hasattr(table, "obs") else table
     remedy = "Make them by `cgc.im.label_qc(labels, adata=adata)`."
     for name in FLAGS:
         check_key(name, list(map(str, frame.columns)), where="the table", remedy=remedy)
@@ -75,6 +79,7 @@ def confusion(
     truth_key: str,
     pred_key: str,
     *,
+    rows: np.ndarray | None = None,
     normalize: bool = True,
     cmap: str = "Blues",
     title: str | None = None,
@@ -89,6 +94,7 @@ def confusion(
     ----------
     adata : with both columns in `obs`.
     truth_key, pred_key : categories; cells without a true class are left out, "unassigned" predictions are a column.
+    rows : (n,) bool, cells to use. None takes those that `tl.classify` did not learn from.
     normalize : show shares of each row; otherwise counts.
     cmap : colour map.
     title : None gives the number of cells.
@@ -102,12 +108,18 @@ def confusion(
     ------
     LabelKeyError, MissingKeyError
         For missing columns, or no cell with a class.
+    NoCellsError
+        If no cell is left: all with a true class were learned from.
     """
     import matplotlib.pyplot as plt
 
     codes, classes = label_codes(adata, truth_key, as_listed=True)
     check_key(pred_key, list(adata.obs.columns), where="adata.obs")
     known = codes >= 0
+    known &= ~learned_from(adata, pred_key) if rows is None else np.asarray(rows, bool)
+    if not known.any():
+        remedy = "Hold labelled cells out, or choose cells by `rows=`."
+        raise NoCellsError(expected("cells with a true class that were not learned from", "none", remedy))
     predicted = adata.obs[pred_key].astype(object).fillna("unassigned").astype(str).to_numpy()[known]
     found = sorted(set(predicted))
     table = np.zeros((len(classes), len(found)))
@@ -118,9 +130,9 @@ def confusion(
     shown = table / np.maximum(table.sum(axis=1, keepdims=True), 1) if normalize else table
     side = (2.5 + 0.32 * len(found), 1.6 + 0.3 * len(classes))
     ax = one_axes(ax, side, figsize)
-    picture = ax.imshow(shown, cmap=cmap, vmin=0, vmax=1 if normalize else None, aspect="auto")
-    ax.set_xticks(range(len(found)), found, rotation=90, fontsize=8)
-    ax.set_yticks(range(len(classes)), classes, fontsize=8)
+    picture = ax.imshow(shown, cmap=checked_cmap(cmap), vmin=0, vmax=1 if normalize else None, aspect="auto")
+    ax.set_xticks(range(len(found)), [plain(f) for f in found], rotation=90, fontsize=8)
+    ax.set_yticks(range(len(classes)), [plain(c) for c in classes], fontsize=8)
     ax.set(xlabel=pred_key, ylabel=truth_key)
     if table.size <= MOST_CELLS_WITH_TEXT:
         for (i, j), value in np.ndenumerate(shown):
@@ -194,7 +206,7 @@ def composition(
         start = start + values
     axis, label = (
         ("share of cells" if normalize else "cells"),
-        [f"{g} ({int(n)})" for g, n in zip(groups, table.sum(1), strict=True)],
+        [f"{plain(g)} ({int(n)})" for g, n in zip(groups, table.sum(1), strict=True)],
     )
     if flat:
         ax.set_yticks(at, label, fontsize=8)

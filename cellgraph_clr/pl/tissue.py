@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.graphs.layout import adjacency_of
 from cellgraph_clr.pl.canvas import finish, panel_axes
 from cellgraph_clr.pl.cells import category_legend, color_bar, draw_cells, number_scale
@@ -40,6 +42,7 @@ def spatial(
     projection: str = "xy",
     slab: tuple[float, float] | None = None,
     size: float | None = None,
+    alpha: float | None = None,
     palette: Any = None,
     cmap: str = "viridis",
     vmin: float | None = None,
@@ -68,6 +71,7 @@ def spatial(
     projection : "xy", "xz" or "yz".
     slab : in 3D, lowest and highest coordinate along the axis left out, in the unit of positions.
     size : of dots, in points squared.
+    alpha : opacity of cells; None takes 0.6 for masks on an image, else 1.
     palette : colours of categories: a list, a mapping from categories, or a colour map of matplotlib. They are written to
         `uns[f"{color}_colors"]`. None takes those of `uns`, else a colour-blind safe one of 48.
     cmap, vmin, vmax : colour map and range of numbers; the range is that of all panels of a colour.
@@ -91,12 +95,18 @@ def spatial(
     -----
     The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
     """
-    keys = [color] if color is None or isinstance(color, str) else list(color)
+    keys = list(color) if isinstance(color, (list, tuple)) else [color]
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
     )
     groups = field.groups
     n = len(groups) * len(keys)
+    if n == 0:
+        raise OptionError(expected("a `color` to draw", "an empty list", "Name a column or a feature, or pass None."))
+    if alpha is not None:
+        check_in_range("alpha", alpha, low=0, high=1)
+    if 1 < len(groups) <= n_columns:  # a row of samples for every colour
+        n_columns = len(groups)
     axes = panel_axes(ax, n, size=SMALL_PANEL if len(groups) > 1 else PANEL, n_columns=n_columns, figsize=figsize)
     titles = _titles(title, keys, [g.name for g in groups])
     drawn = np.concatenate([field.rows(g) for g in groups])
@@ -106,7 +116,7 @@ def spatial(
         mine = axes[i * len(groups) : (i + 1) * len(groups)]
         for panel, group, text in zip(mine, groups, titles[i * len(groups) :], strict=False):
             on_image = field.draw_image(panel, group)
-            draw_cells(panel, field, group, found, scale=scale, size=size, on_image=on_image)
+            draw_cells(panel, field, group, found, scale=scale, size=size, alpha=alpha, on_image=on_image)
             field.frame(panel, group, text)
         if scale is not None:
             color_bar(mine, scale, found.title)

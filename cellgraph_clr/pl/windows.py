@@ -11,7 +11,7 @@ from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.analysis.typical import typical_rows
 from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.graphs.layout import read_features
-from cellgraph_clr.pl.canvas import finish, picture_grid, scale_bar
+from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
 
 if TYPE_CHECKING:
     import os
@@ -89,10 +89,10 @@ def window_gallery(
             blank = np.zeros_like(part[0])
             picture = part[0] if len(part) == 1 else np.stack([*part, *[blank] * (3 - len(part))], axis=-1)
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1)
-            ax.set_title(str(o["sample"]), fontsize=7)
+            ax.set_title(plain(str(o["sample"])), fontsize=7)
     shown_as = ("grey",) if len(at) == 1 else ("red", "green", "blue")
     text = ", ".join(f"{names[c]} {color}" for c, color in zip(at, shown_as, strict=False))
-    axes[0, 0].get_figure(root=True).suptitle(text if title is None else title, fontsize=10)
+    axes[0, 0].get_figure(root=True).suptitle(plain(text if title is None else title), fontsize=10)
     scale_bar(axes[0, 0], PIXEL)
     finish(axes[0, 0], show=show, save=save)
     return axes

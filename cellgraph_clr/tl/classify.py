@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import entr
 from sklearn.utils.class_weight import compute_sample_weight
 
-from cellgraph_clr._core.checks import check_in_range, check_option, expected, listing
+from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, expected, listing
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -76,6 +76,7 @@ def classify(
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
     """
+    check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     from cellgraph_clr.models.graph_classifier import CellGraphClassifier
     from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
     from cellgraph_clr.models.trees import CalibratedTrees

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
+from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -68,6 +68,7 @@ def cluster(
     check_whole("n_fit", n_fit, low=n_neighbors + 2)
     if adata.n_obs < 3:
         raise NoCellsError(expected("at least three cells to cluster", adata.n_obs, "Check the selection before."))
+    check_key_added(key_added or method, "obs")
     adata = adata.copy() if copy else adata
     key = key_added or method
     vectors, _ = representation(adata, use_rep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
 from cellgraph_clr.tl.common import check_model_alone
@@ -65,6 +66,7 @@ def embed(
     """
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 
+    check_key_added(key_added, "obsm")
     adata = adata.copy() if copy else adata
     keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
     if model is None:

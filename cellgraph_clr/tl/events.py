@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
@@ -56,6 +56,7 @@ def time_arrow(
 
     from cellgraph_clr.models.time_arrow import TimeArrow
 
+    check_key_added(key_added, "obsm")
     if model is not None:
         check_model_alone(config)
     keys = cell_keys(adata, "frame", maker="cgc.from_movie(movie)")

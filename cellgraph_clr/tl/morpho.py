@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_option, check_whole, expected
+from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.images_of_cells import rows_of_labels
@@ -61,9 +61,11 @@ def morpho_features(
     """
     import pandas as pd
 
-    from cellgraph_clr.io.labels import label_image, labels_of_cells
+    from cellgraph_clr.io.labels import label_image
+    from cellgraph_clr.io.labels_of_cells import labels_of_cells
     from cellgraph_clr.models.morpho_features import MorphoFeatures
 
+    check_key_added(key_added, "obsm")
     if model is not None:
         check_model_alone(config)
     adata = adata.copy() if copy else adata
@@ -126,6 +128,7 @@ def morpho_context(
 
     from cellgraph_clr.graphs.neighbors import hop_relation, row_normalised
 
+    check_key_added(key_added, "obsm")
     check_option("mode", mode, ("concat", "mean"))
     check_whole("n_hops", n_hops)
     if weights is not None and n_hops > 1:

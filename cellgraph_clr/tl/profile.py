@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
 from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell
@@ -64,6 +65,7 @@ def profile(
     obs = plate.table.iloc[line].reset_index(drop=True)
     half = model.config.size / 2
     obs["y"], obs["x"] = (table.index.get_level_values(a).to_numpy() + half for a in ("y", "x"))
+    obs["line"] = line
     obs["foreground"] = table["foreground"].to_numpy()
     obs["learned"] = obs["sample"].isin(model.samples_).to_numpy()
     for name in ("sample", "well", "field"):
@@ -105,6 +107,7 @@ def profile_cells(
     MissingKeyError, OptionError
         Without `obs["line"]`; for a plate without labels, and as `profile`.
     """
+    check_key_added(key_added, "obsm")
     keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")
     adata = adata.copy() if copy else adata
     plate.check_labels()

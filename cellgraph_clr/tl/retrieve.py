@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, check_option, check_whole, expected
+from cellgraph_clr._core.checks import check_in_range, check_key, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._query import Query, query_rows, query_vectors
@@ -73,6 +73,7 @@ def retrieve(
     and "each". Vectors of unit length take 4 n d bytes. No cell in `adata` is an empty query. Many queries one after the
     other: `tl.build_index`.
     """
+    check_key_added(key_added, "obs")
     target = adata if reference is None else reference
     vectors, _ = representation(target, use_rep)
     own = vectors if reference is None else representation(adata, use_rep)[0]
@@ -210,6 +211,7 @@ def retrieve_regions(
     """
     import pandas as pd
 
+    check_key_added(key_added, "obs")
     check_whole("min_cells", min_cells)
     check_whole("n_smooth", n_smooth, low=0)
     if isinstance(max_cells, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import LabelKeyError, ShapeError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.graphs.layout import record_run
@@ -53,6 +53,7 @@ def transfer_labels(
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
     """
+    check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     from cellgraph_clr.analysis.transfer import nearest_vote
 
     if min_confidence is not None:

@@ -135,7 +135,7 @@ def test_tables_and_pictures(tmp_path, suffix):
         table.to_parquet(path)
     else:
         table.to_csv(path, index=False, sep="," if suffix == ".csv" else "\t")
-    run("table", path, "--position", "x,y", "--cell-id", "id", "-o", tmp_path / "a.h5ad")
+    run("table", path, "--position", "x,y", "--cell-id", "id", "--unit", "um", "-o", tmp_path / "a.h5ad")
     back = read(tmp_path / "a.h5ad")
     assert list(back.var_names) == ["CD3"]
     assert back.obs["cell_id"].tolist() == table["id"].tolist()

@@ -40,6 +40,7 @@ def test_the_colon_demo_finds_glands(tmp_path):
     assert figures["compartments, balanced accuracy"] > 0.85
     assert figures["query, precision"] > figures["query, chance precision"] + 0.2
     assert {p.name for p in tmp_path.iterdir()} == {
+        "colon.png",
         "colon_graph.png",
         "colon_compartments.png",
         "colon_retrieval.png",

@@ -140,10 +140,10 @@ def test_a_plain_array_needs_its_spacing(tissue_2d):
 
     from cellgraph_clr import from_table
 
-    table = from_table(pd.DataFrame({"x": [0.0, 1], "y": [0.0, 1]}), cell_id=None, position=["x", "y"])
+    table = from_table(pd.DataFrame({"x": [0.0, 1], "y": [0.0, 1]}), cell_id=None, position=["x", "y"], unit="um")
     with pytest.raises(MissingKeyError, match="positions are in micrometer"):
         gr.contact_graph(table, tissue_2d.image.labels)
-    with pytest.warns(UserWarning, match="2 of 2 cells touch no other cell"):
+    with pytest.raises(OptionError, match=r"on the scale of the cells, found positions .* times as far apart"):
         gr.contact_graph(table, tissue_2d.image)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from cellgraph_clr import LabelImage, concat, from_labels, im
-from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.cells.blocks import block_shape
 from cellgraph_clr.cells.components import label_pieces
 
@@ -121,7 +121,7 @@ def test_results_go_to_obs_by_id(planted):
         im.label_qc(LabelImage.build(planted), adata=both)
     im.label_qc(LabelImage.build(planted), adata=both, library_id="b")
     assert both.obs.groupby("library_id", observed=True)["is_fragmented"].sum().to_dict() == {"a": 0, "b": 1}
-    with pytest.raises(MissingKeyError, match="cells of these labels"):
+    with pytest.raises(OptionError, match="labels with the cells, found 0 of 8 ids in them"):
         im.label_qc(LabelImage.build(np.where(planted > 0, 99, 0)), adata=adata)
     with pytest.raises(OptionError, match="min_size"):
         im.label_qc(LabelImage.build(planted), min_size=-1.0)

@@ -364,3 +364,25 @@ def test_a_graph_without_edges_is_refused(adata, call):
     adata.obsp["spatial_connectivities"] = adata.obsp["spatial_connectivities"] * 0
     with pytest.raises(NoGraphError, match=r"found none among 144 cells. Bridge .*max_gap=….*delaunay_graph"):
         call(adata)
+
+
+@pytest.mark.parametrize(
+    ("call", "key"),
+    [
+        (lambda a, k: tl.embed(a, key_added=k), "spatial"),
+        (lambda a, k: tl.morpho_context(a, use_rep="X", key_added=k), "spatial"),
+        (lambda a, k: gr.aggregate_neighbors(a, key_added=k), "major_axis"),
+        (lambda a, k: tl.cluster(a, use_rep="X", key_added=k), "cell_id"),
+        (lambda a, k: tl.classify(a, "true_type", key_added=k), "true_type"),
+        (lambda a, k: tl.transfer_labels(a, a, "true_type", key_added=k), "library_id"),
+        (lambda a, k: tl.retrieve(a, [5], use_rep="X", key_added=k), "a/b"),
+        (lambda a, k: tl.retrieve_regions(a, [5], use_rep="X", key_added=k), "a/b"),
+        (lambda a, k: gr.knn_graph(a, key_added=k), "a/b"),
+    ],
+)
+def test_what_cells_are_is_not_written_over(adata, call, key):
+    before = adata.copy()
+    with pytest.raises(OptionError, match="`key_added`"):
+        call(adata, key)
+    np.testing.assert_array_equal(adata.obsm["spatial"], before.obsm["spatial"])
+    pd.testing.assert_frame_equal(adata.obs, before.obs)

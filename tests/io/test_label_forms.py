@@ -113,7 +113,10 @@ def test_names_and_scale_come_by_both_doors(tmp_path, cells):
         np.testing.assert_allclose(adata.X, named.X, rtol=1e-5)
         np.testing.assert_allclose(adata.obsm["spatial"], named.obsm["spatial"])
     tifffile.imwrite(tmp_path / "l.ome.tif", labels, metadata={**metadata, "axes": axes[1:], "PhysicalSizeX": 9.0})
-    with pytest.warns(UserWarning, match=r"The labels have a spacing of .* x 9 micrometer, the image one of"):
+    with pytest.warns(
+        UserWarning,
+        match=r"The labels have a spacing of .* x 9 micrometer, the image .* x 0.25 micrometer: that of the labels",
+    ):
         both = cgc.read_labels(tmp_path / "l.ome.tif", tmp_path / "i.ome.tif")
     assert both.spacing[-1] == 9.0
 
@@ -191,7 +194,7 @@ def test_cells_remember_the_scale_of_their_labels(cells, tmp_path):
         cgc.gr.contact_graph(adata, moved)
     with pytest.raises(OptionError, match="labels in micrometer, as the positions of the cells, found labels in pixel"):
         cgc.gr.contact_graph(adata, LabelImage.build(labels, spacing=SPACING[d]))
-    with pytest.raises(MissingKeyError, match="a mapping sample → labels for 2 samples"):
+    with pytest.raises(MissingKeyError, match="an image for each of 2 samples, found one for a, b"):
         cgc.gr.contact_graph(many, labels)
 
 
@@ -230,3 +233,53 @@ def test_what_is_no_image_is_named(tissue_2d):
     with pytest.warns(UserWarning, match="1 pixel is assumed") as said:
         cgc.from_labels(np.asarray(movie.labels[0]))
     assert said[0].filename == __file__
+
+
+def test_axes_of_an_xarray_go_by_name():
+    xarray = pytest.importorskip("xarray")
+    labels = np.zeros((6, 9), np.int32)
+    labels[1:3, 2:8] = 4
+    turned = xarray.DataArray(labels.T, dims=("x", "y"))
+    light = xarray.DataArray(np.stack([labels.T] * 2, -1) * 2.0, dims=("x", "y", "c"), coords={"c": ["A", "B"]})
+    found = cgc.from_labels(turned, light, spacing=(0.5, 0.25), unit="um")
+    wanted = cgc.from_labels(labels, np.stack([labels] * 2) * 2.0, spacing=(0.5, 0.25), unit="um", channels=["A", "B"])
+    np.testing.assert_array_equal(found.X, wanted.X)
+    np.testing.assert_array_equal(found.obsm["spatial"], wanted.obsm["spatial"])
+
+
+def test_places_convert_with_their_own_unit(tmp_path):
+    labels = np.pad(np.ones((4, 4), np.uint8), 3)
+    image = LabelImage.build(labels, spacing=0.5, unit="um", origin=(10, 20))
+    assert label_image(image, spacing=500, unit="nm").origin == pytest.approx((10_000, 20_000))
+    size = {f"PhysicalSize{a}": 0.5 for a in "YX"}
+    tifffile.imwrite(tmp_path / "i.ome.tif", labels * 3, metadata={"axes": "YX", **size})
+    plain = LabelImage.build(labels)
+    assert label_image(plain, tmp_path / "i.ome.tif").spacing == (0.5, 0.5)  # the image knows
+    with pytest.raises(OptionError, match="nuclei that begin at"):
+        cgc.from_labels(image, nuclei=LabelImage.build(labels, spacing=0.5, unit="um", origin=(50, 50)))
+
+
+@pytest.mark.parametrize("make", ["LabelImage", "Movie", "plate"])
+def test_a_unit_alone_is_no_scale(make):
+    frames = np.ones((2, 8, 8), np.uint8)
+    with pytest.raises(OptionError, match="`spacing` beside `unit='um'`"):
+        if make == "LabelImage":
+            LabelImage.build(frames[0], unit="um")
+        elif make == "Movie":
+            cgc.Movie.build(frames, frames, unit="um")
+        else:
+            from cellgraph_clr.datasets.plates import phenotype_plate
+
+            made = phenotype_plate(2, 1, side=32, random_state=0)
+            plate = cgc.Plate.build(made.table, [made.image(0)] * 2, labels=np.ones((2, 32, 32), int))
+            cgc.from_plate(plate, unit="um")
+
+
+def test_frames_and_masks_that_differ_are_warned_of(tmp_path):
+    frames = np.ones((2, 8, 8), np.uint16)
+    for name, step in (("raw", 0.5), ("masks", 7.0)):
+        metadata = {"axes": "TYX", "PhysicalSizeX": step, "PhysicalSizeY": step}
+        tifffile.imwrite(tmp_path / f"{name}.ome.tif", frames, metadata=metadata)
+    with pytest.warns(UserWarning, match=r"a spacing of 7 x 7 micrometer, the image 0.5 x 0.5 micrometer"):
+        cgc.read_movie(tmp_path / "raw.ome.tif", tmp_path / "masks.ome.tif")
+    assert cgc.read_movie(frames, frames).spacing == (1.0, 1.0)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellgraph_clr import concat, from_labels, from_pyg, gr, to_networkx, to_pyg, validate
+from cellgraph_clr import concat, from_labels, from_pyg, gr, pp, to_networkx, to_pyg, validate
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
 
 
@@ -109,9 +109,32 @@ def test_labels_missing_in_one_sample_become_unassigned(two):
     assert set(concat(two).obs["kind"]) == {"a", "b", "unassigned"}
 
 
-def test_joined_samples_are_not_joined_again(two):
-    with pytest.raises(CellGraphError, match=r"one sample in 'x', found 2 \(left, right\)"):
-        concat({"x": concat(two), "y": two["left"]})
+def test_joined_samples_are_joined_again(two):
+    gr.contact_graph(two["left"])
+    gr.contact_graph(two["right"])
+    joined = concat({"x": concat(two), "y": two["left"]})
+    assert sorted(set(joined.obs["library_id"])) == ["x/left", "x/right", "y"]
+    assert validate(joined) == []
+    before = joined.obsp["spatial_contact_area"].copy()
+    gr.contact_graph(joined)  # from the contacts of the scans, under their new names
+    assert (joined.obsp["spatial_contact_area"] != before).nnz == 0
+    again = concat([concat(two), concat({"third": two["left"]})])
+    assert sorted(set(again.obs["library_id"])) == ["left", "right", "third"]
+    with pytest.raises(CellGraphError, match="one name per sample, found left, right, left"):
+        concat([concat(two), concat({"left": two["left"]})])
+
+
+def test_what_is_in_some_samples_only_is_refused(two):
+    scaled = pp.scale_features(two["left"], copy=True)
+    with pytest.raises(CellGraphError, match=r"the layers \['cellgraph_raw'\] in every sample.*Join samples before"):
+        concat({"a": scaled, "b": two["right"]})
+    two["left"].obsm["X_one"] = np.zeros((two["left"].n_obs, 2))
+    with pytest.raises(CellGraphError, match="the representations .* in every sample"):
+        concat(two)
+    del two["left"].obsm["X_one"]
+    two["right"].obs["frame"] = 0
+    with pytest.raises(CellGraphError, match="frame.* in all samples or in none"):
+        concat(two)
 
 
 def test_another_sample_column_is_remembered(two):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from skimage.color import rgb2lab
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cellgraph_clr import pp
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
@@ -25,12 +25,12 @@ def seen(colors, matrix):
 
 
 @pytest.mark.parametrize("eye", BLIND)
-@pytest.mark.parametrize(("n", "apart"), [(8, 20), (20, 14), (48, 9.5)])
+@pytest.mark.parametrize(("n", "apart"), [(8, 11), (20, 9), (48, 5.8)])
 def test_colors_differ_for_every_eye(eye, n, apart):
     assert len(set(PALETTE)) == 48
     lab = seen([*PALETTE[:n], GREY, "#ffffff"], BLIND[eye])
-    distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1)[np.triu_indices(n + 2, 1)]
-    assert distance.min() > (apart if n > 8 or eye == "none" else 13)
+    distance = deltaE_ciede2000(lab[:, None], lab[None])[np.triu_indices(n + 2, 1)]
+    assert distance.min() > apart * (1.3 if eye == "none" else 1)
 
 
 def test_categories_are_written_as_scanpy_does(adata):
@@ -86,3 +86,19 @@ def test_long_legends_name_the_most_frequent():
     assert left_out == 41
     assert len(palette_colors(None, many.names)) == 100
     assert palette_colors("tab10", ["a", "b"]) == ["#1f77b4", "#ff7f0e"]
+
+
+def test_colours_of_a_user_belong_to_categories(adata):
+    kinds = ["a", None, "b", "a"] * (adata.n_obs // 4)
+    adata.obs["t"] = pd.Categorical(kinds, categories=["a", "b"])
+    adata.uns["t_colors"] = ["#ff0000", "#0000ff"]
+    found = coloring(adata, "t")
+    assert list(adata.uns["t_colors"]) == ["#ff0000", "#0000ff"]
+    assert [found.colors[i] for i in found.values[:4]] == ["#ff0000", GREY, "#0000ff", "#ff0000"]
+    adata.obs["u"] = pd.Categorical(["T", "Z"] * (adata.n_obs // 2), categories=["T", "unassigned", "Z"])
+    adata.uns["u_colors"] = ["#ff0000", "#00ff00", "#0000ff"]
+    found = coloring(adata, "u")
+    assert [found.colors[i] for i in found.values[:2]] == ["#ff0000", "#0000ff"]
+    del adata.uns["u_colors"]
+    coloring(adata, "u")
+    assert len(adata.uns["u_colors"]) == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellgraph_clr import im, pl
+from cellgraph_clr import im, pl, tl
 from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError
 from tests.pictures import check_picture
 
@@ -46,3 +46,15 @@ def test_composition_stacks_to_one(adata):
     check_picture(pl.composition(adata, "true_niche", "true_type", normalize=False, orientation="vertical"))
     with pytest.raises(LabelKeyError):
         pl.composition(adata, "true_niche", "none")
+
+
+def test_confusion_leaves_out_what_was_learned_from(embedded):
+    truth = embedded.obs["true_niche"].astype(str)
+    known = np.arange(embedded.n_obs) % 3 == 0
+    embedded.obs["some"] = np.where(known, truth, "unassigned")
+    tl.classify(embedded, "some")
+    assert pl.confusion(embedded, "true_niche", "some_pred").get_title().startswith(f"{int((~known).sum())} cells")
+    every = pl.confusion(embedded, "true_niche", "some_pred", rows=np.ones(embedded.n_obs, bool))
+    assert every.get_title().startswith(f"{embedded.n_obs} cells")
+    with pytest.warns(UserWarning, match="1 pixel is assumed"):
+        check_picture(pl.label_qc(np.pad(np.ones((5, 5), int), 2)))

@@ -163,3 +163,74 @@ def test_bad_input_is_named(tissue_2d):
         pl.spatial(adata, "area", np.zeros((8, 8)))
     gr.knn_graph(adata, n_neighs=2)
     check_picture(pl.graph(adata, labels=tissue_2d.image))
+
+
+def test_an_image_is_on_the_grid_of_the_labels(adata, tissue_2d):
+    image = np.asarray(tissue_2d.image.image[0])
+    for wrong in (image[::2, ::2], image[:50], np.pad(image, ((0, 9), (0, 0)))):
+        with pytest.raises(ShapeError, match=r"an image of shape \(\d+, \d+\), as the labels, found"):
+            pl.spatial(adata, "area", wrong)
+    table = cgc.from_table(
+        pd.DataFrame(adata.obsm["spatial"], columns=["x", "y"]), cell_id=None, position=["x", "y"], unit="pixel"
+    )
+    pl.spatial(table, None, image)
+    with pytest.raises(ShapeError, match=r"an image that the cells lie in, found \d+ of \d+ outside"):
+        pl.spatial(table, None, image[::2, ::2])
+
+
+def test_holes_in_image_and_positions_are_left_out(adata, tissue_2d):
+    image = np.array(tissue_2d.image.image[0], float)
+    image[:3, :3], image[5, 5] = np.nan, np.inf
+    shown = np.asarray(pl.spatial(adata, "area", image).images[0].get_array())
+    assert np.isfinite(shown).mean() > 0.99
+    adata.obsm["spatial"][4] = np.nan
+    ax = pl.spatial(adata, "area")
+    check_picture(ax)
+    assert len(ax.collections[0].get_offsets()) == adata.n_obs - 1
+
+
+def test_names_are_drawn_as_they_are(adata, tmp_path):
+    names = ["$\\foo$", "$x_{", "a$b", "<i>", "two\nlines", "ä_µ"]
+    adata.obs["odd"] = pd.Categorical([names[i % 6] for i in range(adata.n_obs)])
+    adata.obs["$key$"] = adata.obs["odd"]
+    check_picture(pl.spatial(adata, "odd"))
+    check_picture(pl.spatial(adata, "$key$"))
+    check_picture(pl.composition(adata, "odd", "true_type"))
+    check_picture(pl.confusion(adata, "odd", "true_type"))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"color": []}, "found an empty list"),
+        ({"color": 5}, "name of a column or feature, found 5"),
+        ({"cmap": "virids"}, "Did you mean 'viridis'"),
+        ({"color": "true_type", "palette": "tab11"}, "Did you mean"),
+        ({"color": "true_type", "palette": ["red", "nocolor"] * 9}, "colours in `palette`, found 'nocolor'"),
+        ({"vmin": 3, "vmax": 1}, "`vmin` below `vmax`"),
+        ({"vmin": "p1"}, "`vmin` to be a number"),
+        ({"alpha": 2}, "`alpha` to be a number"),
+        ({"slab": (3, 1)}, "lowest and a highest"),
+        ({"slab": 5}, "lowest and a highest"),
+        ({"save": "picture"}, "name of a picture, found 'picture'.*png"),
+        ({"save": "picture.foo"}, "End it in .png, .pdf or .svg"),
+        ({"ax": [1]}, "`ax` as axes of matplotlib, found list"),
+    ],
+)
+def test_options_are_refused_by_name(adata, options, text):
+    with pytest.raises(OptionError, match=text):
+        pl.spatial(adata, **{"color": "area", **options})
+
+
+def test_a_slab_lies_within_the_labels(tissue_3d):
+    adata = tissue_3d.adata()
+    with pytest.raises(OptionError, match="`slab` within the labels, 0 to"):
+        pl.spatial(adata, "area" if "area" in adata.var_names else None, labels=tissue_3d.image, slab=(900, 901))
+    check_picture(pl.spatial(adata, None, labels=tissue_3d.image, slab=(-np.inf, np.inf)))
+
+
+def test_colours_and_samples_make_rows(adata):
+    three = cgc.concat(dict.fromkeys("abc", adata))
+    axes = pl.spatial(three, ["area", "true_type"])
+    tops = [round(ax.get_position().y1, 2) for ax in axes]
+    assert tops[0] == tops[1] == tops[2] > tops[3] == tops[4] == tops[5]
