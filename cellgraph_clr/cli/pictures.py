@@ -33,7 +33,7 @@ def from_file(
         table = pd.read_parquet(file) if kind == ".parquet" else pd.read_csv(file, sep="\t" if kind == ".tsv" else ",")
     except (ValueError, OSError) as error:  # of pandas and pyarrow
         raise FileFormatError(expected(f"a table in {file.name!r}", f"{error}", "Is it whole?")) from error
-    if cell_id is None and "cell_id" in table:
+    if cell_id is None and "cell_id" in table and pd.api.types.is_integer_dtype(table["cell_id"]):
         cell_id = "cell_id"
     named = {name: text.split(",") for name, text in columns.items() if text is not None}
     taken = {*named["position"], cell_id, library_key}

@@ -141,7 +141,7 @@ class _Found:
     def __init__(self, field: Field, asked: np.ndarray, neighbors_key: str, size: float | None) -> None:
         self.field, self.asked = field, asked
         typical = point_size(int(field.inside.sum())) if size is None else size
-        self.size, self.rest = max(typical, LEAST) if size is None else size, typical / 2
+        self.size, self.rest, self.given = typical, typical / 2, size is not None
         adata = field.adata
         self.adjacency = adjacency_of(adata, neighbors_key) if f"{neighbors_key}_connectivities" in adata.obsp else None
 
@@ -152,12 +152,16 @@ class _Found:
         ax.scatter(
             x,
             y,
-            s=self.rest if faint else self.size,
+            s=self.rest if faint else self._size(len(rows)),
             c=[color] if isinstance(color, str) else color,
             edgecolors=rim,
             linewidths=0.6 if rim != "none" else 0,
             zorder=z,
         )
+
+    def _size(self, n: int) -> float:
+        """Return the size of n dots that are to be seen among thousands, and not to hide one another."""
+        return self.size if self.given else max(self.size, min(LEAST, 3000 / max(n, 1)))
 
     def _query(self, ax: Axes, rows: np.ndarray) -> None:
         """Draw the query: black dots with a white rim, seen on any ground."""
@@ -217,7 +221,7 @@ class _Found:
         self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         hits = rows[rank[rows] > 0]
         scale = number_scale(rank[rank > 0].astype(float), "plasma_r", None, None)
-        self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=4)
+        self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=7)
         for row in hits[rank[hits] <= NAMED]:
             ax.annotate(
                 str(int(rank[row])),
@@ -225,7 +229,7 @@ class _Found:
                 xytext=(3, 3),
                 textcoords="offset points",
                 fontsize=8,
-                zorder=7,
+                zorder=8,
                 path_effects=[withStroke(linewidth=2, foreground="white")],
             )
         self._query(ax, rows)

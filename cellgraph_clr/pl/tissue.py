@@ -95,7 +95,7 @@ def spatial(
     -----
     The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
     """
-    keys = list(color) if isinstance(color, (list, tuple)) else [color]
+    keys: list[Any] = list(color) if isinstance(color, (list, tuple)) else [color]
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
     )

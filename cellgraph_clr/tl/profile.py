@@ -9,7 +9,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.graphs.layout import package_info, record_run
 from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def profile(
     adata = ad.AnnData(obs=obs)
     adata.obsm[key_added] = table.drop(columns="foreground").to_numpy(np.float32)
     adata.obsm["spatial"] = obs[["x", "y"]].to_numpy(float)
+    package_info(adata)["unit"] = PIXEL
     run = {"function": "tl.profile", "config": asdict(model.config), "seed": model.seed_}
     record_run(adata, key_added, {**run, "samples": model.samples_, "stride": stride})
     log_written("tl.profile", [f"obsm[{key_added!r}]"])

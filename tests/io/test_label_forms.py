@@ -3,6 +3,7 @@
 import h5py
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import zarr
@@ -268,10 +269,8 @@ def test_a_unit_alone_is_no_scale(make):
         elif make == "Movie":
             cgc.Movie.build(frames, frames, unit="um")
         else:
-            from cellgraph_clr.datasets.plates import phenotype_plate
-
-            made = phenotype_plate(2, 1, side=32, random_state=0)
-            plate = cgc.Plate.build(made.table, [made.image(0)] * 2, labels=np.ones((2, 32, 32), int))
+            table = pd.DataFrame({"sample": ["a", "b"]})
+            plate = cgc.Plate.build(table, [f[None] for f in frames], labels=frames)
             cgc.from_plate(plate, unit="um")
 
 
