@@ -120,14 +120,15 @@ class Field:
     def _check_shape(self, shape: tuple[int, ...], scale: Scale, group: Group) -> None:
         """Raise `ShapeError` for an image that is not on the grid of the labels, or has most cells outside."""
         where = f" of {group.name!r}" if group.name else ""
-        remedy = "Pass the plane of the image on the grid of the labels (not scaled, cut or turned)."
+        remedy = "Pass the plane of the image on the grid of the labels (not scaled, cut or turned), and cells where they lay."
         if scale.shape:
             wanted = tuple(scale.shape[i] for i in self._axes(len(scale.shape))[::-1])
             if wanted != tuple(shape):
                 raise ShapeError(expected(f"an image{where} of shape {wanted}, as the labels", f"{shape}", remedy))
-            return
         left, right, bottom, top = self._extent(shape, scale)
         own = self.xy[self.rows(group)]
+        if len(own) == 0:
+            return
         inside = ((own >= [left, top]) & (own <= [right, bottom])).all(axis=1)
         if inside.mean() < MOST_INSIDE:
             found = f"{int((~inside).sum())} of {len(own)} outside"

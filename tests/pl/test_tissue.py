@@ -170,6 +170,10 @@ def test_an_image_is_on_the_grid_of_the_labels(adata, tissue_2d):
     for wrong in (image[::2, ::2], image[:50], np.pad(image, ((0, 9), (0, 0)))):
         with pytest.raises(ShapeError, match=r"an image of shape \(\d+, \d+\), as the labels, found"):
             pl.spatial(adata, "area", wrong)
+    moved = adata.copy()
+    moved.obsm["spatial"] = moved.obsm["spatial"] + 60
+    with pytest.raises(ShapeError, match="an image that the cells lie in"):
+        pl.spatial(moved, "area", image)
     table = cgc.from_table(
         pd.DataFrame(adata.obsm["spatial"], columns=["x", "y"]), cell_id=None, position=["x", "y"], unit="pixel"
     )
