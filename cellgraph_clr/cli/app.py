@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional, cast
 
@@ -38,6 +39,17 @@ def _target(path: Path, output: Path | None, in_place: bool) -> Path:
     if output is not None and output.resolve() == path.resolve():
         raise OptionError(expected("another file for `--output`", "the input", "Pass `--in-place` to write over it."))
     return path if output is None else output
+
+
+def _not_over(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -> None:
+    """Raise `OptionError` for a file to write that is read as well, before any work."""
+    from cellgraph_clr._core.checks import expected
+    from cellgraph_clr._core.errors import OptionError
+
+    read = {p.resolve() for p in inputs if p is not None}
+    for path in outputs:
+        if path is not None and path.resolve() in read:
+            raise OptionError(expected("another file to write than those read", path.name, "Choose another name."))
 
 
 def _spacing(text: str | None) -> float | list[float] | None:
@@ -130,6 +142,7 @@ def measure(
     """Measure cells of a label image and write AnnData (`cgc.from_labels`)."""
     from cellgraph_clr.io.cells import from_labels
 
+    _not_over([labels, image, nuclei], [output])
     adata = from_labels(
         labels,
         image,
@@ -201,6 +214,7 @@ def embed(
     from cellgraph_clr.io.anndata_files import read
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 
+    _not_over([path, model], [save_model])
     target = _target(path, output, in_place)
     adata = read(path)
     if scale and use_rep is None and RAW_LAYER not in adata.layers:
@@ -264,6 +278,7 @@ def retrieve(
     from cellgraph_clr._core.files import replacing
     from cellgraph_clr.io.anndata_files import read
 
+    _not_over([path], [table])
     target = _target(path, output, in_place) if output is not None or in_place else None
     adata = read(path)
     if "=" in query:
@@ -322,6 +337,7 @@ def table(
     """Turn a table of cells into AnnData (`cgc.from_table`)."""
     from cellgraph_clr.cli.pictures import from_file
 
+    _not_over([path], [output])
     columns = {"position": position, "features": features, "obs": obs}
     adata = from_file(path, cell_id=cell_id, unit=unit, library_key=library_key, columns=columns)
     _save(adata, output)
@@ -340,6 +356,7 @@ def plot(
     """Draw cells, their graph, or what a query found (`cgc.pl.spatial`, `cgc.pl.graph`, `cgc.pl.retrieval`)."""
     from cellgraph_clr.cli.pictures import draw
 
+    _not_over([path, image, labels], [output])
     colors = color.split(",") if color else []
     draw(path, output, kind=kind, colors=colors, image=image, labels=labels, library_id=library_id)
     typer.echo(f"wrote {output}")

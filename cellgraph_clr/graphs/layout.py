@@ -81,7 +81,7 @@ def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
     """Return the sample of every cell as str.
 
     `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
-    Raises `MissingKeyError` for an unknown key.
+    Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a sample.
     """
     if library_key is None:
         recorded = adata.uns.get(PACKAGE_KEY, {}).get("library_key", "library_id")
@@ -89,7 +89,11 @@ def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
     if library_key is None:
         return np.full(adata.n_obs, "", dtype="U1")
     check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
-    return adata.obs[library_key].astype(str).to_numpy()
+    column = adata.obs[library_key]
+    if column.isna().any():
+        found, remedy = f"{int(column.isna().sum())} cells without", "Name their sample, or drop these cells."
+        raise CellGraphError(expected(f"a sample for every cell in obs[{library_key!r}]", found, remedy))
+    return column.astype(str).to_numpy()
 
 
 def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:

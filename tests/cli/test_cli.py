@@ -111,6 +111,9 @@ def test_where_to_write_is_asked_before_work(tissue_2d, tmp_path):
         result = process(command[0], tmp_path / "a.h5ad", *command[1:])
         assert result.returncode == 2
         assert "OptionError: Expected either `--output` or `--in-place`, found neither" in result.stderr
+    clash = process("retrieve", tmp_path / "a.h5ad", "5", "--table", tmp_path / "a.h5ad")
+    assert "another file to write than those read, found a.h5ad" in clash.stderr
+    assert read(tmp_path / "a.h5ad").n_obs
     assert "found both" in process("graph", tmp_path / "a.h5ad", "--in-place", "-o", tmp_path / "b.h5ad").stderr
 
 

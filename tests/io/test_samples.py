@@ -124,6 +124,13 @@ def test_joined_samples_are_joined_again(two):
         concat([concat(two), concat({"left": two["left"]})])
 
 
+def test_every_cell_has_a_sample(two):
+    joined = concat(two)
+    joined.obs["library_id"] = joined.obs["library_id"].where(np.arange(joined.n_obs) > 2)
+    with pytest.raises(CellGraphError, match=r"a sample for every cell in obs\['library_id'\], found 3 cells without"):
+        gr.knn_graph(joined)
+
+
 def test_what_is_in_some_samples_only_is_refused(two):
     scaled = pp.scale_features(two["left"], copy=True)
     with pytest.raises(CellGraphError, match=r"the layers \['cellgraph_raw'\] in every sample.*Join samples before"):
