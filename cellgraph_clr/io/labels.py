@@ -166,9 +166,10 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
         return read_pixels(source, channels_axis=channels_axis, level=at)
     named = channels_axis and hasattr(source, "dims") and "c" in getattr(source, "coords", ())
     names = [str(c) for c in np.asarray(source.coords["c"])] if named else None
+    is_array = isinstance(source, (list, tuple)) or any(hasattr(source, a) for a in ("dtype", "__array__"))
     try:
-        array = array_like(source)
-    except (TypeError, ValueError):
+        array = array_like(source) if is_array else np.array(None)
+    except (TypeError, ValueError):  # rows of several lengths
         array = np.array(None)
     if array.dtype == object:
         found, remedy = type(source).__name__, "Pass an array, a `cgc.LabelImage`, or the path of a file."
