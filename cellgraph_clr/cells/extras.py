@@ -28,6 +28,9 @@ __all__ = ["EXTRA_GROUPS", "extra_features"]
 
 EXTRA_GROUPS = FEATURE_GROUPS[2:]
 MASK_ONLY = ("sizeshape", "zernike", "feret")  # measurements of cp_measure that do not look at the image
+# Granularity works at a quarter of the resolution, with background from 80 pixels around: no crop of a cell holds that, and on
+# small ones it has met NaN of its own, on which `skimage.morphology.reconstruction` does not end.
+WHOLE_IMAGE = ("granularity",)
 
 
 def extra_features(
@@ -37,8 +40,8 @@ def extra_features(
 
     hull: convex_volume (2D convex_area), solidity, feret_max. texture: `texture.TEXTURES` per channel. thickness:
     thickness_max, depth_mean. skeleton: skeleton_length. mesh: mesh_area (3D only). cellprofiler: what `cp_measure` gives,
-    prefixed `cp_`, lengths in pixels,
-    intensities divided by the largest labelled one.
+    without granularity (which needs the whole image), prefixed `cp_`, lengths in pixels, intensities divided by the largest
+    labelled one.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def _cellprofiler_row(crop: Crop, high: np.ndarray) -> dict[tuple[str, int], flo
     mask = np.pad(crop.mask.astype(np.int32), 1)
     out: dict[tuple[str, int], float] = {}
     measures = get_core_measurements() if mask.ndim == 2 else get_core_measurements_3d()
+    measures = {kind: measure for kind, measure in measures.items() if kind not in WHOLE_IMAGE}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # empty rings and flat cells divide by zero and are NaN
         for c, channel in enumerate(crop.image):  # type: ignore[arg-type]

@@ -161,7 +161,7 @@ def from_labels(
     features : groups to measure. In the one read of the labels: "shape" and "intensity" (the latter needs an image).
         On request, crop by crop and in parallel (see `cells.extras`): "hull" (solidity, largest diameter), "texture"
         (grey-level co-occurrence per channel), "thickness" (largest ball, mean depth), "skeleton" (length), "mesh"
-        (area of a smoothed mesh, 3D), "cellprofiler" (everything of `cp_measure`, an extra to install). The string "all":
+        (area of a smoothed mesh, 3D), "cellprofiler" (`cp_measure`, an extra to install). The string "all":
         every group but the last that fits the labels.
     channels : names of the image's channels.
     library_id : name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.

@@ -136,6 +136,7 @@ def test_groups_are_added_with_names_and_units(group, labels):
     added = more.var.iloc[plain.n_vars :]
     assert len(added)
     assert (added["unit"] != "").all()
+    assert not any("Granularity" in name for name in added.index)
     if group != "cellprofiler":
         assert np.isfinite(more[:, added.index].X).all()
     np.testing.assert_array_equal(plain.X, more[:, plain.var_names].X)
