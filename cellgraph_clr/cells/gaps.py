@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["MANY_ISOLATES", "gap_of_isolates", "isolated_rows", "looks_scattered"]
 
 MANY_ISOLATES = 0.2  # share of cells without contact from which a gap is measured, and warned of
-MEASURED = 16  # isolated cells whose gaps are measured
+MEASURED = 64  # isolated cells whose gaps are measured
 JOINED = 0.8  # share of them that the gap given would join
 ROUGH = 2.5  # times more faces than a compact body of its size: the typical label is in pieces, or very folded
 
@@ -26,7 +26,7 @@ def isolated_rows(s: LabelStatistics) -> np.ndarray:
 def gap_of_isolates(image: LabelImage, s: LabelStatistics) -> float | None:
     """Return the background gap that would join four fifths of the cells that touch nothing, in the unit of the spacing.
 
-    None where fewer than a fifth of the cells are isolated, or there is only one cell. Measured on up to sixteen of them,
+    None where fewer than a fifth of the cells are isolated, or there is only one cell. Measured on up to 64 of them,
     evenly taken by id, each in a box that grows until it holds another cell: O(voxels of the boxes).
     """
     alone = isolated_rows(s)
