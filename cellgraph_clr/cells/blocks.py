@@ -20,6 +20,7 @@ __all__ = [
     "block_shape",
     "is_chunked",
     "is_dask",
+    "named_channels",
     "walk_blocks",
 ]
 
@@ -65,6 +66,12 @@ def block_shape(
         fits = max(n_bytes // max(rest * chunks[axis], 1), 1) * chunks[axis]
         block[axis] = min(shape[axis], max(block[axis], fits))
     return tuple(block)
+
+
+def named_channels(array: Any) -> list[str] | None:
+    """Return the names of channels that an xarray has as its coordinate "c"; None without."""
+    named = hasattr(array, "dims") and "c" in getattr(array, "coords", ())
+    return [str(c) for c in np.asarray(array.coords["c"])] if named else None
 
 
 def _by_name(array: Any) -> Any:

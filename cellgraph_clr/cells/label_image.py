@@ -10,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
-from cellgraph_clr.cells.blocks import OneChannel, array_like, is_chunked, is_dask
+from cellgraph_clr.cells.blocks import OneChannel, array_like, is_chunked, is_dask, named_channels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,8 +133,7 @@ class LabelImage:
         """
         labels = array_like(labels)
         if image is not None:
-            if channels is None and hasattr(image, "dims") and "c" in getattr(image, "coords", ()):
-                channels = [str(c) for c in np.asarray(image.coords["c"])]
+            channels = named_channels(image) if channels is None else channels
             image = array_like(image)
             if image.ndim == labels.ndim:
                 image = OneChannel(image) if is_chunked(image) and not is_dask(image) else image[None]

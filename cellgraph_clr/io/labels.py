@@ -14,7 +14,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr._core.units import PIXEL, unit_factor
-from cellgraph_clr.cells.blocks import array_like
+from cellgraph_clr.cells.blocks import array_like, named_channels
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
@@ -164,8 +164,6 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
     if isinstance(source, (str, os.PathLike)):
         at = level if existing_path(source).is_dir() else 0
         return read_pixels(source, channels_axis=channels_axis, level=at)
-    named = channels_axis and hasattr(source, "dims") and "c" in getattr(source, "coords", ())
-    names = [str(c) for c in np.asarray(source.coords["c"])] if named else None
     is_array = isinstance(source, (list, tuple)) or any(hasattr(source, a) for a in ("dtype", "__array__"))
     try:
         array = array_like(source) if is_array else np.array(None)
@@ -176,7 +174,7 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
         if isinstance(source, (Movie, Plate)):
             remedy = "Measure it by `cgc.from_movie(movie)` or `cgc.from_plate(plate)`, or choose one image of it."
         raise LabelImageError(expected("labels or an image", found, remedy))
-    return Pixels(array, names)
+    return Pixels(array, named_channels(source) if channels_axis else None)
 
 
 def warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:

@@ -57,6 +57,7 @@ class Field:
             raise MissingKeyError(expected(f"an image for each of {len(self.groups)} samples", "one image", remedy))
         self.inside = in_slab(adata, projection, slab) & np.isfinite(self.xy).all(axis=1)
         self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups, in_place=True)
+        self._drawn: tuple[str, tuple[np.ndarray, tuple[float, float, float, float]]] | None = None
 
     @property
     def _dropped(self) -> int:
@@ -71,7 +72,12 @@ class Field:
         """Return the label plane (h, w) of a sample and its extent; None without labels. In 3D the plane in mid-slab."""
         if self._labels_of is None:
             return None
-        found = self._labels_of(group)
+        if self._drawn is None or self._drawn[0] != group.name:  # regions and colours of a sample ask again
+            self._drawn = group.name, self._plane_of(self._labels_of(group))
+        return self._drawn[1]
+
+    def _plane_of(self, found: LabelImage) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        """Return the plane of labels that is shown, and its extent."""
         scale = Scale(found.spacing, found.unit, found.origin or (0.0,) * found.ndim)
         if found.ndim == 2:
             plane = np.asarray(found.labels)
