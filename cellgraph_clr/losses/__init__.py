@@ -1,7 +1,7 @@
 """Losses as torch modules (`InfoNCEp`, `SoftInfoNCE`, …) and, in `functional`, as functions of scores."""
 
 from cellgraph_clr.losses import functional
-from cellgraph_clr.objectives.modules import (
+from cellgraph_clr.losses.modules import (
     MILNCE,
     CompositeInfoNCE,
     InfoNCE,

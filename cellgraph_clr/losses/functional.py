@@ -1,11 +1,10 @@
 """Losses as pure functions: scores (or logits) and masks (or targets) in, one loss per anchor out."""
 
-from cellgraph_clr.objectives.contrastive import composite_infonce, infonce, mil_nce, supcon_in, supcon_out
-from cellgraph_clr.objectives.decorrelation import decorrelation
-from cellgraph_clr.objectives.infomax import mutual_information
-from cellgraph_clr.objectives.infonce_p import infonce_p, log_esp
-from cellgraph_clr.objectives.noncontrastive import vicreg
-from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
+from cellgraph_clr.losses.contrastive import composite_infonce, infonce, mil_nce, supcon_in, supcon_out
+from cellgraph_clr.losses.information import mutual_information
+from cellgraph_clr.losses.multi_positive import infonce_p, log_esp
+from cellgraph_clr.losses.noncontrastive import decorrelation, vicreg
+from cellgraph_clr.losses.soft_targets import soft_cross_entropy, soft_infonce
 
 __all__ = [
     "composite_infonce",

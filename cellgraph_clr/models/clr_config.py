@@ -76,7 +76,7 @@ class CellGraphCLRConfig:
         check_option("objective", self.objective, OBJECTIVES)
         check_option("encoder", self.encoder, ENCODERS)
         if self.estimator is not None:
-            from cellgraph_clr.objectives.infomax import ESTIMATORS  # brings torch
+            from cellgraph_clr.losses.information import ESTIMATORS  # brings torch
 
             check_option("estimator", self.estimator, ESTIMATORS)
             if self.objective != "infomax":

@@ -8,7 +8,7 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.cells.foreground import FOREGROUNDS
 from cellgraph_clr.encoders.fields import NORMS, STRIDE
-from cellgraph_clr.objectives.infomax import ESTIMATORS
+from cellgraph_clr.losses.information import ESTIMATORS
 
 __all__ = ["DeepInfoMaxConfig"]
 

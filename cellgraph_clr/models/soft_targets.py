@@ -41,7 +41,7 @@ def starting_targets(loss: str, codes: np.ndarray, n_classes: int, smoothing: fl
 
 def soft_loss(loss: str, logits: Tensor, targets: Tensor, prior: Tensor, temperature: float = 1.0) -> Tensor:
     """Return the loss of every sample (b,) in nats; a hard loss is its soft form on one-hot targets."""
-    from cellgraph_clr.objectives.soft_infonce import soft_cross_entropy, soft_infonce
+    from cellgraph_clr.losses.soft_targets import soft_cross_entropy, soft_infonce
 
     if loss in ("soft_infonce", "infonce"):
         return soft_infonce(logits, targets, prior, temperature)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cellgraph_clr.objectives.decorrelation import decorrelation
+from cellgraph_clr.losses.noncontrastive import decorrelation
 from cellgraph_clr.training.module import Schedule, StepModule, check_loss
 from cellgraph_clr.views.frames import distort_pairs
 

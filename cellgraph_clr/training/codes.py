@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cellgraph_clr.encoders.points import nearest_points
-from cellgraph_clr.objectives.modules import InfoNCEp
+from cellgraph_clr.losses.modules import InfoNCEp
 from cellgraph_clr.training.figures import alignment, effective_rank, uniformity
 from cellgraph_clr.training.module import Schedule, StepModule, check_loss
 from cellgraph_clr.views.crops import distorted, turned

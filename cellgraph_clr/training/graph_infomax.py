@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cellgraph_clr.objectives.infomax import mutual_information
+from cellgraph_clr.losses.information import mutual_information
 from cellgraph_clr.training.figures import effective_rank
 from cellgraph_clr.training.module import Schedule, StepModule, check_loss
 from cellgraph_clr.training.steps import Material, embed_shuffled

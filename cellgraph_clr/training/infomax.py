@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from cellgraph_clr.encoders.fields import STRIDE
-from cellgraph_clr.objectives.infomax import gradient_penalty, mutual_information, prior_matching
+from cellgraph_clr.losses.information import gradient_penalty, mutual_information, prior_matching
 from cellgraph_clr.training.figures import effective_rank
 from cellgraph_clr.training.module import Schedule, StepModule, check_loss
 

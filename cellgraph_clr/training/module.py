@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ModelFileError, NonFiniteError
-from cellgraph_clr.objectives.modules import InfoNCEp
+from cellgraph_clr.losses.modules import InfoNCEp
 from cellgraph_clr.training.distributed import gathered, process, share, summed
 from cellgraph_clr.training.figures import alignment, contrastive_gap, effective_rank, uniformity
 from cellgraph_clr.training.steps import Material, embed_pairs

@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.objectives.checks import check_temperature
+from cellgraph_clr.losses._checks import check_temperature
 
 __all__ = ["soft_cross_entropy", "soft_infonce"]
 

@@ -5,7 +5,7 @@ import torch
 
 from cellgraph_clr import losses
 from cellgraph_clr._core.errors import OptionError, ShapeError
-from cellgraph_clr.objectives.blocked import blocked_mean
+from cellgraph_clr.losses._blocks import blocked_mean
 
 PAIR_LOSSES = [losses.InfoNCEp, losses.InfoNCE, losses.SupCon, losses.SupConIn, losses.MILNCE, losses.CompositeInfoNCE]
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.objectives.blocked import RowLoss, RowLossWithSlope, blocked_mean
-from cellgraph_clr.objectives.checks import check_masks, check_temperature
-from cellgraph_clr.objectives.contrastive import (
+from cellgraph_clr.losses._blocks import RowLoss, RowLossWithSlope, blocked_mean
+from cellgraph_clr.losses._checks import check_masks, check_temperature
+from cellgraph_clr.losses.contrastive import (
     composite_infonce,
     infonce,
     infonce_with_slope,
@@ -18,9 +18,9 @@ from cellgraph_clr.objectives.contrastive import (
     supcon_in,
     supcon_out,
 )
-from cellgraph_clr.objectives.infonce_p import infonce_p
-from cellgraph_clr.objectives.noncontrastive import vicreg
-from cellgraph_clr.objectives.soft_infonce import soft_infonce
+from cellgraph_clr.losses.multi_positive import infonce_p
+from cellgraph_clr.losses.noncontrastive import vicreg
+from cellgraph_clr.losses.soft_targets import soft_infonce
 
 __all__ = [
     "MILNCE",

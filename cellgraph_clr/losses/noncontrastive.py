@@ -1,4 +1,4 @@
-"""VICReg: invariance, variance and covariance, without noise samples; the control of the contrastive objectives."""
+"""Losses without noise samples: VICReg, the control of the contrastive ones, and decorrelation of feature maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.precision import full_precision
 
-__all__ = ["vicreg"]
+__all__ = ["decorrelation", "vicreg"]
 
 EPSILON = 1e-4
 
@@ -71,3 +71,23 @@ def vicreg(
     s = apart.sum() / (p > 0).sum().clamp_min(1)
     v = _variance(anchor, target) + _variance(candidates, target)
     return invariance * s + variance * v + covariance * (_covariance(anchor) + _covariance(candidates))
+
+
+@full_precision
+def decorrelation(features: Tensor, temperature: float = 0.2) -> Tensor:
+    """Return the mean over images of ``-mean_c log softmax_c'(x_c . x_c' / T)_c`` (), nats, float32 at least.
+
+    Parameters
+    ----------
+    features : (b, c, …) maps; each is centred and scaled to length 1 first, so that the value does not depend on their size.
+    temperature : T, above 0.
+
+    Notes
+    -----
+    0 when maps are uncorrelated and T small, log c when all are equal. Log-space throughout (the published form adds 1e-10
+    inside the logarithm). O(b c^2 n). Source: Gallusser et al. 2023, equation of the decorrelation loss; the scaling is ours.
+    """
+    x = features.flatten(2)
+    x = torch.nn.functional.normalize(x - x.mean(dim=2, keepdim=True), dim=2)
+    scores = x @ x.transpose(1, 2) / temperature
+    return -scores.log_softmax(dim=2).diagonal(dim1=1, dim2=2).mean()

@@ -80,6 +80,6 @@ def test_soft_cross_entropy_is_torchs(batch):
 def test_blocks_of_samples_change_nothing(batch, monkeypatch):
     z, w, eta = batch
     whole = soft_infonce(z, w, eta)
-    monkeypatch.setattr("cellgraph_clr.objectives.soft_infonce.BLOCK", 5)
+    monkeypatch.setattr("cellgraph_clr.losses.soft_targets.BLOCK", 5)
     torch.testing.assert_close(soft_infonce(z, w, eta), whole)
     assert torch.autograd.gradcheck(lambda x: soft_infonce(x, w, eta, 0.7), (z,))

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 from cellgraph_clr._core.errors import PairsError, ShapeError
 from cellgraph_clr.losses.functional import infonce_p, log_esp, supcon_out
-from cellgraph_clr.objectives.infonce_p import _rows_in_torch
+from cellgraph_clr.losses.multi_positive import _rows_in_torch
 
 
 def mask(n, chosen):

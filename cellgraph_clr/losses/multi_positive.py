@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.objectives.checks import check_masks
+from cellgraph_clr.losses._checks import check_masks
 
 __all__ = ["infonce_p", "log_esp"]
 
@@ -21,7 +21,7 @@ class _RowsOnCPU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
-        from cellgraph_clr.objectives.esp_rows import infonce_p_rows
+        from cellgraph_clr.losses._esp_rows import infonce_p_rows
 
         work = scores.detach().contiguous()
         want_grad = ctx.needs_input_grad[0]

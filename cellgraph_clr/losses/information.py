@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import PairsError, ShapeError
 from cellgraph_clr._core.precision import full_precision, widened
-from cellgraph_clr.objectives.infonce_p import infonce_p
+from cellgraph_clr.losses.multi_positive import infonce_p
 
 __all__ = ["ESTIMATORS", "gradient_penalty", "mutual_information", "prior_matching"]
 

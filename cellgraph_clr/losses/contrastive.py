@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import PairsError
 from cellgraph_clr._core.masked import masked_logsumexp
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.objectives.checks import check_masks
+from cellgraph_clr.losses._checks import check_masks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

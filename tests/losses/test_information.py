@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cellgraph_clr._core.errors import OptionError, PairsError, ShapeError
-from cellgraph_clr.objectives.infomax import ESTIMATORS, gradient_penalty, mutual_information, prior_matching
+from cellgraph_clr.losses.information import ESTIMATORS, gradient_penalty, mutual_information, prior_matching
 
 EYE = torch.eye(6, dtype=torch.bool)
 

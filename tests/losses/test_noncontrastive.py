@@ -1,4 +1,6 @@
-"""VICReg against a loop written from its equations."""
+"""VICReg against a loop written from its equations; decorrelation is 0 for maps that differ, log c for equal ones."""
+
+import math
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import torch
 
 from cellgraph_clr import losses
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr.losses.functional import vicreg
+from cellgraph_clr.losses.functional import decorrelation, vicreg
 
 
 def by_hand(a, c, positives, weights):
@@ -47,3 +49,23 @@ def test_collapse_costs_and_gradients_are_right(rng):
 def test_one_anchor_has_no_variance():
     with pytest.raises(ShapeError, match=r"at least two anchors and two candidates, found 1 and 5"):
         vicreg(torch.zeros(1, 2), torch.zeros(5, 2), torch.ones(1, 5, dtype=torch.bool))
+
+
+def test_known_values_of_decorrelation():
+    maps = torch.linalg.qr(torch.randn(64, 7, dtype=torch.float64))[0].T
+    maps = torch.linalg.qr((maps - maps.mean(1, keepdim=True)).T)[0].T
+    apart = decorrelation(maps.reshape(1, 7, 8, 8), 0.01)
+    assert float(apart) < 1e-6
+    same = maps[:1].expand(7, -1).reshape(1, 7, 8, 8)
+    assert math.isclose(float(decorrelation(same)), math.log(7), abs_tol=1e-9)
+
+
+def test_decorrelation_scale_and_offset_change_nothing():
+    maps = torch.randn(2, 5, 6, 6, dtype=torch.float64)
+    torch.testing.assert_close(decorrelation(maps), decorrelation(3 * maps + 2))
+
+
+def test_gradients_are_finite_for_constant_maps():
+    maps = torch.ones(1, 3, 4, 4, requires_grad=True)
+    decorrelation(maps).backward()
+    assert torch.isfinite(maps.grad).all()
