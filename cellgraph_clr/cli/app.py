@@ -212,7 +212,7 @@ def embed(
     from cellgraph_clr import pp, tl
     from cellgraph_clr.graphs.layout import RAW_LAYER
     from cellgraph_clr.io.anndata_files import read
-    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
     _not_over([path, model], [save_model])
     target = _target(path, output, in_place)

@@ -213,7 +213,7 @@ def loss_weights(
     import torch
 
     from cellgraph_clr.losses.soft_targets import soft_cross_entropy, soft_infonce
-    from cellgraph_clr.views.targets import smooth_one_hot
+    from cellgraph_clr.models.classifiers.targets import smooth_one_hot
 
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)

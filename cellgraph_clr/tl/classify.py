@@ -14,7 +14,7 @@ from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.graphs.layout import record_run
-from cellgraph_clr.models.soft_targets import LOSSES
+from cellgraph_clr.models.classifiers.data import LOSSES
 from cellgraph_clr.tl.common import classes_of, representation, write_classes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
 __all__ = ["classify"]
 
@@ -77,9 +77,7 @@ def classify(
         For missing representations, NaN, wrong options.
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
-    from cellgraph_clr.models.graph_classifier import CellGraphClassifier
-    from cellgraph_clr.models.soft_infonce import SoftInfoNCEClassifier
-    from cellgraph_clr.models.trees import CalibratedTrees
+    from cellgraph_clr.models.classifiers import CalibratedTrees, CellGraphClassifier, SoftInfoNCEClassifier
 
     check_option("head", head, (*LOSSES, TREES))
     if isinstance(prior, str):

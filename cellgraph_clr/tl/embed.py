@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from cellgraph_clr._core.checks import check_key_added
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from cellgraph_clr._core.rng import RandomState
-    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
 __all__ = ["embed"]
 
@@ -64,7 +63,7 @@ def embed(
     NoGraphError, MissingKeyError, NonFiniteError, NoCellsError, OptionError, LabelKeyError, ModelFileError
         As `CellGraphCLR.fit` and `.transform`.
     """
-    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
     check_key_added(key_added, "obsm")
     adata = adata.copy() if copy else adata
@@ -88,7 +87,7 @@ def embed(
         check_model_alone(changed)
     adata.obsm[key_added] = model.transform(adata, **keys)
     last = {k: v[-1] for k, v in model.history_.items() if v}
-    run = {"function": "tl.embed", "config": asdict(model.config), "seed": model.seed_, **keys}
+    run = {"function": "tl.embed", "config": model.options, "seed": model.seed_, **keys}
     record_run(adata, key_added, {**run, "features": model.feature_names_, "last_step": last})
     log_written("tl.embed", [f"obsm[{key_added!r}]"])
     return adata if copy else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.movie import Movie
-    from cellgraph_clr.models.event_classifier import EventClassifier
-    from cellgraph_clr.models.time_arrow import TimeArrow
+    from cellgraph_clr.models.time_arrow import EventClassifier, TimeArrow
 
 __all__ = ["detect_events", "time_arrow"]
 
@@ -68,7 +66,7 @@ def time_arrow(
     found = model.transform(movie)
     assert isinstance(found, pd.DataFrame)  # the movie has labels
     write_by_cell(adata, key_added, found, keys)
-    run = {"function": "tl.time_arrow", "config": asdict(model.config), "seed": model.seed_}
+    run = {"function": "tl.time_arrow", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "accuracy_on_unseen_frames": model.accuracy_})
     log_written("tl.time_arrow", [f"obsm[{key_added!r}]"])
     return adata if copy else None
@@ -109,7 +107,7 @@ def detect_events(
     """
     from cellgraph_clr.analysis.events import local_maxima
     from cellgraph_clr.cells.movie import Movie
-    from cellgraph_clr.models.event_places import cell_places, grid_places
+    from cellgraph_clr.models.time_arrow.places import cell_places, grid_places
 
     check_in_range("min_confidence", min_confidence, low=0, high=1)
     if labels is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.label_image import LabelImage
-    from cellgraph_clr.models.morpho_features import MorphoFeatures
+    from cellgraph_clr.models.morpho import MorphoFeatures
 
 __all__ = ["morpho_context", "morpho_features"]
 
@@ -63,7 +62,7 @@ def morpho_features(
 
     from cellgraph_clr.io.labels import label_image
     from cellgraph_clr.io.labels_of_cells import labels_of_cells
-    from cellgraph_clr.models.morpho_features import MorphoFeatures
+    from cellgraph_clr.models.morpho import MorphoFeatures
 
     check_key_added(key_added, "obsm")
     if model is not None:
@@ -82,7 +81,7 @@ def morpho_features(
         table = old.copy()
     table.iloc[rows] = found.loc[adata.obs["cell_id"].to_numpy()[rows]].to_numpy()
     adata.obsm[key_added] = table
-    run = {"function": "tl.morpho_features", "config": asdict(model.config), "seed": model.seed_}
+    run = {"function": "tl.morpho_features", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})
     log_written("tl.morpho_features", [f"obsm[{key_added!r}]"])
     return adata if copy else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.plate import Plate
-    from cellgraph_clr.models.deep_infomax import DeepInfoMax
+    from cellgraph_clr.models.infomax import DeepInfoMax
 
 __all__ = ["profile", "profile_cells"]
 
@@ -76,7 +75,7 @@ def profile(
     adata.obsm[key_added] = table.drop(columns="foreground").to_numpy(np.float32)
     adata.obsm["spatial"] = obs[["x", "y"]].to_numpy(float)
     package_info(adata)["unit"] = PIXEL
-    run = {"function": "tl.profile", "config": asdict(model.config), "seed": model.seed_}
+    run = {"function": "tl.profile", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "samples": model.samples_, "stride": stride})
     log_written("tl.profile", [f"obsm[{key_added!r}]"])
     return adata
@@ -115,7 +114,7 @@ def profile_cells(
     plate.check_labels()
     model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
     write_by_cell(adata, key_added, model.transform_cells(plate), keys)
-    run = {"function": "tl.profile_cells", "config": asdict(model.config), "seed": model.seed_}
+    run = {"function": "tl.profile_cells", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "samples": model.samples_})
     log_written("tl.profile_cells", [f"obsm[{key_added!r}]"])
     return adata if copy else None
@@ -125,7 +124,7 @@ def _fitted(
     plate: Plate, model: DeepInfoMax | None, samples: Sequence[str] | None, *, config: dict[str, Any], **run: Any
 ) -> DeepInfoMax:
     """Return the model given, or one learned from the plate; raises `OptionError` for options of both."""
-    from cellgraph_clr.models.deep_infomax import DeepInfoMax
+    from cellgraph_clr.models.infomax import DeepInfoMax
 
     if model is None:
         return DeepInfoMax(**run, **config).fit(plate, samples=samples)

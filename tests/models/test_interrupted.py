@@ -10,7 +10,7 @@ from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
 from cellgraph_clr.datasets.shapes import shapes
 from cellgraph_clr.models import event_classifier
-from cellgraph_clr.models.event_places import cell_places
+from cellgraph_clr.models.time_arrow.places import cell_places
 
 RUN = {"n_steps": 4, "progress": False}
 ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | RUN

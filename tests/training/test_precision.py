@@ -13,7 +13,7 @@ from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
 from cellgraph_clr.datasets.shapes import shapes
 from cellgraph_clr.models import CellGraphCLR, DeepInfoMax, MorphoFeatures, TimeArrow
-from cellgraph_clr.training.contrastive import Runtime
+from cellgraph_clr.training.run import Runtime
 
 RUN = {"n_steps": 3, "progress": False}
 GRAPH = {"n_dims": 8, "n_hidden": 16, "batch_size": 64} | RUN
