@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.inputs import real_data
 from cellgraph_clr import datasets, gr, pp, tl
+from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.cli.demo_platynereis import PLACE, accuracy, organ_retrieval, prepare
 from cellgraph_clr.datasets.local import platynereis_candidates
-from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.metrics import bilateral_score, partner_rank
 
 GROUPS = {

@@ -9,10 +9,10 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
-from cellgraph_clr.graphs.images_of_cells import rows_of_labels
 from cellgraph_clr.io.labels import label_image, warn_of_pieces
 from cellgraph_clr.io.labels_of_cells import labels_of_cells
 

@@ -15,6 +15,7 @@ LAYERS = [
     {"_core"},
     {"cells"},
     {"graphs"},
+    {"adata"},
     {"encoders", "losses", "views"},
     {"analysis", "training"},
     {"models"},
@@ -38,9 +39,19 @@ def test_imports_go_downwards():
             if target in RANK and RANK[target] > RANK[part]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {target}")
             same_rank = target in RANK and RANK[target] == RANK[part] and target != part
-            if same_rank and RANK[part] in (3, 4):
+            if same_rank and RANK[part] in (4, 5):
                 wrong.append(f"{path.relative_to(ROOT)} imports its sibling {target}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("part", ["_core", "cells", "graphs"])
+def test_what_lies_below_adata_knows_no_anndata(part):
+    for path in (PACKAGE / part).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [getattr(node, name, None) for name in ("id", "arg", "module")]
+            names += [alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)]
+            known = {"adata", "anndata", "AnnData", "scanpy"} & {str(n).split(".")[0] for n in names}
+            assert not known, f"{path.relative_to(ROOT)}:{node.lineno} knows {known}"
 
 
 def test_every_folder_is_in_a_layer():
@@ -59,7 +70,7 @@ def test_import_is_light():
     assert not heavy & loaded_after("import cellgraph_clr")
 
 
-@pytest.mark.parametrize("part", ["cells.scan", "graphs.contact", "graphs.layout", "analysis.scores", "gr", "pp"])
+@pytest.mark.parametrize("part", ["cells.scan", "graphs.contact", "adata.reading", "analysis.scores", "gr", "pp"])
 def test_these_need_no_torch(part):
     assert "torch" not in loaded_after(f"import cellgraph_clr.{part}")
 

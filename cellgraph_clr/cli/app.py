@@ -210,7 +210,7 @@ def embed(
 ) -> None:
     """Learn an embedding of the cells (`cgc.pp.scale_features`, `cgc.tl.embed`)."""
     from cellgraph_clr import pp, tl
-    from cellgraph_clr.graphs.layout import RAW_LAYER
+    from cellgraph_clr.adata.keys import RAW_LAYER
     from cellgraph_clr.io.anndata_files import read
     from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
 

@@ -36,8 +36,8 @@ def planted_cells(n_cells: int = 5000, *, noise: Noise | None = None, random_sta
     import pandas as pd
 
     from cellgraph_clr import gr, pp
+    from cellgraph_clr.adata.keys import UNASSIGNED
     from cellgraph_clr.datasets.synth import tissue
-    from cellgraph_clr.graphs.layout import UNASSIGNED
 
     adata = tissue(n_cells, noise=noise, random_state=random_state).adata()
     gr.contact_graph(adata)

@@ -50,8 +50,8 @@ def prepare(data: Path | str | None) -> AnnData:
 
 def accuracy(adata: AnnData, vectors: np.ndarray, *, n_repeats: int = 5) -> tuple[float, float]:
     """Return mean and spread (over folds) of the linear probe on the 390 labelled cells; see `metrics.probe_accuracy`."""
+    from cellgraph_clr.adata.labels import label_codes
     from cellgraph_clr.analysis.scores import probe_accuracy
-    from cellgraph_clr.graphs.labels import label_codes
 
     codes, _ = label_codes(adata, "cell_type")
     labelled = codes >= 0

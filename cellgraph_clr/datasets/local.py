@@ -180,8 +180,9 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
     """
     import pandas as pd
 
+    from cellgraph_clr.adata.reading import table_from_anndata
+    from cellgraph_clr.adata.writing import write_graph
     from cellgraph_clr.graphs.graph import CellGraph
-    from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
     from cellgraph_clr.io.cells import from_table
 
     nodes, edges = (_table(path, "sam_willis2016", name) for name in ("nodes.parquet", "edges.parquet"))

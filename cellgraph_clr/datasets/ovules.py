@@ -104,8 +104,9 @@ def _specimen(file: Path) -> AnnData:
     import h5py
     import pandas as pd
 
+    from cellgraph_clr.adata.reading import table_from_anndata
+    from cellgraph_clr.adata.writing import write_graph
     from cellgraph_clr.graphs.graph import CellGraph
-    from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
     from cellgraph_clr.io.cells import from_table
 
     with h5py.File(file, "r") as opened:

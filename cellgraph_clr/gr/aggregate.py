@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import check_finite, check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, graph_keys, read_features
 from cellgraph_clr.graphs import neighbors
-from cellgraph_clr.graphs.layout import adjacency_of, check_edges, graph_keys, read_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

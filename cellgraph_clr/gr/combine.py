@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.reading import graph_from_anndata, graph_keys
 from cellgraph_clr.gr.common import SpatialGraph, finish, named
 from cellgraph_clr.graphs import combine
-from cellgraph_clr.graphs.layout import graph_from_anndata, graph_keys
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import surface_distances as array_distances
 from cellgraph_clr.io.labels_of_cells import labels_of_images

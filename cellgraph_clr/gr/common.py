@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
+from cellgraph_clr.adata.reading import table_from_anndata
+from cellgraph_clr.adata.writing import write_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,14 +12,15 @@ from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.units import unit_sign
+from cellgraph_clr.adata.fit import same_places
+from cellgraph_clr.adata.images_of_cells import scale_of, stored_contacts
+from cellgraph_clr.adata.keys import obs_prefix
+from cellgraph_clr.adata.provenance import unit_of
 from cellgraph_clr.cells.gaps import MANY_ISOLATES
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
 from cellgraph_clr.graphs import contact
 from cellgraph_clr.graphs.combine import with_isolates
-from cellgraph_clr.graphs.fit import same_places
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.images_of_cells import scale_of, stored_contacts
-from cellgraph_clr.graphs.layout import obs_prefix, unit_of
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.io.labels_of_cells import labels_of_images
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.graphs.layout import graph_from_anndata, write_graph
+from cellgraph_clr.adata.reading import graph_from_anndata
+from cellgraph_clr.adata.writing import write_graph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -45,7 +46,7 @@ def to_pyg(
     """
     import torch
 
-    from cellgraph_clr.graphs.labels import label_codes
+    from cellgraph_clr.adata.labels import label_codes
     from cellgraph_clr.graphs.pyg import graph_to_pyg
 
     graph = graph_from_anndata(adata, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)

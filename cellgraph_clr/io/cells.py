@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.log import log
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor
+from cellgraph_clr.adata.images_of_cells import SAME, Scale, store_contacts, store_scale
+from cellgraph_clr.adata.keys import UNASSIGNED
+from cellgraph_clr.adata.provenance import package_info
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
 from cellgraph_clr.cells.gaps import gap_of_isolates
@@ -25,8 +29,6 @@ from cellgraph_clr.cells.measure import (
 )
 from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
-from cellgraph_clr.graphs.images_of_cells import SAME, Scale, store_contacts, store_scale
-from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, to_xyz
 from cellgraph_clr.io.labels import label_image, warn_of_pieces
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr._core.units import PIXEL, unit_factor
+from cellgraph_clr.adata.images_of_cells import SAME
 from cellgraph_clr.cells.blocks import array_like, named_channels
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.images_of_cells import SAME
 from cellgraph_clr.io.arrays import Pixels, read_pixels
 
 if TYPE_CHECKING:

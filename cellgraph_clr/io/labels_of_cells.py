@@ -10,12 +10,12 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
+from cellgraph_clr.adata.fit import check_labels_fit
+from cellgraph_clr.adata.images_of_cells import images_of, only_image, scaled_like
 from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.fit import check_labels_fit
-from cellgraph_clr.graphs.images_of_cells import images_of, only_image, scaled_like
 from cellgraph_clr.io.labels import label_image
 
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ from scipy.sparse import issparse
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
-from cellgraph_clr.graphs.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
-from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, sample_of, unit_of
+from cellgraph_clr.adata.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
+from cellgraph_clr.adata.keys import UNASSIGNED
+from cellgraph_clr.adata.provenance import package_info, unit_of
+from cellgraph_clr.adata.samples import sample_of
 from cellgraph_clr.io.labels import label_image
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.rng import RandomState, as_seed
-from cellgraph_clr.graphs.layout import check_edges, graph_from_anndata
+from cellgraph_clr.adata.reading import check_edges, graph_from_anndata
 from cellgraph_clr.models.clr_config import CellGraphCLRConfig
 from cellgraph_clr.models.clr_inputs import fingerprint, joined, pair_source
 from cellgraph_clr.models.input_scales import InputScales

@@ -11,8 +11,8 @@ from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import check_edges
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.reading import check_edges
 from cellgraph_clr.models.runs import whole_or_none
 from cellgraph_clr.models.soft_targets import HEADS, LOSSES, out_of_fold_temperature, soft_loss, starting_targets
 

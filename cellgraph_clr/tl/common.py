@@ -8,8 +8,9 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError, OptionError
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import UNASSIGNED, read_features
+from cellgraph_clr.adata.keys import UNASSIGNED
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.reading import read_features
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -10,8 +10,9 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.images_of_cells import rows_of_labels
-from cellgraph_clr.graphs.layout import adjacency_of, check_edges, record_run
+from cellgraph_clr.adata.images_of_cells import rows_of_labels
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.reading import adjacency_of, check_edges
 from cellgraph_clr.tl.common import check_model_alone, representation
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.units import PIXEL
-from cellgraph_clr.graphs.layout import package_info, record_run
+from cellgraph_clr.adata.provenance import package_info, record_run
 from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from cellgraph_clr._core.checks import check_in_range, check_key, check_key_adde
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._query import Query, query_rows, query_vectors
+from cellgraph_clr.adata.images_of_cells import images_of
+from cellgraph_clr.adata.provenance import record_run, unit_of
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.outlines import cell_reach, outline
 from cellgraph_clr.analysis.retrieval import nearest, query_similarity, standardised_directions, top_k
-from cellgraph_clr.graphs.images_of_cells import images_of
-from cellgraph_clr.graphs.layout import adjacency_of, check_edges, raw_values, record_run, unit_of
 from cellgraph_clr.tl.common import representation
 
 if TYPE_CHECKING:

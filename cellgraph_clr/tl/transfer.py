@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import LabelKeyError, ShapeError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.tl.common import classes_of, representation, write_classes
 
 if TYPE_CHECKING:

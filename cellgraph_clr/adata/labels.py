@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import LabelKeyError
-from cellgraph_clr.graphs.layout import UNASSIGNED
+from cellgraph_clr.adata.keys import UNASSIGNED
 
 if TYPE_CHECKING:
     from anndata import AnnData
