@@ -79,7 +79,7 @@ def _platynereis(folder: Path) -> None:
         found = adata.obs["found"].astype(str).to_numpy()
         codes, _ = label_codes(adata, "cell_type")
         pure = homogeneity_score(codes[codes >= 0], found[codes >= 0])
-        both, by_chance = bilateral_score(found, *pairs, rng=np.random.default_rng(0))
+        both, by_chance = bilateral_score(found, *pairs, random_state=0)
         print(
             f"  {name:32s} {types[0]:.3f} ± {types[1]:.3f}   {organs:.3f} {organs / base - 1:+5.0%}"
             f"   {rank.mean():.0f} / {np.median(rank):.0f}"

@@ -94,7 +94,7 @@ def _cohort(folder) -> AnnData:
     kinds.columns = [str(c) for c in kinds.columns]
     table = pd.concat([df[["x", "y", "sample"]], kinds], axis=1)
     adata = from_table(
-        table, cell_id=None, position=["x", "y"], features=list(kinds.columns), unit="pixel", library_id="sample"
+        table, cell_id=None, position=["x", "y"], features=list(kinds.columns), unit="pixel", library_key="sample"
     )
     gr.knn_graph(adata, n_neighs=10, library_key="library_id")
     return adata

@@ -19,7 +19,7 @@ LAYERS = [
     {"encoders", "losses", "views"},
     {"analysis", "training"},
     {"models"},
-    {"_query", "cli", "datasets", "gr", "im", "io", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
+    {"cli", "datasets", "gr", "im", "io", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
 ]
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 
@@ -29,6 +29,10 @@ def imports_of(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "cellgraph_clr":
             parts = node.module.split(".")
             yield from ([parts[1]] if len(parts) > 1 else [a.name for a in node.names])
+
+
+def modules_of(*parts):
+    return [path for part in parts for path in (PACKAGE / part).rglob("*.py")]
 
 
 def test_imports_go_downwards():
@@ -46,12 +50,36 @@ def test_imports_go_downwards():
 
 @pytest.mark.parametrize("part", ["_core", "cells", "graphs"])
 def test_what_lies_below_adata_knows_no_anndata(part):
-    for path in (PACKAGE / part).rglob("*.py"):
+    for path in modules_of(part):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [getattr(node, name, None) for name in ("id", "arg", "module")]
             names += [alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)]
             known = {"adata", "anndata", "AnnData", "scanpy"} & {str(n).split(".")[0] for n in names}
             assert not known, f"{path.relative_to(ROOT)}:{node.lineno} knows {known}"
+
+
+def test_no_module_imports_private_names_of_another():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {alias.name}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cellgraph_clr.")
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_modules_and_functions_of_these_have_names_of_their_own():
+    paths = modules_of("adata", "datasets", "gr", "graphs", "io", "tl")
+    named = {
+        node.name: path
+        for path in paths
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    stems = {path.stem for path in paths} | {"label_image"}
+    assert not stems & set(named), [f"{named[n].relative_to(ROOT)}: {n}" for n in stems & set(named)]
 
 
 def test_every_folder_is_in_a_layer():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
 
 __all__ = [
+    "SAME",
     "Scale",
     "as_scale",
     "chosen_images",

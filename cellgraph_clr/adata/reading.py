@@ -17,6 +17,8 @@ from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph, stored_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anndata import AnnData
     from scipy.sparse import csr_matrix
 
@@ -27,6 +29,7 @@ __all__ = [
     "graph_keys",
     "raw_values",
     "read_features",
+    "representation",
     "table_from_anndata",
 ]
 
@@ -65,6 +68,28 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
         info = tuple(FeatureInfo(n, "embedding") for n in names)
     dense = matrix.toarray() if issparse(matrix) else np.asarray(matrix)
     return np.asarray(dense, np.float32), info
+
+
+def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
+    """Return the vectors (n, d) of one or several representations side by side, and their names.
+
+    None takes `X` and, when present, `obsm["X_cellgraph"]`. Raises `MissingKeyError` and `NonFiniteError`.
+    """
+    if use_rep is None:
+        names = [k for k in ("X", "X_cellgraph") if (k == "X" and adata.n_vars) or k in adata.obsm]
+    else:
+        names = [use_rep] if isinstance(use_rep, str) else list(use_rep)
+    blocks = []
+    for name in names or ["X"]:
+        values, info = read_features(adata, name)
+        check_finite(
+            values,
+            what=f"values of {name!r}",
+            names=[i.name for i in info],
+            remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
+        )
+        blocks.append(values)
+    return np.concatenate(blocks, axis=1), names
 
 
 def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:

@@ -1,4 +1,4 @@
-"""From a graph into an AnnData."""
+"""From cells and graphs into an AnnData."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr.adata.keys import EDGE_SLOTS, obs_prefix
@@ -14,11 +15,49 @@ from cellgraph_clr.adata.provenance import package_info
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
     from anndata import AnnData
 
+    from cellgraph_clr.cells.table import CellTable
     from cellgraph_clr.graphs.graph import CellGraph
 
-__all__ = ["write_graph"]
+__all__ = ["anndata_of", "write_graph"]
+
+
+def _constant(value: str, n: int) -> pd.Categorical:
+    import pandas as pd
+
+    return pd.Categorical.from_codes(np.zeros(n, np.int8), [value])
+
+
+def anndata_of(cells: CellTable, *, library_id: str | None, region: str, region_key: str = "region") -> AnnData:
+    """Return the AnnData of a table: features in X, ids and region in obs, x, y(, z) in obsm; names are unique."""
+    import pandas as pd
+    from anndata import AnnData
+
+    ids = cells.cell_id
+    if library_id:
+        names = [f"{region}-{i}" for i in ids]
+    else:
+        names = list(map(str, ids.tolist()))
+        if cells.sample.astype(bool).any():
+            names = [f"{s}-{i}" for s, i in zip(cells.sample, names, strict=True)]
+    obs = pd.DataFrame({"cell_id": ids, region_key: _constant(region, len(ids))}, index=names)
+    if library_id:
+        obs["library_id"] = _constant(library_id, len(ids))
+    var = pd.DataFrame(
+        {
+            "group": pd.Categorical([i.group for i in cells.info]),
+            "channel": [i.channel for i in cells.info],
+            "unit": [i.unit for i in cells.info],
+        },
+        index=cells.names,
+    )
+    adata = AnnData(X=np.array(cells.features, np.float32), obs=obs, var=var)
+    adata.obsm["spatial"] = to_xyz(cells.position)
+    adata.uns["spatialdata_attrs"] = {"region": region, "region_key": region_key, "instance_key": "cell_id"}
+    package_info(adata)["unit"] = cells.unit
+    return adata
 
 
 def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any]) -> list[str]:

@@ -64,7 +64,7 @@ def organ_retrieval(adata: AnnData, vectors: np.ndarray) -> tuple[float, float]:
     from cellgraph_clr.analysis.scores import mask_retrieval
 
     masks = {o: adata.obs[f"region_{o}"].to_numpy(bool) for o in ORGANS}
-    found = mask_retrieval(vectors, masks, n_queries=30, rng=np.random.default_rng(0))
+    found = mask_retrieval(vectors, masks, n_queries=30, random_state=0)
     return float(np.mean([v[0] for v in found.values()])), float(np.mean([v[1] for v in found.values()]))
 
 

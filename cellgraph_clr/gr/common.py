@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.table import CellTable
     from cellgraph_clr.graphs.graph import CellGraph
 
-__all__ = ["Isolates", "SpatialGraph", "cells_of", "finish", "named"]
+__all__ = ["Isolates", "SpatialGraph", "cells_of", "named", "write_or_return"]
 
 Isolates = Literal["keep", "nearest", "raise"]
 
@@ -31,7 +31,7 @@ class SpatialGraph(NamedTuple):
     contact_area: csr_matrix | None = None
 
 
-def finish(
+def write_or_return(
     function: str, adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any], copy: bool
 ) -> SpatialGraph | None:
     """Write the graph into `adata` and log the keys, or return its matrices."""

@@ -65,11 +65,11 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
     """
     import pandas as pd
 
+    from cellgraph_clr.adata.writing import anndata_of
     from cellgraph_clr.graphs.pyg import graph_from_pyg
-    from cellgraph_clr.io.cells import _anndata
 
     graph = graph_from_pyg(data)
-    adata = _anndata(graph.cells, library_id=None, region="cells")
+    adata = anndata_of(graph.cells, library_id=None, region="cells")
     names = adata.obs["cell_id"].astype(str).to_numpy()
     if graph.cells.frame.any():
         adata.obs["frame"] = graph.cells.frame

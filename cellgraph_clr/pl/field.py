@@ -16,7 +16,7 @@ from cellgraph_clr.adata.provenance import recorded_unit
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.io.labels_of_cells import labels_of_images, of_image
+from cellgraph_clr.io.matched_labels import labels_of_images, of_image
 from cellgraph_clr.pl.canvas import MOST_PANELS, plain, scale_bar
 
 if TYPE_CHECKING:

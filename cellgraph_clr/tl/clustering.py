@@ -9,8 +9,8 @@ from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.reading import representation
 from cellgraph_clr.analysis.clustering import SELECTIONS, gaussian_mixture, leiden
-from cellgraph_clr.tl.common import representation
 
 if TYPE_CHECKING:
     from anndata import AnnData
