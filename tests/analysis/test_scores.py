@@ -55,3 +55,18 @@ def test_bilateral_score_and_its_chance():
     twice = np.concatenate([cell, cell]), np.concatenate([(cell + 100) % 400, mirrored])
     assert metrics.bilateral_score(clusters, *twice, random_state=0)[0] == 1
     assert metrics.bilateral_score(clusters, cell[:0], cell[:0], random_state=0) == (0, 0)
+
+
+def test_seeds_and_generators_draw_alike(rng):
+    group, x = rng.integers(0, 4, 300), rng.normal(size=(300, 6))
+    pairs = rng.integers(0, 300, (2, 80))
+    calls = [
+        lambda s: metrics.mask_retrieval(x, {"a": group == 0}, n_queries=5, random_state=s),
+        lambda s: metrics.bilateral_score(group, *pairs, n_permutations=3, random_state=s),
+    ]
+    for call in calls:
+        assert call(3) == call(np.random.default_rng(3)) != call(4)
+    assert calls[0](0) == metrics.mask_retrieval(x, {"a": group == 0}, n_queries=5)
+    probes = [metrics.probe_accuracy(x, group, n_repeats=1, random_state=np.random.default_rng(s)) for s in (1, 1, 2)]
+    np.testing.assert_array_equal(probes[0], probes[1])
+    assert (probes[0] != probes[2]).any()
