@@ -9,8 +9,9 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import record_run
-from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell, write_classes
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.results import cell_keys, write_by_cell, write_classes
+from cellgraph_clr.tl.common import check_model_alone
 
 if TYPE_CHECKING:
     import pandas as pd

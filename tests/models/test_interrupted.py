@@ -8,7 +8,7 @@ import pytest
 from cellgraph_clr import models
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
-from cellgraph_clr.datasets.shapes import shapes
+from cellgraph_clr.datasets.shaped_cells import shapes
 from cellgraph_clr.models import event_classifier
 from cellgraph_clr.models.time_arrow.places import cell_places
 

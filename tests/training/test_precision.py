@@ -11,7 +11,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
-from cellgraph_clr.datasets.shapes import shapes
+from cellgraph_clr.datasets.shaped_cells import shapes
 from cellgraph_clr.models import CellGraphCLR, DeepInfoMax, MorphoFeatures, TimeArrow
 from cellgraph_clr.training.run import Runtime
 

@@ -101,7 +101,7 @@ def _relation_by_key(samples: Sequence[AnnData], key: str) -> Relation:
     """Return the relation of an `obs` column (same class) or an `obsp` key (its pattern), over all samples."""
     from scipy.sparse import block_diag, csr_matrix
 
-    from cellgraph_clr.graphs.labels import label_names
+    from cellgraph_clr.adata.labels import label_names
 
     if all(key in a.obsp for a in samples):
         pattern = csr_matrix(block_diag([csr_matrix(a.obsp[key]) != 0 for a in samples]), dtype=np.float32)

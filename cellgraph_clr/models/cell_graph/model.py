@@ -12,8 +12,8 @@ from torch import nn
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import CellGraphError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.reading import check_edges, graph_from_anndata
 from cellgraph_clr.encoders.graph import edges_of_entries, encode
-from cellgraph_clr.graphs.layout import check_edges, graph_from_anndata
 from cellgraph_clr.graphs.tiles import curve_order, halo
 from cellgraph_clr.models.cell_graph.batches import FULL_GRAPH_CELLS
 from cellgraph_clr.models.cell_graph.config import EDGE_AWARE, CellGraphCLRConfig

@@ -14,10 +14,10 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.reading import check_edges
 from cellgraph_clr.encoders.graph import encode
 from cellgraph_clr.encoders.heads import new_head
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import check_edges
 from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig
 from cellgraph_clr.models.classifiers.data import out_of_fold_temperature

@@ -15,7 +15,7 @@ from cellgraph_clr._core.errors import (
     ShapeError,
 )
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.datasets.shapes import shapes
+from cellgraph_clr.datasets.shaped_cells import shapes
 from cellgraph_clr.metrics import probe_accuracy
 from cellgraph_clr.models import MorphoFeatures
 

@@ -9,8 +9,9 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.units import PIXEL
-from cellgraph_clr.graphs.layout import package_info, record_run
-from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell
+from cellgraph_clr.adata.provenance import package_info, record_run
+from cellgraph_clr.adata.results import cell_keys, write_by_cell
+from cellgraph_clr.tl.common import check_model_alone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

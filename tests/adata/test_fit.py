@@ -6,9 +6,9 @@ import pytest
 
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import MissingKeyError, OptionError, ShapeError
+from cellgraph_clr.adata.fit import distance_ratio
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.datasets import tissue
-from cellgraph_clr.graphs.fit import distance_ratio
 
 
 @pytest.fixture(scope="module")

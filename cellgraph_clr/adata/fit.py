@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.ids import rows_of
-from cellgraph_clr.graphs.layout import to_xyz
 
 if TYPE_CHECKING:
     from anndata import AnnData

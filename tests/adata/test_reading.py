@@ -6,8 +6,8 @@ import pytest
 from scipy.sparse import coo_matrix, csr_matrix
 
 from cellgraph_clr import LabelImage, from_labels, gr
+from cellgraph_clr.adata.reading import graph_from_anndata
 from cellgraph_clr.graphs.graph import stored_values
-from cellgraph_clr.graphs.layout import graph_from_anndata
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import check_finite, check_key_added
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs import neighbors
-from cellgraph_clr.graphs.layout import adjacency_of, check_edges, graph_keys, read_features
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, graph_keys, read_features
+from cellgraph_clr.graphs.aggregation import aggregate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def aggregate_neighbors(
         names=names,
         remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
     )
-    out = neighbors.aggregate(values, adjacency, n_hops=n_hops, aggregations=aggregations)
+    out = aggregate(values, adjacency, n_hops=n_hops, aggregations=aggregations)
     if copy:
         return out
     adata.obsm[key_added] = out

@@ -8,9 +8,9 @@ from cellgraph_clr._core.checks import check_in_range, check_key_added, check_op
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.reading import representation
 from cellgraph_clr.analysis.clustering import SELECTIONS, gaussian_mixture, leiden
-from cellgraph_clr.graphs.layout import record_run
-from cellgraph_clr.tl.common import representation
 
 if TYPE_CHECKING:
     from anndata import AnnData

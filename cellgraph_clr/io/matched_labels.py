@@ -10,13 +10,13 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
+from cellgraph_clr.adata.fit import check_labels_fit
+from cellgraph_clr.adata.images_of_cells import images_of, only_image, scaled_like
 from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.fit import check_labels_fit
-from cellgraph_clr.graphs.images_of_cells import images_of, only_image, scaled_like
-from cellgraph_clr.io.labels import label_image
+from cellgraph_clr.io.labels import as_label_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ def labels_of_cells(
     Parameters
     ----------
     adata : the cells.
-    labels, image : as in `label_image`; or a mapping, `Movie` or `Plate` as in `labels_of_images`.
+    labels, image : as in `as_label_image`; or a mapping, `Movie` or `Plate` as in `labels_of_images`.
     library_id : the sample (or frame) that the labels are of; needed where there are several.
 
     Raises
@@ -48,7 +48,7 @@ def labels_of_cells(
     group = only_image(adata, library_id)
     found = labels_of_images(adata, labels, [group])(group)
     if image is not None:
-        found = label_image(found, image, warn=False)
+        found = as_label_image(found, image, warn=False)
     return group, found
 
 
@@ -60,7 +60,7 @@ def labels_of_images(
     Parameters
     ----------
     adata : the cells.
-    labels : for one image, what `label_image` takes; for the frames of one movie also the `Movie` or an array of all frames
+    labels : for one image, what `as_label_image` takes; for the frames of one movie also the `Movie` or an array of all frames
         (t, [z,] y, x); for several samples a mapping from samples to these, or the `Plate` they were measured in.
     images : of `images_of` or `groups`.
     in_place : cells are to lie where their labels do, for pictures; otherwise they may have been moved as a whole.
@@ -142,7 +142,7 @@ def _check_frame(group: Group, n: int) -> None:
 
 def _label_image(adata: AnnData, given: Any, group: Group) -> LabelImage:
     """Return a `LabelImage` with the dimensions of the cells. Raises `ShapeError`."""
-    found = label_image(given, warn=False)
+    found = as_label_image(given, warn=False)
     d = int(adata.obsm["spatial"].shape[1])
     if found.ndim != d:
         where = f" of {group.name!r}" if group.name else ""

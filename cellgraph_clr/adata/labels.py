@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, expected
+from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import LabelKeyError
-from cellgraph_clr.graphs.layout import UNASSIGNED
+from cellgraph_clr.adata.keys import UNASSIGNED
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["label_codes", "label_names"]
+__all__ = ["classes_of", "label_codes", "label_names"]
 
 
 def label_names(adata: AnnData, label_key: str) -> np.ndarray:
@@ -53,3 +53,15 @@ def label_codes(adata: AnnData, label_key: str, *, as_listed: bool = False) -> t
         codes[known] = np.argsort(order)[codes[known]]
         found = [found[k] for k in order]
     return codes, found
+
+
+def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
+    """Return `label_codes`; raises `LabelKeyError` as it does, and for names that files cannot hold as columns."""
+    codes, classes = label_codes(adata, label_key)
+    slashed = [c for c in classes if "/" in c]
+    if slashed:
+        remedy = "Rename these classes."
+        raise LabelKeyError(
+            expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
+        )
+    return codes, classes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import record_run
+from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.tl.common import check_model_alone
 
 if TYPE_CHECKING:

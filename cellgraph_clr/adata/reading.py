@@ -1,99 +1,39 @@
-"""Where things lie in AnnData: the one place that knows the keys, and converts to and from the four nouns."""
+"""From an AnnData to features, cells and graphs."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import issparse
 
+from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected
-from cellgraph_clr._core.errors import (
-    CellGraphError,
-    MissingKeyError,
-    NoCellsError,
-    NoGraphError,
-    ShapeError,
-)
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError
+from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, graph_stem
+from cellgraph_clr.adata.provenance import unit_of
+from cellgraph_clr.adata.samples import sample_of
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph, stored_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from anndata import AnnData
     from scipy.sparse import csr_matrix
 
 __all__ = [
-    "PACKAGE_KEY",
-    "RAW_LAYER",
-    "SCHEMA_VERSION",
-    "UNASSIGNED",
     "adjacency_of",
     "check_edges",
     "graph_from_anndata",
     "graph_keys",
-    "obs_prefix",
     "raw_values",
     "read_features",
-    "record_run",
-    "recorded_unit",
-    "sample_of",
+    "representation",
     "table_from_anndata",
-    "to_xyz",
-    "unit_of",
-    "write_graph",
 ]
 
-PACKAGE_KEY = "cellgraph_clr"
-SCHEMA_VERSION = 1
-UNASSIGNED = "unassigned"
-RAW_LAYER = "cellgraph_raw"  # features as measured, kept by `pp.scale_features`
-EDGE_SLOTS = {"length": "distances", "contact_area": "contact_area", "overlap": "overlap"}
-BUILDERS = "`cgc.gr.contact_graph(adata)`, `cgc.gr.delaunay_graph(adata)` or `cgc.gr.knn_graph(adata)`"
-
-
-def to_xyz(position: np.ndarray) -> np.ndarray:
-    """Return positions with their axes reversed: z, y, x (arrays, `CellTable`) to x, y, z (`obsm["spatial"]`) and back."""
-    return np.ascontiguousarray(position[:, ::-1])
-
-
-def package_info(adata: AnnData) -> dict[str, Any]:
-    """Return `uns["cellgraph_clr"]`, made when it is missing."""
-    info = adata.uns.setdefault(PACKAGE_KEY, {})
-    info.setdefault("schema_version", SCHEMA_VERSION)
-    return info
-
-
-def unit_of(adata: AnnData) -> str:
-    """Return the unit of `obsm["spatial"]`, "pixel" when none was recorded."""
-    return recorded_unit(adata) or "pixel"
-
-
-def recorded_unit(adata: AnnData) -> str | None:
-    """Return the unit of `obsm["spatial"]` where it was recorded; `anndata.concat` drops it with all of `uns`."""
-    unit = adata.uns.get(PACKAGE_KEY, {}).get("unit")
-    return None if unit is None else str(unit)
-
-
-def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
-    """Return the sample of every cell as str.
-
-    `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
-    Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a sample.
-    """
-    if library_key is None:
-        recorded = adata.uns.get(PACKAGE_KEY, {}).get("library_key", "library_id")
-        library_key = str(recorded) if recorded in adata.obs else None
-    if library_key is None:
-        return np.full(adata.n_obs, "", dtype="U1")
-    check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
-    column = adata.obs[library_key]
-    if column.isna().any():
-        found, remedy = f"{int(column.isna().sum())} cells without", "Name their sample, or drop these cells."
-        raise CellGraphError(expected(f"a sample for every cell in obs[{library_key!r}]", found, remedy))
-    return column.astype(str).to_numpy()
+_INFO_DEFAULTS = (("group", "other"), ("channel", ""), ("unit", "1"))
 
 
 def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
@@ -130,7 +70,26 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
     return np.asarray(dense, np.float32), info
 
 
-_INFO_DEFAULTS = (("group", "other"), ("channel", ""), ("unit", "1"))
+def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
+    """Return the vectors (n, d) of one or several representations side by side, and their names.
+
+    None takes `X` and, when present, `obsm["X_cellgraph"]`. Raises `MissingKeyError` and `NonFiniteError`.
+    """
+    if use_rep is None:
+        names = [k for k in ("X", "X_cellgraph") if (k == "X" and adata.n_vars) or k in adata.obsm]
+    else:
+        names = [use_rep] if isinstance(use_rep, str) else list(use_rep)
+    blocks = []
+    for name in names or ["X"]:
+        values, info = read_features(adata, name)
+        check_finite(
+            values,
+            what=f"values of {name!r}",
+            names=[i.name for i in info],
+            remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
+        )
+        blocks.append(values)
+    return np.concatenate(blocks, axis=1), names
 
 
 def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:
@@ -188,7 +147,7 @@ def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]
     `neighbors_key` may be "spatial", "spatial_connectivities" or "spatial_neighbors". Raises `NoGraphError` when there
     is none; the message names the calls that build it.
     """
-    stem = neighbors_key.removesuffix("_connectivities").removesuffix("_neighbors")
+    stem = graph_stem(neighbors_key)
     info = adata.uns.get(f"{stem}_neighbors", {})
     key = str(info.get("connectivities_key", f"{stem}_connectivities"))
     if key not in adata.obsp:
@@ -226,7 +185,7 @@ def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | 
 def check_edges(n_edges: int, n_cells: int, neighbors_key: str = "spatial") -> None:
     """Raise `NoGraphError` for a graph of several cells without an edge; the message names the calls that build another."""
     if n_cells > 1 and n_edges == 0:
-        stem = neighbors_key.removesuffix("_connectivities").removesuffix("_neighbors")
+        stem = graph_stem(neighbors_key)
         remedy = (
             "Bridge the background between the cells by `cgc.gr.contact_graph(adata, labels, max_gap=…)`, or join them "
             "by position: `cgc.gr.delaunay_graph(adata)`."
@@ -274,48 +233,3 @@ def graph_from_anndata(
             missing = stored.get(name, np.zeros(len(graph.edges), np.float32))
             stored[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
     return CellGraph(cells, graph.edges, stored)
-
-
-def obs_prefix(key_added: str) -> str:
-    """Return what stands before the `obs` columns of a graph: nothing for "spatial", else its key."""
-    return "" if key_added == "spatial" else f"{key_added}_"
-
-
-def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any]) -> list[str]:
-    """Write a graph into `obsp` and `uns` as squidpy reads it, `obs["n_neighbors"]` beside; return the keys written.
-
-    Raises `ShapeError` if the graph is for another number of cells.
-    """
-    if len(graph.cells) != adata.n_obs:
-        raise ShapeError(expected(f"a graph of {adata.n_obs} cells", len(graph.cells), "Rebuild the graph."))
-    slots = [feature for feature in EDGE_SLOTS if feature in graph.edge_features]
-    adjacency, *others = graph.adjacencies(None, *slots)
-    written = {"connectivities_key": f"{key_added}_connectivities"}
-    adata.obsp[written["connectivities_key"]] = adjacency
-    for feature, slot in EDGE_SLOTS.items():
-        name = f"{key_added}_{slot}"
-        if feature in graph.edge_features:
-            adata.obsp[name] = others[slots.index(feature)]
-            written[f"{slot}_key"] = name
-        elif name in adata.obsp:  # of an older graph under the same key
-            del adata.obsp[name]
-    adata.uns[f"{key_added}_neighbors"] = {**written, "params": {**params, "unit": graph.cells.unit}}
-    prefix = obs_prefix(key_added)
-    adata.obs[f"{prefix}n_neighbors"] = np.diff(adjacency.indptr)
-    if f"{prefix}contact_fraction" in adata.obs:  # of an older graph under the same key
-        del adata.obs[f"{prefix}contact_fraction"]
-    package_info(adata)
-    return [*(f"obsp[{v!r}]" for v in written.values()), f"uns['{key_added}_neighbors']", f"obs['{prefix}n_neighbors']"]
-
-
-def _plain(value: object) -> object:
-    return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def record_run(adata: AnnData, key: str, what: Mapping[str, Any]) -> None:
-    """Store the provenance of a result under `uns["cellgraph_clr"]["runs"][key]` as a JSON string."""
-    from importlib.metadata import version
-
-    versions = {name: version(dist) for name, dist in (("cellgraph_clr", "cellgraph-clr"), ("anndata", "anndata"))}
-    runs = package_info(adata).setdefault("runs", {})
-    runs[key] = json.dumps({**what, "versions": versions}, sort_keys=True, default=_plain)

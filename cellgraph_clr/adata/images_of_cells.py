@@ -9,7 +9,9 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor, unit_sign
-from cellgraph_clr.graphs.layout import PACKAGE_KEY, package_info, recorded_unit, sample_of
+from cellgraph_clr.adata.keys import PACKAGE_KEY
+from cellgraph_clr.adata.provenance import package_info, recorded_unit
+from cellgraph_clr.adata.samples import sample_of
 from cellgraph_clr.graphs.samples import Group, group_rows
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
 
 __all__ = [
+    "SAME",
     "Scale",
     "as_scale",
     "chosen_images",

@@ -1,7 +1,7 @@
 import numpy as np
 
 from cellgraph_clr.cells.table import CellTable
-from cellgraph_clr.graphs.delaunay import delaunay
+from cellgraph_clr.graphs.triangulation import delaunay
 
 
 def test_cells_apart_by_rounding_only_stay_connected(rng):

@@ -6,7 +6,7 @@ import pytest
 from anndata import AnnData
 
 from cellgraph_clr._core.errors import LabelKeyError
-from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.adata.labels import label_codes
 
 
 def _adata(values, categories=None):
