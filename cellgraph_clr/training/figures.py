@@ -34,11 +34,13 @@ def uniformity(vectors: Tensor) -> Tensor:
 def effective_rank(vectors: Tensor) -> Tensor:
     """Return the exponential of the entropy of the normalised singular values of the centred vectors (n, d).
 
-    Between 1 and d; how many directions are in use. Roy and Vetterli 2007, eq. 4. 0 where all vectors are equal.
+    Between 1 and d; how many directions are in use. Roy and Vetterli 2007, eq. 4. 0 where all vectors are equal,
+    NaN where some are not finite.
     """
     v = vectors.detach().double()
-    covariance = torch.cov(v.T) if len(v) > 1 else torch.zeros(1, 1)
-    singular = torch.linalg.eigvalsh(covariance.reshape(v.shape[1], -1)).clamp_min(0).sqrt()
+    covariance = torch.cov(v.T) if len(v) > 1 else v.new_zeros(1, 1)
+    finite = covariance.isfinite().all()
+    singular = torch.linalg.eigvalsh(covariance.nan_to_num(0, 0, 0).reshape(v.shape[1], -1)).clamp_min(0).sqrt()
     total = singular.sum()
     rank = torch.exp(torch.special.entr(singular / total).sum())
-    return torch.where(total > 0, rank, torch.zeros_like(rank))
+    return torch.where(finite, torch.where(total > 0, rank, torch.zeros_like(rank)), torch.nan)

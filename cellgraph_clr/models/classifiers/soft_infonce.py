@@ -11,7 +11,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
@@ -234,6 +234,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         check_in_range("weight_decay", self.weight_decay, low=0)
 
     def _logits(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        check_is_fitted(self)
         state = self._fitted()
         X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
         return self._logits_of(state.networks["head"], (X - state.arrays["mean"]) / state.arrays["scale"])

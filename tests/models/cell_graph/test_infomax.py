@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from cellgraph_clr.training.steps import Material, PairSource, Strength, embed_shuffled
+from scipy.sparse import csr_matrix
 
-from cellgraph_clr.models import CellGraphCLR
-from cellgraph_clr.models.cell_graph.infomax import membership
-from cellgraph_clr.models.cell_graph.pairs import Pairs
+from cellgraph_clr.cells.table import CellTable
+from cellgraph_clr.models import CellGraphCLR, CellGraphCLRConfig
+from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask, membership
+from cellgraph_clr.models.cell_graph.pairs import Pairs, Positives
 
 
 def _pairs():
@@ -27,24 +28,16 @@ def test_a_summary_is_the_mean_of_all_known_relations():
 
 
 def test_features_are_shuffled_within_samples():
-    from scipy.sparse import csr_matrix
-
     n = 40
     sample = np.arange(n) % 2
-    material = Material(
-        torch.from_numpy(np.stack([np.arange(n), sample], 1)).float(),
-        csr_matrix((n, n), dtype=np.int64),
-        None,
-        lambda step: np.arange(n),
-        PairSource(None, 0, with_self=True),
-        Strength(0.0, 0.0, 0.0),
-        0,
-        False,
-        0,
-        sample,
-    )
-    encoder = lambda x, edges, attributes: x  # noqa: E731
-    first, _, shuffled, _ = embed_shuffled(material, 0, encoder, torch.device("cpu"))
+    x = torch.from_numpy(np.stack([np.arange(n), sample], 1)).float()
+    cells = CellTable.build(np.arange(n), np.zeros((n, 2)), unit="pixel", sample=sample.astype(str))
+    config = CellGraphCLRConfig(mask_features=0, jitter=0, drop_edges=0, batch_size=n, n_layers=0)
+    edges = csr_matrix((n, n), dtype=np.int64)
+    task = GraphInfoMaxTask(config, x, edges, None, cells, Positives(None, 0, with_self=True), 0)
+    pairs, (first, _, other) = task.draw_views(0, 3)
+    first, shuffled = (v.x[v.wanted] for v in (first, other))
+    np.testing.assert_array_equal(first[:, 0], pairs.anchors)
     assert torch.equal(first[:, 1], shuffled[:, 1])
     assert not torch.equal(first[:, 0], shuffled[:, 0])
     assert sorted(shuffled[:, 0].tolist()) == list(range(n))

@@ -15,7 +15,8 @@ from cellgraph_clr._core.errors import (
     OptionError,
 )
 from cellgraph_clr.models import CellGraphCLR
-from cellgraph_clr.models import cellgraph_clr as module
+from cellgraph_clr.models.cell_graph import batches
+from cellgraph_clr.models.cell_graph import model as module
 
 QUICK = {"n_steps": 6, "n_dims": 8, "n_hidden": 16, "batch_size": 64, "progress": False}
 
@@ -64,7 +65,8 @@ def test_unseen_samples_are_embedded(adata, tissue_2d):
 def test_tiles_equal_the_whole(adata, monkeypatch):
     model = CellGraphCLR(**QUICK).fit(adata)
     whole = model.transform(adata)
-    monkeypatch.setattr("cellgraph_clr.models.cell_graph.batches.FULL_GRAPH_CELLS", 10)
+    monkeypatch.setattr(batches, "FULL_GRAPH_CELLS", 10)
+    monkeypatch.setattr(module, "FULL_GRAPH_CELLS", 10)
     monkeypatch.setattr(module, "TRANSFORM_TILE", 32)
     np.testing.assert_allclose(model.transform(adata), whole, atol=1e-5)
     tiled = CellGraphCLR(**QUICK).fit(adata)  # trains on tiles
@@ -101,6 +103,7 @@ OPTIONS = {
     "batch_size": 32,
     "learning_rate": 0.03,
     "weight_decay": 0.5,
+    "augment": lambda x, adjacency, rng: (x * rng.choice([0, 1], x.shape[1]), adjacency),
 }
 
 

@@ -5,7 +5,14 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from cellgraph_clr._core.errors import PairsError, ShapeError
-from cellgraph_clr.models.cell_graph.pairs import ClassRelation, MixedRelation, Pairs, SparseRelation, draw_pairs
+from cellgraph_clr.models.cell_graph.pairs import (
+    ClassRelation,
+    MixedRelation,
+    Pairs,
+    Positives,
+    SparseRelation,
+    draw_pairs,
+)
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def test_draws_are_distinct_and_related(relation, rng, n):
 @pytest.mark.parametrize("with_self", [True, False])
 def test_pairs_keep_their_promises(relation, rng, with_self):
     anchors = np.sort(rng.choice(50, 20, replace=False))
-    pairs = draw_pairs(anchors, relation=relation, n_related=3, with_self=with_self, rng=rng)
+    pairs = draw_pairs(anchors, Positives(relation, 3, with_self=with_self), rng)
     truth = related(relation)[np.ix_(pairs.anchors, pairs.candidates)]
     own = pairs.anchors[:, None] == pairs.candidates[None, :]
     assert set(anchors) <= set(pairs.candidates.tolist())
@@ -59,7 +66,7 @@ def test_draws_are_seeded_and_differ(sparse):
 
 
 def test_without_a_relation_the_second_view_is_the_positive(rng):
-    pairs = draw_pairs(np.array([2, 5]), relation=None, n_related=0, with_self=True, rng=rng)
+    pairs = draw_pairs(np.array([2, 5]), Positives(None, 0, with_self=True), rng)
     np.testing.assert_array_equal(pairs.positives, np.eye(2, dtype=bool))
     assert not pairs.exclude.any()
 

@@ -20,20 +20,20 @@ import torch
 torch.set_num_threads(1)
 from cellgraph_clr import read
 from cellgraph_clr.models import CellGraphCLR
-from cellgraph_clr.training.module import Checkpoints
+from cellgraph_clr.training.watchers import KeepRun
 CellGraphCLR(n_steps=12, n_dims=8, n_hidden=16, batch_size=64, progress=False)
-keep = Checkpoints.on_train_batch_end
+keep = KeepRun.on_train_batch_end
 def slow(self, *args):
     keep(self, *args)
     time.sleep(0.2)
-Checkpoints.on_train_batch_end = slow
+KeepRun.on_train_batch_end = slow
 model = CellGraphCLR(n_steps=12, n_dims=8, n_hidden=16, batch_size=64, progress=False)
 model.fit(read(sys.argv[1]), checkpoint=sys.argv[2], checkpoint_every=3)
 """
 
 
 def weights(model):
-    return np.concatenate([p.detach().numpy().ravel() for p in model._encoder.parameters()])
+    return np.concatenate([p.detach().numpy().ravel() for p in model.encoder().parameters()])
 
 
 def test_a_killed_run_ends_with_the_same_weights(adata, tmp_path):
@@ -181,7 +181,7 @@ def test_an_interrupted_fit_leaves_the_model_as_it_was(adata, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cellgraph_clr.training.module.embed_pairs", interrupted)
+    monkeypatch.setattr("cellgraph_clr.models.cell_graph.task.ContrastTask.loss", interrupted)
     other = adata.copy()
     other.X = other.X * 7 + 3
     with pytest.raises(KeyboardInterrupt):

@@ -7,7 +7,6 @@ import torch
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.proximity import knn
 from cellgraph_clr.models.cell_graph.views import drop_edges, drop_nodes, jitter_features, mask_features
-from cellgraph_clr.models.classifiers.targets import mix_up, smooth_one_hot
 
 
 @pytest.fixture
@@ -46,15 +45,6 @@ def test_the_same_seed_gives_the_same_view(adjacency):
     assert not torch.equal(mask_features(x, 0.5, generator(1)), mask_features(x, 0.5, generator(2)))
     one, two = (drop_edges(adjacency, 0.5, np.random.default_rng(s)) for s in (0, 1))
     assert (one != two).nnz
-
-
-def test_soft_targets_lie_on_the_simplex():
-    targets = smooth_one_hot(torch.tensor([0, 2]), 4, 0.2)
-    torch.testing.assert_close(targets[0], torch.tensor([0.85, 0.05, 0.05, 0.05]))
-    x, mixed = mix_up(torch.eye(2), targets, 0.5, generator())
-    torch.testing.assert_close(mixed.sum(1), torch.ones(2))
-    torch.testing.assert_close(x.sum(1), torch.ones(2))
-    assert mix_up(x, targets, 0.0, generator())[1] is targets
 
 
 def test_dropped_nodes_lose_all_their_edges(adjacency):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cellgraph_clr.encoders.critic import Critic
-from cellgraph_clr.models.infomax.network import NORMS, FieldEncoder, pooled
+from cellgraph_clr.models.infomax.config import NORMS
+from cellgraph_clr.models.infomax.network import FieldEncoder, pooled
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -7,7 +7,8 @@ import pytest
 from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionError, ShapeError
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.datasets.events import event_movie
-from cellgraph_clr.models import EventClassifier, TimeArrow, event_classifier
+from cellgraph_clr.models import EventClassifier, TimeArrow
+from cellgraph_clr.models.time_arrow import events as module
 from cellgraph_clr.models.time_arrow.places import cell_places
 
 ARROW = {"n_steps": 2, "n_hidden": 4, "n_features": 6, "n_levels": 1, "size": 16, "batch_size": 4, "progress": False}
@@ -53,7 +54,7 @@ def test_files_come_back(movie, arrow, tmp_path):
      ("learning_rate", 0.2), ("weight_decay", 5.0), ("random_state", 4)],
 )  # fmt: skip
 def test_each_option_changes_the_output(movie, arrow, name, value, monkeypatch):
-    monkeypatch.setattr(event_classifier, "LEAST_CALIBRATED", 1)
+    monkeypatch.setattr(module, "LEAST_CALIBRATED", 1)
     base = SMALL | {"n_steps": 6}
     places = cell_places(movie)
     places["event"] = places["event"].where(places["event"] != "death", "none")
@@ -64,7 +65,7 @@ def test_each_option_changes_the_output(movie, arrow, name, value, monkeypatch):
 def test_bad_input_is_named(movie, arrow):
     with pytest.raises(OptionError, match="`head`"):
         EventClassifier(arrow, head="deep")
-    with pytest.raises(CellGraphError, match="a fitted classifier"):
+    with pytest.raises(CellGraphError, match="a fitted model"):
         EventClassifier(arrow).predict_proba(movie)
     quiet = cell_places(movie).assign(event="none")
     with pytest.raises(LabelKeyError, match="two events at least, found none"):
