@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr.cells.blocks import RowsAsPlanes, block_shape, is_chunked, walk_blocks
+from cellgraph_clr.cells.blocks import block_shape, is_chunked, walk_blocks
+from cellgraph_clr.cells.lazy_arrays import RowsAsPlanes
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
@@ -134,7 +135,7 @@ def label_pieces(image: LabelImage) -> LabelPieces:
     kept: dict[tuple[int, ...], dict[int, tuple[np.ndarray, np.ndarray]]] = {}  # high faces by place of the block
     for values, _, origin in walk_blocks(labels, block, (0, 0, 0)):
         plain = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-        found = pieces.add(plain.view(f"u{plain.dtype.itemsize}"))
+        found = pieces.add(plain)
         place = tuple(origin.tolist())
         for axis in axes:
             before = tuple(p - block[axis] if a == axis else p for a, p in enumerate(place))

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import zarr
+from cellgraph_clr.cells.statistics import merge_statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,7 +16,6 @@ from cellgraph_clr.cells import scan
 from cellgraph_clr.cells.crofton import crofton_surface
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.scan import scan_labels
-from cellgraph_clr.cells.statistics import merge_statistics
 
 DTYPES = [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr.cells.overlap import sums_of_pairs
+from cellgraph_clr.cells.scan.columns import HIGH, LEAST, LOW, MOST
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["LabelStatistics", "merge_statistics", "merge_stream"]
-
-MERGED = 16  # parts that wait before they are merged
+__all__ = ["LabelStatistics", "merge_statistics"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,12 +68,12 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
     def total(name: str) -> np.ndarray:
         return _group_sum(rows(name), starts)
 
-    box, light = rows("box"), rows("intensity")
-    low = np.minimum.reduceat(box[:, :, 0], starts, axis=0)
-    high = np.maximum.reduceat(box[:, :, 1], starts, axis=0)
-    intensity = _group_sum(light, starts)
-    intensity[:, :, 2] = np.minimum.reduceat(light[:, :, 2], starts, axis=0)
-    intensity[:, :, 3] = np.maximum.reduceat(light[:, :, 3], starts, axis=0)
+    box, values = rows("box"), rows("intensity")
+    low = np.minimum.reduceat(box[:, :, LOW], starts, axis=0)
+    high = np.maximum.reduceat(box[:, :, HIGH], starts, axis=0)
+    intensity = _group_sum(values, starts)
+    intensity[:, :, LEAST] = np.minimum.reduceat(values[:, :, LEAST], starts, axis=0)
+    intensity[:, :, MOST] = np.maximum.reduceat(values[:, :, MOST], starts, axis=0)
     pairs, pair_faces = sums_of_pairs(
         np.concatenate([p.pairs for p in parts]), np.concatenate([p.pair_faces for p in parts])
     )
@@ -96,13 +91,3 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
         pairs=pairs,
         pair_faces=pair_faces,
     )
-
-
-def merge_stream(parts: Iterable[LabelStatistics]) -> LabelStatistics:
-    """Return `merge_statistics` of blocks as they come, of which few wait at a time, so that memory stays flat."""
-    kept: list[LabelStatistics] = []
-    for part in parts:
-        kept.append(part)
-        if len(kept) > MERGED:
-            kept = [merge_statistics(kept)]
-    return merge_statistics(kept)
