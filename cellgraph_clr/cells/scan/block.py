@@ -17,6 +17,7 @@ import numpy as np
 
 from cellgraph_clr._core.ids import order_of_pairs
 from cellgraph_clr.cells.scan.columns import BORDER, BOX, COUNT, FIRST, OFFSET_Y, OFFSET_Z, SECOND
+from cellgraph_clr.cells.scan.matches import match_lines
 from cellgraph_clr.cells.scan.overlaps import add_overlaps
 from cellgraph_clr.cells.scan.runs import BATCH_VOXELS, Channel, Place, add_intensities, flat, flat_labels
 from cellgraph_clr.cells.scan.statistics import LabelStatistics
@@ -58,7 +59,7 @@ def block_statistics(block: Block, shift: np.ndarray, plan: Plan) -> LabelStatis
     batch = max(1, min(BATCH_VOXELS // max(n_x, 1), n_lines))
     back = [dz * place.n_y + dy for dz, dy in offsets[:, [OFFSET_Z, OFFSET_Y]].tolist()]
     window, cells, pairs = Window(max([place.n_y, *back]), batch, n_x), CellTables(len(image)), PairTable()
-    matches = np.empty((batch, 2, 2), np.int64)
+    matches = np.zeros((batch, len(plan.matched), 2), np.int64)
     values = flat_labels(labels)
     for first in range(0, n_lines, batch):
         span = first, min(first + batch, n_lines)
@@ -67,6 +68,8 @@ def block_statistics(block: Block, shift: np.ndarray, plan: Plan) -> LabelStatis
         add_sums(window.runs, place, cells.sums, span)
         for c, pixels in enumerate(_pixels(image, place, span)):
             add_intensities(pixels, window.runs, place, Channel(cells.intensity, c, shift[c]), span)
+        if place.core_x == 0:  # lines that are own from their start
+            match_lines(window.runs, place, plan.matched, matches, span)
         pairs.add(window.runs, place, matches, span)
         if len(offsets):
             add_overlaps(window.runs, place, (cells.overlaps, matches), offsets, span)

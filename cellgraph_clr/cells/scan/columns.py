@@ -31,7 +31,8 @@ WEIGHTED = slice(WEIGHTED_Z, WEIGHTED_X + 1)
 # overlaps of a cell, int64: families of diagonals
 N_OVERLAPS = 4  # xy, xz, yz, xyz
 
-# pairs of lines that are compared, int64: steps between them along z and y, x lag, and the columns of `overlaps` for an
-# x lag of 0 and for the x lags +dx and -dx, below 0 nowhere
-OFFSET_Z, OFFSET_Y, OFFSET_X, PLAIN, LAGGED = 0, 1, 2, 3, 4
-N_OFFSETS = 5
+# lines that are compared, int64: how far before along z and y, x lag, the columns of `overlaps` for an x lag of 0 and for
+# the x lags +dx and -dx, and which of the matches are those of both lines; below 0 none
+OFFSET_Z, OFFSET_Y, OFFSET_X, PLAIN, LAGGED, MATCH = 0, 1, 2, 3, 4, 5
+N_OFFSETS = 6
+HEAD, TAIL = 0, 1  # last axis of matches

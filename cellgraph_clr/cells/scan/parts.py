@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cellgraph_clr.cells.crofton import lag_families, lag_steps
-from cellgraph_clr.cells.scan.columns import LAGGED, N_OFFSETS, OFFSET_X, OFFSET_Y, OFFSET_Z, PLAIN, X, Y, Z
+from cellgraph_clr.cells.scan.columns import LAGGED, MATCH, N_OFFSETS, OFFSET_X, OFFSET_Y, OFFSET_Z, PLAIN, X, Y, Z
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
@@ -32,29 +32,36 @@ class Plan(NamedTuple):
     size: np.ndarray  # (3,) of the whole image
     halo: np.ndarray  # (3,) voxels before a block that its voxels are compared with
     offsets: np.ndarray  # (g, N_OFFSETS) lines to compare for overlaps, of `line_offsets`
+    matched: (
+        np.ndarray
+    )  # (k, 2) how far before a line, along z and y, the lines are whose runs are matched with its runs
 
 
 def plan_of(image: LabelImage, *, surface: bool) -> Plan:
     """Return what to count of an image; in 2D y takes the place of z."""
     steps = lag_steps(image.spacing)
-    offsets = line_offsets(steps) if surface else np.zeros((0, N_OFFSETS), np.int64)
     halo = np.maximum(steps, 1) if surface else np.ones(3, int)
-    shape = image.labels.shape
+    offsets = line_offsets(steps) if surface else np.zeros((0, N_OFFSETS), np.int64)
+    size = np.array(image.labels.shape)
     if image.ndim == 2:
-        offsets = offsets.copy()
+        size, halo = np.array([size[0], 1, size[1]]), halo[[Y, Z, X]]
         offsets[:, [OFFSET_Z, OFFSET_Y]] = offsets[:, [OFFSET_Y, OFFSET_Z]]
-        return Plan(np.array([shape[0], 1, shape[1]]), halo[[Y, Z, X]], offsets)
-    return Plan(np.array(shape), halo, offsets)
+    lines = {(1, 0): 0, (0, 1): 1}  # lines before a line whose runs are matched with its runs, the first two for faces
+    for offset in offsets:
+        if offset[OFFSET_X] == 1:
+            dz, dy = offset[[OFFSET_Z, OFFSET_Y]].tolist()
+            offset[MATCH] = lines.setdefault((dz, dy), len(lines))
+    return Plan(size, halo, offsets, np.array(list(lines), np.int64))
 
 
 def line_offsets(steps: tuple[int, int, int]) -> np.ndarray:
-    """Return the lines (g, N_OFFSETS) that a scan compares, for the diagonals: dz, dy, dx, and columns of overlaps."""
+    """Return the lines (g, N_OFFSETS) that a scan compares for the diagonals, without matches."""
     lines: dict[tuple[int, int], list[int]] = {}
     for column, lags in enumerate(lag_families(steps)[3:]):
         for z, y, x in lags.tolist():
             if z < 0 or (z == 0 and y < 0):
                 z, y = -z, -y
-            offset = lines.setdefault((z, y), [z, y, 1, -1, -1])
+            offset = lines.setdefault((z, y), [z, y, 1, -1, -1, -1])
             if x == 0:
                 offset[PLAIN] = column
             else:

@@ -33,7 +33,8 @@ BATCH_VOXELS = 2**19  # voxels of a batch of lines: their labels, intensities an
 
 _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}  # wrappers take time to compile
 kernel = njit(**_OPTIONS)
-inner = njit(**_OPTIONS | {"no_cpython_wrapper": True})  # called by kernels only
+inner = njit(inline="always")
+called = njit(**_OPTIONS | {"no_cpython_wrapper": True, "cache":True})
 
 
 class Runs(NamedTuple):
