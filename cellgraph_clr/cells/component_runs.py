@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cellgraph_clr.cells.scan.runs import all_runs, inner, kernel
+from cellgraph_clr.cells.scan.runs import all_runs, called, kernel
 
 __all__ = ["block_components", "root_of"]
 
@@ -37,7 +37,7 @@ def root_of(parent, i):  # noqa: ANN001, ANN201
     return i
 
 
-@inner
+@called
 def _join(parent, a, b):  # noqa: ANN001, ANN202
     a, b = root_of(parent, a), root_of(parent, b)
     if a < b:
@@ -46,7 +46,7 @@ def _join(parent, a, b):  # noqa: ANN001, ANN202
         parent[a] = b
 
 
-@inner
+@called
 def _join_lines(runs, line0, line1):  # noqa: ANN001, ANN202
     """Join the runs of one label that overlap in two lines; `pieces` are the parents of runs here."""
     i, j = runs.starts[line0], runs.starts[line1]
@@ -59,7 +59,7 @@ def _join_lines(runs, line0, line1):  # noqa: ANN001, ANN202
         j += end1 <= end0
 
 
-@inner
+@called
 def _meet(runs, met, a, b):  # noqa: ANN001, ANN202
     """Note the label that a piece of background meets across a face of runs a and b."""
     label_a, label_b = runs.labels[a], runs.labels[b]
@@ -69,7 +69,7 @@ def _meet(runs, met, a, b):  # noqa: ANN001, ANN202
         met.high[piece] = max(met.high[piece], label)
 
 
-@inner
+@called
 def _meet_lines(runs, met, line0, line1):  # noqa: ANN001, ANN202
     i, j = runs.starts[line0], runs.starts[line1]
     q0, q1 = runs.starts[line0 + 1], runs.starts[line1 + 1]

@@ -63,14 +63,13 @@ def block_statistics(block: Block, shift: np.ndarray, plan: Plan) -> LabelStatis
     values = flat_labels(labels)
     for first in range(0, n_lines, batch):
         span = first, min(first + batch, n_lines)
-        at = window.read(values, *span)
-        cells.find(window.runs, *at)
+        cells.find(*window.read(values, span))
         add_sums(window.runs, place, cells.sums, span)
         for c, pixels in enumerate(_pixels(image, place, span)):
             add_intensities(pixels, window.runs, place, Channel(cells.intensity, c, shift[c]), span)
         if place.core_x == 0:  # lines that are own from their start
             match_lines(window.runs, place, plan.matched, matches, span)
-        pairs.add(window.runs, place, matches, span)
+        pairs.add(window, place, matches, span)
         if len(offsets):
             add_overlaps(window.runs, place, (cells.overlaps, matches), offsets, span)
     return _statistics(cells, pairs, shift)
@@ -80,7 +79,7 @@ def _statistics(cells: CellTables, pairs: PairTable, shift: np.ndarray) -> Label
     """Return what was counted, by id in place of rows."""
     n, m = len(cells), len(pairs)
     ids, sums, overlaps = cells.rows.keys[:n], cells.sums[:n], cells.overlaps[:n]
-    keys, faces = pairs.table.rows.keys[:m], pairs.table.faces[:m]
+    keys, faces = pairs.rows.keys[:m], pairs.faces[:m]
     a, b = (keys >> np.uint64(32)).astype(np.int64), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
     cell_faces = sums[:, BORDER].copy()  # to which the faces of every pair are added
     for axis in range(3):

@@ -14,10 +14,11 @@ __all__ = ["Pairs", "add_faces"]
 
 
 class Pairs(NamedTuple):
-    """Pairs of rows of cells, keyed by both rows, and their faces (n, 3) per axis."""
+    """Pairs of rows of cells, keyed by both rows, their faces (n, 3) per axis, and the pair at the end of each run."""
 
     rows: Rows
     faces: np.ndarray  # int64
+    of_runs: np.ndarray  # int32
 
 
 @called
@@ -47,7 +48,7 @@ def _add_x_faces(runs, lines, known, x_first, pairs):  # noqa: ANN001, ANN202
 
     The pair at the end of each run is kept; for the first `known` runs it is that of the runs of line 0.
     """
-    ends, rows, pairs_of, faces = runs.ends, runs.rows, runs.pairs, pairs.faces
+    ends, rows, pairs_of, faces = runs.ends, runs.rows, pairs.of_runs, pairs.faces
     p0, _, p1, q1 = lines
     for run in range(p1, q1 - 1):
         if run < p1 + known:
@@ -65,7 +66,7 @@ def _add_line_faces(runs, lines, match, x_first, pairs_axis):  # noqa: ANN001, A
     Between matching runs the faces are those of the pair at the end of the run, which is known for line 1.
     """
     pairs, axis = pairs_axis
-    ends, rows, pairs_of, faces = runs.ends, runs.rows, runs.pairs, pairs.faces
+    ends, rows, pairs_of, faces = runs.ends, runs.rows, pairs.of_runs, pairs.faces
     p0, q0, p1, q1 = lines
     head, tail = match
     for k in range(min(head, q1 - p1 - 1)):

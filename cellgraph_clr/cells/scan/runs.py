@@ -29,25 +29,24 @@ __all__ = [
     "kernel",
 ]
 
-BATCH_VOXELS = 2**19  # voxels of a batch of lines: their labels, intensities and runs stay in the cache
+BATCH_VOXELS = 2**18  # voxels of a batch of lines: their labels, intensities and runs stay in the cache
 
-_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}  # wrappers take time to compile
-kernel = njit(**_OPTIONS)
-inner = njit(inline="always")
-called = njit(**_OPTIONS | {"no_cpython_wrapper": True, "cache":True})
+# compiling is felt at the first call: wrappers for C are not made, nor those for Python where only kernels call
+_OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}
+kernel = njit(**_OPTIONS | {"cache": True})
+inner = njit(inline="always")  # for one call in a kernel
+called = njit(**_OPTIONS | {"no_cpython_wrapper": True})  # for several
 
 
 class Runs(NamedTuple):
     """Runs of equal labels of successive lines; a line is a row of voxels along x.
 
     `starts` tells where the runs of each line start, `first_line` which line starts[0] is. Per run: its exclusive end
-    along x, its label, its row in the tables of cells (0 is the background), and the row of the pair of cells at its end.
+    along x, and its row in the tables of cells (0 is the background).
     """
 
     ends: np.ndarray  # int32
-    labels: np.ndarray  # uint64
     rows: np.ndarray  # int32
-    pairs: np.ndarray  # int32
     starts: np.ndarray  # int64
     first_line: int
 
@@ -118,13 +117,15 @@ def _changes(typingctx, labels, start):  # noqa: ANN001, ANN202, ARG001
 
 
 @kernel
-def find_runs(labels, n_x, runs, first, stop):  # noqa: ANN001, ANN201
-    """Append the runs of lines `first` to `stop` - 1, of `n_x` voxels, to `runs`; labels[0] is where line `first` starts.
+def find_runs(labels, n_x, runs, labels_of_runs, span):  # noqa: ANN001, ANN201
+    """Append the runs of lines span[0] to span[1] - 1, of `n_x` voxels each, whose labels are given, to `runs`.
 
-    `ends` and `labels` must have room for as many runs as there are voxels.
+    The labels of these runs are written as well. There must be room for as many runs as there are voxels.
     """
+    first, stop = span
     whole = (n_x - 1) // 64 * 64  # the last comparison of 64 voxels reads one element beyond them
     p = runs.starts[first - runs.first_line]
+    n = 0
     for line in range(first, stop):
         begin = (line - first) * n_x
         q = p
@@ -139,9 +140,10 @@ def find_runs(labels, n_x, runs, first, stop):  # noqa: ANN001, ANN201
                 runs.ends[q] = x + 1
                 q += 1
         runs.ends[q] = n_x
-        runs.labels[p] = labels[begin]
+        labels_of_runs[n] = labels[begin]
         for run in range(p, q):
-            runs.labels[run + 1] = labels[begin + runs.ends[run]]
+            labels_of_runs[n + run + 1 - p] = labels[begin + runs.ends[run]]
+        n += q + 1 - p
         p = q + 1
         runs.starts[line + 1 - runs.first_line] = p
 
@@ -151,14 +153,14 @@ def all_runs(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n_lines, n_x = labels.shape[0] * labels.shape[1], labels.shape[2]
     batch = max(1, min(BATCH_VOXELS // n_x, n_lines))
     values, none = flat_labels(labels), np.empty(0, np.int32)
-    room = np.empty(batch * n_x, np.int32), np.empty(batch * n_x, np.uint64)
+    ends, of_runs = np.empty(batch * n_x, np.int32), np.empty(batch * n_x, np.uint64)
     parts = []
     for first in range(0, n_lines, batch):
         stop = min(first + batch, n_lines)
-        runs = Runs(*room, none, none, np.zeros(stop - first + 1, np.int64), first)
-        find_runs(values[first * n_x : stop * n_x], n_x, runs, first, stop)
+        runs = Runs(ends, none, np.zeros(stop - first + 1, np.int64), first)
+        find_runs(values[first * n_x : stop * n_x], n_x, runs, of_runs, (first, stop))
         n = runs.starts[-1]
-        parts.append((runs.ends[:n].copy(), runs.labels[:n].copy(), np.diff(runs.starts)))
+        parts.append((ends[:n].copy(), of_runs[:n].copy(), np.diff(runs.starts)))
     ends, of_runs, counts = (np.concatenate(p) for p in zip(*parts, strict=True))
     return ends, of_runs, np.concatenate([[0], np.cumsum(counts)])
 

@@ -58,16 +58,16 @@ def grow_hash(rows, wider):  # noqa: ANN001, ANN201
 
 
 @kernel
-def find_rows(runs, cells, first, stop):  # noqa: ANN001, ANN201
-    """Write the row of the labels of runs `first` to `stop` - 1; new labels get the next rows.
+def find_rows(labels, rows, cells, first):  # noqa: ANN001, ANN201
+    """Write the row of each label from `first` on; new labels get the next rows.
 
-    Return the first run left, which is `stop` unless the table must grow before.
+    Return the first label left, which is their number unless the table must grow before.
     """
     mask = cells.hashed.size - 1
     n = cells.n[0]
     most = min(cells.hashed.size // 2, cells.keys.size)
-    for run in range(first, stop):
-        label = runs.labels[run]
+    for i in range(first, len(labels)):
+        label = labels[i]
         row = np.int32(0)
         if label:
             h = np.int64((label * HASH) >> np.uint64(32)) & mask
@@ -76,15 +76,15 @@ def find_rows(runs, cells, first, stop):  # noqa: ANN001, ANN201
             if cells.hashed[h] == 0:
                 if n >= most:
                     cells.n[0] = n
-                    return run
+                    return i
                 cells.hashed[h] = label
                 cells.hashed_rows[h] = n
                 cells.keys[n] = label
                 n += 1
             row = cells.hashed_rows[h]
-        runs.rows[run] = row
+        rows[i] = row
     cells.n[0] = n
-    return stop
+    return len(labels)
 
 
 @kernel

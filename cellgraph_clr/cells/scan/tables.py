@@ -39,35 +39,36 @@ class Window:
 
     def __init__(self, kept: int, batch: int, n_x: int) -> None:
         self._kept, self._n_x = kept, n_x
-        self.runs = self._room(2 * batch * n_x, 2 * kept + 4 * batch + 1)
+        self._labels = np.empty(batch * n_x, np.uint64)
+        self._make(2 * batch * n_x, 2 * kept + 4 * batch + 1)
 
-    @staticmethod
-    def _room(n: int, n_lines: int) -> Runs:
-        ends, rows, pairs = (np.empty(n, np.int32) for _ in range(3))
-        return Runs(ends, np.empty(n, np.uint64), rows, pairs, np.zeros(n_lines, np.int64), 0)
+    def _make(self, n: int, n_lines: int) -> None:
+        self.runs = Runs(np.empty(n, np.int32), np.empty(n, np.int32), np.zeros(n_lines, np.int64), 0)
+        self.pairs = np.empty(n, np.int32)  # the row of the pair of cells at the end of each run
 
-    def read(self, labels: np.ndarray, first: int, stop: int) -> tuple[int, int]:
-        """Find the runs of lines `first` to `stop` - 1 of flat labels; return the first of these runs and their end."""
-        voxels = (stop - first) * self._n_x  # the most runs possible
+    def read(self, labels: np.ndarray, span: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Find the runs of lines span[0] to span[1] - 1 of flat labels; return their labels, and where their rows go."""
+        begin, end = span[0] * self._n_x, span[1] * self._n_x
         starts, first_line = self.runs.starts, self.runs.first_line
-        if starts[first - first_line] + voxels > len(self.runs.ends) or stop - first_line >= len(starts):
-            self._drop(first, voxels)
-        find_runs(labels[first * self._n_x : stop * self._n_x], self._n_x, self.runs, first, stop)
-        at = self.runs.starts[[first - self.runs.first_line, stop - self.runs.first_line]].tolist()
-        return at[0], at[1]
+        if starts[span[0] - first_line] + end - begin > len(self.runs.ends) or span[1] - first_line >= len(starts):
+            self._drop(span[0], end - begin)
+        find_runs(labels[begin:end], self._n_x, self.runs, self._labels, span)
+        p, q = self.runs.starts[[line - self.runs.first_line for line in span]].tolist()
+        return self._labels[: q - p], self.runs.rows[p:q]
 
     def _drop(self, line: int, voxels: int) -> None:
         """Drop lines too far before `line`, and make room for as many runs as `voxels`."""
-        old = self.runs
+        old, pairs = self.runs, self.pairs
         first_line = max(line - self._kept, old.first_line)
         starts = old.starts[first_line - old.first_line : line - old.first_line + 1]
         low, high = int(starts[0]), int(starts[-1])
         need = 2 * (high - low) + voxels  # so that this is rare
-        new = old if need <= len(old.ends) else self._room(need, len(old.starts))
-        for name in ("ends", "rows", "pairs"):
-            getattr(new, name)[: high - low] = getattr(old, name)[low:high]
-        new.starts[: len(starts)] = starts - low
-        self.runs = new._replace(first_line=first_line)
+        if need > len(old.ends):
+            self._make(need, len(old.starts))
+        for new, values in ((self.runs.ends, old.ends), (self.runs.rows, old.rows), (self.pairs, pairs)):
+            new[: high - low] = values[low:high]
+        self.runs.starts[: len(starts)] = starts - low
+        self.runs = self.runs._replace(first_line=first_line)
 
 
 class CellTables:
@@ -87,9 +88,10 @@ class CellTables:
     def __len__(self) -> int:
         return int(self.rows.n[0])
 
-    def find(self, runs: Runs, first: int, stop: int) -> None:
-        """Give every label of runs `first` to `stop` - 1 its row, and every row its place in the tables."""
-        while (first := find_rows(runs, self.rows, first, stop)) < stop:
+    def find(self, labels: np.ndarray, rows: np.ndarray) -> None:
+        """Write the row of every label, and give every row its place in the tables."""
+        first = 0
+        while (first := find_rows(labels, rows, self.rows, first)) < len(labels):
             self.rows = _grown_rows(self.rows)
         n = len(self.rows.keys)
         if n > len(self.sums):
@@ -102,14 +104,17 @@ class PairTable:
     """Rows of pairs of cells, and the faces of each."""
 
     def __init__(self) -> None:
-        self.table = Pairs(_rows(N_PAIRS), np.zeros((N_PAIRS, 3), np.int64))
+        self.rows, self.faces = _rows(N_PAIRS), np.zeros((N_PAIRS, 3), np.int64)
 
     def __len__(self) -> int:
-        return int(self.table.rows.n[0])
+        return int(self.rows.n[0])
 
-    def add(self, runs: Runs, place: Place, matches: np.ndarray, span: tuple[int, int]) -> None:
-        """Count the faces of lines span[0] to span[1] - 1, and how many runs match the lines before."""
+    def add(self, window: Window, place: Place, matches: np.ndarray, span: tuple[int, int]) -> None:
+        """Count the faces of lines span[0] to span[1] - 1; `matches` are those of these lines."""
         line = span[0]
-        while (line := add_faces(runs, place, self.table, matches, (line, *span))) < span[1]:
-            rows = _grown_rows(self.table.rows)
-            self.table = Pairs(rows, _grown(self.table.faces, len(rows.keys)))
+        while line < span[1]:
+            pairs = Pairs(self.rows, self.faces, window.pairs)
+            line = add_faces(window.runs, place, pairs, matches, (line, *span))
+            if line < span[1]:
+                self.rows = _grown_rows(self.rows)
+                self.faces = _grown(self.faces, len(self.rows.keys))
