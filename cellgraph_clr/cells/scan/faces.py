@@ -22,12 +22,11 @@ class Pairs(NamedTuple):
 
 
 @called
-def _pair_row(pairs, a, b):  # noqa: ANN001, ANN202
+def _pair_row(known, a, b):  # noqa: ANN001, ANN202
     """Return the row of the pair of cells in rows a and b; a new pair gets the next one."""
     if a > b:
         a, b = b, a
     key = (np.uint64(a) << np.uint64(32)) | np.uint64(b)
-    known = pairs.rows
     mask = known.hashed.size - 1
     h = np.int64((key * HASH) >> np.uint64(32)) & mask
     while known.hashed[h] != key:
@@ -54,7 +53,7 @@ def _add_x_faces(runs, lines, known, x_first, pairs):  # noqa: ANN001, ANN202
         if run < p1 + known:
             pair = np.int64(pairs_of[run - p1 + p0])
         else:
-            pair = _pair_row(pairs, rows[run], rows[run + 1])
+            pair = _pair_row(pairs.rows, rows[run], rows[run + 1])
         pairs_of[run] = pair
         faces[pair, X] += ends[run] >= x_first
 
@@ -69,12 +68,12 @@ def _add_line_faces(runs, lines, match, x_first, pairs_axis):  # noqa: ANN001, A
     ends, rows, pairs_of, faces = runs.ends, runs.rows, pairs.of_runs, pairs.faces
     p0, q0, p1, q1 = lines
     head, tail = match
-    for k in range(min(head, q1 - p1 - 1)):
-        faces[pairs_of[p1 + k], axis] += abs(ends[p0 + k] - ends[p1 + k])
-    for k in range(tail + 1 if tail else 0, 1, -1):
-        faces[pairs_of[q1 - k], axis] += abs(ends[q0 - k] - ends[q1 - k])
+    n_head = min(head, q1 - p1 - 1)  # the last run of a line ends at its border
+    for k in range(n_head + tail):  # from the left; from the right
+        i, j = (p0 + k, p1 + k) if k < n_head else (q0 - 2 - (k - n_head), q1 - 2 - (k - n_head))
+        faces[pairs_of[j], axis] += abs(ends[i] - ends[j])
     i, j = p0 + head, p1 + head
-    x = stop = np.int64(0)
+    x = stop = 0
     if i < q0:
         x = np.int64(max(ends[i - 1], ends[j - 1])) if head else np.int64(x_first)
         stop = np.int64(min(ends[q0 - tail - 1], ends[q1 - tail - 1]))
@@ -83,11 +82,11 @@ def _add_line_faces(runs, lines, match, x_first, pairs_axis):  # noqa: ANN001, A
         while ends[j] <= x:
             j += 1
     while x < stop:
-        end0, end1 = np.int64(ends[i]), np.int64(ends[j])
+        end0, end1 = ends[i], ends[j]
         end = min(min(end0, end1), stop)
         a, b = rows[i], rows[j]
         if a != b:
-            faces[_pair_row(pairs, a, b), axis] += end - x
+            faces[_pair_row(pairs.rows, a, b), axis] += end - x
         x = end
         i += end0 == end
         j += end1 == end
@@ -113,7 +112,7 @@ def add_faces(runs, place, pairs, matches, span):  # noqa: ANN001, ANN201
         if pairs.rows.n[0] + new > room:
             return line
         match = matches[line - span[1]]
-        known = match[Y, HEAD] if y > place.core_y else np.int64(0)
+        known = match[Y, HEAD] if y > place.core_y else 0
         _add_x_faces(runs, (starts[at_y], starts[at_y + 1], p, q), known, place.core_x, pairs)
         for axis in range(2):
             before = at_z if axis == Z else at_y

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cellgraph_clr.cells.scan.columns import HEAD, OFFSET_Y, OFFSET_Z, TAIL
 from cellgraph_clr.cells.scan.runs import inner, kernel
 
@@ -17,7 +15,7 @@ def _head(ends, rows, line0, line1):  # noqa: ANN001, ANN202
     p1, q1 = line1
     n = min(q0 - p0, q1 - p1)
     head = 0
-    a0 = b0 = np.int32(0)
+    a0 = b0 = 0
     while head < n:
         a1, b1 = ends[p0 + head], ends[p1 + head]
         if rows[p0 + head] != rows[p1 + head] or max(a0, b0) >= min(a1, b1):
@@ -35,8 +33,8 @@ def _tail(ends, rows, line0, line1, most):  # noqa: ANN001, ANN202
     tail = 0
     while tail < most:
         i, j = q0 - tail - 1, q1 - tail - 1
-        a0 = ends[i - 1] if i > p0 else np.int32(0)
-        b0 = ends[j - 1] if j > p1 else np.int32(0)
+        a0 = ends[i - 1] if i > p0 else 0
+        b0 = ends[j - 1] if j > p1 else 0
         if rows[i] != rows[j] or max(a0, b0) >= min(ends[i], ends[j]):
             break
         tail += 1

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cellgraph_clr.cells.scan.columns import HEAD, LAGGED, MATCH, OFFSET_X, OFFSET_Y, OFFSET_Z, PLAIN, TAIL
-from cellgraph_clr.cells.scan.runs import called, inner, kernel
+from cellgraph_clr.cells.scan.runs import inner, kernel
 
 __all__ = ["add_overlaps"]
-
-
-@called
-def _shared(a0, a1, b0, b1):  # noqa: ANN001, ANN202
-    """Return how many x lie both in a0 to a1 - 1 and in b0 to b1 - 1."""
-    return max(min(a1, b1) - max(a0, b0), 0)
 
 
 @inner
 def _add_matching(runs, lines, match, offset, overlaps):  # noqa: ANN001, ANN202
     """Do what `_add_between` does, for head and tail and an x lag of 1; the background is counted and ignored.
 
-    Of matching runs every x that both hold has its neighbours at +-1 in both, but for the ends that they have in common.
+    At x lags of +1 and -1 two runs share as many x as at 0, but one less for every end that they have in common.
     """
     ends, rows = runs.ends, runs.rows
     plain, lagged = offset[PLAIN], offset[LAGGED]
     head, tail = match
     i, q0, j, q1 = lines
-    a0, b0 = np.int64(0), np.int64(0)
+    a0, b0 = 0, 0
     for k in range(head + tail):
         if k == head:
             i, j = q0 - tail, q1 - tail
-            a0, b0 = np.int64(ends[i - 1]), np.int64(ends[j - 1])
-        a1, b1 = np.int64(ends[i]), np.int64(ends[j])
+            a0, b0 = ends[i - 1], ends[j - 1]
+        a1, b1 = ends[i], ends[j]
         row = rows[j]
         same = min(a1, b1) - max(a0, b0)
         if lagged >= 0:
@@ -54,25 +46,29 @@ def _add_between(runs, lines, match_core, offset, overlaps):  # noqa: ANN001, AN
     head, tail, core_x = match_core
     p0, q0, p1, q1 = lines
     j, q0, p1, q1 = p0 + head, q0 - tail, p1 + head, q1 - tail
-    a0 = np.int64(ends[p1 - 1]) if head else np.int64(0)
+    a0 = ends[p1 - 1] if head else 0
     for i in range(p1, q1):
-        a1 = np.int64(ends[i])
+        a1 = ends[i]
         row = rows[i]
         if row:
             while j < q0 - 1 and ends[j] + dx <= a0:
                 j += 1
-            same = np.int64(0)
-            aside = np.int64(0)
-            b0 = np.int64(ends[j - 1]) if j > p0 else np.int64(0)
+            same = 0
+            aside = 0
+            b0 = ends[j - 1] if j > p0 else 0
             for k in range(j, q0):
                 if b0 - dx >= a1:
                     break
-                b1 = np.int64(ends[k])
+                b1 = ends[k]
                 if rows[k] == row:
-                    own = max(a0, core_x)
-                    same += _shared(own, a1, b0, b1)
-                    aside += _shared(own, a1, b0 + dx, b1 + dx)
-                    aside += _shared(max(a0, core_x - dx), a1, b0 - dx, b1 - dx)
+                    for side in range(-1, 2):
+                        lag = side * dx  # x - lag of line 0
+                        low = max(max(a0, b0 + lag), core_x + min(lag, 0))
+                        n = max(min(a1, b1 + lag) - low, 0)
+                        if side:
+                            aside += n
+                        else:
+                            same += n
                 b0 = b1
             if plain >= 0:
                 overlaps[row, plain] += same
@@ -100,7 +96,7 @@ def add_overlaps(runs, place, tables, offsets, span):  # noqa: ANN001, ANN201
                 continue
             other = at - dz * n_y - dy
             lines = starts[other], starts[other + 1], starts[at], starts[at + 1]
-            head = tail = np.int64(0)
+            head = tail = 0
             if offset[MATCH] >= 0:
                 match = matches[line - span[0], offset[MATCH]]
                 head, tail = match[HEAD], match[TAIL]
