@@ -22,7 +22,8 @@ SECOND_AXES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the two axes o
 Z, Y, X = 0, 1, 2  # axes of faces, coordinates and boxes
 LOW, HIGH = 0, 1  # last axis of a box
 
-# intensities of a cell and a channel, float64: sum and squares are those about `shift`, the others those of raw values
+# intensities of a cell and a channel, float64: sum and sum of squares about `shift`; of raw values the least, the most, and
+# the sums of z, y and x that they weigh
 TOTAL, SQUARES, LEAST, MOST = 0, 1, 2, 3
 WEIGHTED_Z, WEIGHTED_Y, WEIGHTED_X = 4, 5, 6
 N_INTENSITY = 7

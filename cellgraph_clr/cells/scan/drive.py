@@ -49,10 +49,10 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
 
     Notes
     -----
-    O(voxels) comparisons and O(runs) table updates; memory is O(cells + pairs) a thread beside the arrays. Chunked
-    arrays are walked in blocks of whole chunks (`blocks.BLOCK_BYTES`), each read once. Coordinate sums are exact in
-    int64 as long as voxels of a cell times the squared extent of the image stay below 2**63. Intensities other than
-    uint8, uint16, float32 and float64 are cast to float64, `block.BATCH_VOXELS` at a time.
+    O(voxels) comparisons and O(runs) table updates; memory is O(cells + pairs + runs of a plane) a thread beside the
+    arrays. Chunked arrays are walked in blocks of whole chunks (`blocks.BLOCK_BYTES`), each read once. Coordinate sums
+    are exact in int64 as long as voxels of a cell times the squared extent of the image stay below 2**63. Intensities
+    other than uint8, uint16, float32 and float64 are cast to float64, `runs.BATCH_VOXELS` at a time.
     """
     workers = n_workers(n_jobs)
     plan = plan_of(image, surface=surface)

@@ -32,9 +32,7 @@ class Plan(NamedTuple):
     size: np.ndarray  # (3,) of the whole image
     halo: np.ndarray  # (3,) voxels before a block that its voxels are compared with
     offsets: np.ndarray  # (g, N_OFFSETS) lines to compare for overlaps, of `line_offsets`
-    matched: (
-        np.ndarray
-    )  # (k, 2) how far before a line, along z and y, the lines are whose runs are matched with its runs
+    matched: np.ndarray  # (k, 2) steps back along z and y to the lines whose runs are matched with those of a line
 
 
 def plan_of(image: LabelImage, *, surface: bool) -> Plan:
@@ -46,7 +44,7 @@ def plan_of(image: LabelImage, *, surface: bool) -> Plan:
     if image.ndim == 2:
         size, halo = np.array([size[0], 1, size[1]]), halo[[Y, Z, X]]
         offsets[:, [OFFSET_Z, OFFSET_Y]] = offsets[:, [OFFSET_Y, OFFSET_Z]]
-    lines = {(1, 0): 0, (0, 1): 1}  # lines before a line whose runs are matched with its runs, the first two for faces
+    lines = {(1, 0): 0, (0, 1): 1}  # those along z and y, for faces, and those of diagonals
     for offset in offsets:
         if offset[OFFSET_X] == 1:
             dz, dy = offset[[OFFSET_Z, OFFSET_Y]].tolist()

@@ -27,8 +27,8 @@ class LabelStatistics:
     border_faces : (n, 3) int64 of these, faces on the border of the image.
     overlaps : (n, 4) int64 pairs of voxels, both in the cell, at the diagonal lags of `crofton.lag_families`; None where
         they were not counted (`scan_labels(…, surface=False)`).
-    intensity : (n, c, 7) float64: sum, sum of squares about `shift`, min, max, intensity-weighted z, y, x sums.
-    shift : (c,) float64 subtracted before squaring (the sum in column 0 is shifted as well).
+    intensity : (n, c, N_INTENSITY) float64: `columns.TOTAL`, SQUARES, LEAST, MOST and WEIGHTED.
+    shift : (c,) float64 subtracted before squaring (`TOTAL` is shifted as well).
     pairs : (m, 2) int64 cell ids, first below second, sorted; background never appears.
     pair_faces : (m, 3) int64 faces between the two cells, per axis.
     """
