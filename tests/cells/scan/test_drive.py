@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError
-from cellgraph_clr.cells import scan
 from cellgraph_clr.cells.crofton import crofton_surface
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.cells.scan import scan_labels
-from cellgraph_clr.cells.statistics import merge_statistics
+from cellgraph_clr.cells.scan import block, merge_statistics, scan_labels, tables
 
 DTYPES = [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 
@@ -111,6 +109,23 @@ def test_tables_grow_beyond_their_first_size(rng):
     assert len(s.pairs) == 2 * 128 * 127
 
 
+@pytest.mark.parametrize("n_voxels", [1, 40, 300])
+@pytest.mark.parametrize("shape", [(60, 21), (9, 12, 11), (2, 40, 5)], ids=["2D", "3D", "flat"])
+def test_batches_and_growing_tables_change_nothing(shape, n_voxels, monkeypatch, rng):
+    labels = rng.integers(0, 60, shape).astype(np.uint16)
+    labels[rng.random(shape) < 0.5] = 7
+    image = rng.random((2, *shape)).astype(np.float32)
+    spacing = (3.0, 2.0, 1.0)[-len(shape) :]
+    whole = scan_labels(LabelImage.build(labels, image, spacing=spacing), n_jobs=1)
+    monkeypatch.setattr(block, "BATCH_VOXELS", n_voxels)
+    monkeypatch.setattr(tables, "N_CELLS", 2)
+    monkeypatch.setattr(tables, "N_PAIRS", 2)
+    small = scan_labels(LabelImage.build(labels, image, spacing=spacing), n_jobs=1)
+    for name in type(whole).__slots__:
+        np.testing.assert_array_equal(getattr(small, name), getattr(whole, name), err_msg=name)
+    check(labels, image)
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2, 5])
 def test_the_number_of_threads_changes_nothing(n_jobs, tissue_3d):
     one = scan_labels(tissue_3d.image, n_jobs=1)
@@ -150,8 +165,8 @@ def test_intensities_of_any_dtype_are_those_of_float64(dtype, shape, monkeypatch
     light = rng.integers(-100, 100, (2, *shape)).astype(np.int16).astype(dtype)
     spacing = (1.0, 2.0, 3.0)[: len(shape)]
     wanted = scan_labels(LabelImage.build(labels, light.astype(np.float64), spacing=spacing), n_jobs=1)
-    for n_bytes in (1, 5000, 2**30):
-        monkeypatch.setattr(scan, "CAST_BYTES", n_bytes)
+    for n_voxels in (1, 600, 2**30):
+        monkeypatch.setattr(block, "BATCH_VOXELS", n_voxels)
         found = scan_labels(LabelImage.build(labels, light, spacing=spacing), n_jobs=2)
         np.testing.assert_allclose(found.intensity, wanted.intensity, rtol=1e-9, atol=1e-6)
         for name in ("cell_id", "count", "second", "box", "faces", "overlaps", "pairs", "pair_faces"):
@@ -167,8 +182,8 @@ def peak_of_scan(image):
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float16])
-def test_intensities_are_cast_a_few_planes_at_a_time(dtype, monkeypatch):
-    monkeypatch.setattr(scan, "CAST_BYTES", 2**20)
+def test_intensities_are_cast_a_few_lines_at_a_time(dtype, monkeypatch):
+    monkeypatch.setattr(block, "BATCH_VOXELS", 2**16)
     labels = np.zeros((64, 160, 160), np.uint16)
     labels[8:50, 20:90, 30:140] = 3
     light = np.arange(labels.size, dtype=np.uint16).reshape(1, *labels.shape) % 999

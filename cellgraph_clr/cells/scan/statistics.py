@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr.cells.overlap import sums_of_pairs
+from cellgraph_clr.cells.scan.columns import HIGH, LEAST, LOW, MOST
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["LabelStatistics", "merge_statistics", "merge_stream"]
-
-MERGED = 16  # parts that wait before they are merged
+__all__ = ["LabelStatistics", "merge_statistics"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +27,8 @@ class LabelStatistics:
     border_faces : (n, 3) int64 of these, faces on the border of the image.
     overlaps : (n, 4) int64 pairs of voxels, both in the cell, at the diagonal lags of `crofton.lag_families`; None where
         they were not counted (`scan_labels(…, surface=False)`).
-    intensity : (n, c, 7) float64: sum, sum of squares about `shift`, min, max, intensity-weighted z, y, x sums.
-    shift : (c,) float64 subtracted before squaring (the sum in column 0 is shifted as well).
+    intensity : (n, c, N_INTENSITY) float64: `columns.TOTAL`, SQUARES, LEAST, MOST and WEIGHTED.
+    shift : (c,) float64 subtracted before squaring (`TOTAL` is shifted as well).
     pairs : (m, 2) int64 cell ids, first below second, sorted; background never appears.
     pair_faces : (m, 3) int64 faces between the two cells, per axis.
     """
@@ -73,12 +68,12 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
     def total(name: str) -> np.ndarray:
         return _group_sum(rows(name), starts)
 
-    box, light = rows("box"), rows("intensity")
-    low = np.minimum.reduceat(box[:, :, 0], starts, axis=0)
-    high = np.maximum.reduceat(box[:, :, 1], starts, axis=0)
-    intensity = _group_sum(light, starts)
-    intensity[:, :, 2] = np.minimum.reduceat(light[:, :, 2], starts, axis=0)
-    intensity[:, :, 3] = np.maximum.reduceat(light[:, :, 3], starts, axis=0)
+    box, values = rows("box"), rows("intensity")
+    low = np.minimum.reduceat(box[:, :, LOW], starts, axis=0)
+    high = np.maximum.reduceat(box[:, :, HIGH], starts, axis=0)
+    intensity = _group_sum(values, starts)
+    intensity[:, :, LEAST] = np.minimum.reduceat(values[:, :, LEAST], starts, axis=0)
+    intensity[:, :, MOST] = np.maximum.reduceat(values[:, :, MOST], starts, axis=0)
     pairs, pair_faces = sums_of_pairs(
         np.concatenate([p.pairs for p in parts]), np.concatenate([p.pair_faces for p in parts])
     )
@@ -96,13 +91,3 @@ def merge_statistics(parts: list[LabelStatistics]) -> LabelStatistics:
         pairs=pairs,
         pair_faces=pair_faces,
     )
-
-
-def merge_stream(parts: Iterable[LabelStatistics]) -> LabelStatistics:
-    """Return `merge_statistics` of blocks as they come, of which few wait at a time, so that memory stays flat."""
-    kept: list[LabelStatistics] = []
-    for part in parts:
-        kept.append(part)
-        if len(kept) > MERGED:
-            kept = [merge_statistics(kept)]
-    return merge_statistics(kept)
