@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ModelFileError, NonFiniteError
-from cellgraph_clr.training.devices import one_thread
+from cellgraph_clr.training.devices import one_thread, reseed
 from cellgraph_clr.training.task import Lowered
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ class _FromStep(Sampler[int]):
 class TaskModule(lightning.LightningModule):
     """Networks of a task and how they are trained.
 
-    `history` holds, per figure, one value a step.
+    `history` holds, per figure, one value a step; they are logged where somebody is `told`.
     """
 
-    def __init__(self, task: Task, fingerprint: str, *, bf16: bool = False, num_workers: int = 0) -> None:
+    def __init__(
+        self, task: Task, fingerprint: str, *, bf16: bool = False, num_workers: int = 0, told: bool = False
+    ) -> None:
         super().__init__()
-        self.task, self._bf16, self._num_workers = task, bf16, num_workers
+        self.task, self._bf16, self._num_workers, self._told = task, bf16, num_workers, told
         self.networks = nn.ModuleDict(dict(task.networks()))
         self.fingerprint = _digest(fingerprint, self.networks)
         self.history: dict[str, list[float]] = {}
@@ -99,7 +101,7 @@ class TaskModule(lightning.LightningModule):
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`."""
-        torch.manual_seed(_of_step(self.task.seed, self.global_step))
+        reseed(_of_step(self.task.seed, self.global_step), self.device)
         networks = {k: Lowered(v, self.device.type, bf16=self._bf16) for k, v in self.networks.items()}
         value, figures = self.task.loss(networks, batch)
         self._record(value, figures)
@@ -113,7 +115,8 @@ class TaskModule(lightning.LightningModule):
                 raise NonFiniteError(expected("a finite loss", number, NOT_FINITE))
         for name, number in numbers.items():
             self.history.setdefault(name, []).append(number)
-            self.log(name, number, prog_bar=name == "loss")
+            if self._told:
+                self.log(name, number)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the history and the fingerprint of the run into a checkpoint."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -172,7 +173,9 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
     if several and number:
         raise OptionError(expected("`device` without a number for several processes", device, f"Pass {kind!r}."))
     with seeded(task.seed), tempfile.TemporaryDirectory() as folder:
-        module = TaskModule(task, fingerprint, bf16=runtime.precision == "bf16", num_workers=runtime.num_workers)
+        told = bool(watch.callbacks or watch.logger)
+        bf16 = runtime.precision == "bf16"
+        module = TaskModule(task, fingerprint, bf16=bf16, num_workers=runtime.num_workers, told=told)
         path = (
             Path(watch.checkpoint) if watch.checkpoint is not None else Path(folder) / "run.ckpt" if several else None
         )
@@ -181,11 +184,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
             return _result(module, device)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        watchers = [EarlyStop(task.schedule.patience), *watch.callbacks]
-        if path is not None:
-            watchers.append(KeepRun(path, watch.every))
-        if not any(isinstance(w, ProgressBar) for w in watchers):
-            watchers.append(Bar(show=runtime.progress))
+        watchers = _watchers(task, runtime, watch, path)
         with _quiet():
             trainer = lightning.Trainer(
                 accelerator={"cuda": "gpu"}.get(kind, kind),
@@ -197,6 +196,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
                 callbacks=watchers,
                 plugins=[SafeCheckpoints()],
                 logger=watch.logger or False,
+                enable_progress_bar=any(isinstance(w, ProgressBar) for w in watchers),
                 log_every_n_steps=1,
                 enable_checkpointing=any(isinstance(w, Checkpoint) for w in watchers),
                 enable_model_summary=False,
@@ -209,6 +209,19 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
             module.load_state_dict(saved["state_dict"])
             module.history = saved["run"]["history"]
     return _result(module, device)
+
+
+def _watchers(task: Task, runtime: Runtime, watch: Watch, path: Path | None) -> list[lightning.Callback]:
+    """Return the user's callbacks, and ours where there is something to do: early stop, checkpoints, bar."""
+    watchers = list(watch.callbacks)
+    if task.schedule.patience is not None:
+        watchers.append(EarlyStop(task.schedule.patience))
+    if path is not None:
+        watchers.append(KeepRun(path, watch.every))
+    shown = sys.stderr.isatty() if runtime.progress is None else runtime.progress
+    if shown and not any(isinstance(w, ProgressBar) for w in watchers):
+        watchers.append(Bar())
+    return watchers
 
 
 def _finished(module: TaskModule, path: Path) -> bool:

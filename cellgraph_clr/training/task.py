@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,7 +87,7 @@ def lowered(function: Callable[..., Tensor], device: str, *, bf16: bool) -> Call
     """Return a function of tensors whose products are in bfloat16, where asked, and whose output is float32."""
 
     def call(*inputs: Any, **options: Any) -> Tensor:
-        with torch.autocast(device, torch.bfloat16, enabled=bf16):
+        with torch.autocast(device, torch.bfloat16) if bf16 else nullcontext():
             out = function(*inputs, **options)
         return out.float()
 

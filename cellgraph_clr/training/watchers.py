@@ -17,16 +17,11 @@ __all__ = ["Bar", "EarlyStop", "KeepRun", "stalled"]
 
 
 class Bar(TQDMProgressBar):
-    """Lightning's bar of steps; None shows it on a terminal or in a notebook only."""
-
-    def __init__(self, *, show: bool | None) -> None:
-        super().__init__()
-        self._hidden = None if show is None else not show
+    """Lightning's bar, of the steps of a whole run."""
 
     def init_train_tqdm(self) -> Tqdm:
         """Return the bar, on the standard error, so that what commands print stays clean."""
-        hidden = True if self.is_disabled else self._hidden
-        return Tqdm(desc="train", disable=hidden, leave=True, dynamic_ncols=True, file=sys.stderr, smoothing=0)
+        return Tqdm(desc="train", disable=self.is_disabled, leave=True, dynamic_ncols=True, file=sys.stderr, smoothing=0)
 
     def on_train_epoch_start(self, trainer: Any, *_: Any) -> None:
         """Start where the run does."""

@@ -31,7 +31,7 @@ def augmented(
         if found != (tuple(x.shape), adjacency.shape):
             wanted = f"features {tuple(x.shape)} and an adjacency {adjacency.shape} from `augment`"
             raise ShapeError(expected(wanted, f"{found[0]} and {found[1]}", "Hide cells, do not remove them."))
-        return values, edges
+        return values.to(x.dtype), edges
     edges, stays = drop_nodes(adjacency, config.drop_nodes, rng)
     edges = drop_edges(edges, config.drop_edges, rng)
     values = jitter_features(mask_features(x, config.mask_features, generator), config.jitter, generator)
