@@ -82,7 +82,7 @@ def mutual_information(
     if not positives.any() or positives.all():
         found = "no positive pair" if not positives.any() else "no negative pair"
         raise PairsError(expected("positive and negative pairs", found, "Use two samples with foreground at least."))
-    n_own, n_other = positives.sum(), (~positives).sum()
+    n_own, n_other = (mask.sum().to(scores.dtype) for mask in (positives, ~positives))
     if estimator == "jsd":
         wrong = softplus(torch.where(positives, -scores, scores))
         own = torch.where(positives, wrong, 0).sum() / n_own

@@ -75,3 +75,26 @@ def test_the_spread_of_large_values_does_not_cancel(graph, rng):
     out = aggregate(x, graph, aggregations=("std",))[:, 1]
     expected = [x[graph[i].indices].astype(float).std() if graph[i].nnz else 0.0 for i in range(30)]
     np.testing.assert_allclose(out, expected, atol=2e-3)
+
+
+def test_rows_of_directed_weights_sum_to_one(rng):
+    dense = rng.random((12, 12)) * (rng.random((12, 12)) < 0.4)
+    dense[3] = 0
+    x = rng.normal(size=(12, 2)).astype(np.float32)
+    own = dense.sum(1, keepdims=True)
+    expected = np.divide(dense, own, out=np.zeros_like(dense), where=own > 0)
+    np.testing.assert_allclose(row_normalised(csr_matrix(dense)).toarray(), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(aggregate(x, csr_matrix(dense))[:, 2:], expected @ x, rtol=1e-4, atol=1e-6)
+
+
+def test_isolated_cells_do_not_shorten_the_typical_length():
+    from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.graphs.neighbors import packing, typical_length
+
+    position = np.concatenate([[[0.0, 0], [0, 2], [0, 7]], np.full((6, 2), 99.0)])
+    cells = CellTable.build(np.arange(9), position, unit="pixel")
+    graph = CellGraph.from_pairs(cells, np.array([[0, 1], [1, 2], [3, 4]]))  # cells 3 and 4 are at one place
+    assert typical_length(graph) == pytest.approx(3.5)  # of 2, 3.5 and 5
+    np.testing.assert_allclose(np.exp(packing(graph)[3:, 0]), 3.5, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(packing(graph, 8.0)[:, 0]), [2, 3.5, 5, *[8] * 6], rtol=1e-6)

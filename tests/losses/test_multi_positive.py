@@ -281,3 +281,12 @@ def test_no_subset_has_no_weight():
         log_esp(torch.zeros(2, 3), torch.tensor([1, 1, 1]))
     with pytest.raises(ShapeError, match=r"torch.float32"):
         log_esp(torch.zeros(2, 3), torch.ones(2))
+
+
+@pytest.mark.parametrize("gap", [20, 40, 80])
+def test_the_small_gradient_of_a_dominant_positive_keeps_its_digits(gap, rng):
+    """1 - pi is of the size exp(-gap), far below the rounding of pi."""
+    f = rng.normal(size=40) * 2
+    chosen = [1, 5, 22, 30]
+    f[chosen] += gap
+    np.testing.assert_allclose(value_and_grad(f, chosen)[1], exact(f, chosen)[1], rtol=1e-9, atol=0)
