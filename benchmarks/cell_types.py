@@ -14,8 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.inputs import real_data
 from benchmarks.memory import peak, reset_peak
 from cellgraph_clr import tl
+from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.cli.demo_platynereis import IDENTITY, prepare
-from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.metrics import classification_scores
 from cellgraph_clr.models import CalibratedTrees, SoftInfoNCEClassifier
 

@@ -13,7 +13,7 @@ from cellgraph_clr import datasets
 from cellgraph_clr._core.errors import MissingFileError
 from cellgraph_clr.datasets.ovules import ABSOLUTE, ORIENTATIONS, SCALED
 from cellgraph_clr.models import CellGraphClassifier, CellGraphCLR
-from cellgraph_clr.models.soft_targets import LOSSES
+from cellgraph_clr.models.classifiers.data import LOSSES
 
 LEFT_OUT = "es"  # the benchmark leaves this type out of the average over classes
 PUBLISHED = {  # top-1 and class average, mean over specimens (leaderboard of the benchmark)

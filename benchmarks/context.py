@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.inputs import real_data
 from cellgraph_clr import datasets, gr, pp, tl
+from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.cli.demo_platynereis import PLACE, accuracy, organ_retrieval, prepare
 from cellgraph_clr.datasets.local import platynereis_candidates
-from cellgraph_clr.graphs.labels import label_codes
 from cellgraph_clr.metrics import bilateral_score, partner_rank
 
 GROUPS = {
@@ -79,7 +79,7 @@ def _platynereis(folder: Path) -> None:
         found = adata.obs["found"].astype(str).to_numpy()
         codes, _ = label_codes(adata, "cell_type")
         pure = homogeneity_score(codes[codes >= 0], found[codes >= 0])
-        both, by_chance = bilateral_score(found, *pairs, rng=np.random.default_rng(0))
+        both, by_chance = bilateral_score(found, *pairs, random_state=0)
         print(
             f"  {name:32s} {types[0]:.3f} ± {types[1]:.3f}   {organs:.3f} {organs / base - 1:+5.0%}"
             f"   {rank.mean():.0f} / {np.median(rank):.0f}"

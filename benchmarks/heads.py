@@ -11,10 +11,10 @@ from anndata import AnnData
 
 from benchmarks.inputs import real_data
 from cellgraph_clr import datasets, from_table, gr, pp, tl
-from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.metrics import classification_scores
 from cellgraph_clr.models import SoftInfoNCEClassifier
-from cellgraph_clr.models.soft_targets import soft_loss, starting_targets
+from cellgraph_clr.models.classifiers.targets import soft_loss, starting_targets
 
 LOSSES = ("cross_entropy", "soft_cross_entropy", "infonce", "soft_infonce")
 SEEDS = range(5)

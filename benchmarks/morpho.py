@@ -15,7 +15,7 @@ from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.patches import extract_patches
 from cellgraph_clr.cells.scan import scan_labels
 from cellgraph_clr.cells.surfaces import sample_surface
-from cellgraph_clr.datasets.shapes import SIDE, shapes
+from cellgraph_clr.datasets.shaped_cells import SIDE, shapes
 from cellgraph_clr.datasets.synth import Tissue
 from cellgraph_clr.metrics import probe_accuracy
 from cellgraph_clr.models import MorphoFeatures

@@ -9,10 +9,10 @@ from benchmarks.inputs import real_data
 from benchmarks.memory import peak, reset_peak
 from benchmarks.timing import paired, show
 from cellgraph_clr import from_table, gr, tl
+from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import nearest, standardised_directions
 from cellgraph_clr.cli.demo_platynereis import ORGANS, PLACE, prepare
-from cellgraph_clr.graphs.layout import adjacency_of
 
 N_QUERIES = 1000
 K = 10
@@ -94,7 +94,7 @@ def _cohort(folder) -> AnnData:
     kinds.columns = [str(c) for c in kinds.columns]
     table = pd.concat([df[["x", "y", "sample"]], kinds], axis=1)
     adata = from_table(
-        table, cell_id=None, position=["x", "y"], features=list(kinds.columns), unit="pixel", library_id="sample"
+        table, cell_id=None, position=["x", "y"], features=list(kinds.columns), unit="pixel", library_key="sample"
     )
     gr.knn_graph(adata, n_neighs=10, library_key="library_id")
     return adata

@@ -1,9 +1,25 @@
-"""Seconds of `import cellgraph_clr` and of `cellgraph-clr --help`, whole process."""
+"""Seconds of `import cellgraph_clr`, of `cellgraph-clr --help`, whole process, and of first scans on an empty cache."""
 
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+
+FIRST_SCANS = """
+import time
+import numpy as np
+from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.cells.scan import scan_labels
+
+labels = np.kron(np.arange(64).reshape(4, 4, 4), np.ones((5, 5, 5), int))
+image = np.ones((1, 20, 20, 20))
+for of_labels, of_image in (("uint16", "float32"), ("int32", "uint8"), ("uint32", "uint16"), ("uint8", "float64")):
+    start, cpu = time.perf_counter(), time.process_time()
+    scan_labels(LabelImage.build(labels.astype(of_labels), image.astype(of_image)))
+    print(f"{of_labels} + {of_image}", time.perf_counter() - start, time.process_time() - cpu, sep=",")
+"""
 
 
 def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
@@ -20,3 +36,17 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
             subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
             seconds.append(time.perf_counter() - start)
         print(f"  {name:30s} {statistics.median(seconds):.3f} s")
+    _first_scans(1 if size == "small" else 3)
+
+
+def _first_scans(n: int) -> None:
+    """Print medians of the first scan of each pair of dtypes in one process, compilation included."""
+    runs = []
+    for _ in range(n):
+        with tempfile.TemporaryDirectory() as cache:
+            command, env = [sys.executable, "-c", FIRST_SCANS], os.environ | {"NUMBA_CACHE_DIR": cache}
+            out = subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+        runs.append([line.split(",") for line in out.splitlines()])
+    for lines in zip(*runs, strict=True):
+        wall, cpu = (statistics.median(float(line[i]) for line in lines) for i in (1, 2))
+        print(f"  first scan, {lines[0][0]:18s} {wall:.2f} s, {cpu:.2f} s of CPU")

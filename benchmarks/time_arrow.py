@@ -20,8 +20,8 @@ from cellgraph_clr.datasets.events import event_movie, reversible_movie
 from cellgraph_clr.io.movies import from_movie, read_movie
 from cellgraph_clr.metrics import average_precision, brier_skill, classwise_calibration_error, event_scores
 from cellgraph_clr.models import EventClassifier, SoftInfoNCEClassifier, TimeArrow
-from cellgraph_clr.models.event_places import cell_places
-from cellgraph_clr.training.arrow import PairSource
+from cellgraph_clr.models.time_arrow.data import FramePairs
+from cellgraph_clr.models.time_arrow.places import cell_places
 
 SHARES = (0.1, 1.0, 0.01, 0.05, 0.5)  # of the labels; the first two with all baselines
 SEEDS = range(5)
@@ -195,7 +195,7 @@ def _speed(*, side: int) -> None:
         arrow.dense(movie, 0, tile=tile)
         print(f"   extra memory {name}: {peak() - before:.0f} MiB")
     frames = [np.random.default_rng(0).normal(size=(12, 1, side, side)).astype(np.float16)]
-    source = PairSource(frames, [(0, 12)], (1,), 64, 0.0)
+    source = FramePairs(frames, [(0, 12)], (1,), 64, 0.0)
     net, rng = arrow.backbone_copy().train(), np.random.default_rng(0)
     ready = [source.pairs(32, rng)[0] for _ in range(4)]
 

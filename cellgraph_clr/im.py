@@ -9,12 +9,12 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
-from cellgraph_clr.graphs.images_of_cells import rows_of_labels
-from cellgraph_clr.io.labels import label_image, warn_of_pieces
-from cellgraph_clr.io.labels_of_cells import labels_of_cells
+from cellgraph_clr.io.labels import as_label_image, warn_of_pieces
+from cellgraph_clr.io.matched_labels import labels_of_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ def label_qc(
             check_in_range(name, value, low=0)
     group = None
     if adata is None:
-        image = label_image(labels)
+        image = as_label_image(labels)
     else:
         group, image = labels_of_cells(adata, labels, library_id=library_id)
     s = scan_labels(image, surface=False)
@@ -150,7 +150,7 @@ def sample_surfaces(
     -----
     One scan, then a box a cell: O(voxels of the boxes + n n_points). See `cells.surfaces.sample_surface`.
     """
-    image = label_image(labels)
+    image = as_label_image(labels)
     s = scan_labels(image, surface=False)
     return surfaces.sample_surfaces(image, s, n_points, smoothing=smoothing, seed=as_seed(random_state), n_jobs=n_jobs)
 
@@ -170,7 +170,7 @@ def extract_patches(
     `labels` and `image` are as in `from_labels`; for the other arguments, results and errors see
     `cells.patches.extract_patches`. Chunked arrays are read box by box.
     """
-    picture = label_image(labels, image)
+    picture = as_label_image(labels, image)
     s = scan_labels(picture, surface=False)
     return patches.extract_patches(
         picture,

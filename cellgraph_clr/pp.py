@@ -10,8 +10,10 @@ from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, 
 from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_rng
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import RAW_LAYER, adjacency_of, read_features, sample_of
+from cellgraph_clr.adata.keys import RAW_LAYER
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.reading import adjacency_of, read_features
+from cellgraph_clr.adata.samples import sample_of
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -15,10 +15,11 @@ LAYERS = [
     {"_core"},
     {"cells"},
     {"graphs"},
-    {"encoders", "losses", "views"},
+    {"adata"},
+    {"encoders", "losses"},
     {"analysis", "training"},
     {"models"},
-    {"_query", "cli", "datasets", "gr", "im", "io", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
+    {"cli", "datasets", "gr", "im", "io", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
 ]
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 
@@ -30,6 +31,10 @@ def imports_of(path):
             yield from ([parts[1]] if len(parts) > 1 else [a.name for a in node.names])
 
 
+def modules_of(*parts):
+    return [path for part in parts for path in (PACKAGE / part).rglob("*.py")]
+
+
 def test_imports_go_downwards():
     wrong = []
     for path in PACKAGE.rglob("*.py"):
@@ -38,9 +43,43 @@ def test_imports_go_downwards():
             if target in RANK and RANK[target] > RANK[part]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {target}")
             same_rank = target in RANK and RANK[target] == RANK[part] and target != part
-            if same_rank and RANK[part] in (3, 4):
+            if same_rank and RANK[part] in (4, 5):
                 wrong.append(f"{path.relative_to(ROOT)} imports its sibling {target}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("part", ["_core", "cells", "graphs"])
+def test_what_lies_below_adata_knows_no_anndata(part):
+    for path in modules_of(part):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [getattr(node, name, None) for name in ("id", "arg", "module")]
+            names += [alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)]
+            known = {"adata", "anndata", "AnnData", "scanpy"} & {str(n).split(".")[0] for n in names}
+            assert not known, f"{path.relative_to(ROOT)}:{node.lineno} knows {known}"
+
+
+def test_no_module_imports_private_names_of_another():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {alias.name}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cellgraph_clr.")
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_modules_and_functions_of_these_have_names_of_their_own():
+    paths = modules_of("adata", "datasets", "gr", "graphs", "io", "tl")
+    named = {
+        node.name: path
+        for path in paths
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    stems = {path.stem for path in paths} | {"label_image"}
+    assert not stems & set(named), [f"{named[n].relative_to(ROOT)}: {n}" for n in stems & set(named)]
 
 
 def test_every_folder_is_in_a_layer():
@@ -59,7 +98,7 @@ def test_import_is_light():
     assert not heavy & loaded_after("import cellgraph_clr")
 
 
-@pytest.mark.parametrize("part", ["cells.scan", "graphs.contact", "graphs.layout", "analysis.scores", "gr", "pp"])
+@pytest.mark.parametrize("part", ["cells.scan", "graphs.contact", "adata.reading", "analysis.scores", "gr", "pp"])
 def test_these_need_no_torch(part):
     assert "torch" not in loaded_after(f"import cellgraph_clr.{part}")
 

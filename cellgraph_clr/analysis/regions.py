@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range
-from cellgraph_clr.graphs.neighbors import row_normalised
+from cellgraph_clr.graphs.aggregation import row_normalized
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,7 +30,7 @@ def region_scores(similarity: np.ndarray, adjacency: csr_matrix, *, n_smooth: in
     A region is more than the sum of lookalike cells: one dissimilar cell inside does not break it, one similar cell
     outside does not make one. Isolated cells keep their own value.
     """
-    step = row_normalised(adjacency)
+    step = row_normalized(adjacency)
     has = np.diff(adjacency.indptr) > 0
     out = np.asarray(similarity, np.float64)
     for _ in range(n_smooth):

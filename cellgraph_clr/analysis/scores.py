@@ -8,6 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_same_length, expected
 from cellgraph_clr._core.errors import EmptyQueryError
+from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
 from cellgraph_clr.analysis.retrieval import standardised_directions
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
 
 
 def mask_retrieval(
-    vectors: np.ndarray, masks: Mapping[str, np.ndarray], *, n_queries: int = 30, rng: np.random.Generator
+    vectors: np.ndarray, masks: Mapping[str, np.ndarray], *, n_queries: int = 30, random_state: RandomState = 0
 ) -> dict[str, tuple[float, float]]:
     """Return, per mask, the mean average precision of finding its other cells from one of them, and chance.
 
@@ -43,13 +44,14 @@ def mask_retrieval(
     vectors : (n, d); columns are standardised, similarity is the cosine.
     masks : name -> (n,) bool; every cell of the mask but the query itself is relevant.
     n_queries : query cells drawn per mask (all when there are fewer).
+    random_state : seed, or a generator, of the drawing.
 
     Raises
     ------
     EmptyQueryError
         If a mask holds fewer than two cells.
     """
-    directions = standardised_directions(vectors)
+    rng, directions = as_rng(random_state), standardised_directions(vectors)
     out = {}
     for name, mask in masks.items():
         members = np.flatnonzero(mask)
@@ -109,8 +111,8 @@ def bilateral_score(
     cell: np.ndarray,
     candidate: np.ndarray,
     *,
-    rng: np.random.Generator,
     n_permutations: int = 20,
+    random_state: RandomState = 0,
 ) -> tuple[float, float]:
     """Return the share of cells with a candidate partner in their own cluster, and that under permuted clusters.
 
@@ -118,8 +120,8 @@ def bilateral_score(
     ----------
     clusters : (n,) cluster of every cell, numbers or names.
     cell, candidate : (m,) rows; one line per candidate partner of a cell.
-    rng : of the permutations.
     n_permutations : whose mean is the chance; large clusters make it high.
+    random_state : seed, or a generator, of the permutations.
 
     Notes
     -----
@@ -128,6 +130,7 @@ def bilateral_score(
     """
     if len(cell) == 0:
         return 0.0, 0.0
+    rng = as_rng(random_state)
     rows, inverse = np.unique(cell, return_inverse=True)
     codes = np.unique(clusters, return_inverse=True)[1]
 
@@ -139,7 +142,7 @@ def bilateral_score(
 
 
 def probe_accuracy(
-    vectors: np.ndarray, labels: np.ndarray, *, n_splits: int = 5, n_repeats: int = 5, random_state: int = 0
+    vectors: np.ndarray, labels: np.ndarray, *, n_splits: int = 5, n_repeats: int = 5, random_state: RandomState = 0
 ) -> np.ndarray:
     """Return the accuracies of a linear probe, one per fold: standardise, logistic regression with C = 1.
 
@@ -152,7 +155,7 @@ def probe_accuracy(
     from sklearn.preprocessing import StandardScaler
 
     folds = (
-        RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=random_state)
+        RepeatedStratifiedKFold(n_splits=n_splits, n_repeats=n_repeats, random_state=as_seed(random_state))
         if n_repeats
         else StratifiedKFold(n_splits)
     )

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
-from cellgraph_clr.cells.scan_rows import row_runs
+import numpy as np
+
+from cellgraph_clr.cells.scan.runs import all_runs, called, kernel
 
 __all__ = ["block_components", "root_of"]
 
 
-@njit(cache=True, nogil=True)
+class _Runs(NamedTuple):
+    """Per run its end, its label and the piece it is in, and where the runs of each line start; n_y lines a plane."""
+
+    ends: np.ndarray
+    labels: np.ndarray
+    pieces: np.ndarray
+    starts: np.ndarray
+    n_y: int
+
+
+class _Met(NamedTuple):
+    """The lowest and the highest label that each piece of background meets."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+@kernel
 def root_of(parent, i):  # noqa: ANN001, ANN201
     """Return the root of i in a union-find forest, and halve the way to it."""
     while parent[i] != i:
@@ -19,7 +37,7 @@ def root_of(parent, i):  # noqa: ANN001, ANN201
     return i
 
 
-@njit(cache=True, nogil=True)
+@called
 def _join(parent, a, b):  # noqa: ANN001, ANN202
     a, b = root_of(parent, a), root_of(parent, b)
     if a < b:
@@ -28,95 +46,84 @@ def _join(parent, a, b):  # noqa: ANN001, ANN202
         parent[a] = b
 
 
-@njit(cache=True, nogil=True)
-def _join_lines(ends, label, parent, p0, q0, p1, q1):  # noqa: ANN001, ANN202
-    i, j = p0, p1
+@called
+def _join_lines(runs, line0, line1):  # noqa: ANN001, ANN202
+    """Join the runs of one label that overlap in two lines; `pieces` are the parents of runs here."""
+    i, j = runs.starts[line0], runs.starts[line1]
+    q0, q1 = runs.starts[line0 + 1], runs.starts[line1 + 1]
     while i < q0 and j < q1:
-        if label[i] == label[j]:
-            _join(parent, i, j)
-        end0, end1 = ends[i], ends[j]
+        if runs.labels[i] == runs.labels[j]:
+            _join(runs.pieces, i, j)
+        end0, end1 = runs.ends[i], runs.ends[j]
         i += end0 <= end1
         j += end1 <= end0
 
 
-@njit(cache=True, nogil=True)
-def _meet(a, b, label, piece, low, high):  # noqa: ANN001, ANN202
-    """Note the label that a piece of background meets across a face."""
-    if label[a] == 0 and label[b] != 0:
-        low[piece[a]] = min(low[piece[a]], label[b])
-        high[piece[a]] = max(high[piece[a]], label[b])
-    elif label[b] == 0 and label[a] != 0:
-        low[piece[b]] = min(low[piece[b]], label[a])
-        high[piece[b]] = max(high[piece[b]], label[a])
+@called
+def _meet(runs, met, a, b):  # noqa: ANN001, ANN202
+    """Note the label that a piece of background meets across a face of runs a and b."""
+    label_a, label_b = runs.labels[a], runs.labels[b]
+    if (label_a == 0) != (label_b == 0):
+        piece, label = (runs.pieces[a], label_b) if label_a == 0 else (runs.pieces[b], label_a)
+        met.low[piece] = min(met.low[piece], label)
+        met.high[piece] = max(met.high[piece], label)
 
 
-@njit(cache=True, nogil=True)
-def _meet_lines(ends, label, piece, p0, q0, p1, q1, low, high):  # noqa: ANN001, ANN202
-    i, j = p0, p1
+@called
+def _meet_lines(runs, met, line0, line1):  # noqa: ANN001, ANN202
+    i, j = runs.starts[line0], runs.starts[line1]
+    q0, q1 = runs.starts[line0 + 1], runs.starts[line1 + 1]
     while i < q0 and j < q1:
-        _meet(i, j, label, piece, low, high)
-        end0, end1 = ends[i], ends[j]
+        _meet(runs, met, i, j)
+        end0, end1 = runs.ends[i], runs.ends[j]
         i += end0 <= end1
         j += end1 <= end0
 
 
-@njit(cache=True, nogil=True)
-def block_components(labels):  # noqa: ANN001, ANN201
-    """Return the face-connected pieces of a block (z, y, x) of unsigned labels, background included.
+@kernel
+def _join_runs(runs):  # noqa: ANN001, ANN202
+    """Turn `pieces`, every run for itself at first, into numbers of connected pieces; return how many there are."""
+    for line in range(len(runs.starts) - 1):
+        if line % runs.n_y:
+            _join_lines(runs, line - 1, line)
+        if line >= runs.n_y:
+            _join_lines(runs, line - runs.n_y, line)
+    roots = runs.pieces.copy()
+    n = 0
+    for run in range(len(roots)):  # roots come before their members
+        root = root_of(roots, run)
+        runs.pieces[run] = n if root == run else runs.pieces[root]
+        n += root == run
+    return n
+
+
+@kernel
+def _measure_pieces(runs, labels, voxels, met):  # noqa: ANN001, ANN202
+    """Write the label of every piece, its voxels and what it meets."""
+    for line in range(len(runs.starts) - 1):
+        x = 0
+        for run in range(runs.starts[line], runs.starts[line + 1]):
+            labels[runs.pieces[run]] = runs.labels[run]
+            voxels[runs.pieces[run]] += runs.ends[run] - x
+            x = runs.ends[run]
+            if run > runs.starts[line]:
+                _meet(runs, met, run - 1, run)
+        if line % runs.n_y:
+            _meet_lines(runs, met, line - 1, line)
+        if line >= runs.n_y:
+            _meet_lines(runs, met, line - runs.n_y, line)
+
+
+def block_components(labels: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return the face-connected pieces of a block (z, y, x) of labels, background included.
 
     Per run: ends and piece, with first (n_z * n_y + 1,) telling where the runs of each line start. Per piece: label,
     voxels, and the lowest and highest label that a piece of background meets (2**64 - 1 and 0 if none).
     """
-    n_z, n_y, n_x = labels.shape
-    size = 4 * n_z * n_y + n_x
-    ends = np.empty(size, np.int32)
-    first = np.zeros(n_z * n_y + 1, np.int64)
-    p = 0
-    for z in range(n_z):
-        for y in range(n_y):
-            if p + n_x > ends.size:
-                wider = np.empty(2 * ends.size + n_x, np.int32)
-                wider[:p] = ends[:p]
-                ends = wider
-            p = row_runs(labels, z, y, ends, p)
-            first[z * n_y + y + 1] = p
-    label = np.empty(p, np.uint64)
-    for line in range(n_z * n_y):
-        x = 0
-        for run in range(first[line], first[line + 1]):
-            label[run] = labels[line // n_y, line % n_y, x]
-            x = ends[run]
-    parent = np.arange(p)
-    for line in range(n_z * n_y):
-        if line % n_y:
-            _join_lines(ends, label, parent, first[line - 1], first[line], first[line], first[line + 1])
-        if line >= n_y:
-            _join_lines(ends, label, parent, first[line - n_y], first[line - n_y + 1], first[line], first[line + 1])
-    piece = np.empty(p, np.int64)
-    n = 0
-    for run in range(p):  # roots come before their members
-        root = root_of(parent, run)
-        if root == run:
-            piece[run] = n
-            n += 1
-        else:
-            piece[run] = piece[root]
-    labels_of = np.empty(n, np.uint64)
-    voxels = np.zeros(n, np.int64)
-    low = np.full(n, np.uint64(0xFFFFFFFFFFFFFFFF))
-    high = np.zeros(n, np.uint64)
-    for line in range(n_z * n_y):
-        x = 0
-        for run in range(first[line], first[line + 1]):
-            labels_of[piece[run]] = label[run]
-            voxels[piece[run]] += ends[run] - x
-            x = ends[run]
-            if run > first[line]:
-                _meet(run - 1, run, label, piece, low, high)
-        if line % n_y:
-            _meet_lines(ends, label, piece, first[line - 1], first[line], first[line], first[line + 1], low, high)
-        if line >= n_y:
-            _meet_lines(
-                ends, label, piece, first[line - n_y], first[line - n_y + 1], first[line], first[line + 1], low, high
-            )
-    return ends[:p], piece, first, labels_of, voxels, low, high
+    ends, of_runs, starts = all_runs(labels)
+    runs = _Runs(ends, of_runs, np.arange(len(ends)), starts, labels.shape[1])
+    n = _join_runs(runs)
+    of_pieces, voxels = np.empty(n, np.uint64), np.zeros(n, np.int64)
+    met = _Met(np.full(n, 2**64 - 1, np.uint64), np.zeros(n, np.uint64))
+    _measure_pieces(runs, of_pieces, voxels, met)
+    return ends, runs.pieces, starts, of_pieces, voxels, met.low, met.high

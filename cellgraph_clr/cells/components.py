@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr.cells.blocks import RowsAsPlanes, block_shape, is_chunked, walk_blocks
+from cellgraph_clr.cells.blocks import block_shape, is_chunked, walk_blocks
+from cellgraph_clr.cells.lazy_arrays import RowsAsPlanes
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
@@ -134,16 +135,16 @@ def label_pieces(image: LabelImage) -> LabelPieces:
     kept: dict[tuple[int, ...], dict[int, tuple[np.ndarray, np.ndarray]]] = {}  # high faces by place of the block
     for values, _, origin in walk_blocks(labels, block, (0, 0, 0)):
         plain = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-        found = pieces.add(plain.view(f"u{plain.dtype.itemsize}"))
+        here = pieces.add(plain)
         place = tuple(origin.tolist())
         for axis in axes:
             before = tuple(p - block[axis] if a == axis else p for a, p in enumerate(place))
             if place[axis] > 0:
-                pieces.join(kept[before][axis], found.face(axis, high=False))
+                pieces.join(kept[before][axis], here.face(axis, high=False))
             else:
-                pieces.open.append(np.unique(found.face(axis, high=False)[0]))
+                pieces.open.append(np.unique(here.face(axis, high=False)[0]))
             if place[axis] + plain.shape[axis] == labels.shape[axis]:
-                pieces.open.append(np.unique(found.face(axis, high=True)[0]))
+                pieces.open.append(np.unique(here.face(axis, high=True)[0]))
         kept = {p: faces for p, faces in kept.items() if p[0] >= place[0] - block[0]}
-        kept[place] = {axis: found.face(axis, high=True) for axis in axes}
+        kept[place] = {axis: here.face(axis, high=True) for axis in axes}
     return pieces.counted()

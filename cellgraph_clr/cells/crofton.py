@@ -28,14 +28,14 @@ from cellgraph_clr._core.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["crofton_surface", "crofton_weights", "lag_families", "lag_steps", "scan_lines"]
+__all__ = ["crofton_surface", "crofton_weights", "lag_families", "lag_steps"]
 
 SPHERE_BIAS = 0.01  # what the weights may add on a sphere, to balance what the lattice loses at edges
 RADII = (10, 40)  # in steps of the coarsest axis: sizes the weights are balanced for
 N_ROTATIONS = 600
 EVENNESS = 1e-3  # of two solutions with errors this near, times the difference, that with the lower largest axis weight
 AXES = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-DIAGONALS = ((0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 1))  # the families of scan_rows: xy, xz, yz, xyz
+DIAGONALS = ((0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 1))  # the columns of overlaps: xy, xz, yz, xyz
 
 
 def lag_steps(spacing: Sequence[float]) -> tuple[int, int, int]:
@@ -73,21 +73,6 @@ def lag_families(steps: tuple[int, int, int]) -> list[np.ndarray]:
                 kept.append(one)
         out.append(np.array(kept, np.int64))
     return out
-
-
-def scan_lines(steps: tuple[int, int, int]) -> np.ndarray:
-    """Return the pairs of lines (g, 5) that `scan_rows.scan_block` compares: dz, dy, dx, plain and shifted column."""
-    found: dict[tuple[int, int], list[int]] = {}
-    for column, lags in enumerate(lag_families(steps)[3:]):
-        for z, y, x in lags.tolist():
-            if z < 0 or (z == 0 and y < 0):
-                z, y = -z, -y
-            line = found.setdefault((z, y), [0, -1, -1])
-            if x == 0:
-                line[1] = column
-            else:
-                line[0], line[2] = abs(x), column
-    return np.array([[z, y, max(dx, 1), a, b] for (z, y), (dx, a, b) in found.items()], np.int64).reshape(-1, 5)
 
 
 def _rotations(d: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from cellgraph_clr.cells.crops import Crop, crops, per_cell
 from cellgraph_clr.cells.form import mesh_area, skeleton_length, thickness
 from cellgraph_clr.cells.hull import convex_hull
 from cellgraph_clr.cells.measure import FEATURE_GROUPS
+from cellgraph_clr.cells.scan.columns import LEAST, MOST
 from cellgraph_clr.cells.table import FeatureInfo
 from cellgraph_clr.cells.texture import TEXTURES, texture
 
@@ -80,8 +81,8 @@ def _run(
 
 
 def _texture(image: LabelImage, s: LabelStatistics, n_jobs: int | None) -> tuple[np.ndarray, list[FeatureInfo]]:
-    low = s.intensity[:, :, 2].min(axis=0)  # of all labelled voxels
-    high = s.intensity[:, :, 3].max(axis=0)
+    low = s.intensity[:, :, LEAST].min(axis=0)  # of all labelled voxels
+    high = s.intensity[:, :, MOST].max(axis=0)
     values = per_cell(partial(texture, low=low, high=high), image, s, n_jobs=n_jobs)
     info = [
         FeatureInfo(f"{c}_{t}", "texture", c, "bit" if t == "entropy" else "1")
@@ -121,7 +122,7 @@ def _cellprofiler(image: LabelImage, s: LabelStatistics, n_jobs: int | None) -> 
     if find_spec("cp_measure") is None:
         remedy = "pip install 'cellgraph-clr[cellprofiler]'"
         raise MissingDependencyError(expected("`cp_measure` for the group 'cellprofiler'", "not installed", remedy))
-    high = s.intensity[:, :, 3].max(axis=0)  # CellProfiler measures intensities from 0 to 1
+    high = s.intensity[:, :, MOST].max(axis=0)  # CellProfiler measures intensities from 0 to 1
     names = list(_cellprofiler_row(next(crops(image, s)), high))
     values = per_cell(partial(_cellprofiler_values, high=high, names=names), image, s, n_jobs=n_jobs)
     info = []

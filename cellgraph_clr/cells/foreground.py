@@ -27,7 +27,7 @@ class Foreground:
     threshold: float = 0.0
 
     def mask(self, plate: Plate, i: int, image: np.ndarray | None = None) -> np.ndarray:
-        """Return the foreground (y, x) bool of line i of a plate; `image` spares reading it again."""
+        """Return the foreground (y, x) bool of field i of a plate; `image` spares reading it again."""
         if self.method == "labels":
             if plate.labels is None:
                 raise OptionError(expected("a plate with labels", "one without", 'Pass `foreground="mixture"`.'))
@@ -45,11 +45,11 @@ def fit_foreground(
     method: Literal["mixture", "otsu", "labels", "all"] = "mixture",
     random_state: int = 0,
 ) -> Foreground:
-    """Return how foreground is told on a plate, learned from some of its lines.
+    """Return how foreground is told on a plate, learned from some of its fields.
 
     Parameters
     ----------
-    plate, rows : lines that are looked at.
+    plate, rows : fields that are looked at.
     method : "mixture" puts the threshold where a pixel is as likely of the darker as of the brighter of two Gaussians on the
         mean of channels, smoothed by a pixel; "otsu" where the variance between is highest; "labels" takes masks; "all"
         everything.
@@ -64,7 +64,7 @@ def fit_foreground(
 
     Notes
     -----
-    20,000 pixels a line. Source of the mixture: the multi-field variant of Deep InfoMax on BBBC018.
+    20,000 pixels a field. Source of the mixture: the multi-field variant of Deep InfoMax on BBBC018.
     """
     check_option("foreground", method, FOREGROUNDS)
     if method == "labels" and plate.labels is None:

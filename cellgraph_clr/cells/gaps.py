@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr.cells.scan.columns import HIGH, LOW
+
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.cells.scan import LabelStatistics
@@ -46,7 +48,7 @@ def _gap(image: LabelImage, s: LabelStatistics, row: int) -> float:
     reach = 4 * step.max()
     while True:
         margin = np.ceil(reach / step).astype(int)
-        low, high = np.maximum(box[:, 0] - margin, 0), np.minimum(box[:, 1] + 1 + margin, shape)
+        low, high = np.maximum(box[:, LOW] - margin, 0), np.minimum(box[:, HIGH] + 1 + margin, shape)
         part = np.asarray(image.labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))])
         others = (part != 0) & (part != s.cell_id[row])
         if others.any():

@@ -10,7 +10,8 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
-from cellgraph_clr.cells.blocks import OneChannel, array_like, is_chunked, is_dask, named_channels
+from cellgraph_clr.cells.blocks import array_like, is_chunked, is_dask, named_channels
+from cellgraph_clr.cells.lazy_arrays import OneChannel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

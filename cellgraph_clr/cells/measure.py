@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_option, expected, listing
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
 from cellgraph_clr.cells.crofton import crofton_surface
+from cellgraph_clr.cells.scan.columns import HIGH, LEAST, LOW, MOST, SECOND_AXES, SQUARES, TOTAL, WEIGHTED
 from cellgraph_clr.cells.table import FeatureInfo
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def covariance(s: LabelStatistics, spacing: Sequence[float]) -> np.ndarray:
     n = s.count.astype(float)
     mean = s.first / n[:, None]
     full = np.empty((len(n), 3, 3))
-    for k, (i, j) in enumerate([(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)]):
+    for k, (i, j) in enumerate(SECOND_AXES):
         full[:, i, j] = full[:, j, i] = s.second[:, k] / n - mean[:, i] * mean[:, j]
     cov = full[:, 3 - d :, 3 - d :] * step[:, None] * step[None, :]
     cov[:, np.arange(d), np.arange(d)] = np.maximum(cov[:, np.arange(d), np.arange(d)], 0) + step**2 / 12
@@ -96,7 +97,7 @@ def shape_features(
     step = np.asarray(spacing, float)
     size = s.count * step.prod()
     surface = crofton_surface(s.count, s.faces, s.overlaps, spacing)
-    box = (s.box[:, 3 - d :, 1] - s.box[:, 3 - d :, 0] + 1) * step
+    box = (s.box[:, 3 - d :, HIGH] - s.box[:, 3 - d :, LOW] + 1) * step
     extent = size / box.prod(axis=1)
     names = ["z", "y", "x"][3 - d :]
     if d == 3:
@@ -156,13 +157,13 @@ def intensity_features(
                     "Replace them (for example by the channel's median) or leave the channel out.",
                 )
             )
-        mean = a[:, 0] / n
-        std = np.sqrt(np.maximum(a[:, 1] / n - mean**2, 0))
-        total = a[:, 0] + s.shift[c] * n
+        mean = a[:, TOTAL] / n
+        std = np.sqrt(np.maximum(a[:, SQUARES] / n - mean**2, 0))
+        total = a[:, TOTAL] + s.shift[c] * n
         positive = total > 0
-        weighted = a[:, 4:7][:, 3 - d :] / np.where(positive, total, 1.0)[:, None] * np.asarray(spacing)
+        weighted = a[:, WEIGHTED][:, 3 - d :] / np.where(positive, total, 1.0)[:, None] * np.asarray(spacing)
         offset = np.where(positive, np.linalg.norm(weighted - plain, axis=1), 0.0)
-        columns += [mean + s.shift[c], std, a[:, 2], a[:, 3], total, offset]
+        columns += [mean + s.shift[c], std, a[:, LEAST], a[:, MOST], total, offset]
         info += [FeatureInfo(f"{channel}_{k}", "intensity", channel, "1") for k in ("mean", "std", "min", "max", "sum")]
         info.append(FeatureInfo(f"{channel}_offset", "intensity", channel, unit))
     values = np.column_stack(columns) if columns else np.zeros((len(n), 0))

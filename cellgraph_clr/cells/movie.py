@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, NoCells
 from cellgraph_clr._core.units import PIXEL, canonical_unit
 from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
+from cellgraph_clr.cells.lazy_arrays import OneChannelFrames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ class Movie:
         if 0 in frames.shape:
             raise NoCellsError(expected("at least one frame", f"shape {frames.shape}", "Check the file."))
         if "c" not in axes:
-            frames = _OneChannel(frames)
+            frames = OneChannelFrames(frames)
         ndim = len(frames.shape) - 2
         n_channels = frames.shape[1]
         given = tuple(channels or (("intensity",) if n_channels == 1 else (f"channel_{i}" for i in range(n_channels))))
@@ -165,21 +166,6 @@ class Movie:
             unit=self.unit,
             channels=self.channels,
         )
-
-
-class _OneChannel:
-    """Frames without a channel axis, seen as (t, 1, [z,] y, x)."""
-
-    def __init__(self, frames: Any) -> None:
-        self._frames = frames
-        self.shape = (frames.shape[0], 1, *frames.shape[1:])
-        self.dtype, self.ndim, self.chunks = frames.dtype, frames.ndim + 1, (1, 1, *frames.shape[1:])
-
-    def __getitem__(self, t: int) -> np.ndarray:
-        return np.asarray(self._frames[t])[None]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (as NumPy asks)
-        return np.array(np.asarray(self._frames)[:, None], dtype=dtype, copy=copy)
 
 
 def _checked(tracks: pd.DataFrame | None, n_frames: int) -> pd.DataFrame | None:

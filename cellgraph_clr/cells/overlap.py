@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["label_overlaps", "sums_of_pairs"]
 
-MERGED = 16  # blocks after which what was found is merged, so that memory stays flat
+MERGED = 16  # blocks after which their pairs are merged, so that memory stays flat
 
 
 def sums_of_pairs(pairs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,9 +46,9 @@ def label_overlaps(first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     pairs, counts = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.int64)]
     for where in _blocks(first, second):
-        found = sums_of_pairs(*_runs(np.asarray(first[where]).ravel(), np.asarray(second[where]).ravel()))
-        pairs.append(found[0])
-        counts.append(found[1])
+        of_block = sums_of_pairs(*_runs(np.asarray(first[where]).ravel(), np.asarray(second[where]).ravel()))
+        pairs.append(of_block[0])
+        counts.append(of_block[1])
         if len(pairs) > MERGED:
             merged = sums_of_pairs(np.concatenate(pairs), np.concatenate(counts))
             pairs, counts = [merged[0]], [merged[1]]

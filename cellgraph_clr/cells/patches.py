@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.cells.scan.columns import HIGH, LOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,12 +130,12 @@ def _deep_voxels(
     """Return n voxels (n, d) of the cell from which a patch of half-width `half` stays inside, or the deepest tenth."""
     from scipy.ndimage import distance_transform_edt
 
-    mask = np.pad(_labels_in(labels, box[:, 0], box[:, 1] + 1) == cell_id, 1)
+    mask = np.pad(_labels_in(labels, box[:, LOW], box[:, HIGH] + 1) == cell_id, 1)
     depth = distance_transform_edt(mask, sampling=labels.spacing)
     enough = half * np.sqrt(mask.ndim)
     deep = depth >= min(enough, float(np.quantile(depth[mask], 0.9)))
     places = np.argwhere(deep & mask)
-    return places[rng.integers(len(places), size=n)] - 1 + box[:, 0]
+    return places[rng.integers(len(places), size=n)] - 1 + box[:, LOW]
 
 
 def _labels_in(labels: LabelImage, low: np.ndarray, high: np.ndarray) -> np.ndarray:

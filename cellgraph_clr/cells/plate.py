@@ -34,10 +34,10 @@ class Plate:
 
     Parameters
     ----------
-    table : one line a field with sample, well and field, and whatever else is known (drug, dose, …).
-    read : the image (c, y, x) of line i.
+    table : one row a field with sample, well and field, and whatever else is known (drug, dose, …).
+    read : the image (c, y, x) of field i.
     channels : one name per channel.
-    labels : the masks (y, x) of line i, or None.
+    labels : the masks (y, x) of field i, or None.
     """
 
     table: pd.DataFrame
@@ -75,7 +75,7 @@ class Plate:
             raise NoCellsError(expected("at least one field", "an empty table", "Check the folder or the pattern."))
         for name, given in (("images", images), ("labels", labels)):
             if given is not None and len(given) != len(table):
-                raise ShapeError(expected(f"{len(table)} {name}", len(given), "One for every line of the table."))
+                raise ShapeError(expected(f"{len(table)} {name}", len(given), "One for every row of the table."))
         n = int(np.shape(images[0])[0])
         names = tuple(channels or (f"channel_{i}" for i in range(n)))
         if len(names) != n:
@@ -94,14 +94,14 @@ class Plate:
         return f"<Plate of {parts}, channels {', '.join(self.channels)}>"
 
     def image(self, i: int) -> np.ndarray:
-        """Return the image (c, y, x) float32 of line i, corrected and normalised. Raises `ShapeError` for other channels."""
+        """Return the image (c, y, x) float32 of field i, corrected and normalised. Raises `ShapeError` for other channels."""
         out = np.asarray(self.read(i), np.float32)
         if out.ndim != 3 or len(out) != len(self.channels):
             wanted = f"an image of {len(self.channels)} channels (c, y, x)"
-            raise ShapeError(expected(wanted, f"{out.shape} in line {i}", "Check the file."))
+            raise ShapeError(expected(wanted, f"{out.shape} in field {i}", "Check the file."))
         if self._illumination is not None:
             if out.shape != self._illumination.shape:
-                found = f"{out.shape[1:]} in line {i}"
+                found = f"{out.shape[1:]} in field {i}"
                 remedy = "Correct illumination of plates of one size."
                 raise ShapeError(expected(f"a field of {self._illumination.shape[1:]} pixels", found, remedy))
             out = out / self._illumination
@@ -114,7 +114,7 @@ class Plate:
         return np.clip(scaled, -1, 5, out=scaled)
 
     def label_image(self, i: int, *, spacing: float | Sequence[float] | None = None, unit: str = PIXEL) -> LabelImage:
-        """Return the masks of line i with its image. Raises `OptionError` without labels."""
+        """Return the masks of field i with its image. Raises `OptionError` without labels."""
         self.check_labels()
         assert self.labels is not None
         return LabelImage.build(self.labels(i), self.image(i), spacing=spacing, unit=unit, channels=self.channels)
@@ -125,7 +125,7 @@ class Plate:
             raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
 
     def rows(self, samples: Sequence[str]) -> np.ndarray:
-        """Return the lines of some samples, in order. Raises `MissingKeyError` for one that is not there."""
+        """Return the fields of some samples, in order. Raises `MissingKeyError` for one that is not there."""
         known = self.table["sample"].astype(str)
         for name in samples:
             check_key(str(name), sorted(set(known)), where="the samples")
@@ -175,20 +175,20 @@ class Plate:
         return replace(self, _range=low_high, _illumination=illumination, _by_field=by_field)
 
     def saturation(self, rows: np.ndarray | None = None) -> pd.DataFrame:
-        """Return the share of pixels at the highest value of a field, by line and channel; above 1 % a field is saturated.
+        """Return the share of pixels at the highest value of a field, by field and channel; above 1 % a field is saturated.
 
-        `rows` (m,) lines, None takes all. Only where that value is that of an integer type, or occurs more than once. One field
+        `rows` (m,) fields, None takes all. Only where that value is that of an integer type, or occurs more than once. One field
         in memory at a time.
         """
         import pandas as pd
 
-        lines = np.arange(len(self)) if rows is None else np.asarray(rows)
+        fields = np.arange(len(self)) if rows is None else np.asarray(rows)
         shares = []
-        for i in lines:
+        for i in fields:
             raw = np.asarray(self.read(int(i)))
             top = raw.reshape(len(raw), -1).max(axis=1)
             shares.append([(c == t).mean() if (c == t).sum() > 1 else 0.0 for c, t in zip(raw, top, strict=True)])
-        return pd.DataFrame(shares, columns=list(self.channels), index=lines)
+        return pd.DataFrame(shares, columns=list(self.channels), index=fields)
 
 
 def _percentiles(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -205,7 +205,7 @@ def _illumination(plate: Plate, rows: np.ndarray) -> np.ndarray:
         image = plate.image(int(i))
         if total is not None and image.shape != total.shape:
             remedy = "Correct illumination of plates of one size."
-            raise ShapeError(expected(f"fields of {total.shape[1:]} pixels", f"{image.shape[1:]} in line {i}", remedy))
+            raise ShapeError(expected(f"fields of {total.shape[1:]} pixels", f"{image.shape[1:]} in field {i}", remedy))
         total = image.astype(np.float64) if total is None else total + image
     mean = np.asarray(total) / len(rows)
     smooth = np.stack([gaussian_filter(c, [SMOOTH * n for n in c.shape], mode="nearest") for c in mean])
@@ -223,5 +223,5 @@ def _with_columns(table: pd.DataFrame) -> pd.DataFrame:
     double = out.duplicated(list(COLUMNS))
     if double.any():
         found = listing([" ".join(r) for r in out.loc[double, list(COLUMNS)].to_numpy()])
-        raise ShapeError(expected("one line for each sample, well and field", f"{found} again", "Number the fields."))
+        raise ShapeError(expected("one row for each sample, well and field", f"{found} again", "Number the fields."))
     return out

@@ -106,7 +106,7 @@ def inspect(path: Annotated[Path, typer.Argument(help="AnnData or label image")]
     """Say what a file holds and whether it follows the layout."""
     if path.suffix == ".h5ad" or _is_anndata(path):
         from cellgraph_clr.io.anndata_files import read
-        from cellgraph_clr.io.samples import validate
+        from cellgraph_clr.io.validation import validate
 
         adata = read(path)
         typer.echo(str(adata))
@@ -210,9 +210,9 @@ def embed(
 ) -> None:
     """Learn an embedding of the cells (`cgc.pp.scale_features`, `cgc.tl.embed`)."""
     from cellgraph_clr import pp, tl
-    from cellgraph_clr.graphs.layout import RAW_LAYER
+    from cellgraph_clr.adata.keys import RAW_LAYER
     from cellgraph_clr.io.anndata_files import read
-    from cellgraph_clr.models.cellgraph_clr import CellGraphCLR
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
     _not_over([path, model], [save_model])
     target = _target(path, output, in_place)

@@ -36,8 +36,8 @@ def planted_cells(n_cells: int = 5000, *, noise: Noise | None = None, random_sta
     import pandas as pd
 
     from cellgraph_clr import gr, pp
+    from cellgraph_clr.adata.keys import UNASSIGNED
     from cellgraph_clr.datasets.synth import tissue
-    from cellgraph_clr.graphs.layout import UNASSIGNED
 
     adata = tissue(n_cells, noise=noise, random_state=random_state).adata()
     gr.contact_graph(adata)
@@ -66,7 +66,7 @@ def planted_figures(adata: AnnData, *, types: Any, place: str, niche: str) -> di
     unknown = (work.obs["cell_type"] == "unassigned").to_numpy()
     right = (work.obs["cell_type_pred"].astype(str) == work.obs["true_type"].astype(str)).to_numpy()
     masks = {str(n): (work.obs["true_niche"] == n).to_numpy() for n in work.obs["true_niche"].cat.categories}
-    found = mask_retrieval(vectors(niche), masks, rng=np.random.default_rng(0))
+    found = mask_retrieval(vectors(niche), masks, random_state=0)
     twin = work.obs["twin"].to_numpy()
     row_of = dict(zip(work.obs["cell_id"].to_numpy().tolist(), range(work.n_obs), strict=True))
     cells = np.flatnonzero(twin > 0)

@@ -50,8 +50,8 @@ def prepare(data: Path | str | None) -> AnnData:
 
 def accuracy(adata: AnnData, vectors: np.ndarray, *, n_repeats: int = 5) -> tuple[float, float]:
     """Return mean and spread (over folds) of the linear probe on the 390 labelled cells; see `metrics.probe_accuracy`."""
+    from cellgraph_clr.adata.labels import label_codes
     from cellgraph_clr.analysis.scores import probe_accuracy
-    from cellgraph_clr.graphs.labels import label_codes
 
     codes, _ = label_codes(adata, "cell_type")
     labelled = codes >= 0
@@ -64,7 +64,7 @@ def organ_retrieval(adata: AnnData, vectors: np.ndarray) -> tuple[float, float]:
     from cellgraph_clr.analysis.scores import mask_retrieval
 
     masks = {o: adata.obs[f"region_{o}"].to_numpy(bool) for o in ORGANS}
-    found = mask_retrieval(vectors, masks, n_queries=30, rng=np.random.default_rng(0))
+    found = mask_retrieval(vectors, masks, n_queries=30, random_state=0)
     return float(np.mean([v[0] for v in found.values()])), float(np.mean([v[1] for v in found.values()]))
 
 

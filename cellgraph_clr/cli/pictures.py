@@ -23,7 +23,7 @@ def from_file(
     """Return the cells of a .csv, .tsv or .parquet file; features and obs that are not named are all numbers, all text."""
     import pandas as pd
 
-    from cellgraph_clr.io.cells import from_table
+    from cellgraph_clr.io.tables import from_table
 
     file = existing_path(path)
     kind = file.suffix.lower()
@@ -48,7 +48,7 @@ def from_file(
         features=features,
         obs=obs,
         unit=unit,
-        library_id=library_key,
+        library_key=library_key,
     )
 
 
@@ -69,7 +69,7 @@ def draw(
 
     from cellgraph_clr import pl
     from cellgraph_clr.io.anndata_files import read
-    from cellgraph_clr.io.labels import read_pixels
+    from cellgraph_clr.io.arrays import read_pixels
 
     check_option("kind", kind, ("spatial", "graph", "retrieval"))
     adata = read(path)

@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "ovules": ["celltype_graph", "celltype_graph_folds"],
         "screens": ["bbbc018"],
         "plates": ["phenotype_plate"],
-        "shapes": ["SHAPES", "TEXTURES", "shapes"],
+        "shaped_cells": ["SHAPES", "TEXTURES", "shapes"],
         "synth": ["Noise", "Tissue", "movie", "tissue"],
     },
 )

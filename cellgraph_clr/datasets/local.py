@@ -84,7 +84,7 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     Public originals: PlatyBrowser (github.com/mobie/platybrowser-project; Vergara et al. 2021, Cell) and the annotations of
     MorphoFeatures (github.com/kreshuklab/MorphoFeatures; Zinchenko et al. 2023, eLife 12:e80918).
     """
-    from cellgraph_clr.io.cells import from_table
+    from cellgraph_clr.io.tables import from_table
 
     df = _table(path, "platynereis", "cells.parquet")
     box = [f"cell_bbox_d{a}_um" for a in "xyz"]
@@ -140,7 +140,7 @@ def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
 
     Public original: linnarssonlab.org/osmFISH (Codeluppi et al. 2018, Nature Methods).
     """
-    from cellgraph_clr.io.cells import from_table
+    from cellgraph_clr.io.tables import from_table
 
     df = _table(path, "osmfish_cortex", "cells.parquet")
     for column in ("x_px", "y_px", "cell_type", "region", "valid"):
@@ -180,9 +180,10 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
     """
     import pandas as pd
 
+    from cellgraph_clr.adata.reading import table_from_anndata
+    from cellgraph_clr.adata.writing import write_graph
     from cellgraph_clr.graphs.graph import CellGraph
-    from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
-    from cellgraph_clr.io.cells import from_table
+    from cellgraph_clr.io.tables import from_table
 
     nodes, edges = (_table(path, "sam_willis2016", name) for name in ("nodes.parquet", "edges.parquet"))
     needed = ["plant", "hours", "label", "x_um", "y_um", "z_um", "volume_um3", "surface_area_um2", "layer"]
@@ -211,7 +212,7 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
         features=["volume", "surface_area", "sphericity"],
         obs=["plant", "layer", "divides"],
         unit="micrometer",
-        library_id="library_id",
+        library_key="library_id",
     )
     adata.obs["touches_border"] = nodes["touches_background"].fillna(0).astype(bool).to_numpy()
     row = pd.Series(np.arange(adata.n_obs), index=pd.MultiIndex.from_frame(nodes[["library_id", "label"]]))
@@ -256,7 +257,7 @@ def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequ
     """
     import pandas as pd
 
-    from cellgraph_clr.io.cells import from_table
+    from cellgraph_clr.io.tables import from_table
 
     df = _table(path, "ascidian", "cells.parquet")
     numbers = ["node", "t", "x", "y", "z", "radius", "parent", "n_children", "bilateral_partner"]
@@ -294,7 +295,7 @@ def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequ
         features=["radius", "distance_to_center", "frames_since_division"],
         obs=["embryo", "frame", "name", "side", "fate", "parent", "partner", "divides"],
         unit="micrometer",
-        library_id="library_id",
+        library_key="library_id",
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError
+from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.datasets.local import data_dir
 
 if TYPE_CHECKING:
@@ -71,12 +72,13 @@ def celltype_graph(
     return concat([_specimen(file) for group in files.values() for file in group])
 
 
-def celltype_graph_folds(adata: AnnData, *, n_folds: int = 5, seed: int = 0) -> list[np.ndarray]:
+def celltype_graph_folds(adata: AnnData, *, n_folds: int = 5, random_state: RandomState = 0) -> list[np.ndarray]:
     """Return the specimens held out in each fold, names of `obs["library_id"]`, as the benchmark divides them.
 
-    Every stage by itself: its specimens, sorted, are shuffled with `seed` (numpy's legacy generator, as there) and cut into
-    `n_folds` parts. A stage with fewer specimens than folds is missing in some of them.
+    Every stage by itself: its specimens, sorted, are shuffled with `random_state` (numpy's legacy generator, as there) and cut
+    into `n_folds` parts. A stage with fewer specimens than folds is missing in some of them.
     """
+    seed = as_seed(random_state)
     folds: list[list[str]] = [[] for _ in range(n_folds)]
     pairs = adata.obs[["stage", "library_id"]].drop_duplicates().astype(str)
     for stage in dict.fromkeys(pairs["stage"]):
@@ -104,9 +106,10 @@ def _specimen(file: Path) -> AnnData:
     import h5py
     import pandas as pd
 
+    from cellgraph_clr.adata.reading import table_from_anndata
+    from cellgraph_clr.adata.writing import write_graph
     from cellgraph_clr.graphs.graph import CellGraph
-    from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
-    from cellgraph_clr.io.cells import from_table
+    from cellgraph_clr.io.tables import from_table
 
     with h5py.File(file, "r") as opened:
         for key in ("cell_ids", "cell_labels", "cell_features", "edges_ids", "edges_features"):
@@ -134,7 +137,7 @@ def _specimen(file: Path) -> AnnData:
         features=features,
         obs=["stage", "cell_type"],
         unit="micrometer",
-        library_id="library_id",
+        library_key="library_id",
     )
     row = pd.Series(np.arange(len(ids)), index=ids)
     ends = np.stack([row.reindex(pairs[:, i]).to_numpy() for i in (0, 1)], axis=1)

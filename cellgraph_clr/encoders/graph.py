@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATv2Conv, GENConv, GINConv, SAGEConv
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scipy.sparse import csr_matrix
 
-__all__ = ["EDGE_AWARE", "ENCODERS", "GraphEncoder", "ProjectionHead", "sparse_tensor"]
+__all__ = ["EDGE_AWARE", "ENCODERS", "GraphEncoder", "edges_of_entries", "encode", "sparse_tensor"]
 
 ENCODERS = ("sage", "gin", "gatv2", "gen")
 EDGE_AWARE = ("gatv2", "gen")
@@ -31,6 +33,23 @@ def sparse_tensor(adjacency: csr_matrix, device: torch.device | str = "cpu") -> 
             size=adjacency.shape,
             device=device,
         )
+
+
+def edges_of_entries(edge_attr: Tensor | None, adjacency: csr_matrix) -> Tensor | None:
+    """Return the edge features (entries, e) of an adjacency whose values are their rows in `edge_attr`; None for None."""
+    return None if edge_attr is None else edge_attr[torch.from_numpy(adjacency.data)]
+
+
+def encode(
+    encoder: Callable[..., Tensor],
+    x: Tensor,
+    adjacency: csr_matrix,
+    edge_attr: Tensor | None,
+    device: torch.device | str,
+) -> Tensor:
+    """Return the encoder's output (n, d) for features x (n, f) on a graph, with edge features (entries, e) or None."""
+    attributes = None if edge_attr is None else edge_attr.to(device)
+    return encoder(x.to(device), sparse_tensor(adjacency, device), attributes)
 
 
 def _edge_index(adjacency: Tensor) -> Tensor:
@@ -105,10 +124,3 @@ class GraphEncoder(nn.Module):
             h = h + torch.relu(norm(layer(h.float(), edges, **extra)))  # sparse products know no bfloat16
             states.append(h)
         return self.leave(torch.cat(states, dim=1))
-
-
-class ProjectionHead(nn.Sequential):
-    """Two-layer perceptron between the embedding and the loss; thrown away after training (Chen et al. 2020)."""
-
-    def __init__(self, n_in: int, n_out: int) -> None:
-        super().__init__(nn.Linear(n_in, n_in), nn.ReLU(), nn.Linear(n_in, n_out))

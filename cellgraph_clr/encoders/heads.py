@@ -1,11 +1,15 @@
-"""Classification heads on feature vectors."""
+"""Heads on feature vectors: of classifiers, and the one between an embedding and its loss."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-__all__ = ["EncoderWithHead", "linear_head", "mlp_head", "new_head"]
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ProjectionHead", "linear_head", "mlp_head", "new_head"]
 
 
 def linear_head(n_in: int, n_classes: int) -> nn.Module:
@@ -27,35 +31,17 @@ def mlp_head(n_in: int, n_classes: int, n_hidden: int = 128, dropout: float = 0.
     )
 
 
-def new_head(kind: str, n_in: int, n_classes: int) -> nn.Module:
-    """Return a "linear" or an "mlp" head, (b, n_in) → (b, n_classes)."""
-    return {"linear": linear_head, "mlp": mlp_head}[kind](n_in, n_classes)
+def new_head(kind: str | Callable[[int, int], nn.Module], n_in: int, n_classes: int) -> nn.Module:
+    """Return a "linear" or an "mlp" head, (b, n_in) → (b, n_classes), or what a callable makes of both sizes."""
+    return (
+        {"linear": linear_head, "mlp": mlp_head}[kind](n_in, n_classes)
+        if isinstance(kind, str)
+        else kind(n_in, n_classes)
+    )
 
 
-class EncoderWithHead(nn.Module):
-    """An encoder and a head that reads features beside the encoder's output, which it standardises.
+class ProjectionHead(nn.Sequential):
+    """Two-layer perceptron between the embedding and the loss; thrown away after training (Chen et al. 2020)."""
 
-    Parameters
-    ----------
-    encoder : maps cells to vectors (n, d).
-    head : maps (n, f + d) to logits (n, k).
-    mean, scale : (d,) of the encoder's output before it is trained further.
-
-    Shapes
-    ------
-    x (n, f), h (n, d) → (n, k)
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, encoder: nn.Module, head: nn.Module, mean: Tensor, scale: Tensor) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
-        self.register_buffer("mean", mean)
-        self.register_buffer("scale", scale)
-
-    def forward(self, x: Tensor, h: Tensor) -> Tensor:
-        """Return the logits of cells with features x and encoder output h."""
-        out: Tensor = self.head(torch.cat([x, (h - self.mean) / self.scale], dim=1))
-        return out
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__(nn.Linear(n_in, n_in), nn.ReLU(), nn.Linear(n_in, n_out))

@@ -13,6 +13,6 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "positions": ["delaunay_graph", "knn_graph", "radius_graph"],
         "combine": ["intersect_graphs", "surface_distances"],
         "temporal": ["temporal_graph"],
-        "aggregate": ["aggregate_neighbors"],
+        "aggregation": ["aggregate_neighbors"],
     },
 )

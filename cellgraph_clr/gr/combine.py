@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.gr.common import SpatialGraph, finish, named
+from cellgraph_clr.adata.reading import graph_from_anndata, graph_keys
+from cellgraph_clr.gr.common import SpatialGraph, named, write_or_return
 from cellgraph_clr.graphs import combine
-from cellgraph_clr.graphs.layout import graph_from_anndata, graph_keys
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import surface_distances as array_distances
-from cellgraph_clr.io.labels_of_cells import labels_of_images
+from cellgraph_clr.io.matched_labels import labels_of_images
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -51,7 +51,7 @@ def intersect_graphs(
     )
     params = {"method": "intersection", "of": [first_key, second_key], **named(library_key)}
     graph = combine.intersection(a, b)
-    return finish("gr.intersect_graphs", adata, graph, key_added=key_added, params=params, copy=copy)
+    return write_or_return("gr.intersect_graphs", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
 def surface_distances(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import table_from_anndata, write_graph
+from cellgraph_clr.adata.reading import table_from_anndata
+from cellgraph_clr.adata.writing import write_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.table import CellTable
     from cellgraph_clr.graphs.graph import CellGraph
 
-__all__ = ["Isolates", "SpatialGraph", "cells_of", "finish", "named"]
+__all__ = ["Isolates", "SpatialGraph", "cells_of", "named", "write_or_return"]
 
 Isolates = Literal["keep", "nearest", "raise"]
 
@@ -30,7 +31,7 @@ class SpatialGraph(NamedTuple):
     contact_area: csr_matrix | None = None
 
 
-def finish(
+def write_or_return(
     function: str, adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any], copy: bool
 ) -> SpatialGraph | None:
     """Write the graph into `adata` and log the keys, or return its matrices."""

@@ -12,16 +12,17 @@ from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.units import unit_sign
+from cellgraph_clr.adata.fit import same_places
+from cellgraph_clr.adata.images_of_cells import scale_of, stored_contacts
+from cellgraph_clr.adata.keys import obs_prefix
+from cellgraph_clr.adata.provenance import unit_of
 from cellgraph_clr.cells.gaps import MANY_ISOLATES
-from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
+from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, named, write_or_return
 from cellgraph_clr.graphs import contact
 from cellgraph_clr.graphs.combine import with_isolates
-from cellgraph_clr.graphs.fit import same_places
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.images_of_cells import scale_of, stored_contacts
-from cellgraph_clr.graphs.layout import obs_prefix, unit_of
 from cellgraph_clr.graphs.samples import groups
-from cellgraph_clr.io.labels_of_cells import labels_of_images
+from cellgraph_clr.io.matched_labels import labels_of_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +104,7 @@ def contact_graph(
     if len(scales) == 1 and None not in scales:
         params["spacing"] = [float(x) for x in next(iter(scales)).spacing]  # type: ignore[union-attr]
     params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(library_key)}
-    out = finish("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+    out = write_or_return("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
     if out is None and labels is None:
         adata.obs[f"{obs_prefix(key_added)}contact_fraction"] = _contact_fraction(adata, cells, graph)
     if isolates == "keep":

@@ -8,15 +8,14 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import MissingKeyError
-from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, finish, named
-from cellgraph_clr.graphs import delaunay as triangulation
-from cellgraph_clr.graphs import proximity
+from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, named, write_or_return
+from cellgraph_clr.graphs import proximity, triangulation
 from cellgraph_clr.graphs.combine import with_isolates
 from cellgraph_clr.graphs.contact import Contacts
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.graphs.surface_distance import near_pairs
-from cellgraph_clr.io.labels_of_cells import labels_of_images
+from cellgraph_clr.io.matched_labels import labels_of_images
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -76,7 +75,7 @@ def delaunay_graph(
     graph = with_isolates(graph, isolates)
     params: dict[str, Any] = {"method": "delaunay", "max_distance": float(longest), **named(library_key)}
     params |= {"duplicates": duplicates, "degenerate": degenerate, "isolates": isolates}
-    return finish("gr.delaunay_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+    return write_or_return("gr.delaunay_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
 def knn_graph(
@@ -111,7 +110,7 @@ def knn_graph(
     """
     graph = proximity.knn(cells_of(adata, library_key), n_neighs=n_neighs, mutual=mutual, n_jobs=n_jobs)
     params = {"method": "knn", "n_neighs": int(n_neighs), "mutual": bool(mutual), **named(library_key)}
-    return finish("gr.knn_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+    return write_or_return("gr.knn_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
 def radius_graph(
@@ -157,7 +156,7 @@ def radius_graph(
     params: dict[str, Any] = {"method": "radius", "radius": float(radius), "distance": distance, "isolates": isolates}
     params |= named(library_key)
     graph = with_isolates(graph, isolates)
-    return finish("gr.radius_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+    return write_or_return("gr.radius_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
 def _near_surfaces(

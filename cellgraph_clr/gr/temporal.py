@@ -10,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr.cells.movie import Movie
-from cellgraph_clr.gr.common import SpatialGraph, cells_of, finish, named
+from cellgraph_clr.gr.common import SpatialGraph, cells_of, named, write_or_return
 from cellgraph_clr.graphs import temporal
 from cellgraph_clr.graphs.graph import CellGraph
 
@@ -76,7 +76,7 @@ def temporal_graph(
     else:
         graph = _overlaps(cells, labels, min_overlap)
         params["min_overlap"] = float(min_overlap)
-    return finish("gr.temporal_graph", adata, graph, key_added=key_added, params=params, copy=copy)
+    return write_or_return("gr.temporal_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
 def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:

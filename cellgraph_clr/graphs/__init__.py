@@ -1,1 +1,1 @@
-"""Cells to graphs: edge builders, `CellGraph`, neighbour sums, tiles, and the bridges to AnnData, PyG and networkx."""
+"""Cells to graphs: edge builders, `CellGraph`, neighbour sums, tiles, and the bridges to PyG and networkx."""

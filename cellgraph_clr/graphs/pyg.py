@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.layout import to_xyz
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data

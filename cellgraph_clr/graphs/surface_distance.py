@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.cells.scan import scan_labels
+from cellgraph_clr.cells.scan.columns import HIGH, LOW
 from cellgraph_clr.graphs.boxes import near_boxes
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class _Outlines:
         d = image.ndim
         self.labels, self.step = image.labels, np.asarray(image.spacing)
         self.cell_id, self.box = s.cell_id, s.box[:, 3 - d :]
-        self.low, self.high = self.box[:, :, 0] * self.step, self.box[:, :, 1] * self.step
+        self.low, self.high = self.box[:, :, LOW] * self.step, self.box[:, :, HIGH] * self.step
         self.touching = set(map(tuple, rows_of(s.cell_id, s.pairs).tolist()))
         self.trees: dict[int, Any] = {}
 
@@ -40,7 +41,7 @@ class _Outlines:
         if row not in self.trees:
             inside = np.asarray(self.labels[tuple(slice(a, b + 1) for a, b in self.box[row])]) == self.cell_id[row]
             edge = inside & ~binary_erosion(inside)
-            self.trees[row] = cKDTree((np.argwhere(edge) + self.box[row, :, 0]) * self.step)
+            self.trees[row] = cKDTree((np.argwhere(edge) + self.box[row, :, LOW]) * self.step)
         return self.trees[row]
 
     def distance(self, a: int, b: int) -> float:

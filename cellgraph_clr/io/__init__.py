@@ -6,9 +6,11 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "labels": ["read_labels"],
-        "cells": ["from_labels", "from_table"],
+        "cells": ["from_labels"],
+        "tables": ["from_table"],
         "bridges": ["from_pyg", "to_networkx", "to_pyg"],
-        "samples": ["concat", "validate"],
+        "samples": ["concat"],
+        "validation": ["validate"],
         "movies": ["from_movie", "read_movie", "read_tracks"],
         "plates": ["from_plate", "read_plate"],
         "mobie": ["read_mobie_table", "write_mobie_table"],

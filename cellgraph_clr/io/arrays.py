@@ -11,7 +11,8 @@ from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, LabelImageError, OptionError
 from cellgraph_clr._core.files import existing_path
 from cellgraph_clr._core.units import in_one_unit
-from cellgraph_clr.cells.blocks import BLOCK_BYTES, Squeezed, is_chunked
+from cellgraph_clr.cells.blocks import BLOCK_BYTES, is_chunked
+from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.io.cellpose import read_cellpose
 from cellgraph_clr.io.tiff import RawImage, read_tiff, seconds
 

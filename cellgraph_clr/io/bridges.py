@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.graphs.layout import graph_from_anndata, write_graph
+from cellgraph_clr.adata.reading import graph_from_anndata
+from cellgraph_clr.adata.writing import write_graph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -45,7 +46,7 @@ def to_pyg(
     """
     import torch
 
-    from cellgraph_clr.graphs.labels import label_codes
+    from cellgraph_clr.adata.labels import label_codes
     from cellgraph_clr.graphs.pyg import graph_to_pyg
 
     graph = graph_from_anndata(adata, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
@@ -64,11 +65,11 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
     """
     import pandas as pd
 
+    from cellgraph_clr.adata.writing import anndata_of
     from cellgraph_clr.graphs.pyg import graph_from_pyg
-    from cellgraph_clr.io.cells import _anndata
 
     graph = graph_from_pyg(data)
-    adata = _anndata(graph.cells, library_id=None, region="cells")
+    adata = anndata_of(graph.cells, library_id=None, region="cells")
     names = adata.obs["cell_id"].astype(str).to_numpy()
     if graph.cells.frame.any():
         adata.obs["frame"] = graph.cells.frame

@@ -1,17 +1,19 @@
-"""Cells in AnnData: measured from labels, or taken from a table."""
+"""From label images to AnnData: cells and nuclei, measured."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
+from cellgraph_clr._core.axes import to_xyz
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log
-from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor
+from cellgraph_clr._core.units import unit_factor
+from cellgraph_clr.adata.images_of_cells import SAME, Scale, store_contacts, store_scale
+from cellgraph_clr.adata.writing import anndata_of
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.extras import EXTRA_GROUPS, extra_features
 from cellgraph_clr.cells.gaps import gap_of_isolates
@@ -25,56 +27,17 @@ from cellgraph_clr.cells.measure import (
 )
 from cellgraph_clr.cells.scan import LabelStatistics, scan_labels
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
-from cellgraph_clr.graphs.images_of_cells import SAME, Scale, store_contacts, store_scale
-from cellgraph_clr.graphs.layout import UNASSIGNED, package_info, to_xyz
-from cellgraph_clr.io.labels import label_image, warn_of_pieces
+from cellgraph_clr.io.labels import as_label_image, warn_of_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from anndata import AnnData
 
     from cellgraph_clr.cells.label_image import LabelImage
     from cellgraph_clr.io.labels import Labels
 
-__all__ = ["from_labels", "from_table"]
-
-
-def _constant(value: str, n: int) -> pd.Categorical:
-    import pandas as pd
-
-    return pd.Categorical.from_codes(np.zeros(n, np.int8), [value])
-
-
-def _anndata(cells: CellTable, *, library_id: str | None, region: str, region_key: str = "region") -> AnnData:
-    """Return the AnnData of a table: features in X, ids and region in obs, x, y(, z) in obsm; names are unique."""
-    import pandas as pd
-    from anndata import AnnData
-
-    ids = cells.cell_id
-    if library_id:
-        names = [f"{region}-{i}" for i in ids]
-    else:
-        names = list(map(str, ids.tolist()))
-        if cells.sample.astype(bool).any():
-            names = [f"{s}-{i}" for s, i in zip(cells.sample, names, strict=True)]
-    obs = pd.DataFrame({"cell_id": ids, region_key: _constant(region, len(ids))}, index=names)
-    if library_id:
-        obs["library_id"] = _constant(library_id, len(ids))
-    var = pd.DataFrame(
-        {
-            "group": pd.Categorical([i.group for i in cells.info]),
-            "channel": [i.channel for i in cells.info],
-            "unit": [i.unit for i in cells.info],
-        },
-        index=cells.names,
-    )
-    adata = AnnData(X=np.array(cells.features, np.float32), obs=obs, var=var)
-    adata.obsm["spatial"] = to_xyz(cells.position)
-    adata.uns["spatialdata_attrs"] = {"region": region, "region_key": region_key, "instance_key": "cell_id"}
-    package_info(adata)["unit"] = cells.unit
-    return adata
+__all__ = ["from_labels"]
 
 
 def _measured(
@@ -118,7 +81,7 @@ def _nucleus_features(
 
 def _on_one_grid(cells: LabelImage, nuclei: Any) -> LabelImage:
     """Return the nuclei with the scale and intensities of the cells. Raises `ShapeError` or `OptionError` for another grid."""
-    given = label_image(nuclei, warn=False)
+    given = as_label_image(nuclei, warn=False)
     check_same_grid(cells.labels, given.labels)
     if given.has_scale:
         factor = unit_factor(given.unit, cells.unit)
@@ -192,7 +155,7 @@ def from_labels(
     One read of labels and intensities, O(voxels); exact integer sums per cell. Where many cells touch no other, the gaps of
     some of them are measured as well, so that `gr.contact_graph` can name a `max_gap`.
     """
-    labels = label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
+    labels = as_label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     features = check_groups(features, has_image=labels.image is not None, ndim=labels.ndim)
     s = scan_labels(labels, surface="shape" in features, n_jobs=n_jobs)
     warn_of_pieces(labels, s)
@@ -212,7 +175,7 @@ def from_labels(
         info=info,
         sample=library_id or "",
     )
-    adata = _anndata(cells, library_id=library_id, region=region)
+    adata = anndata_of(cells, library_id=library_id, region=region)
     adata.obsm["major_axis"] = to_xyz(major).astype(np.float32)
     adata.obs["touches_border"] = s.border_faces.sum(axis=1) > 0
     if n_nuclei is not None:
@@ -234,95 +197,3 @@ def from_labels(
         "from_labels: %d cells, %d features, wrote X, obsm['spatial'], obs['cell_id']", len(cells), values.shape[1]
     )
     return adata
-
-
-def from_table(
-    df: pd.DataFrame,
-    *,
-    cell_id: str | None,
-    position: Sequence[str],
-    features: Sequence[str] = (),
-    obs: Sequence[str] = (),
-    unit: str | None = None,
-    library_id: str | None = None,
-) -> AnnData:
-    """Return an AnnData of a table of cells.
-
-    Parameters
-    ----------
-    df : one row a cell.
-    cell_id : column of integer ids; None numbers the rows from 1.
-    position : columns of x, y or x, y, z, in `unit`.
-    features : numeric columns for `X` (NaN is kept: see `pp.scale_features`).
-    obs : columns copied to `obs`; text becomes categorical, missing labels become "unassigned".
-    unit : unit of the positions, e.g. "micrometer" or "pixel". A warning says that None leaves it unknown.
-    library_id : column of samples, written to `obs["library_id"]`.
-
-    Raises
-    ------
-    NoCellsError
-        If the table has no rows.
-    MissingKeyError
-        If a column is missing.
-    NonFiniteError
-        If a position is NaN.
-    CellGraphError
-        If ids are not whole numbers, or not unique per sample, or a feature is not numeric.
-    """
-    import pandas as pd
-
-    if unit is None:
-        said = "No unit of the positions was given: distances and pictures have none. Pass `unit='micrometer'` or `unit='pixel'`."
-        warnings.warn(said, UserWarning, stacklevel=2)
-    if len(df) == 0:
-        raise NoCellsError(expected("a table with rows", "none", "Check the filter before."))
-    wanted = [*position, *features, *obs, *([cell_id] if cell_id else []), *([library_id] if library_id else [])]
-    for name in wanted:
-        check_key(name, [str(c) for c in df.columns], where="df.columns", error=MissingKeyError)
-    if len(position) not in (2, 3):
-        raise CellGraphError(expected("`position` of 2 or 3 columns (x, y or x, y, z)", list(position), "Name them."))
-    text = [p for p in position if not pd.api.types.is_numeric_dtype(df[p])]
-    if text:
-        raise CellGraphError(expected("numeric positions", f"text in {listing(text)}", "Convert these columns."))
-    xyz = df[list(position)].to_numpy(np.float64)
-    check_finite(xyz, what="positions", names=list(position), remedy="Drop the cells without a position.")
-    text = [f for f in features if not pd.api.types.is_numeric_dtype(df[f])]
-    if text:
-        raise CellGraphError(expected("numeric features", f"text in {listing(text)}", "Convert or move them to `obs`."))
-    ids = np.arange(1, len(df) + 1) if cell_id is None else df[cell_id].to_numpy()
-    if ids.dtype.kind not in "iu" and not (ids.dtype.kind == "f" and (ids == np.floor(ids)).all()):
-        raise CellGraphError(
-            expected(
-                f"whole numbers in {cell_id!r}",
-                f"dtype {ids.dtype}",
-                "Convert it, or number the cells: `cell_id=None`.",
-            )
-        )
-    sample = df[library_id].astype(str).to_numpy() if library_id else ""
-    cells = CellTable.build(
-        ids.astype(np.int64),
-        to_xyz(xyz),
-        unit=PIXEL if unit is None else canonical_unit(unit),
-        features=df[list(features)].to_numpy(np.float32),
-        info=tuple(FeatureInfo(str(f)) for f in features),
-        sample=sample,
-    )
-    adata = _anndata(cells, library_id=None, region="cells", region_key="cells" if "region" in obs else "region")
-    if unit is None:
-        del package_info(adata)["unit"]
-    if library_id:
-        adata.obs["library_id"] = pd.Categorical(cells.sample)
-    for name in obs:
-        adata.obs[name] = _obs_column(df[name]).array
-    return adata
-
-
-def _obs_column(column: Any) -> Any:
-    """Return a column fit for `obs`: text as categories without NaN, numbers and flags as they are."""
-    import pandas as pd
-
-    missing = pd.api.types.is_extension_array_dtype(column.dtype) and column.isna().any()
-    if column.dtype.kind in "biuf" and not missing:
-        return column
-    text = column.astype(object).where(column.notna(), UNASSIGNED).astype(str)
-    return pd.Series(pd.Categorical(text), index=column.index)

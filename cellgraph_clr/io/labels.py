@@ -13,77 +13,27 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr._core.units import PIXEL, unit_factor
 from cellgraph_clr.cells.blocks import array_like, named_channels
-from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
+from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.images_of_cells import SAME
 from cellgraph_clr.io.arrays import Pixels, read_pixels
+from cellgraph_clr.io.scales import in_unit, settled_scale, warn_difference, warn_spacing
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.scan import LabelStatistics
 
 __all__ = [
     "Labels",
-    "in_unit",
-    "label_image",
+    "as_label_image",
     "open_labels",
     "read_labels",
-    "settled_scale",
-    "warn_difference",
     "warn_of_pieces",
 ]
 
 Labels: TypeAlias = (
     Any  # LabelImage | array (NumPy, Zarr, HDF5, dask, xarray) | path | mapping sample -> these | Movie | Plate
 )
-
-
-def warn_spacing(stacklevel: int) -> None:
-    """Warn that no spacing is known and 1 pixel is assumed."""
-    warnings.warn(
-        "No spacing was given and none is in the metadata: 1 pixel is assumed along every axis, and features are in "
-        "pixels. Pass `spacing=(z, y, x)` and `unit=` for physical units.",
-        UserWarning,
-        stacklevel=stacklevel,
-    )
-
-
-def settled_scale(
-    spacing: float | Sequence[float] | None,
-    unit: str | None,
-    *,
-    found: Sequence[float] | None,
-    found_unit: str | None,
-    ndim: int,
-) -> tuple[tuple[float, ...] | None, str]:
-    """Return spacing (None: not known) and its unit.
-
-    Parameters
-    ----------
-    spacing, unit : what was asked for. A spacing is in `unit`, else in the unit of the file. A unit alone converts.
-    found, found_unit : what the file says.
-    ndim : axes.
-
-    Raises
-    ------
-    OptionError
-        For a wrong spacing, a unit that the file's does not convert to, or a unit without any spacing.
-    """
-    if spacing is not None:
-        return check_spacing(spacing, ndim), unit or found_unit or PIXEL
-    if found is not None:
-        name = unit or found_unit or PIXEL
-        return check_spacing(in_unit(found, found_unit, name), ndim), name
-    check_unit_alone(unit or PIXEL)
-    return None, PIXEL
-
-
-def in_unit(lengths: Sequence[float], unit: str | None, target: str) -> tuple[float, ...]:
-    """Return lengths in another unit; those without a unit are in it already. Raises `OptionError` as `unit_factor`."""
-    factor = 1.0 if unit is None or len(lengths) == 0 else unit_factor(unit, target)
-    return tuple(float(v) * factor for v in lengths)
 
 
 def read_labels(
@@ -177,27 +127,6 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
     return Pixels(array, named_channels(source) if channels_axis else None)
 
 
-def warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:
-    """Warn where labels and image have spacings or places that differ."""
-    one, other = labels.scale(ndim), image.scale(ndim)
-    if one is None or other is None:
-        return
-    unit = labels.unit or image.unit or PIXEL
-    pairs = {
-        "a spacing of": (one, in_unit(other, image.unit, unit)),
-        "their first pixel at": tuple(in_unit(p.start(ndim) or (0.0,) * ndim, p.unit, unit) for p in (labels, image)),
-    }
-    for what, (mine, its) in pairs.items():
-        if not np.allclose(mine, its, rtol=SAME, atol=SAME * min(one) if what.endswith("at") else 0):
-            texts = [f"{' x '.join(f'{v:g}' for v in values)} {unit}" for values in (mine, its)]
-            warnings.warn(
-                f"The labels have {what} {texts[0]}, the image {texts[1]}: that of the labels is used. Pass `spacing=` and "
-                "`unit=` to say which is right.",
-                UserWarning,
-                stacklevel=4,
-            )
-
-
 def warn_of_pieces(image: LabelImage, s: LabelStatistics) -> None:
     """Warn where most labels lie scattered in pieces, none of which holds half of it: no segmentation of cells does.
 
@@ -220,7 +149,7 @@ def warn_of_pieces(image: LabelImage, s: LabelStatistics) -> None:
         )
 
 
-def label_image(
+def as_label_image(
     labels: Labels,
     image: Any = None,
     *,

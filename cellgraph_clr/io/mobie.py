@@ -10,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr._core.files import existing_path, replacing
-from cellgraph_clr.io.cells import from_table
+from cellgraph_clr.io.tables import from_table
 
 if TYPE_CHECKING:
     import os

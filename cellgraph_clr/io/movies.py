@@ -12,10 +12,11 @@ import numpy as np
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
 from cellgraph_clr._core.files import existing_path
-from cellgraph_clr.cells.blocks import Squeezed, array_like, is_chunked
+from cellgraph_clr.cells.blocks import array_like, is_chunked
+from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
 from cellgraph_clr.io.arrays import Pixels, read_array
-from cellgraph_clr.io.labels import settled_scale, warn_difference
+from cellgraph_clr.io.scales import settled_scale, warn_difference
 from cellgraph_clr.io.tiff import RawImage
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError, MissingDependencyError
+from cellgraph_clr.adata.images_of_cells import images_of
+from cellgraph_clr.adata.provenance import unit_of
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
-from cellgraph_clr.graphs.images_of_cells import images_of
-from cellgraph_clr.graphs.layout import unit_of
-from cellgraph_clr.io.labels_of_cells import labels_of_cells
+from cellgraph_clr.io.matched_labels import labels_of_cells
 
 if TYPE_CHECKING:
     from anndata import AnnData

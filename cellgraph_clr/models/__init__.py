@@ -1,17 +1,19 @@
-"""One file per system: a frozen configuration with fit, transform, save and load."""
+"""One room a system: configuration, data, task and model; its `__init__` tells the paper, the flow and the equations."""
 
 import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "cellgraph_clr": ["CellGraphCLR", "CellGraphCLRConfig"],
-        "deep_infomax": ["DeepInfoMax", "DeepInfoMaxConfig"],
-        "event_classifier": ["EventClassifier"],
-        "graph_classifier": ["CellGraphClassifier"],
-        "morpho_features": ["MorphoFeatures", "MorphoFeaturesConfig"],
-        "soft_infonce": ["SoftInfoNCEClassifier"],
-        "time_arrow": ["TimeArrow", "TimeArrowConfig"],
-        "trees": ["CalibratedTrees"],
+        "cell_graph": ["CellGraphCLR", "CellGraphCLRConfig"],
+        "classifiers": [
+            "CalibratedTrees",
+            "CellGraphClassifier",
+            "CellGraphClassifierConfig",
+            "SoftInfoNCEClassifier",
+        ],
+        "infomax": ["DeepInfoMax", "DeepInfoMaxConfig"],
+        "morpho": ["MorphoFeatures", "MorphoFeaturesConfig"],
+        "time_arrow": ["EventClassifier", "EventClassifierConfig", "TimeArrow", "TimeArrowConfig"],
     },
 )

@@ -10,7 +10,8 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr._core.units import unit_sign
-from cellgraph_clr.graphs.layout import UNASSIGNED, raw_values
+from cellgraph_clr.adata.keys import UNASSIGNED
+from cellgraph_clr.adata.reading import raw_values
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -10,9 +10,9 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr.adata.keys import PACKAGE_KEY
+from cellgraph_clr.adata.labels import label_codes, label_names
 from cellgraph_clr.analysis import calibration
-from cellgraph_clr.graphs.labels import label_codes, label_names
-from cellgraph_clr.graphs.layout import PACKAGE_KEY
 from cellgraph_clr.pl.canvas import finish, new_axes, one_axes
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def loss_weights(
     import torch
 
     from cellgraph_clr.losses.soft_targets import soft_cross_entropy, soft_infonce
-    from cellgraph_clr.views.targets import smooth_one_hot
+    from cellgraph_clr.models.classifiers.targets import smooth_one_hot
 
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)

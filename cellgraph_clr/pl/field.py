@@ -10,13 +10,13 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.adata.images_of_cells import Scale, chosen_images, scale_of
+from cellgraph_clr.adata.planes import in_slab, plane
+from cellgraph_clr.adata.provenance import recorded_unit
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
-from cellgraph_clr.graphs.images_of_cells import Scale, chosen_images, scale_of
-from cellgraph_clr.graphs.layout import recorded_unit
-from cellgraph_clr.graphs.planes import in_slab, plane
-from cellgraph_clr.io.labels_of_cells import labels_of_images, of_image
+from cellgraph_clr.io.matched_labels import labels_of_images, of_image
 from cellgraph_clr.pl.canvas import MOST_PANELS, plain, scale_bar
 
 if TYPE_CHECKING:

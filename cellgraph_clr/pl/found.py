@@ -8,9 +8,9 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr._query import Query, query_rows
+from cellgraph_clr.adata.queries import Query, query_rows
+from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.analysis.outlines import cell_reach, polygons
-from cellgraph_clr.graphs.layout import adjacency_of
 from cellgraph_clr.pl.canvas import finish, legend_beside, panel_axes
 from cellgraph_clr.pl.cells import color_bar, dot, number_scale, outlined
 from cellgraph_clr.pl.colors import GREY, PALETTE

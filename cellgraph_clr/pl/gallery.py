@@ -10,13 +10,13 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.units import unit_sign
-from cellgraph_clr._query import Query, query_rows
+from cellgraph_clr.adata.images_of_cells import rows_of_labels
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.queries import Query, query_rows
+from cellgraph_clr.adata.reading import raw_values, read_features
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
-from cellgraph_clr.graphs.images_of_cells import rows_of_labels
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import raw_values, read_features
-from cellgraph_clr.io.labels_of_cells import labels_of_cells
+from cellgraph_clr.io.matched_labels import labels_of_cells
 from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
 from cellgraph_clr.pl.tiles import SIZE, Tiles
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError
-from cellgraph_clr.graphs.labels import label_codes
+from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, plain
 from cellgraph_clr.pl.colors import checked_cmap, palette_colors
 from cellgraph_clr.pl.curves import learned_from

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr.cells.scan import scan_labels
+from cellgraph_clr.cells.scan.columns import HIGH, LOW
 from cellgraph_clr.pl.shading import shaded
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Tiles:
 
         `turned` bodies may lie along the diagonal of their boxes.
         """
-        side = (self.box[rows, :, 1] - self.box[rows, :, 0] + 1) * self.step
+        side = (self.box[rows, :, HIGH] - self.box[rows, :, LOW] + 1) * self.step
         reach = np.linalg.norm(side, axis=1) if turned else side[:, -2:].max(axis=1)
         return MARGIN * float(reach.max()) / SIZE
 
@@ -53,7 +54,7 @@ class Tiles:
         plane: tuple[int, ...] = ()
         if d == 3:
             widest = int(self._mask(row, np.ones(3, int)).sum(axis=(1, 2)).argmax())
-            plane = (int(self.box[row, 0, 0]) + widest,)
+            plane = (int(self.box[row, 0, LOW]) + widest,)
         step, shape = self.step[-2:], np.asarray(self.picture.labels.shape[-2:])
         middle = self.box[row, -2:].mean(axis=1)
         at = [m + (np.arange(SIZE) - (SIZE - 1) / 2) * resolution / s for m, s in zip(middle, step, strict=True)]

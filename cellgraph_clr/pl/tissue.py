@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr.graphs.layout import adjacency_of
+from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.pl.canvas import finish, panel_axes
 from cellgraph_clr.pl.cells import category_legend, color_bar, draw_cells, number_scale
 from cellgraph_clr.pl.colors import Coloring, coloring

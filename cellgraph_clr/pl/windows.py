@@ -8,9 +8,9 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole
 from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.reading import read_features
 from cellgraph_clr.analysis.typical import typical_rows
-from cellgraph_clr.graphs.labels import label_codes
-from cellgraph_clr.graphs.layout import read_features
 from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
 
 if TYPE_CHECKING:

@@ -1,12 +1,13 @@
 """Tools on AnnData: embed, context, classify, transfer, retrieve, cluster. Follows scanpy; `retrieve*` return their table."""
 
-from cellgraph_clr.tl.classify import classify
-from cellgraph_clr.tl.cluster import cluster
-from cellgraph_clr.tl.embed import embed
+from cellgraph_clr.tl.classification import classify
+from cellgraph_clr.tl.clustering import cluster
+from cellgraph_clr.tl.embedding import embed
 from cellgraph_clr.tl.events import detect_events, time_arrow
 from cellgraph_clr.tl.morpho import morpho_context, morpho_features
-from cellgraph_clr.tl.profile import profile, profile_cells
-from cellgraph_clr.tl.retrieve import build_index, retrieve, retrieve_regions
+from cellgraph_clr.tl.profiles import profile, profile_cells
+from cellgraph_clr.tl.regions import retrieve_regions
+from cellgraph_clr.tl.retrieval import build_index, retrieve
 from cellgraph_clr.tl.select import select_region
 from cellgraph_clr.tl.transfer import transfer_labels
 

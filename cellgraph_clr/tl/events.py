@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.layout import record_run
-from cellgraph_clr.tl.common import cell_keys, check_model_alone, write_by_cell, write_classes
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.results import cell_keys, write_by_cell, write_classes
+from cellgraph_clr.tl.common import check_model_alone
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.movie import Movie
-    from cellgraph_clr.models.event_classifier import EventClassifier
-    from cellgraph_clr.models.time_arrow import TimeArrow
+    from cellgraph_clr.models.time_arrow import EventClassifier, TimeArrow
 
 __all__ = ["detect_events", "time_arrow"]
 
@@ -68,7 +67,7 @@ def time_arrow(
     found = model.transform(movie)
     assert isinstance(found, pd.DataFrame)  # the movie has labels
     write_by_cell(adata, key_added, found, keys)
-    run = {"function": "tl.time_arrow", "config": asdict(model.config), "seed": model.seed_}
+    run = {"function": "tl.time_arrow", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "accuracy_on_unseen_frames": model.accuracy_})
     log_written("tl.time_arrow", [f"obsm[{key_added!r}]"])
     return adata if copy else None
@@ -109,7 +108,7 @@ def detect_events(
     """
     from cellgraph_clr.analysis.events import local_maxima
     from cellgraph_clr.cells.movie import Movie
-    from cellgraph_clr.models.event_places import cell_places, grid_places
+    from cellgraph_clr.models.time_arrow.places import cell_places, grid_places
 
     check_in_range("min_confidence", min_confidence, low=0, high=1)
     if labels is not None:

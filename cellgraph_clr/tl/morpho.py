@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,9 +9,10 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.graphs.images_of_cells import rows_of_labels
-from cellgraph_clr.graphs.layout import adjacency_of, check_edges, record_run
-from cellgraph_clr.tl.common import check_model_alone, representation
+from cellgraph_clr.adata.images_of_cells import rows_of_labels
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
+from cellgraph_clr.tl.common import check_model_alone
 
 if TYPE_CHECKING:
     import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.label_image import LabelImage
-    from cellgraph_clr.models.morpho_features import MorphoFeatures
+    from cellgraph_clr.models.morpho import MorphoFeatures
 
 __all__ = ["morpho_context", "morpho_features"]
 
@@ -61,16 +61,16 @@ def morpho_features(
     """
     import pandas as pd
 
-    from cellgraph_clr.io.labels import label_image
-    from cellgraph_clr.io.labels_of_cells import labels_of_cells
-    from cellgraph_clr.models.morpho_features import MorphoFeatures
+    from cellgraph_clr.io.labels import as_label_image
+    from cellgraph_clr.io.matched_labels import labels_of_cells
+    from cellgraph_clr.models.morpho import MorphoFeatures
 
     check_key_added(key_added, "obsm")
     if model is not None:
         check_model_alone(config)
     adata = adata.copy() if copy else adata
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
-    nuclei = None if nuclei is None else label_image(nuclei, warn=False).labels
+    nuclei = None if nuclei is None else as_label_image(nuclei, warn=False).labels
     if model is None:
         model = MorphoFeatures(random_state=random_state, progress=progress, **config)
         model.fit(picture, nuclei=nuclei)
@@ -82,7 +82,7 @@ def morpho_features(
         table = old.copy()
     table.iloc[rows] = found.loc[adata.obs["cell_id"].to_numpy()[rows]].to_numpy()
     adata.obsm[key_added] = table
-    run = {"function": "tl.morpho_features", "config": asdict(model.config), "seed": model.seed_}
+    run = {"function": "tl.morpho_features", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})
     log_written("tl.morpho_features", [f"obsm[{key_added!r}]"])
     return adata if copy else None
@@ -126,7 +126,8 @@ def morpho_context(
     """
     from scipy.sparse import eye
 
-    from cellgraph_clr.graphs.neighbors import hop_relation, row_normalised
+    from cellgraph_clr.graphs.aggregation import row_normalized
+    from cellgraph_clr.graphs.neighbors import hop_relation
 
     check_key_added(key_added, "obsm")
     check_option("mode", mode, ("concat", "mean"))
@@ -140,11 +141,11 @@ def morpho_context(
     if n_hops > 1:
         adjacency = hop_relation(adjacency, n_hops)
     if mode == "concat":
-        out = np.concatenate([values, row_normalised(adjacency) @ values], axis=1)
+        out = np.concatenate([values, row_normalized(adjacency) @ values], axis=1)
     else:
         own = eye(adata.n_obs, format="csr", dtype=np.float32)
         scale = float(adjacency.data.mean()) if adjacency.nnz else 1.0  # a cell weighs as much as a mean neighbour
-        out = row_normalised((adjacency + scale * own).tocsr()) @ values
+        out = row_normalized((adjacency + scale * own).tocsr()) @ values
     if n_features is not None:
         check_whole("n_features", n_features, high=out.shape[1])
         from sklearn.cluster import FeatureAgglomeration

@@ -47,7 +47,7 @@ def select_region(
     """
     from matplotlib.path import Path
 
-    from cellgraph_clr.graphs.planes import in_slab, plane
+    from cellgraph_clr.adata.planes import in_slab, plane
 
     corners = np.asarray(outline, float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:

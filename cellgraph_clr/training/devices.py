@@ -1,13 +1,19 @@
-"""Which device a run takes."""
+"""Devices and their generators: which one a run takes, seeds that are given back, one thread for what is drawn."""
 
 from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import torch
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 
-__all__ = ["usable_device"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["one_thread", "reseed", "seeded", "usable_device"]
 
 
 def usable_device(name: str) -> str:
@@ -16,6 +22,35 @@ def usable_device(name: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise OptionError(expected("a usable `device`", f"{name!r} ({error})", "Pass 'auto' or 'cpu'.")) from error
     return name
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generators, on all devices, and give them back as they were."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+def reseed(seed: int, device: torch.device) -> None:
+    """Seed the global generators that networks on a device draw from; unlike `torch.manual_seed` it costs next to nothing."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread, as it does in workers."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

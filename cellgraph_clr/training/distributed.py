@@ -56,9 +56,9 @@ def gathered(own: Tensor, n: int) -> Tensor:
     return own if process()[1] == 1 else _Gather.apply(own, n)
 
 
-def summed(value: Tensor) -> float:
-    """Return the sum of a scalar over all processes, which hold it on their own devices."""
+def summed(value: Tensor) -> Tensor:
+    """Return the sum of a scalar () over all processes, which hold it on their own devices; no gradient reaches it."""
     total = value.detach().clone()
     if process()[1] > 1:
         distributed.all_reduce(total)
-    return float(total)
+    return total

@@ -45,12 +45,15 @@ def test_features_labels_and_contacts(folder):
 
 
 def test_folds_hold_every_specimen_once(folder):
-    folds = datasets.celltype_graph_folds(datasets.celltype_graph(folder[0]))
+    cells = datasets.celltype_graph(folder[0])
+    folds = datasets.celltype_graph_folds(cells)
     assert sorted(np.concatenate(folds)) == sorted(f"{s}_{i}" for s in ("2-III", "3-I") for i in range(6))
     assert [len(f) for f in folds] == [4, 2, 2, 2, 2]
     shuffled = [f"2-III_{i}" for i in range(6)]
     np.random.RandomState(0).shuffle(shuffled)  # the benchmark's own order
     assert list(folds[0][:2]) == shuffled[:2]
+    others = [datasets.celltype_graph_folds(cells, random_state=np.random.default_rng(s)) for s in (1, 1, 2)]
+    assert [list(f) for f in others[0]] == [list(f) for f in others[1]] != [list(f) for f in others[2]]
 
 
 def test_bad_files_are_named(folder, tmp_path, rng):

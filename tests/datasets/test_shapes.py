@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cellgraph_clr.datasets.shapes import SHAPES, SIDE, TEXTURES, shapes
+from cellgraph_clr.datasets.shaped_cells import SHAPES, SIDE, TEXTURES, shapes
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

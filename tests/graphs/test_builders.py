@@ -8,8 +8,8 @@ from cellgraph_clr._core.errors import GeometryError, LabelImageError, NoCellsEr
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.contact import contacts_from_labels
-from cellgraph_clr.graphs.delaunay import automatic_max_distance, delaunay
 from cellgraph_clr.graphs.proximity import knn, radius
+from cellgraph_clr.graphs.triangulation import automatic_max_distance, delaunay
 
 BUILDERS = {
     "knn": lambda c: knn(c, n_neighs=4),

@@ -1,11 +1,9 @@
-"""`from_labels` and `from_table`: ids, units, the layout of AnnData, nuclei, bad input."""
+"""`from_labels`: ids, units, the layout of AnnData, nuclei, bad input."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from cellgraph_clr import from_labels, from_table, gr, read, validate, write
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NonFiniteError
+from cellgraph_clr import from_labels, gr, read, validate, write
 
 
 def test_the_layout_is_followed(any_tissue):
@@ -67,47 +65,6 @@ def test_missing_spacing_warns():
         from_labels(np.eye(4, dtype=int))
 
 
-def frame():
-    return pd.DataFrame(
-        {
-            "id": [9, 4, 7],
-            "x": [0.0, 1, 2],
-            "y": [5.0, 6, 7],
-            "gene": [1.0, np.nan, 3.0],
-            "kind": ["a", None, "b"],
-            "slide": ["s", "s", "t"],
-            "flag": [True, False, True],
-        }
-    )
-
-
-def test_tables_keep_ids_and_name_unknown_labels():
-    adata = from_table(
-        frame(), cell_id="id", position=["x", "y"], features=["gene"], obs=["kind", "flag"], unit="micrometer"
-    )
-    assert adata.obs["cell_id"].tolist() == [9, 4, 7]
-    assert adata.obs["kind"].tolist() == ["a", "unassigned", "b"]
-    assert adata.obs["flag"].dtype == bool
-    np.testing.assert_array_equal(adata.obsm["spatial"], frame()[["x", "y"]])
-    assert np.isnan(adata.X[1, 0])
-    assert validate(adata) == []
-    samples = from_table(frame(), cell_id="id", position=["x", "y"], library_id="slide", unit="micrometer")
-    assert samples.obs_names.tolist() == ["s-9", "s-4", "t-7"]
-
-
-def test_bad_tables_are_named():
-    with pytest.raises(NoCellsError, match="a table with rows"):
-        from_table(frame()[:0], cell_id="id", position=["x", "y"], unit="micrometer")
-    with pytest.raises(MissingKeyError, match="'gen' in `df.columns`.*Did you mean 'gene'"):
-        from_table(frame(), cell_id="id", position=["x", "y"], features=["gen"], unit="micrometer")
-    with pytest.raises(CellGraphError, match="numeric features, found text in kind"):
-        from_table(frame(), cell_id="id", position=["x", "y"], features=["kind"], unit="micrometer")
-    with pytest.raises(NonFiniteError, match=r"positions, found 1 values that are NaN or infinite in gene \(1\)"):
-        from_table(frame(), cell_id="id", position=["x", "gene"], unit="micrometer")
-    with pytest.raises(CellGraphError, match="whole numbers in 'kind'"):
-        from_table(frame(), cell_id="kind", position=["x", "y"], unit="micrometer")
-
-
 def test_what_is_given_overrides_the_label_image(tissue_2d):
     from cellgraph_clr import LabelImage
 
@@ -123,10 +80,3 @@ def test_images_and_nuclei_may_be_paths(tissue_2d, tmp_path):
     np.save(tmp_path / "n.npy", tissue_2d.image.labels)
     adata = from_labels(tissue_2d.image.labels, tmp_path / "i.npy", nuclei=tmp_path / "n.npy", spacing=(1, 1))
     np.testing.assert_allclose(adata[:, "nucleus_fraction"].X, 1)
-
-
-def test_a_region_column_of_the_user_is_kept():
-    df = frame().assign(region=["head", "tail", "head"])
-    adata = from_table(df, cell_id="id", position=["x", "y"], obs=["region"], unit="micrometer")
-    assert adata.obs["region"].tolist() == ["head", "tail", "head"]
-    assert adata.uns["spatialdata_attrs"]["region_key"] == "cells"

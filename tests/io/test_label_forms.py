@@ -11,7 +11,7 @@ import zarr
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import FileFormatError, LabelImageError, MissingKeyError, OptionError, ShapeError
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.io.labels import label_image, open_labels
+from cellgraph_clr.io.labels import as_label_image, open_labels
 
 SPACING = {2: (0.5, 0.25), 3: (2.0, 0.5, 0.25)}
 
@@ -61,7 +61,7 @@ def uses(labels, adata):
     yield "radius_graph", near.distances.toarray()
     yield "surface_distances", cgc.gr.surface_distances(adata, labels, copy=True).toarray()
     yield "label_qc", cgc.im.label_qc(labels, adata=adata.copy()).to_numpy(float)
-    image = label_image(labels, spacing=SPACING[d], unit="um")
+    image = as_label_image(labels, spacing=SPACING[d], unit="um")
     yield "sample_surfaces", cgc.im.sample_surfaces(image, n_points=8).points
     yield "extract_patches", cgc.im.extract_patches(image, size=6).mask
     layer, options, _ = cgc.to_napari(adata, labels)
@@ -135,7 +135,7 @@ def test_units_convert(tmp_path):
     for name in micro.var_names:
         power = {"micrometer": 1, "micrometer^2": 2, "1": 0}[micro.var.loc[name, "unit"]]
         assert nano[:, name].X[0, 0] == pytest.approx(micro[:, name].X[0, 0] * 1000.0**power)
-    assert label_image(cgc.read_labels(path), unit="nm").spacing == pytest.approx((500, 500))
+    assert as_label_image(cgc.read_labels(path), unit="nm").spacing == pytest.approx((500, 500))
     assert cgc.LabelImage(labels, 0.5, "µm").spacing == (0.5, 0.5)
     with pytest.raises(OptionError, match="from 'micrometer' to 'pixel'"):
         open_labels(path, unit="pixel")
@@ -251,11 +251,11 @@ def test_axes_of_an_xarray_go_by_name():
 def test_places_convert_with_their_own_unit(tmp_path):
     labels = np.pad(np.ones((4, 4), np.uint8), 3)
     image = LabelImage.build(labels, spacing=0.5, unit="um", origin=(10, 20))
-    assert label_image(image, spacing=500, unit="nm").origin == pytest.approx((10_000, 20_000))
+    assert as_label_image(image, spacing=500, unit="nm").origin == pytest.approx((10_000, 20_000))
     size = {f"PhysicalSize{a}": 0.5 for a in "YX"}
     tifffile.imwrite(tmp_path / "i.ome.tif", labels * 3, metadata={"axes": "YX", **size})
     plain = LabelImage.build(labels)
-    assert label_image(plain, tmp_path / "i.ome.tif").spacing == (0.5, 0.5)  # the image knows
+    assert as_label_image(plain, tmp_path / "i.ome.tif").spacing == (0.5, 0.5)  # the image knows
     with pytest.raises(OptionError, match="nuclei that begin at"):
         cgc.from_labels(image, nuclei=LabelImage.build(labels, spacing=0.5, unit="um", origin=(50, 50)))
 

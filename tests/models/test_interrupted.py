@@ -8,16 +8,15 @@ import pytest
 from cellgraph_clr import models
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
-from cellgraph_clr.datasets.shapes import shapes
-from cellgraph_clr.models import event_classifier
-from cellgraph_clr.models.event_places import cell_places
+from cellgraph_clr.datasets.shaped_cells import shapes
+from cellgraph_clr.models.time_arrow import events as event_module
+from cellgraph_clr.models.time_arrow.places import cell_places
 
 RUN = {"n_steps": 4, "progress": False}
 ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | RUN
 FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8} | RUN
 CODES = {"n_points": 32, "n_features": 6, "n_hidden": 4, "batch_size": 8, "coarse_size": 8, "fine_size": 8} | RUN
-STEP = "cellgraph_clr.training.module.StepModule.record"
-SOFT = "cellgraph_clr.models.{}.soft_loss"
+STEP = "cellgraph_clr.training.module.TaskModule._record"
 
 
 def other_cells(adata):
@@ -62,19 +61,19 @@ def soft(adata):
     x, y = np.asarray(adata.X), adata.obs["true_niche"].astype(str).to_numpy()
     other = other_cells(adata)
     given = other.X[:, 1:], other.obs["true_type"].to_numpy()
-    return models.SoftInfoNCEClassifier(n_steps=3), (x, y), given, SOFT.format("soft_infonce"), 17
+    return models.SoftInfoNCEClassifier(n_steps=3), (x, y), given, STEP, 17
 
 
 def graph(adata):
     base = models.CellGraphCLR(n_dims=8, n_hidden=16, **RUN).fit(adata)
     model = models.CellGraphClassifier(base, n_steps=3)
     given = other_cells(adata), "true_type"
-    return model, (adata, "true_niche"), given, SOFT.format("graph_classifier"), 11
+    return model, (adata, "true_niche"), given, STEP, 11
 
 
 def trees(adata):
     _, a, b, *_ = soft(adata)
-    return models.CalibratedTrees(n_trees=10), a, b, "cellgraph_clr.models.trees.CalibratedTrees._grown", 6
+    return models.CalibratedTrees(n_trees=10), a, b, "cellgraph_clr.models.classifiers.trees.CalibratedTrees._grown", 6
 
 
 CASES = [embedding, morpho, arrow, fields, events, soft, graph, trees]
@@ -100,7 +99,7 @@ def saved(model, path):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.__name__)
 def test_an_interrupted_fit_changes_nothing(case, adata, tmp_path, monkeypatch):
-    monkeypatch.setattr(event_classifier, "LEAST_CALIBRATED", 1)
+    monkeypatch.setattr(event_module, "LEAST_CALIBRATED", 1)
     model, first, second, inside, n_calls = case(adata)
     assert model.fit(*first) is model
     before, file = output(model, first[0]), saved(model, tmp_path / "before.safetensors")

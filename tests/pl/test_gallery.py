@@ -6,7 +6,7 @@ import pytest
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import EmptyQueryError, MissingKeyError, OptionError
 from cellgraph_clr.cells.label_image import LabelImage
-from cellgraph_clr.datasets.shapes import shapes
+from cellgraph_clr.datasets.shaped_cells import shapes
 from tests.pictures import check_picture
 
 

@@ -11,9 +11,9 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
-from cellgraph_clr.datasets.shapes import shapes
+from cellgraph_clr.datasets.shaped_cells import shapes
 from cellgraph_clr.models import CellGraphCLR, DeepInfoMax, MorphoFeatures, TimeArrow
-from cellgraph_clr.training.contrastive import Runtime
+from cellgraph_clr.training.run import Runtime
 
 RUN = {"n_steps": 3, "progress": False}
 GRAPH = {"n_dims": 8, "n_hidden": 16, "batch_size": 64} | RUN
@@ -30,11 +30,11 @@ LEARNERS = {
     "fields": (DeepInfoMax, FIELDS),
 }
 VIEWS = {
-    "steps": ["mask_features", "jitter_features"],
-    "codes": ["scale_along_axes", "deform", "centred", "turned", "distorted"],
-    "arrow": ["distort_pairs", "decorrelation"],
-    "infomax": ["coarse", "mutual_information", "prior_matching", "gradient_penalty"],
-    "graph_infomax": ["mutual_information"],
+    "cell_graph.views": ["mask_features", "jitter_features"],
+    "morpho.views": ["scale_along_axes", "deform", "centred", "turned", "distorted"],
+    "time_arrow.task": ["distort_pairs", "decorrelation"],
+    "infomax.task": ["coarse", "mutual_information", "prior_matching", "gradient_penalty"],
+    "cell_graph.infomax": ["mutual_information"],
 }
 FULL = {"InfoNCEp", "VICReg", "Critic"}  # modules that are no lowered network
 every_learner = pytest.mark.parametrize("name", LEARNERS)
@@ -67,7 +67,7 @@ def lowered(monkeypatch):
         return call
 
     for module, functions in VIEWS.items():
-        where = import_module(f"cellgraph_clr.training.{module}")
+        where = import_module(f"cellgraph_clr.models.{module}")
         for function in functions:
             monkeypatch.setattr(where, function, noted(getattr(where, function)))
     hook = register_module_forward_pre_hook(lambda module, _: note(type(module).__name__))
@@ -96,20 +96,20 @@ def test_networks_alone_are_lowered(name, data, lowered):
 
 def test_what_tells_the_prior_is_not_lowered(data, monkeypatch):
     """Of a `DeepInfoMax`: its scores have their gradient penalised."""
-    module = import_module("cellgraph_clr.training.infomax").InfoMaxModule
-    original = module._prior_losses
+    module = import_module("cellgraph_clr.models.infomax.task")
+    original = module.prior_losses
     seen = []
 
-    def watched(self, codes, rng):
+    def watched(prior, codes, draws):
         seen.append(codes.dtype)
-        hook = self.prior.register_forward_hook(
+        hook = prior.register_forward_hook(
             lambda _, inputs, out: seen.extend([out.dtype, torch.is_autocast_enabled("cpu")])
         )
-        told = original(self, codes, rng)
+        told = original(prior, codes, draws)
         hook.remove()
         return told
 
-    monkeypatch.setattr(module, "_prior_losses", watched)
+    monkeypatch.setattr(module, "prior_losses", watched)
     DeepInfoMax(precision="bf16", **FIELDS).fit(data[DeepInfoMax]())
     assert set(seen) == {torch.float32, False}
 

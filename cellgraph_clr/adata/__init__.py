@@ -1,0 +1,1 @@
+"""Where cells, graphs and results lie in an AnnData: keys, samples, reading, writing, provenance."""

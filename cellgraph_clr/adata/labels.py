@@ -1,0 +1,67 @@
+"""Label columns of `obs` as codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr.adata.keys import UNASSIGNED
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["classes_of", "label_codes", "label_names"]
+
+
+def label_names(adata: AnnData, label_key: str) -> np.ndarray:
+    """Return class names (n,) as text, "" for missing, empty or "unassigned".
+
+    Raises `LabelKeyError` when the column is absent, holds measurements (floats), or no class at all.
+    """
+    check_key(label_key, list(adata.obs.columns), where="adata.obs", error=LabelKeyError)
+    column = adata.obs[label_key]
+    if column.dtype.kind == "f":
+        raise LabelKeyError(
+            expected(f"class labels in obs[{label_key!r}]", f"dtype {column.dtype}", "Convert classes to text first.")
+        )
+    names = column.astype(object).where(column.notna(), "").astype(str).to_numpy().astype(str)
+    names[names == UNASSIGNED] = ""
+    if not (names != "").any():
+        raise LabelKeyError(
+            expected(f"a labelled cell in obs[{label_key!r}]", "only missing or 'unassigned'", "Label some cells.")
+        )
+    return names
+
+
+def label_codes(adata: AnnData, label_key: str, *, as_listed: bool = False) -> tuple[np.ndarray, list[str]]:
+    """Return class codes (n,) int64, -1 for missing or "unassigned", and the class names in sorted order.
+
+    With `as_listed` those of a categorical column are in the order of its categories (cluster 10 after 9), as plots show them.
+    Raises `LabelKeyError` as `label_names`.
+    """
+    names = label_names(adata, label_key)
+    known = names != ""
+    codes = np.full(len(names), -1, np.int64)
+    classes, codes[known] = np.unique(names[known], return_inverse=True)
+    found = [str(c) for c in classes]
+    listed = [str(c) for c in getattr(adata.obs[label_key].dtype, "categories", [])] if as_listed else []
+    if listed:
+        order = np.array([found.index(c) for c in listed if c in found])
+        codes[known] = np.argsort(order)[codes[known]]
+        found = [found[k] for k in order]
+    return codes, found
+
+
+def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
+    """Return `label_codes`; raises `LabelKeyError` as it does, and for names that files cannot hold as columns."""
+    codes, classes = label_codes(adata, label_key)
+    slashed = [c for c in classes if "/" in c]
+    if slashed:
+        remedy = "Rename these classes."
+        raise LabelKeyError(
+            expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
+        )
+    return codes, classes

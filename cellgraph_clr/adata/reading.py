@@ -1,0 +1,235 @@
+"""From an AnnData to features, cells and graphs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import issparse
+
+from cellgraph_clr._core.axes import to_xyz
+from cellgraph_clr._core.checks import check_finite, check_key, expected
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError
+from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, graph_stem
+from cellgraph_clr.adata.provenance import unit_of
+from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.cells.table import CellTable, FeatureInfo
+from cellgraph_clr.graphs.graph import CellGraph, stored_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+__all__ = [
+    "adjacency_of",
+    "check_edges",
+    "graph_from_anndata",
+    "graph_keys",
+    "raw_values",
+    "read_features",
+    "representation",
+    "table_from_anndata",
+]
+
+_INFO_DEFAULTS = (("group", "other"), ("channel", ""), ("unit", "1"))
+
+
+def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
+    """Return the matrix (n, f) float32 under `use_rep` (`obsm` key; None or "X" for `X`) and its columns.
+
+    Raises
+    ------
+    MissingKeyError
+        If `use_rep` is not in `obsm`, or there are no features at all.
+    """
+    if use_rep in (None, "X"):
+        matrix = adata.X
+        if matrix is None or adata.n_vars == 0:
+            raise MissingKeyError(
+                expected(
+                    "features in `adata.X`",
+                    "none",
+                    f"Measure them with `cgc.from_labels`, or pass `use_rep=` (`obsm` holds {list(adata.obsm)}).",
+                )
+            )
+        var = adata.var
+        info = tuple(
+            FeatureInfo(str(name), *(str(var[c].iloc[i]) if c in var else d for c, d in _INFO_DEFAULTS))
+            for i, name in enumerate(adata.var_names)
+        )
+    else:
+        check_key(str(use_rep), list(adata.obsm), where="adata.obsm", remedy="Compute it first, or pass `use_rep='X'`.")
+        matrix = adata.obsm[use_rep]
+        columns = getattr(matrix, "columns", None)
+        matrix = matrix.to_numpy() if columns is not None else matrix
+        names = [f"{use_rep}_{i}" for i in range(matrix.shape[1])] if columns is None else [str(c) for c in columns]
+        info = tuple(FeatureInfo(n, "embedding") for n in names)
+    dense = matrix.toarray() if issparse(matrix) else np.asarray(matrix)
+    return np.asarray(dense, np.float32), info
+
+
+def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
+    """Return the vectors (n, d) of one or several representations side by side, and their names.
+
+    None takes `X` and, when present, `obsm["X_cellgraph"]`. Raises `MissingKeyError` and `NonFiniteError`.
+    """
+    if use_rep is None:
+        names = [k for k in ("X", "X_cellgraph") if (k == "X" and adata.n_vars) or k in adata.obsm]
+    else:
+        names = [use_rep] if isinstance(use_rep, str) else list(use_rep)
+    blocks = []
+    for name in names or ["X"]:
+        values, info = read_features(adata, name)
+        check_finite(
+            values,
+            what=f"values of {name!r}",
+            names=[i.name for i in info],
+            remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
+        )
+        blocks.append(values)
+    return np.concatenate(blocks, axis=1), names
+
+
+def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:
+    """Return a feature (n,) float64 as it was measured and its unit ("" where none is known).
+
+    `layer` None takes the raw features that scaling kept, else `X`; "X" takes `X`. Raises `MissingKeyError`.
+    """
+    check_key(name, list(adata.var_names), where="adata.var_names")
+    kept = layer is None and RAW_LAYER in adata.layers
+    if layer not in (None, "X"):
+        check_key(layer, list(adata.layers), where="adata.layers")
+    matrix = adata.layers[RAW_LAYER if layer is None else layer] if kept or layer not in (None, "X") else adata.X
+    at = adata.var_names.get_loc(name)
+    column = matrix[:, at]
+    values = np.asarray(column.toarray() if issparse(column) else column, np.float64).ravel()
+    unit = str(adata.var["unit"].iloc[at]) if "unit" in adata.var else ""
+    scaled = layer == "X" and RAW_LAYER in adata.layers
+    return values, "" if unit == "1" or scaled else unit
+
+
+def table_from_anndata(
+    adata: AnnData, *, use_rep: str | None = None, library_key: str | None = None, features: bool = True
+) -> CellTable:
+    """Return the cells of an AnnData: ids from `obs["cell_id"]` (else 1 … n), positions from `obsm["spatial"]`.
+
+    Raises
+    ------
+    NoCellsError
+        If there is no row.
+    MissingKeyError
+        If `obsm["spatial"]` or `use_rep` is missing.
+    NonFiniteError
+        If positions are not finite.
+    """
+    if adata.n_obs == 0:
+        raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
+    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+    position = to_xyz(np.asarray(adata.obsm["spatial"], np.float64))
+    values, info = read_features(adata, use_rep) if features else (None, ())
+    ids = adata.obs["cell_id"].to_numpy() if "cell_id" in adata.obs else np.arange(1, adata.n_obs + 1)
+    if ids.dtype.kind not in "iu":
+        raise CellGraphError(
+            expected(
+                "whole numbers in obs['cell_id']", f"{ids.dtype}", "Keep text ids in `obs_names` and drop the column."
+            )
+        )
+    sample = sample_of(adata, library_key)
+    frame = adata.obs["frame"].to_numpy() if "frame" in adata.obs else 0
+    return CellTable.build(ids, position, unit=unit_of(adata), features=values, info=info, sample=sample, frame=frame)
+
+
+def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]:
+    """Return the `obsp` keys of a graph: "connectivities" and, where present, "distances", "contact_area", "overlap".
+
+    `neighbors_key` may be "spatial", "spatial_connectivities" or "spatial_neighbors". Raises `NoGraphError` when there
+    is none; the message names the calls that build it.
+    """
+    stem = graph_stem(neighbors_key)
+    info = adata.uns.get(f"{stem}_neighbors", {})
+    key = str(info.get("connectivities_key", f"{stem}_connectivities"))
+    if key not in adata.obsp:
+        raise NoGraphError(
+            expected(
+                f"a spatial graph at `adata.obsp[{key!r}]`", f"{list(adata.obsp) or 'no graph'}", f"Call {BUILDERS}."
+            )
+        )
+    keys = {"connectivities": key}
+    for name in EDGE_SLOTS.values():
+        other = str(info.get(f"{name}_key", f"{stem}_{name}"))
+        if other in adata.obsp:
+            keys[name] = other
+    return keys
+
+
+def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | None = None) -> csr_matrix:
+    """Return the (n, n) CSR matrix of a graph: of ones, or of `weights` ("contact_area", "distances", an obsp key).
+
+    Of ones it is undirected: an edge in either direction counts, stored zeros do not.
+    """
+    from scipy.sparse import csr_matrix
+
+    keys = graph_keys(adata, neighbors_key)
+    if weights is None:
+        stored = csr_matrix(adata.obsp[keys["connectivities"]])
+        return csr_matrix((stored + stored.T).astype(bool), dtype=np.float32)
+    name = keys.get(weights, weights)
+    check_key(
+        name, list(adata.obsp), where="adata.obsp", remedy="Contact areas come from `cgc.gr.contact_graph(adata)`."
+    )
+    return csr_matrix(adata.obsp[name], dtype=np.float32)
+
+
+def check_edges(n_edges: int, n_cells: int, neighbors_key: str = "spatial") -> None:
+    """Raise `NoGraphError` for a graph of several cells without an edge; the message names the calls that build another."""
+    if n_cells > 1 and n_edges == 0:
+        stem = graph_stem(neighbors_key)
+        remedy = (
+            "Bridge the background between the cells by `cgc.gr.contact_graph(adata, labels, max_gap=…)`, or join them "
+            "by position: `cgc.gr.delaunay_graph(adata)`."
+        )
+        found = f"none among {n_cells} cells"
+        raise NoGraphError(expected(f"edges in `adata.obsp['{stem}_connectivities']`", found, remedy))
+
+
+def graph_from_anndata(
+    adata: AnnData,
+    *,
+    use_rep: str | None = None,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+    features: bool = True,
+) -> CellGraph:
+    """Return the cell graph of an AnnData: features of `use_rep`, edges of `neighbors_key`, and what is stored of them.
+
+    The stored matrix is read as undirected (an edge in either direction counts). Lengths, contact areas and overlaps are
+    those stored, whatever they were measured between; an edge without a stored distance has that of its positions.
+
+    Raises
+    ------
+    NoGraphError, NoCellsError, MissingKeyError
+        If a part is missing; the message names the call that makes it.
+    NonFiniteError
+        If features hold NaN; the message counts them per feature.
+    """
+    from scipy.sparse import triu
+
+    keys = graph_keys(adata, neighbors_key)
+    cells = table_from_anndata(adata, use_rep=use_rep, library_key=library_key, features=features)
+    check_finite(
+        cells.features,
+        what="features",
+        names=cells.names,
+        remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
+    )
+    pattern = triu(adjacency_of(adata, neighbors_key), k=1, format="coo")
+    edges = np.stack([pattern.row, pattern.col], axis=1).astype(np.int64)
+    graph = CellGraph.from_pairs(cells, edges)
+    stored = dict(graph.edge_features)
+    for name, slot in EDGE_SLOTS.items():
+        if slot in keys:
+            missing = stored.get(name, np.zeros(len(graph.edges), np.float32))
+            stored[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
+    return CellGraph(cells, graph.edges, stored)

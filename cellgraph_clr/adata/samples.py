@@ -1,0 +1,35 @@
+"""Which sample every cell is of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected
+from cellgraph_clr._core.errors import CellGraphError
+from cellgraph_clr.adata.keys import PACKAGE_KEY
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["sample_of"]
+
+
+def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
+    """Return the sample of every cell as str.
+
+    `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
+    Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a sample.
+    """
+    if library_key is None:
+        recorded = adata.uns.get(PACKAGE_KEY, {}).get("library_key", "library_id")
+        library_key = str(recorded) if recorded in adata.obs else None
+    if library_key is None:
+        return np.full(adata.n_obs, "", dtype="U1")
+    check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
+    column = adata.obs[library_key]
+    if column.isna().any():
+        found, remedy = f"{int(column.isna().sum())} cells without", "Name their sample, or drop these cells."
+        raise CellGraphError(expected(f"a sample for every cell in obs[{library_key!r}]", found, remedy))
+    return column.astype(str).to_numpy()

@@ -1,0 +1,122 @@
+"""Faces between touching cells, per pair and axis."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from cellgraph_clr.cells.scan.columns import HEAD, TAIL, X, Y, Z
+from cellgraph_clr.cells.scan.runs import called, inner, kernel
+from cellgraph_clr.cells.scan.sums import HASH, Rows
+
+__all__ = ["Pairs", "add_faces"]
+
+
+class Pairs(NamedTuple):
+    """Pairs of rows of cells, keyed by both rows, their faces (n, 3) per axis, and the pair at the end of each run."""
+
+    rows: Rows
+    faces: np.ndarray  # int64
+    of_runs: np.ndarray  # int32
+
+
+@called
+def _pair_row(known, a, b):  # noqa: ANN001, ANN202
+    """Return the row of the pair of cells in rows a and b; a new pair gets the next one."""
+    if a > b:
+        a, b = b, a
+    key = (np.uint64(a) << np.uint64(32)) | np.uint64(b)
+    mask = known.hashed.size - 1
+    h = np.int64((key * HASH) >> np.uint64(32)) & mask
+    while known.hashed[h] != key:
+        if known.hashed[h] == 0:
+            n = known.n[0]
+            known.hashed[h] = key
+            known.hashed_rows[h] = n
+            known.keys[n] = key
+            known.n[0] = n + 1
+            return n
+        h = (h + 1) & mask
+    return np.int64(known.hashed_rows[h])
+
+
+@inner
+def _add_x_faces(runs, lines, known, x_first, pairs):  # noqa: ANN001, ANN202
+    """Count the faces between neighbouring runs of line 1 from `x_first` on.
+
+    The pair at the end of each run is kept; for the first `known` runs it is that of the runs of line 0.
+    """
+    ends, rows, pairs_of, faces = runs.ends, runs.rows, pairs.of_runs, pairs.faces
+    p0, _, p1, q1 = lines
+    for run in range(p1, q1 - 1):
+        if run < p1 + known:
+            pair = np.int64(pairs_of[run - p1 + p0])
+        else:
+            pair = _pair_row(pairs.rows, rows[run], rows[run + 1])
+        pairs_of[run] = pair
+        faces[pair, X] += ends[run] >= x_first
+
+
+@inner
+def _add_line_faces(runs, lines, match, x_first, pairs_axis):  # noqa: ANN001, ANN202
+    """Count the faces at `x_first` and beyond between two lines that are neighbours along an axis.
+
+    Between matching runs the faces are those of the pair at the end of the run, which is known for line 1.
+    """
+    pairs, axis = pairs_axis
+    ends, rows, pairs_of, faces = runs.ends, runs.rows, pairs.of_runs, pairs.faces
+    p0, q0, p1, q1 = lines
+    head, tail = match
+    n_head = min(head, q1 - p1 - 1)  # the last run of a line ends at its border
+    for k in range(n_head + tail):  # from the left; from the right
+        i, j = (p0 + k, p1 + k) if k < n_head else (q0 - 2 - (k - n_head), q1 - 2 - (k - n_head))
+        faces[pairs_of[j], axis] += abs(ends[i] - ends[j])
+    i, j = p0 + head, p1 + head
+    x = stop = 0
+    if i < q0:
+        x = np.int64(max(ends[i - 1], ends[j - 1])) if head else np.int64(x_first)
+        stop = np.int64(min(ends[q0 - tail - 1], ends[q1 - tail - 1]))
+        while ends[i] <= x:
+            i += 1
+        while ends[j] <= x:
+            j += 1
+    while x < stop:
+        end0, end1 = ends[i], ends[j]
+        end = min(min(end0, end1), stop)
+        a, b = rows[i], rows[j]
+        if a != b:
+            faces[_pair_row(pairs.rows, a, b), axis] += end - x
+        x = end
+        i += end0 == end
+        j += end1 == end
+
+
+@kernel
+def add_faces(runs, place, pairs, matches, span):  # noqa: ANN001, ANN201
+    """Count the faces of the own voxels of lines span[0] to span[2] - 1 towards lower z, y and x.
+
+    `matches` are those of `match_lines` from line span[1] on, of which the first two are those along z and y. Return the
+    first line left, which is span[2] unless the table of pairs must grow before.
+    """
+    starts, n_y = runs.starts, place.n_y
+    room = min(pairs.rows.hashed.size // 2, len(pairs.faces))
+    for line in range(span[0], span[2]):
+        y, z = line % n_y, line // n_y
+        if z < place.core_z or y < place.core_y:
+            continue
+        at = line - runs.first_line
+        at_y, at_z = at - (y > 0), at - (n_y if z > 0 else 0)  # the lines before, or the line itself
+        p, q = starts[at], starts[at + 1]
+        new = 3 * (q - p) + starts[at_y + 1] - starts[at_y] + starts[at_z + 1] - starts[at_z]  # at most
+        if pairs.rows.n[0] + new > room:
+            return line
+        match = matches[line - span[1]]
+        known = match[Y, HEAD] if y > place.core_y else 0
+        _add_x_faces(runs, (starts[at_y], starts[at_y + 1], p, q), known, place.core_x, pairs)
+        for axis in range(2):
+            before = at_z if axis == Z else at_y
+            if before < at:
+                lines = (starts[before], starts[before + 1], p, q)
+                _add_line_faces(runs, lines, (match[axis, HEAD], match[axis, TAIL]), place.core_x, (pairs, axis))
+    return span[2]

@@ -1,0 +1,270 @@
+"""`CellGraphCLR`: contrastive learning on spatial cell graphs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import CellGraphError, ShapeError
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.reading import check_edges, graph_from_anndata
+from cellgraph_clr.encoders.graph import edges_of_entries, encode
+from cellgraph_clr.graphs.tiles import curve_order, halo
+from cellgraph_clr.models.cell_graph.batches import FULL_GRAPH_CELLS
+from cellgraph_clr.models.cell_graph.config import EDGE_AWARE, CellGraphCLRConfig
+from cellgraph_clr.models.cell_graph.data import joined, positives_of
+from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask
+from cellgraph_clr.models.cell_graph.scales import InputScales
+from cellgraph_clr.models.cell_graph.task import ContrastTask, new_encoder
+from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
+from cellgraph_clr.training.run import Watch, train
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    from cellgraph_clr.models.cell_graph.task import GraphTask
+
+__all__ = ["CellGraphCLR"]
+
+TRANSFORM_TILE = 8192
+
+
+class CellGraphCLR(Recipe[CellGraphCLRConfig]):
+    """Self-supervised embedding of cells on spatial graphs.
+
+    A graph encoder sees two augmented views of the graph; the positives of a cell (its own second view, its neighbours,
+    cells of its class, or any relation) are told from the other cells of the batch by InfoNCEp. Inductive: cells never
+    seen are embedded from their features and edges. Positions are never features.
+
+    Parameters
+    ----------
+    random_state : seed of everything random; the same seed gives the same result.
+    device : "auto" (GPU when there is one), "cpu", "cuda", …
+    precision : "32", or "bf16" for products of networks in training; views, losses and embeddings stay in float32.
+    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
+    n_processes : processes that share every batch in training, on GPUs one per GPU. The result is that of one to rounding.
+        They are started anew: a script must guard its start with ``if __name__ == "__main__"``.
+    progress : show a bar; None shows it on terminals and in notebooks.
+    **config : fields of `CellGraphCLRConfig`; an unknown one raises `OptionError`.
+
+    Attributes
+    ----------
+    config : `CellGraphCLRConfig`.
+    seed_ : the integer seed that `fit` used.
+    history_ : per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but for
+        infomax; for InfoNCEp contrastive_gap and contrastive_gap_cap (nats per pair).
+    """
+
+    config_class = CellGraphCLRConfig
+
+    def __init__(
+        self,
+        *,
+        random_state: RandomState = 0,
+        device: str = "auto",
+        precision: str = "32",
+        num_workers: int = 0,
+        n_processes: int = 1,
+        progress: bool | None = None,
+        **config: Any,
+    ) -> None:
+        run: dict[str, Any] = {"precision": precision, "num_workers": num_workers, "progress": progress}
+        super().__init__(random_state=random_state, device=device, **run, **config)
+        self.runtime = replace(self.runtime, n_processes=n_processes)
+
+    @property
+    def feature_names_(self) -> list[str]:
+        """Names of the features it was fitted on."""
+        return [] if self._state is None else list(self._state.about["features"])
+
+    @property
+    def edge_feature_names_(self) -> list[str]:
+        """Names of the edge features it reads."""
+        return [] if self._state is None else list(self._state.about["edge_features"])
+
+    def fit(
+        self,
+        data: AnnData | Sequence[AnnData],
+        *,
+        use_rep: str | None = None,
+        neighbors_key: str = "spatial",
+        library_key: str | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 100,
+        callbacks: Sequence[Any] = (),
+        logger: Any = None,
+        warm_start: bool = False,
+    ) -> Self:
+        """Train on one AnnData or several, and return self.
+
+        Parameters
+        ----------
+        data : AnnData with a spatial graph, or a list of them with the same features.
+        use_rep : `obsm` key of the features; None is `X`. Features are standardised inside.
+        neighbors_key : the graph, as `key_added` of the `gr` functions.
+        library_key : `obs` column of samples; edges never join samples anyway.
+        checkpoint : file that the run is saved to. When it exists, the run goes on from it and ends as if it had never
+            stopped. None saves nothing.
+        checkpoint_every : steps between two savings.
+        callbacks : Lightning callbacks; the figures of `history_` are logged at every step.
+        logger : Lightning logger or loggers; None logs nothing.
+        warm_start : go on from the weights and the standardisation of the last fit (fine-tuning) instead of new ones.
+
+        Raises
+        ------
+        NoGraphError, MissingKeyError, NonFiniteError, NoCellsError
+            If graph or features are missing or not finite, or a graph has no edges; the message names the call that helps.
+        CellGraphError
+            If several AnnData have different features, units or dimensions, there are fewer than two cells, or a warm start
+            has nothing to start from.
+        OptionError
+            For a device that cannot be used, or callbacks that are none of Lightning's.
+        ShapeError
+            If an encoder of your own gives other than one vector of `n_dims` per cell.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
+        LabelKeyError
+            If `positives` is neither a mode nor a key of `obs` or `obsp`.
+        ModelFileError
+            If the checkpoint is truncated or of another run, or a warm start has other features.
+        """
+        watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
+        c, samples = self.config, list(data) if isinstance(data, (list, tuple)) else [data]
+        keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
+        graphs = [graph_from_anndata(a, **keys) for a in samples]
+        for one in graphs:
+            check_edges(len(one.edges), len(one.cells), neighbors_key)
+        graph = joined(graphs)
+        if len(graph.cells) < 2:
+            raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
+        positives = positives_of(graph, samples, c)
+        before = self._fitted() if warm_start else None
+        reads_edges = (
+            c.encoder in EDGE_AWARE if isinstance(c.encoder, str) else getattr(c.encoder, "reads_edges", False)
+        )
+        if before is None:
+            scales = InputScales.learned(graph, edge_lengths=c.edge_lengths, reads_edges=reads_edges)
+        else:
+            scales = _scales(before)
+        x, adjacency, edge_attr = scales.tensors(graph)
+        kind: type[GraphTask] = GraphInfoMaxTask if c.objective == "infomax" else ContrastTask
+        start = None if before is None else before.networks["encoder"].state_dict()
+        task: Any = kind(c, x, adjacency, edge_attr, graph.cells, positives, as_seed(self.random_state), start)
+        _check_encoder(task)
+        trained = train(task, self.runtime, watch, fingerprint=self._fingerprint(task) if checkpoint else "")
+        encoder = {"encoder": trained.networks["encoder"]}
+        self._state = Fitted(encoder, trained.history, task.seed, scales.header(), dict(scales.numbers))
+        return self
+
+    def _fingerprint(self, task: GraphTask) -> str:
+        """Return a hash of what a run is made of: configuration, seed, features, graph, positives, positions."""
+        source = task.positives
+        about = [self._options(), task.seed, list(task.cells.names), source.n_related, source.with_self]
+        edges = [] if task.edge_attr is None else [task.edge_attr.numpy()]
+        related = [] if source.relation is None else source.relation.arrays()
+        graph = (task.adjacency.indptr, task.adjacency.indices, task.cells.position, task.sample)
+        return run_digest(about, (task.x.numpy(), *graph, *edges, *related))
+
+    def transform(
+        self,
+        data: AnnData,
+        *,
+        use_rep: str | None = None,
+        neighbors_key: str = "spatial",
+        library_key: str | None = None,
+    ) -> np.ndarray:
+        """Return the embedding (n, n_dims) float32 of the cells of `data`, in its order of rows.
+
+        Exact for every cell: large graphs are walked in tiles with a halo of `n_layers` hops, in flat memory. Raises as
+        `fit`, and `ModelFileError` when the features are others than those fitted on.
+        """
+        scales = _scales(self._fitted())
+        graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+        return self.embed_tensors(*scales.tensors(graph), curve=curve_order(graph.cells))
+
+    def embed_tensors(
+        self, x: torch.Tensor, adjacency: csr_matrix, edge_attr: torch.Tensor | None, *, curve: np.ndarray
+    ) -> np.ndarray:
+        """Return the embedding (n, n_dims) of what `graph_tensors` gives; large graphs in tiles along `curve` (n,), any order."""
+        encoder = self.network()
+        device = _device_of(encoder)
+
+        def embedded(values: torch.Tensor, edges: csr_matrix) -> np.ndarray:
+            with torch.inference_mode():
+                return encode(encoder, values, edges, edges_of_entries(edge_attr, edges), device).cpu().numpy()
+
+        if len(x) <= FULL_GRAPH_CELLS:
+            return embedded(x, adjacency)
+        out = np.empty((len(x), self.config.n_dims), np.float32)
+        for start in range(0, len(curve), TRANSFORM_TILE):
+            part = halo(adjacency, curve[start : start + TRANSFORM_TILE], self.config.n_layers)
+            out[part.rows[part.core]] = embedded(x[torch.from_numpy(part.rows)], part.adjacency)[part.core]
+        return out
+
+    def fit_transform(
+        self,
+        data: AnnData,
+        *,
+        use_rep: str | None = None,
+        neighbors_key: str = "spatial",
+        library_key: str | None = None,
+        **run: Any,
+    ) -> np.ndarray:
+        """Fit on `data` and return its embedding; arguments as `fit`."""
+        keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
+        return self.fit(data, **keys, **run).transform(data, **keys)
+
+    def graph_tensors(
+        self,
+        data: AnnData,
+        *,
+        use_rep: str | None = None,
+        neighbors_key: str = "spatial",
+        library_key: str | None = None,
+    ) -> tuple[torch.Tensor, csr_matrix, torch.Tensor | None]:
+        """Return what the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
+
+        Raises as `transform`.
+        """
+        scales = _scales(self._fitted())
+        graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
+        return scales.tensors(graph)
+
+    def encoder(self) -> nn.Module:
+        """Return the trained encoder. Raises `CellGraphError` before `fit`."""
+        return self.network("encoder")
+
+    def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
+        return {"encoder": new_encoder(self.config, about["n_in"], len(about["edge_features"]))}
+
+
+def _scales(state: Fitted) -> InputScales:
+    about = state.about
+    return InputScales(list(about["features"]), list(about["edge_features"]), about["unit"], state.arrays)
+
+
+def _device_of(network: nn.Module) -> torch.device:
+    return next((p.device for p in network.parameters()), torch.device("cpu"))
+
+
+def _check_encoder(task: GraphTask) -> None:
+    """Raise `ShapeError` where an encoder of the user's does not give a vector of `n_dims` for every cell."""
+    if isinstance(task.config.encoder, str):
+        return
+    part = halo(task.adjacency, np.arange(min(2, len(task.x))), 1)
+    x, edges = task.x[torch.from_numpy(part.rows)], part.adjacency
+    with torch.no_grad():
+        found = encode(task.encoder().eval(), x, edges, edges_of_entries(task.edge_attr, edges), "cpu")
+    wanted = (len(x), task.config.n_dims)
+    if tuple(found.shape) != wanted:
+        remedy = "Make its last layer as wide as `n_dims`."
+        raise ShapeError(expected(f"vectors {wanted} of {len(x)} cells from `encoder`", tuple(found.shape), remedy))

@@ -1,0 +1,210 @@
+"""`CellGraphClassifier`: a pre-trained graph encoder fine-tuned end to end on labelled cells, with calibrated confidence."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr._core.scaling import column_moments
+from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.reading import check_edges
+from cellgraph_clr.encoders.graph import encode
+from cellgraph_clr.encoders.heads import new_head
+from cellgraph_clr.models.cell_graph.model import CellGraphCLR
+from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig
+from cellgraph_clr.models.classifiers.data import out_of_fold_temperature
+from cellgraph_clr.models.classifiers.targets import starting_targets
+from cellgraph_clr.models.classifiers.task import GraphHeadTask, HeadBeside, neighbourhood
+from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
+from cellgraph_clr.training.run import Trained, Watch, Watches, train
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+__all__ = ["CellGraphClassifier"]
+
+CALIBRATION_FOLDS = 3
+TILE = 8192  # cells whose logits are worked out at a time
+
+
+class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
+    """Cell types from a graph encoder and the features, trained together on the labelled cells.
+
+    The encoder starts from a fitted `CellGraphCLR`; a head reads the standardised features beside its output. With
+    `consistency` the unlabelled cells take part: two augmented views of them should get the same probabilities.
+
+    Parameters
+    ----------
+    base : fitted `CellGraphCLR`, copied and left as it is.
+    random_state, device, precision, num_workers, progress : as in `CellGraphCLR`.
+    **config : fields of `CellGraphClassifierConfig`; an unknown one raises `OptionError`.
+
+    Attributes
+    ----------
+    config : `CellGraphClassifierConfig`.
+    history_ : {"loss": one value a step}.
+    seed_ : the integer seed that `fit` used.
+
+    Notes
+    -----
+    A step encodes the labelled cells with their halo: O(cells in reach). Figures on cells within reach of labelled ones are
+    too good: split by `pp.split(by="block")` or "library".
+
+    Source
+    ------
+    SoftInfoNCE: Hugger and Uhlmann 2024. Consistency: Laine and Aila 2017 (pi-model), on graph views.
+    """
+
+    config_class = CellGraphClassifierConfig
+    models = {"base": CellGraphCLR}  # noqa: RUF012 - never changed
+
+    def __init__(
+        self,
+        base: CellGraphCLR,
+        *,
+        random_state: RandomState = 0,
+        device: str = "auto",
+        precision: str = "32",
+        num_workers: int = 0,
+        progress: bool | None = None,
+        **config: Any,
+    ) -> None:
+        run: dict[str, Any] = {"precision": precision, "num_workers": num_workers, "progress": progress}
+        super().__init__(random_state=random_state, device=device, **run, **config)
+        self.base = base
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Sorted class names."""
+        return np.asarray([] if self._state is None else self._state.about["classes"], str)
+
+    @property
+    def class_prior_(self) -> np.ndarray:
+        """Frequencies of the classes among the targets."""
+        return np.zeros(0, np.float32) if self._state is None else self._state.arrays["class_prior"]
+
+    @property
+    def calibration_temperature_(self) -> float:
+        """What logits are divided by; 1 without calibration."""
+        return 1.0 if self._state is None else float(self._state.about["temperature"])
+
+    def fit(
+        self,
+        data: AnnData,
+        label_key: str,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 100,
+        callbacks: Sequence[Any] = (),
+        logger: Any = None,
+        **keys: Any,
+    ) -> Self:
+        """Train on the cells whose `obs[label_key]` is neither missing nor "unassigned", and return self.
+
+        Parameters
+        ----------
+        data : of the features that `base` was fitted on.
+        label_key : `obs` column.
+        checkpoint : folder that runs are saved to, one file a fold and one for all cells; None saves nothing.
+        checkpoint_every : steps between two savings.
+        callbacks, logger : of Lightning, for each of the runs.
+        **keys : use_rep, neighbors_key and library_key, as in `CellGraphCLR.transform`; `predict` takes the same.
+
+        Raises
+        ------
+        LabelKeyError
+            For a missing column or fewer than two classes among the labelled cells; else as `CellGraphCLR.transform`.
+        """
+        watches = Watches(checkpoint, checkpoint_every, callbacks, logger)
+        codes, classes = label_codes(data, label_key)
+        labelled = np.flatnonzero(codes >= 0)
+        present, local = np.unique(codes[labelled], return_inverse=True)
+        if len(present) < 2:
+            found = [classes[i] for i in present]
+            raise LabelKeyError(expected("at least two classes", found, "Label cells of another class too."))
+        names = [str(classes[i]) for i in present]
+        material = self.base.graph_tensors(data, **keys)
+        check_edges(material[1].nnz, data.n_obs, keys.get("neighbors_key", "spatial"))
+        seed, moments = as_seed(self.random_state), self._moments(material)
+        c, fold = self.config, count()
+        targets = starting_targets(c.loss, local, len(names), c.smoothing)
+
+        def learned(rows: np.ndarray, watch: Watch) -> Trained:
+            """Learn from some of the labelled cells."""
+            mine = labelled[rows], targets[torch.from_numpy(rows)]
+            task = GraphHeadTask(c, self.base.encoder(), material, moments, self.base.config.n_layers, *mine, seed)
+            about = [self._options(), seed, label_key]
+            arrays = (material[0].numpy(), material[1].indptr, material[1].indices, mine[0], mine[1].numpy())
+            return train(task, self.runtime, watch, fingerprint=run_digest(about, arrays) if watch.checkpoint else "")
+
+        def logits_of(rows: np.ndarray, test: np.ndarray) -> np.ndarray:
+            networks = learned(rows, watches.named(f"fold_{next(fold)}")).networks
+            return self._logits(networks, material, labelled[test])
+
+        temperature = 1.0
+        if c.calibrate:
+            temperature = out_of_fold_temperature(local, len(names), CALIBRATION_FOLDS, logits_of)
+        trained = learned(np.arange(len(labelled)), watches.named("all"))
+        prior = targets.mean(dim=0).numpy()
+        about = {
+            "classes": names,
+            "temperature": temperature,
+            "keys": keys,
+            "sizes": [material[0].shape[1], len(moments[0])],
+        }
+        self._state = Fitted(trained.networks, trained.history, seed, about, {"class_prior": prior})
+        return self
+
+    def predict_proba(self, data: AnnData, **keys: Any) -> np.ndarray:
+        """Return calibrated probabilities (n, k) float64 of all cells, columns in the order of `classes_`.
+
+        `keys` are those of `fit` where they are not given. Raises as `CellGraphCLR.transform`.
+        """
+        from scipy.special import softmax
+
+        state = self._fitted()
+        material = self.base.graph_tensors(data, **{**state.about["keys"], **keys})
+        logits = self._logits(state.networks, material, np.arange(len(material[0])))
+        return softmax(logits / self.calibration_temperature_, axis=1)
+
+    def predict(self, data: AnnData, **keys: Any) -> np.ndarray:
+        """Return the most probable class (n,) of all cells."""
+        best = self.predict_proba(data, **keys).argmax(axis=1)
+        return self.classes_[best]
+
+    def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
+        n_in, n_out = about["sizes"]
+        head = new_head(self.config.head, n_in + n_out, len(about["classes"]))
+        return {
+            "encoder": deepcopy(self.base.encoder()),
+            "head": HeadBeside(head, torch.zeros(n_out), torch.ones(n_out)),
+        }
+
+    def _moments(self, material: tuple[Tensor, csr_matrix, Tensor | None]) -> tuple[Tensor, Tensor]:
+        """Return mean and spread (d,) of what the base gives of all cells."""
+        h = self.base.embed_tensors(*material, curve=np.arange(len(material[0])))
+        mean, scale = column_moments(h)
+        return torch.from_numpy(mean), torch.from_numpy(scale)
+
+    def _logits(self, networks: Mapping[str, nn.Module], material: Any, rows: np.ndarray) -> np.ndarray:
+        """Return the logits (r, k) float64 of some cells, exact, in tiles with their halo."""
+        device = next(networks["head"].parameters()).device
+        parts = []
+        for start in range(0, len(rows), TILE):
+            part = neighbourhood(material, rows[start : start + TILE], self.base.config.n_layers)
+            with torch.inference_mode():
+                h = encode(networks["encoder"], part.x, part.adjacency, part.edge_attr, device)
+                parts.append(networks["head"](part.x[part.core].to(device), h[part.core.to(device)]).double().cpu())
+        return torch.cat(parts).numpy()

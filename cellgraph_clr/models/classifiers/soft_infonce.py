@@ -1,0 +1,287 @@
+"""`SoftInfoNCEClassifier`: soft-target heads on feature vectors, with calibrated confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
+from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr._core.scaling import column_moments
+from cellgraph_clr._core.whole import whole_or_none
+from cellgraph_clr.encoders.heads import new_head
+from cellgraph_clr.models.classifiers.data import HARD, HEADS, LOSSES, class_codes, out_of_fold_temperature
+from cellgraph_clr.models.classifiers.targets import starting_targets
+from cellgraph_clr.models.classifiers.task import HeadTask
+from cellgraph_clr.training.recipe import Fitted, Learner, run_digest
+from cellgraph_clr.training.run import Runtime, Trained, Watch, Watches, train
+from cellgraph_clr.training.task import Schedule
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from torch import nn
+
+__all__ = ["SoftInfoNCEClassifier"]
+
+CALIBRATION_FOLDS = 5
+RUN = ("device", "precision", "num_workers", "progress")  # where it runs: no part of the model
+
+
+class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
+    """Classifier trained by SoftInfoNCE on soft targets; a scikit-learn estimator on arrays.
+
+    Parameters
+    ----------
+    head : "linear" or "mlp"; or one of your own, a callable ``(n_in, n_classes)`` that makes a module.
+    loss : "soft_infonce" (noise: the other samples' targets), "soft_cross_entropy" (the control), or the same two on one-hot
+        targets, "infonce" and "cross_entropy", which know neither smoothing nor mixup.
+    smoothing : share of every target spread over all classes.
+    mixup : alpha of mixed pairs of samples; 0 for none.
+    class_weight : "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight;
+        None: all samples alike.
+    temperature : divides the logits, in training and prediction.
+    calibrate : fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
+    n_steps, batch_size, learning_rate, weight_decay : of AdamW with a cosine schedule.
+    random_state : seed.
+    device, precision, num_workers, progress : as in `CellGraphCLR`.
+
+    Attributes
+    ----------
+    classes_ : sorted class labels.
+    class_prior_ : frequencies of the smoothed training targets, the eta of the loss.
+    calibration_temperature_ : 1 without calibration.
+    n_features_in_ : width of X.
+    history_ : {"loss": one value a step}.
+
+    Notes
+    -----
+    Features are standardised inside. ``fit`` raises ValueError (scikit-learn's checks) for NaN, other widths or continuous
+    targets, `LabelKeyError` for a single class, and `OptionError` for options outside their range.
+
+    Source
+    ------
+    Hugger and Uhlmann 2024, arXiv 2404.14076.
+    """
+
+    def __init__(
+        self,
+        *,
+        head: str = "linear",
+        loss: str = "soft_infonce",
+        smoothing: float = 0.1,
+        mixup: float = 0.0,
+        class_weight: str | Mapping[object, float] | None = None,
+        temperature: float = 1.0,
+        calibrate: bool = True,
+        n_steps: int = 200,
+        batch_size: int = 1024,
+        learning_rate: float = 0.02,
+        weight_decay: float = 0.05,
+        random_state: RandomState = 0,
+        device: str = "auto",
+        precision: str = "32",
+        num_workers: int = 0,
+        progress: bool | None = None,
+    ) -> None:
+        self.head = head
+        self.loss = loss
+        self.smoothing = smoothing
+        self.mixup = mixup
+        self.class_weight = class_weight
+        self.temperature = temperature
+        self.calibrate = calibrate
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+        self.num_workers = num_workers
+        self.progress = progress
+
+    @whole_or_none
+    def fit(
+        self,
+        X: np.ndarray,  # noqa: N803 - scikit-learn's name
+        y: np.ndarray,
+        *,
+        targets: np.ndarray | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 100,
+        callbacks: Sequence[Any] = (),
+        logger: Any = None,
+    ) -> Self:
+        """Train on X (n, f) and labels y (n,), and return self.
+
+        `targets` (n, k) are probabilities to learn from instead of smoothed labels (a teacher's, the composition of the
+        neighbourhood: `neighbor_composition`), columns in sorted order of the classes in y; y still names the classes and
+        calibrates. `checkpoint` is a folder that runs are saved to, one file a fold and one for all samples; `checkpoint_every`,
+        `callbacks` and `logger` are as in `CellGraphCLR.fit`, for each of the runs.
+        """
+        watches = Watches(checkpoint, checkpoint_every, callbacks, logger)
+        self._check_options()
+        X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
+        check_classification_targets(y)
+        classes, codes = class_codes(y)
+        soft = self._targets(codes, len(classes), targets)
+        chosen = dict(self.class_weight) if isinstance(self.class_weight, Mapping) else self.class_weight
+
+        def weight_of(some: np.ndarray) -> np.ndarray:
+            return compute_sample_weight(chosen, classes[some]).astype(np.float32)
+
+        seed, fold = as_seed(self.random_state), count()
+
+        def logits_of(rows: np.ndarray, test: np.ndarray) -> np.ndarray:
+            watch = watches.named(f"fold_{next(fold)}")
+            found, scaled = self._learned(X[rows], soft[rows], weight_of(codes[rows]), seed, watch)
+            return self._logits_of(found.networks["head"], (X[test] - scaled["mean"]) / scaled["scale"])
+
+        temperature = (
+            out_of_fold_temperature(codes, len(classes), CALIBRATION_FOLDS, logits_of) if self.calibrate else 1.0
+        )
+        trained, scaled = self._learned(X, soft, weight_of(codes), seed, watches.named("all"))
+        about = {"classes": classes.tolist(), "temperature": temperature, "n_in": X.shape[1]}
+        arrays = {**scaled, "class_prior": soft.mean(axis=0)}
+        self._state = Fitted(trained.networks, trained.history, seed, about, arrays)
+        return self
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Sorted class labels."""
+        return np.asarray(self._about("classes"))
+
+    @property
+    def class_prior_(self) -> np.ndarray:
+        """Frequencies of the smoothed training targets."""
+        self._about("classes")
+        return self._fitted().arrays["class_prior"]
+
+    @property
+    def calibration_temperature_(self) -> float:
+        """What logits are divided by; 1 without calibration."""
+        return float(self._about("temperature"))
+
+    def _about(self, name: str) -> Any:
+        if self._state is None:  # scikit-learn's way of telling that it was not fitted
+            raise AttributeError(name)
+        return self._state.about[name]
+
+    def decision_function(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return logits (n, k) over the training temperature; (n,) log-odds of the second class for two classes."""
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`."""
+        from scipy.special import softmax
+
+        return softmax(self._logits(X) / self.calibration_temperature_, axis=1)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return the most probable class (n,)."""
+        best = self._logits(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _options(self) -> dict[str, Any]:
+        options = {k: v for k, v in self.get_params().items() if k not in ("random_state", *RUN)}
+        if isinstance(self.class_weight, Mapping):  # JSON has text as keys only
+            options["class_weight"] = [[np.asarray(k).item(), float(v)] for k, v in self.class_weight.items()]
+        return options
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
+    ) -> Self:
+        """Return a fitted model from what `state` gave; raises as `load`."""
+        options = dict(header.get("config", {}))
+        if isinstance(options.get("class_weight"), list):
+            options["class_weight"] = dict(options["class_weight"])
+        model = super().from_state(tensors, {**header, "config": options}, device=device, **objects)
+        model.n_features_in_ = header["about"]["n_in"]
+        return model
+
+    def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
+        return {"head": new_head(self.head, about["n_in"], len(about["classes"]))}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether it was fitted."""
+        return self._state is not None
+
+    def _check_options(self) -> None:
+        if not callable(self.head):
+            check_option("head", self.head, HEADS)
+        check_option("loss", self.loss, LOSSES)
+        check_in_range("smoothing", self.smoothing, low=0, high=1, high_open=True)
+        check_in_range("mixup", self.mixup, low=0)
+        if not isinstance(self.class_weight, Mapping):
+            check_option("class_weight", self.class_weight, (None, "balanced"))
+        check_whole("n_steps", self.n_steps)
+        check_whole("batch_size", self.batch_size, low=2)
+        for name in ("temperature", "learning_rate"):
+            check_in_range(name, getattr(self, name), low=0, low_open=True)
+        check_in_range("weight_decay", self.weight_decay, low=0)
+
+    def _logits(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        check_is_fitted(self)
+        state = self._fitted()
+        X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
+        return self._logits_of(state.networks["head"], (X - state.arrays["mean"]) / state.arrays["scale"])
+
+    def _logits_of(self, head: nn.Module, x: np.ndarray) -> np.ndarray:
+        """Return the logits (n, k) float64 of standardised features."""
+        device = next(head.parameters()).device
+        with torch.inference_mode():
+            return head(torch.from_numpy(x).to(device)).cpu().numpy().astype(np.float64) / self.temperature
+
+    def _targets(self, codes: np.ndarray, k: int, given: np.ndarray | None) -> np.ndarray:
+        """Return the targets (n, k) float32: those given, one-hot ones for hard losses, smoothed ones else."""
+        n = len(codes)
+        if given is None:
+            return starting_targets(self.loss, codes, k, self.smoothing).numpy()
+        if self.loss in HARD:
+            raise OptionError(expected("a soft loss for `targets`", self.loss, "Pass loss='soft_infonce'."))
+        table = np.asarray(given, np.float32)
+        if table.shape != (n, k):
+            raise ShapeError(expected(f"`targets` of shape {(n, k)}", table.shape, "One column per class of y."))
+        if not ((table >= 0).all() and np.allclose(table.sum(axis=1), 1, atol=1e-4)):
+            raise OptionError(expected("`targets` whose rows sum to 1", "other rows", "Divide each row by its sum."))
+        return table
+
+    def _learned(
+        self,
+        X: np.ndarray,  # noqa: N803
+        targets: np.ndarray,
+        weight: np.ndarray,
+        seed: int,
+        watch: Watch,
+    ) -> tuple[Trained, dict[str, np.ndarray]]:
+        """Return a trained head, and mean and scale of its features."""
+        mean, scale = column_moments(X)
+        x = (X - mean) / scale
+        task = HeadTask(
+            self.head,
+            self.loss,
+            torch.from_numpy(x),
+            torch.from_numpy(targets),
+            torch.from_numpy(weight),
+            temperature=self.temperature,
+            mixup=0.0 if self.loss in HARD else self.mixup,
+            batch_size=self.batch_size,
+            schedule=Schedule(self.n_steps, self.learning_rate, self.weight_decay, "cosine"),
+            seed=seed,
+        )
+        runtime = Runtime(**{name: getattr(self, name) for name in RUN})
+        digest = run_digest([self._options(), task.seed], (x, targets, weight)) if watch.checkpoint else ""
+        return train(task, runtime, watch, fingerprint=digest), {"mean": mean, "scale": scale}

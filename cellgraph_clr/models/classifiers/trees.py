@@ -1,0 +1,116 @@
+"""`CalibratedTrees`: extremely randomised trees with calibrated confidence, for few labelled cells with many features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from cellgraph_clr._core.checks import check_in_range, check_whole
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr._core.whole import whole_or_none
+from cellgraph_clr.models.classifiers.data import class_codes, out_of_fold_temperature
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+__all__ = ["CalibratedTrees"]
+
+CALIBRATION_FOLDS = 5
+
+
+class CalibratedTrees(ClassifierMixin, BaseEstimator):
+    """Extremely randomised trees (scikit-learn's) whose votes are brought to honest probabilities; a scikit-learn estimator.
+
+    Trees ask one feature at a time and need no scale, so that a few informative features among hundreds are found from a few
+    hundred cells, where networks overfit. Their averaged votes are too timid: one temperature, fitted on out-of-fold votes,
+    sharpens them.
+
+    Parameters
+    ----------
+    n_trees : trees.
+    max_features : share of the features tried at each split.
+    calibrate : fit the temperature (5 folds, fewer for small classes; six times the cost).
+    n_jobs : threads; None and -1 take one per core.
+    random_state : seed.
+
+    Attributes
+    ----------
+    classes_ : sorted class labels.
+    calibration_temperature_ : divides the log votes; 1 without calibration.
+    n_features_in_ : width of X.
+
+    Notes
+    -----
+    O(n_trees n log(n) f) to fit n cells with f features; O(n_trees log n) a cell to predict. A class without a vote counts as
+    half a vote. ``fit`` raises ValueError (scikit-learn's checks) for NaN, other widths or continuous targets, `LabelKeyError`
+    for a single class, and `OptionError` for options outside their range. The cells learned from are recalled with a
+    confidence near 1: judge by others. Leaves are pure, so that weights of classes would change nothing: shift the prior of
+    the probabilities instead (`prior` of `tl.classify`).
+
+    Source
+    ------
+    Geurts, Ernst and Wehenkel 2006 (the trees); Guo et al. 2017 (the temperature).
+    """
+
+    def __init__(
+        self,
+        *,
+        n_trees: int = 500,
+        max_features: float = 0.4,
+        calibrate: bool = True,
+        n_jobs: int | None = None,
+        random_state: RandomState = 0,
+    ) -> None:
+        self.n_trees = n_trees
+        self.max_features = max_features
+        self.calibrate = calibrate
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @whole_or_none
+    def fit(self, X: np.ndarray, y: np.ndarray) -> CalibratedTrees:  # noqa: N803 - scikit-learn's name
+        """Grow the trees on X (n, f) and labels y (n,), and return self."""
+        check_whole("n_trees", self.n_trees)
+        check_in_range("max_features", self.max_features, low=0, high=1, low_open=True)
+        X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
+        check_classification_targets(y)
+        self.classes_, codes = class_codes(y)
+
+        def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+            return self._logits(self._grown(X[train], y[train]), X[test])
+
+        self.calibration_temperature_ = (
+            out_of_fold_temperature(codes, len(self.classes_), CALIBRATION_FOLDS, logits_of) if self.calibrate else 1.0
+        )
+        self._trees = self._grown(X, y)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`."""
+        from scipy.special import softmax
+
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
+        return softmax(self._logits(self._trees, X) / self.calibration_temperature_, axis=1)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        """Return the most probable class (n,)."""
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def _grown(self, X: np.ndarray, y: np.ndarray) -> ExtraTreesClassifier:  # noqa: N803
+        from sklearn.ensemble import ExtraTreesClassifier
+
+        return ExtraTreesClassifier(
+            self.n_trees,
+            max_features=float(self.max_features),
+            n_jobs=-1 if self.n_jobs is None else self.n_jobs,
+            random_state=as_seed(self.random_state),
+        ).fit(X, y)
+
+    def _logits(self, trees: ExtraTreesClassifier, X: np.ndarray) -> np.ndarray:  # noqa: N803
+        return np.log(trees.predict_proba(X) + 0.5 / self.n_trees)

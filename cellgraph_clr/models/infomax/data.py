@@ -1,0 +1,125 @@
+"""What `DeepInfoMax` sees: fields with their foreground, kept while they are used again, and a warning of saturated ones."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr.models.infomax.network import STRIDE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cellgraph_clr.cells.foreground import Foreground
+    from cellgraph_clr.cells.plate import Plate
+    from cellgraph_clr.models.infomax.config import DeepInfoMaxConfig
+
+__all__ = ["LEAST", "FieldReader", "SampleCrops", "coarse", "warn_saturated"]
+
+LEAST = 0.1  # share of foreground pixels that makes a local vector count
+KEPT = 32  # fields in memory
+SATURATED = 0.01  # share of pixels at the highest value that is warned of
+
+
+class FieldReader:
+    """Fields with their foreground, cut to whole multiples of 8 pixels; the last ones read are kept."""
+
+    def __init__(self, plate: Plate, foreground: Foreground, size: int) -> None:
+        self._plate, self._foreground, self._size = plate, foreground, size
+        self._kept: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def __call__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return image (c, y, x) and foreground (y, x) of line i."""
+        if i in self._kept:
+            return self._kept[i]
+        image = self._plate.image(i)
+        if min(image.shape[1:]) < self._size:
+            found = f"{image.shape[1:]} in line {i}"
+            raise ShapeError(expected(f"fields of at least {self._size} pixels a side", found, "Lower `size`."))
+        mask = self._foreground.mask(self._plate, i, image)
+        y, x = (n // STRIDE * STRIDE for n in image.shape[1:])
+        found_pair = (np.ascontiguousarray(image[:, :y, :x]), mask[:y, :x])
+        if len(self._kept) >= KEPT:
+            self._kept.pop(next(iter(self._kept)))
+        self._kept[i] = found_pair
+        return found_pair
+
+
+def warn_saturated(plate: Plate, rows: np.ndarray) -> None:
+    """Warn of lines in which more than 1 % of the pixels have the highest value, with the share of the worst."""
+    share = plate.saturation(rows).to_numpy().max(axis=1)
+    if (share > SATURATED).any():
+        worst = int(share.argmax())
+        text = f"{int((share > SATURATED).sum())} of {len(rows)} fields looked at are saturated"
+        share_text = f"{share[worst]:.0%} of the pixels of line {rows[worst]} have its highest value"
+        warnings.warn(f"{text}: {share_text}.", UserWarning, stacklevel=4)
+
+
+def coarse(mask: np.ndarray) -> np.ndarray:
+    """Return the share of foreground (…, y / 8, x / 8) of every local vector."""
+    *rest, y, x = mask.shape
+    rows = mask.reshape(*rest, y // STRIDE, STRIDE, x).sum(axis=-2, dtype=np.uint8)
+    return np.asarray(rows.reshape(*rest, y // STRIDE, x // STRIDE, STRIDE).sum(axis=-1, dtype=np.uint8) / STRIDE**2)
+
+
+@dataclass(eq=False)
+class SampleCrops:
+    """Crops of several fields of several samples.
+
+    Parameters
+    ----------
+    config : the options.
+    read : image (c, y, x) and foreground (y, x) of a row of the plate.
+    samples : rows of every sample.
+    """
+
+    config: DeepInfoMaxConfig
+    read: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    samples: Sequence[np.ndarray]
+
+    def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return crops (n, c, s, s), their foreground (n, s, s) and sample (n,): turned, mirrored, where foreground is."""
+        n_samples = min(len(self.samples), max(2, self.config.batch_size // self.config.n_fields))
+        chosen = rng.choice(len(self.samples), n_samples, replace=False)
+        images, masks, owner = [], [], []
+        for k in chosen:
+            rows = self.samples[k]
+            for i in rng.choice(rows, self.config.n_fields, replace=len(rows) < self.config.n_fields):
+                image, mask = self.read(int(i))
+                y, x = self._place(mask, rng)
+                part = image[:, y : y + self.config.size, x : x + self.config.size]
+                inside = mask[y : y + self.config.size, x : x + self.config.size]
+                turn = int(rng.integers(4))
+                part, inside = np.rot90(part, turn, (1, 2)), np.rot90(inside, turn)
+                if rng.random() < 0.5:
+                    part, inside = part[..., ::-1], inside[..., ::-1]
+                images.append(self._seen(part, rng))
+                masks.append(inside)
+                owner.append(k)
+        return np.ascontiguousarray(np.stack(images), np.float32), np.stack(masks), np.array(owner)
+
+    def _seen(self, part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return a crop (c, s, s) as another exposure and another focus might have shown it."""
+        from scipy.ndimage import gaussian_filter
+
+        if self.config.gain > 0:
+            part = part * (1 + self.config.gain) ** rng.uniform(-1, 1, (len(part), 1, 1)).astype(np.float32)
+        if self.config.blur > 0:
+            spread = self.config.blur * rng.random()
+            part = gaussian_filter(part, (0, spread, spread))
+        return part
+
+    def _place(self, mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
+        """Return where a crop starts: the first of five draws with foreground, else the last."""
+        high = [n - self.config.size + 1 for n in mask.shape]
+        y = x = 0
+        for _ in range(5):
+            y, x = (int(rng.integers(h)) for h in high)
+            if mask[y : y + self.config.size, x : x + self.config.size].mean() >= LEAST / 2:
+                break
+        return y, x

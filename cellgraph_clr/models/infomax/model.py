@@ -1,0 +1,260 @@
+"""`DeepInfoMax`: profiles of windows, fields and cells of screening images, learned without labels of phenotypes."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+
+from cellgraph_clr._core.ahead import ahead
+from cellgraph_clr._core.checks import check_whole, expected, listing
+from cellgraph_clr._core.errors import NoCellsError, OptionError, PairsError, ShapeError
+from cellgraph_clr._core.rng import as_seed
+from cellgraph_clr.analysis.phenotypes import sphering
+from cellgraph_clr.cells.foreground import Foreground, fit_foreground
+from cellgraph_clr.cells.label_means import label_means
+from cellgraph_clr.models.infomax.config import STRIDE, DeepInfoMaxConfig
+from cellgraph_clr.models.infomax.data import FieldReader, SampleCrops, coarse, warn_saturated
+from cellgraph_clr.models.infomax.network import new_encoder
+from cellgraph_clr.models.infomax.task import InfoMaxTask
+from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
+from cellgraph_clr.training.run import Watch, train
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+    from torch import nn
+
+    from cellgraph_clr.cells.plate import Plate
+
+__all__ = ["DeepInfoMax"]
+
+LOOKED_AT = 24  # fields that foreground is learned from
+
+
+class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
+    """Profiles of screening images: what a field looks like locally tells of which sample it is, and of no other.
+
+    An encoder gives a local vector for every 8 x 8 pixels and a global one for a crop. The mutual information between local
+    vectors of the foreground and global vectors of the same sample, in all of its fields, is maximised against other samples.
+
+    Parameters
+    ----------
+    random_state : seed of everything random.
+    device : "auto" (GPU when there is one), "cpu", "cuda", …
+    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
+    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
+    progress : show a bar; None shows it on terminals and in notebooks.
+    **config : fields of `DeepInfoMaxConfig`; an unknown one raises `OptionError`.
+
+    Attributes
+    ----------
+    config : `DeepInfoMaxConfig`.
+    history_ : figure -> one value a step: loss (minus the information, nats), effective_rank, prior.
+    foreground_ : how foreground was told.
+    samples_ : names of the samples learned from.
+
+    Notes
+    -----
+    32 fields are kept in memory, whatever their number. Intensity and density are kept: no normalisation between convolutions by
+    default, and means instead of maxima; the report on BBBC018 puts two phenotypes that it could not tell apart down to these.
+    Source: Hjelm et al. 2019 (Deep InfoMax); the form for samples of several fields follows a report on BBBC018 (2023).
+    """
+
+    config_class = DeepInfoMaxConfig
+
+    @property
+    def samples_(self) -> list[str]:
+        """Names of the samples learned from."""
+        return [] if self._state is None else list(self._state.about["samples"])
+
+    @property
+    def foreground_(self) -> Foreground | None:
+        """How foreground was told."""
+        return None if self._state is None else Foreground(**self._state.about["foreground"])
+
+    def fit(
+        self,
+        plate: Plate,
+        *,
+        samples: Sequence[str] | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 100,
+        callbacks: Sequence[Any] = (),
+        logger: Any = None,
+    ) -> Self:
+        """Learn from the samples of a plate, and return self.
+
+        Parameters
+        ----------
+        plate : `cgc.read_plate` or `cgc.Plate.build`.
+        samples : those to learn from; None takes all.
+        checkpoint : file the run is saved to; a killed run goes on from it. None saves nothing.
+        checkpoint_every : steps between two savings.
+        callbacks : Lightning callbacks; the figures of `history_` are logged at every step.
+        logger : Lightning logger or loggers; None logs nothing.
+
+        Raises
+        ------
+        PairsError
+            For a single sample: there is nothing to differ from.
+        NoCellsError
+            Without foreground.
+        ShapeError
+            For fields smaller than `size`, or of other channels.
+        MissingKeyError, OptionError, NonFiniteError, ModelFileError
+            For an unknown sample, labels that are not there, a loss that stops being finite, a checkpoint of another run.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
+
+        Notes
+        -----
+        Warns of samples with one field, whose crops are then of one field, and of fields of which more than 1 % is saturated.
+        """
+        watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
+        c, seed = self.config, as_seed(self.random_state)
+        names = sorted(set(plate.table["sample"])) if samples is None else list(dict.fromkeys(map(str, samples)))
+        if len(names) < 2:
+            raise PairsError(expected("two samples at least", ", ".join(names) or "none", "One has no negatives."))
+        rows = [plate.rows([name]) for name in names]
+        single = [name for name, own in zip(names, rows, strict=True) if len(own) == 1]
+        if single:
+            warnings.warn(
+                f"One field only of {listing(single)}: its crops are all of that field.", UserWarning, stacklevel=3
+            )
+        used = np.sort(np.concatenate(rows))
+        some = np.random.default_rng(seed).choice(used, min(LOOKED_AT, len(used)), replace=False)
+        scaled = plate.normalised(c.normalise, illumination=c.illumination, random_state=seed)
+        foreground = fit_foreground(scaled, some, method=c.foreground, random_state=seed)  # type: ignore[arg-type]
+        warn_saturated(plate, some)
+        reader = FieldReader(scaled, foreground, c.size)
+        if not any(reader(int(i))[1].any() for i in some):
+            raise NoCellsError(expected("fields with foreground", "none in those looked at", "Try `foreground='all'`."))
+        task = InfoMaxTask(c, SampleCrops(c, reader, rows), len(plate.channels), seed)
+        digest = ""
+        if checkpoint is not None:
+            run = [self._options(), seed, names, plate.table.astype(str).to_numpy().tolist()]
+            digest = run_digest(run, [scaled.image(int(i))[:, ::16, ::16] for i in some])
+        trained = train(task, self.runtime, watch, fingerprint=digest)
+        about = {"channels": list(plate.channels), "samples": names, "foreground": asdict(foreground)}
+        encoder = {"encoder": trained.networks["encoder"]}
+        state = Fitted(encoder, trained.history, seed, about, _scale_arrays(*scaled.scales))
+        if c.sphere:
+            profiles = self._with(state).transform(plate, rows=used).drop(columns="foreground")
+            sample = plate.table["sample"].to_numpy()[profiles.index.get_level_values("line")]
+            mean, matrix = sphering(profiles.to_numpy(float), sample)
+            state = replace(state, arrays={**state.arrays, "sphere_mean": mean, "sphere": matrix})
+        self._state = state
+        return self
+
+    def transform(self, plate: Plate, *, stride: int | None = None, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return the profile of every window of every field.
+
+        Parameters
+        ----------
+        plate : of the channels learned from; scaled as the plate learned from.
+        stride : pixels between windows; None takes windows side by side (`config.size`).
+        rows : lines; None takes all.
+
+        Returns
+        -------
+        By (line, y, x), the window's first pixel: infomax_0, …, and foreground, its share of the window. Means of local vectors
+        weigh by foreground; a field is encoded once, whatever its windows. With `config.sphere`, distances are in units of the
+        spread within samples.
+
+        Raises
+        ------
+        CellGraphError, ShapeError
+            Before `fit`; for other channels or fields smaller than a window.
+        """
+        import pandas as pd
+
+        c, encoder = self.config, self._encoder()
+        arrays = self._fitted().arrays
+        step = c.size if stride is None else stride
+        check_whole("stride", step, low=STRIDE)
+        if step % STRIDE:
+            raise OptionError(
+                expected(f"`stride` as a multiple of {STRIDE}", step, "Local vectors are that far apart.")
+            )
+        keys, values = [], []
+        side, hop = c.size // STRIDE, step // STRIDE
+        for line, (image, mask) in self._fields(plate, rows):
+            local = self._local(image)
+            share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
+            for y in range(0, share.shape[0] - side + 1, hop):  # the windows of a line at once
+                parts = share[y : y + side].unfold(1, side, hop).transpose(0, 1)
+                vectors = local[:, y : y + side].unfold(2, side, hop).permute(2, 0, 1, 3)
+                with torch.inference_mode():
+                    codes = encoder.summary(vectors, parts).float()
+                keys += [(line, y * STRIDE, k * step) for k in range(len(parts))]
+                values.append(torch.cat([codes, parts.mean(dim=(1, 2))[:, None]], dim=1).cpu().numpy())
+        columns = [*(f"infomax_{i}" for i in range(c.n_features)), "foreground"]
+        index = pd.MultiIndex.from_tuples(keys, names=["line", "y", "x"])
+        found = np.concatenate(values)
+        if "sphere" in arrays:
+            found[:, :-1] = (found[:, :-1] - arrays["sphere_mean"]) @ arrays["sphere"]
+        return pd.DataFrame(found, index=index, columns=columns, dtype=np.float32)
+
+    def transform_cells(self, plate: Plate, *, rows: np.ndarray | None = None) -> pd.DataFrame:
+        """Return the profile of every cell: means of local vectors over its mask, by (line, cell_id), never sphered.
+
+        A cell smaller than 8 x 8 pixels takes the local vectors it touches, by how much of it lies in each. Raises `OptionError`
+        for a plate without labels, and as `transform`.
+        """
+        import pandas as pd
+
+        plate.check_labels()
+        assert plate.labels is not None
+        keys, values = [], []
+        for line, (image, _) in self._fields(plate, rows):
+            local = self._local(image).float().cpu().numpy()
+            labels = np.asarray(plate.labels(line))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
+            y, x = np.nonzero(labels)
+            ids, means = label_means(labels[y, x], local[:, y // STRIDE, x // STRIDE])
+            keys += [(line, int(i)) for i in ids]
+            values.append(means)
+        index = pd.MultiIndex.from_tuples(keys, names=["line", "cell_id"])
+        columns = [f"infomax_{i}" for i in range(self.config.n_features)]
+        return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)
+
+    def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
+        return {"encoder": new_encoder(self.config, len(about["channels"]))}
+
+    def _encoder(self) -> Any:
+        return self.network("encoder")
+
+    def _fields(self, plate: Plate, rows: np.ndarray | None) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+        """Return rows of the plate (None: all) with image and foreground, read ahead."""
+        state, c = self._fitted(), self.config
+        channels = state.about["channels"]
+        if list(plate.channels) != list(channels):
+            found = ", ".join(plate.channels)
+            remedy = "Pass the channels that were learned from, in their order."
+            raise ShapeError(expected(f"channels {', '.join(channels)}", found, remedy))
+        limits = (state.arrays["low"], state.arrays["high"]) if "low" in state.arrays else None
+        scaled = plate.with_scales(limits, state.arrays.get("illumination"), by_field=c.normalise == "field")
+        foreground = Foreground(**state.about["foreground"])
+        if c.foreground == "labels" and plate.labels is None:
+            foreground = Foreground("all")
+        reader = FieldReader(scaled, foreground, c.size)
+        return ahead(reader, range(len(plate)) if rows is None else [int(i) for i in rows])
+
+    def _local(self, image: np.ndarray) -> torch.Tensor:
+        encoder = self._encoder()
+        with torch.inference_mode():
+            local: torch.Tensor = encoder(torch.from_numpy(image)[None].to(next(encoder.parameters()).device))[0]
+        return local
+
+
+def _scale_arrays(
+    limits: tuple[np.ndarray, np.ndarray] | None, illumination: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return what images are scaled by, as it is saved."""
+    arrays = {} if illumination is None else {"illumination": illumination}
+    return arrays if limits is None else arrays | {"low": limits[0], "high": limits[1]}

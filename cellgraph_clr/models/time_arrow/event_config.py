@@ -1,0 +1,49 @@
+"""What an `EventClassifier` is: the frozen configuration, checked field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["EventClassifierConfig"]
+
+HEADS = ("linear", "residual")
+
+
+@dataclass(frozen=True, slots=True)
+class EventClassifierConfig:
+    """What an `EventClassifier` is; every field changes the result."""
+
+    head: str | Callable[[int, int, int], nn.Module] = "residual"
+    """"residual" or "linear"; or one of your own, a callable ``(n_features, n_classes, size)`` that makes a module of
+    (b, 2, n_features, size, size) → (b, n_classes)."""
+    fine_tune: bool = False
+    """Train the network of `arrow` along (a copy of it); False leaves its features as they are."""
+    size: int = 24
+    """Pixels of a place along y and x."""
+    calibrate: bool = True
+    """Whether a temperature is fitted."""
+    n_steps: int = 300
+    """Optimisation steps."""
+    batch_size: int = 32
+    """Places a step."""
+    learning_rate: float = 1e-3
+    """Peak of the one-cycle schedule."""
+    weight_decay: float = 1e-4
+    """Of AdamW."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if not callable(self.head):
+            check_option("head", self.head, HEADS)
+        lowest = {"size": 8, "batch_size": 2}
+        for name in ("size", "n_steps", "batch_size"):
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
+        check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)
+        check_in_range("weight_decay", self.weight_decay, low=0)

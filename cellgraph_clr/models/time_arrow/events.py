@@ -1,0 +1,213 @@
+"""`EventClassifier`: division, death or nothing, with calibrated confidence, on features of time-arrow prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import torch
+from scipy.special import softmax
+from torch import nn
+
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelKeyError, ShapeError
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.analysis.calibration import fit_temperature
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.models.time_arrow.event_config import EventClassifierConfig
+from cellgraph_clr.models.time_arrow.event_task import MARGIN, EventTask, new_event_net
+from cellgraph_clr.models.time_arrow.frames import normalised
+from cellgraph_clr.models.time_arrow.model import TimeArrow
+from cellgraph_clr.models.time_arrow.places import cell_places, cut_places
+from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
+from cellgraph_clr.training.run import Trained, Watch, Watches, train
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+__all__ = ["EventClassifier"]
+
+HELD_OUT = 0.25  # share of the tracks that the temperature is fitted on
+LEAST_CALIBRATED = 5  # events of a class that are needed to fit a temperature
+
+
+class EventClassifier(Recipe[EventClassifierConfig]):
+    """Events of places in movies, from the frame and the one after it.
+
+    Classes are drawn alike while learning; logits are divided by one temperature, fitted on a quarter of the tracks (or places),
+    which are then learned from as well, and brought back to how often each class occurs.
+
+    Parameters
+    ----------
+    arrow : fitted `TimeArrow`, or its `untrained` form as a baseline. In 2D.
+    random_state, device, precision, num_workers, progress : as in `TimeArrow`.
+    **config : fields of `EventClassifierConfig`; an unknown one raises `OptionError`.
+
+    Attributes
+    ----------
+    classes_ : names of the events, in the order of the columns of `predict_proba`.
+    temperature_ : 1 when it could not be fitted.
+    history_ : figure -> one value a step: loss (nats), accuracy (on batches in which every class is as frequent).
+
+    Notes
+    -----
+    Memory: 4 n n_features size^2 bytes for n places to learn from. Source: Chen, Namboodiri and Sero 2024 (heads, balanced
+    sampling, temperature); softmax confidence throughout, and no place is in two parts of a split.
+    """
+
+    config_class = EventClassifierConfig
+    models = {"arrow": TimeArrow}  # noqa: RUF012 - never changed
+
+    def __init__(
+        self,
+        arrow: TimeArrow,
+        *,
+        random_state: RandomState = 0,
+        device: str = "auto",
+        precision: str = "32",
+        num_workers: int = 0,
+        progress: bool | None = None,
+        **config: Any,
+    ) -> None:
+        run: dict[str, Any] = {"precision": precision, "num_workers": num_workers, "progress": progress}
+        super().__init__(random_state=random_state, device=device, **run, **config)
+        self.arrow = arrow
+
+    @property
+    def classes_(self) -> list[str]:
+        """Names of the events."""
+        return [] if self._state is None else list(self._state.about["classes"])
+
+    @property
+    def temperature_(self) -> float:
+        """What logits are divided by."""
+        return 1.0 if self._state is None else float(self._state.about["temperature"])
+
+    def fit(
+        self,
+        movies: Movie | Sequence[Movie],
+        places: pd.DataFrame | Sequence[pd.DataFrame] | None = None,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: int = 100,
+        callbacks: Sequence[Any] = (),
+        logger: Any = None,
+    ) -> Self:
+        """Learn from places with known events, and return self.
+
+        Parameters
+        ----------
+        movies : one or several.
+        places : for each a table with frame, y, x (pixels) and event; with cell_id, those of one cell stay on one side of
+            splits. None takes `cell_places`: every cell of movies with labels and tracks.
+        checkpoint : folder that runs are saved to, one file for the calibration and one for all places; a killed fit goes on
+            from it. None saves nothing.
+        checkpoint_every : steps between two savings.
+        callbacks, logger : of Lightning, for each of the runs.
+
+        Raises
+        ------
+        LabelKeyError
+            If fewer than two events occur.
+        ShapeError, MissingKeyError, OptionError
+            For tables that do not fit the movies, a movie in 3D, or one without labels or tracks where no places are given.
+        KeyboardInterrupt
+            When it is interrupted; the model is then as it was before.
+        """
+        import pandas as pd
+
+        watch = Watches(checkpoint, checkpoint_every, callbacks, logger)
+        several = [movies] if isinstance(movies, Movie) else list(movies)
+        tables = [cell_places(m) for m in several] if places is None else places
+        tables = [tables] if isinstance(tables, pd.DataFrame) else list(tables)
+        if len(tables) != len(several):
+            raise ShapeError(expected(f"{len(several)} tables of places", len(tables), "One for every movie."))
+        for table in tables:
+            if "event" not in table.columns:
+                remedy = "Add the column, or tracks to the movie."
+                raise LabelKeyError(expected("places with the column event", list(table.columns), remedy))
+        event = np.concatenate([t["event"].astype(str).to_numpy() for t in tables])
+        classes = sorted(set(event), key=lambda name: (name != "none", name))
+        if len(classes) < 2:
+            remedy = "An event that never occurs cannot be learned."
+            raise LabelKeyError(expected("two events at least", ", ".join(classes) or "none", remedy))
+        codes = np.array([classes.index(e) for e in event])
+        group = np.concatenate(
+            [
+                np.array([f"{i} {c}" for c in (t["cell_id"] if "cell_id" in t.columns else range(len(t)))])
+                for i, t in enumerate(tables)
+            ]
+        )
+        inputs = np.concatenate([self._inputs(m, t) for m, t in zip(several, tables, strict=True)])
+        seed = as_seed(self.random_state)
+        frequency = np.bincount(codes, minlength=len(classes)) / len(codes)
+        shift, temperature = np.log(frequency * len(classes)), 1.0
+        if self.config.calibrate:
+            held = _held_out(group, codes, np.random.default_rng(seed))
+            if np.bincount(codes[held], minlength=len(classes)).min() >= LEAST_CALIBRATED:
+                apart = self._learned(inputs[~held], codes[~held], seed, watch.named("calibration"))
+                temperature = fit_temperature(
+                    _logits(apart.networks["net"], inputs[held], len(classes)), codes[held], offset=shift
+                )
+        trained = self._learned(inputs, codes, seed, watch.named("all"))
+        about = {"classes": classes, "temperature": temperature, "shift": shift.tolist()}
+        self._state = Fitted(trained.networks, trained.history, seed, about)
+        return self
+
+    def predict_proba(self, movie: Movie, places: pd.DataFrame | None = None) -> np.ndarray:
+        """Return the calibrated probabilities (n, k) of the events of places (None: of all cells, see `cell_places`).
+
+        Raises `CellGraphError` before `fit`, and as `fit` for tables that do not fit.
+        """
+        net, inputs = self.network("net"), self._inputs(movie, cell_places(movie) if places is None else places)
+        logits = _logits(net, inputs, len(self.classes_))
+        return np.asarray(softmax(logits / self.temperature_ + np.array(self._fitted().about["shift"]), axis=1))
+
+    def predict(self, movie: Movie, places: pd.DataFrame | None = None) -> np.ndarray:
+        """Return the most probable event (n,) of places."""
+        return np.asarray(self.classes_, object)[self.predict_proba(movie, places).argmax(axis=1)]
+
+    def _learned(self, inputs: np.ndarray, codes: np.ndarray, seed: int, watch: Watch) -> Trained:
+        c, arrow = self.config, self.arrow.config
+        net = self.arrow.backbone_copy().cpu() if c.fine_tune else None
+        task = EventTask(c, inputs, codes, arrow.n_features, net, arrow.strength, seed)
+        digest = run_digest([self._options(), seed], [inputs, codes]) if watch.checkpoint is not None else ""
+        return train(task, self.runtime, watch, fingerprint=digest)
+
+    def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
+        net = self.arrow.backbone_copy() if self.config.fine_tune else None
+        return {"net": new_event_net(self.config, self.arrow.config.n_features, len(about["classes"]), net)}
+
+    def _inputs(self, movie: Movie, places: pd.DataFrame) -> np.ndarray:
+        """Return the features of places in two frames, or their pixels with a margin where the network is trained along."""
+        if movie.ndim != 2:
+            raise ShapeError(expected("a movie in 2D", f"{movie.ndim}D", "Project it, or look at the planes."))
+        if self.config.fine_tune:
+            side = self.config.size + 2 * MARGIN
+            return cut_places(places, lambda t: normalised(movie.frame(t)), len(movie), size=side)
+        return cut_places(places, lambda t: self.arrow.dense(movie, t), len(movie), size=self.config.size)
+
+
+def _logits(net: nn.Module, inputs: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return the logits (n, k) float64 of inputs, 128 at a time."""
+    if len(inputs) == 0:
+        return np.zeros((0, n_classes))
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        parts = [net(torch.from_numpy(inputs[i : i + 128]).float().to(device)) for i in range(0, len(inputs), 128)]
+    return torch.cat(parts).double().cpu().numpy()
+
+
+def _held_out(group: np.ndarray, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the places (n,) bool of a quarter of the groups, a quarter of those with each event apart."""
+    names, inverse = np.unique(group, return_inverse=True)
+    kind = np.zeros(len(names), np.int64)
+    np.maximum.at(kind, inverse, codes)
+    chosen = np.zeros(len(names), bool)
+    for k in np.unique(kind):
+        members = rng.permutation(np.flatnonzero(kind == k))
+        chosen[members[: round(HELD_OUT * len(members))]] = True
+    return np.asarray(chosen[inverse])

@@ -1,0 +1,93 @@
+"""Learned embeddings of cells on their graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cellgraph_clr._core.checks import check_key_added
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.tl.common import check_model_alone
+
+if TYPE_CHECKING:
+    import os
+
+    from anndata import AnnData
+
+    from cellgraph_clr._core.rng import RandomState
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
+
+__all__ = ["embed"]
+
+
+def embed(
+    adata: AnnData,
+    *,
+    objective: str = "infonce_p",
+    positives: str | tuple[str, ...] = "both",
+    n_positives: int = 5,
+    use_rep: str | None = None,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+    model: CellGraphCLR | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    key_added: str = "X_cellgraph",
+    random_state: RandomState = 0,
+    device: str = "auto",
+    progress: bool | None = None,
+    copy: bool = False,
+    **config: Any,
+) -> AnnData | None:
+    """Learn an embedding of cells from features and graph, without labels.
+
+    Parameters
+    ----------
+    adata : features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
+    objective : "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or
+        "infomax" (with `estimator`).
+    positives : "neighbors", "views", "both", an `obs` column (cells of one class), an `obsp` key (any relation), or a tuple
+        of these.
+    n_positives : positives per anchor.
+    use_rep, neighbors_key, library_key : where features, graph and samples are.
+    model : a fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
+    checkpoint : file that training is saved to and goes on from when it exists.
+    key_added : `obsm` key of the embedding (n, n_dims) float32; provenance and the figures of the last step go to
+        `uns["cellgraph_clr"]["runs"][key_added]`.
+    random_state, device, progress : as in `CellGraphCLR`; a given `model` has its own.
+    copy : return a new AnnData.
+    **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_layers, encoder, temperature, …), and `precision` and
+        `n_processes` of `CellGraphCLR`.
+
+    Raises
+    ------
+    NoGraphError, MissingKeyError, NonFiniteError, NoCellsError, OptionError, LabelKeyError, ModelFileError
+        As `CellGraphCLR.fit` and `.transform`.
+    """
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
+
+    check_key_added(key_added, "obsm")
+    adata = adata.copy() if copy else adata
+    keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
+    if model is None:
+        model = CellGraphCLR(
+            objective=objective,
+            positives=positives,
+            n_positives=n_positives,
+            random_state=random_state,
+            device=device,
+            progress=progress,
+            **config,
+        )
+        model.fit(adata, checkpoint=checkpoint, **keys)
+    else:
+        defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}
+        given = {"objective": objective, "positives": positives, "n_positives": n_positives}
+        changed = [*config, *(k for k, v in given.items() if v != defaults[k])]
+        changed += [n for n, v, d in (("checkpoint", checkpoint, None), ("device", device, "auto")) if v != d]
+        check_model_alone(changed)
+    adata.obsm[key_added] = model.transform(adata, **keys)
+    last = {k: v[-1] for k, v in model.history_.items() if v}
+    run = {"function": "tl.embed", "config": model.options, "seed": model.seed_, **keys}
+    record_run(adata, key_added, {**run, "features": model.feature_names_, "last_step": last})
+    log_written("tl.embed", [f"obsm[{key_added!r}]"])
+    return adata if copy else None

@@ -1,0 +1,133 @@
+"""Profiles of plates: windows of fields as rows of an AnnData, or beside cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key_added
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.adata.provenance import package_info, record_run
+from cellgraph_clr.adata.results import cell_keys, write_by_cell
+from cellgraph_clr.tl.common import check_model_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+    from cellgraph_clr._core.rng import RandomState
+    from cellgraph_clr.cells.plate import Plate
+    from cellgraph_clr.models.infomax import DeepInfoMax
+
+__all__ = ["profile", "profile_cells"]
+
+
+def profile(
+    plate: Plate,
+    *,
+    model: DeepInfoMax | None = None,
+    samples: Sequence[str] | None = None,
+    stride: int | None = None,
+    key_added: str = "X_infomax",
+    random_state: RandomState = 0,
+    progress: bool | None = None,
+    **config: Any,
+) -> AnnData:
+    """Learn what tells the samples of a plate apart, and return the profiles of all windows of all fields.
+
+    Parameters
+    ----------
+    plate : `cgc.read_plate` or `cgc.Plate.build`.
+    model : a fitted `DeepInfoMax` to apply instead of training one; further options must then be left alone.
+    samples : those to learn from; None takes all. All are profiled.
+    stride : pixels between windows; None takes them side by side.
+    key_added : `obsm` key of the profiles.
+    random_state, progress, **config : of `DeepInfoMax`.
+
+    Returns
+    -------
+    AnnData with one row a window: `obs` has sample, well, field and whatever the table of the plate holds, y and x (pixels, the
+    middle of the window), foreground (its share) and learned (whether the sample was learned from); `obsm["spatial"]` x, y.
+
+    Raises
+    ------
+    OptionError, PairsError, NoCellsError, ShapeError, MissingKeyError
+        As `DeepInfoMax.fit` and `.transform`.
+    """
+    import anndata as ad
+    import pandas as pd
+
+    model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
+    table = model.transform(plate, stride=stride)
+    line = table.index.get_level_values("line").to_numpy()
+    obs = plate.table.iloc[line].reset_index(drop=True)
+    half = model.config.size / 2
+    obs["y"], obs["x"] = (table.index.get_level_values(a).to_numpy() + half for a in ("y", "x"))
+    obs["line"] = line
+    obs["foreground"] = table["foreground"].to_numpy()
+    obs["learned"] = obs["sample"].isin(model.samples_).to_numpy()
+    for name in ("sample", "well", "field"):
+        obs[name] = obs[name].astype("category")
+    obs.index = pd.Index([f"{k}_{int(y)}_{int(x)}" for k, y, x in table.index], dtype=str)
+    adata = ad.AnnData(obs=obs)
+    adata.obsm[key_added] = table.drop(columns="foreground").to_numpy(np.float32)
+    adata.obsm["spatial"] = obs[["x", "y"]].to_numpy(float)
+    package_info(adata)["unit"] = PIXEL
+    run = {"function": "tl.profile", "config": model.options, "seed": model.seed_}
+    record_run(adata, key_added, {**run, "samples": model.samples_, "stride": stride})
+    log_written("tl.profile", [f"obsm[{key_added!r}]"])
+    return adata
+
+
+def profile_cells(
+    adata: AnnData,
+    plate: Plate,
+    *,
+    model: DeepInfoMax | None = None,
+    samples: Sequence[str] | None = None,
+    key_added: str = "X_infomax",
+    random_state: RandomState = 0,
+    progress: bool | None = None,
+    copy: bool = False,
+    **config: Any,
+) -> AnnData | None:
+    """Learn what tells the samples of a plate apart, and write what it looks like at every cell beside it.
+
+    Parameters
+    ----------
+    adata : cells of the plate's fields (`cgc.from_plate`), matched by `obs["line"]` and `obs["cell_id"]`.
+    plate : with labels.
+    model, samples, random_state, progress, **config : as in `profile`.
+    key_added : `obsm` key, a DataFrame with columns "infomax_0", …; NaN for cells that are not in the labels.
+    copy : return a new AnnData.
+
+    Raises
+    ------
+    MissingKeyError, OptionError
+        Without `obs["line"]`; for a plate without labels, and as `profile`.
+    """
+    check_key_added(key_added, "obsm")
+    keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")
+    adata = adata.copy() if copy else adata
+    plate.check_labels()
+    model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
+    write_by_cell(adata, key_added, model.transform_cells(plate), keys)
+    run = {"function": "tl.profile_cells", "config": model.options, "seed": model.seed_}
+    record_run(adata, key_added, {**run, "samples": model.samples_})
+    log_written("tl.profile_cells", [f"obsm[{key_added!r}]"])
+    return adata if copy else None
+
+
+def _fitted(
+    plate: Plate, model: DeepInfoMax | None, samples: Sequence[str] | None, *, config: dict[str, Any], **run: Any
+) -> DeepInfoMax:
+    """Return the model given, or one learned from the plate; raises `OptionError` for options of both."""
+    from cellgraph_clr.models.infomax import DeepInfoMax
+
+    if model is None:
+        return DeepInfoMax(**run, **config).fit(plate, samples=samples)
+    check_model_alone([*config, *(["samples"] if samples is not None else [])])
+    return model

@@ -1,0 +1,178 @@
+"""Regions like a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_in_range, check_key, check_key_added, check_option, check_whole
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.images_of_cells import images_of
+from cellgraph_clr.adata.provenance import record_run, unit_of
+from cellgraph_clr.adata.queries import Query, query_rows
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values, representation
+from cellgraph_clr.adata.results import forget_column
+from cellgraph_clr.analysis import regions as region_search
+from cellgraph_clr.analysis.outlines import cell_reach, outline
+from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+__all__ = ["retrieve_regions"]
+
+
+def retrieve_regions(
+    adata: AnnData,
+    query: Query,
+    *,
+    min_cells: int = 5,
+    max_cells: int | Literal["auto"] | None = "auto",
+    use_rep: str = "X_cellgraph",
+    n_smooth: int = 1,
+    min_similarity: float | Literal["auto"] = "auto",
+    exclude_query: bool = True,
+    neighbors_key: str = "spatial",
+    key_added: str = "retrieval",
+) -> pd.DataFrame:
+    """Find connected neighbourhoods that resemble a query region, and return them ranked.
+
+    Parameters
+    ----------
+    adata : with a spatial graph and an embedding.
+    query : cells of the region: a mask, ids, names or a category (see `retrieve`).
+    min_cells : smallest region returned.
+    max_cells : regions grow from the most similar cells down until they would be larger; "auto" is twice the query, so that
+        answers are of its kind; None returns whole connected components, however large.
+    use_rep : representation compared by cosine, columns standardised.
+    n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
+    min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
+        reach, or where the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
+    exclude_query : the query's cells can be in no region.
+    neighbors_key : the graph that connects.
+    key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell), `obs[f"{key_added}_region"]` (1 …
+        number of regions, by rank; 0 outside) and `obs[f"{key_added}_query"]`.
+
+    Returns
+    -------
+    DataFrame indexed by region (1 is the best): score (mean similarity), n_cells, size (sum of `volume` or `area` of its
+    cells, in the unit of that feature; only where measured), x, y(, z) of its centre, extent_x, … in the unit of positions,
+    library_id where known, and outline, in the unit of positions: a list of closed polygons (k, 2), or in 3D a mesh (vertices
+    (v, 3), triangles (t, 3)), around all points nearer to a cell of the region than to another (`analysis.outlines`). Empty
+    when nothing is similar enough.
+
+    Raises
+    ------
+    EmptyQueryError, NoGraphError, MissingKeyError, NonFiniteError, OptionError
+        As `retrieve`; NoGraphError without a graph, or for a graph without edges.
+
+    Warns
+    -----
+    UserWarning
+        If nothing is found, with the reason.
+    """
+    check_key_added(key_added, "obs")
+    check_whole("min_cells", min_cells)
+    check_whole("n_smooth", n_smooth, low=0)
+    if isinstance(max_cells, str):
+        check_option("max_cells", max_cells, ("auto",))
+    elif max_cells is not None:
+        check_whole("max_cells", max_cells, low=min_cells)
+    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+    vectors, _ = representation(adata, use_rep)
+    rows = query_rows(adata, query)
+    adjacency = adjacency_of(adata, neighbors_key)
+    check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
+    directions = standardised_directions(vectors)
+    similarity = query_similarity(directions, directions[rows])
+    scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
+    if min_similarity == "auto":
+        threshold = region_search.similarity_threshold(scores, rows)
+    else:
+        check_in_range("min_similarity", min_similarity, low=-1, high=1)
+        threshold = float(min_similarity)
+    blocked = np.zeros(adata.n_obs, bool)
+    blocked[rows] = exclude_query
+    most = max(2 * len(rows), int(min_cells)) if max_cells == "auto" else max_cells
+    found = region_search.find_regions(
+        scores, adjacency, threshold=threshold, min_cells=min_cells, max_cells=most, blocked=blocked
+    )
+    member = np.zeros(adata.n_obs, np.int64)
+    for number, region in enumerate(found, start=1):
+        member[region.rows] = number
+    table = _region_table(adata, found, adjacency)
+    adata.obs[f"{key_added}_score"] = scores.astype(np.float32)
+    adata.obs[f"{key_added}_region"] = member
+    adata.obs[f"{key_added}_query"] = np.isin(np.arange(adata.n_obs), rows)
+    forget_column(adata, f"{key_added}_rank")
+    run = {
+        "function": "tl.retrieve_regions",
+        "use_rep": use_rep,
+        "min_cells": int(min_cells),
+        "max_cells": most,
+        "n_smooth": int(n_smooth),
+    }
+    record_run(adata, key_added, {**run, "min_similarity": threshold})
+    log_written("tl.retrieve_regions", [f"obs['{key_added}_{part}']" for part in ("score", "region", "query")])
+    if not found:
+        _warn_of_nothing(scores, adjacency, threshold=threshold, blocked=blocked, min_cells=min_cells)
+    table.attrs |= {"unit": unit_of(adata), "min_similarity": threshold}
+    return table
+
+
+def _region_table(adata: AnnData, found: Sequence[region_search.Region], adjacency: csr_matrix) -> pd.DataFrame:
+    """Return score, size, place and outline of every region, the best first."""
+    import pandas as pd
+
+    size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
+    size = None if size_name is None else raw_values(adata, size_name)[0]
+    xyz = np.asarray(adata.obsm["spatial"], float)
+    images = images_of(adata)
+    samples = np.empty(adata.n_obs, np.int64)
+    for i, image in enumerate(images):
+        samples[image.rows] = i
+    reach = cell_reach(xyz, adjacency)
+    records = []
+    for number, region in enumerate(found, start=1):
+        place = xyz[region.rows]
+        record: dict[str, Any] = {"region": number, "score": region.score, "n_cells": len(region.rows)}
+        if size is not None:
+            record["size"] = float(size[region.rows].sum())
+        if name := images[samples[region.rows[0]]].name:
+            record["library_id"] = name
+        record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
+        record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
+        record["outline"] = outline(xyz, samples, region.rows, reach)
+        records.append(record)
+    table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
+    return table.set_index("region")
+
+
+def _warn_of_nothing(
+    scores: np.ndarray, adjacency: csr_matrix, *, threshold: float, blocked: np.ndarray, min_cells: int
+) -> None:
+    """Warn that no region was found, and why."""
+    import warnings
+
+    from scipy.sparse.csgraph import connected_components
+
+    alike = (scores >= threshold) & ~blocked
+    if blocked.all():
+        why = "the query holds all cells. Pass `exclude_query=False`."
+    elif not alike.any():
+        best = float(scores[~blocked].max())
+        why = f"no cell outside the query is similar enough: the best has {best:.2f}. Lower `min_similarity`."
+    else:
+        pieces = connected_components(adjacency[alike][:, alike], directed=False)[1]
+        largest = int(np.bincount(pieces).max())
+        why = (
+            f"{int(alike.sum())} cells are similar enough, but at most {largest} of them are connected. Lower `min_cells` "
+            f"to {largest}, or find single cells by `cgc.tl.retrieve`."
+        )
+    text = f"No region of {min_cells} cells or more with a similarity of {threshold:.2f} or above: {why}"
+    warnings.warn(text, UserWarning, stacklevel=3)

@@ -1,0 +1,151 @@
+"""Cells like a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
+from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.queries import Query, query_vectors
+from cellgraph_clr.adata.reading import representation
+from cellgraph_clr.adata.results import forget_column
+from cellgraph_clr.analysis.index import VectorIndex
+from cellgraph_clr.analysis.retrieval import nearest, query_similarity, standardised_directions, top_k
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+__all__ = ["build_index", "retrieve"]
+
+
+def retrieve(
+    adata: AnnData,
+    query: Query,
+    *,
+    reference: AnnData | None = None,
+    use_rep: str = "X_cellgraph",
+    k: int = 50,
+    aggregate: Literal["mean", "max", "each"] = "mean",
+    exclude_query: bool = True,
+    key_added: str = "retrieval",
+) -> pd.DataFrame:
+    """Find the cells most like a query, and return them ranked.
+
+    Parameters
+    ----------
+    adata : where the query is.
+    query : a bool mask (n,), cell ids, `obs_names`, a mapping such as {"cell_type": "neuron"}, or float vector(s) of
+        `use_rep`.
+    reference : where to search; None searches `adata`.
+    use_rep : representation; columns are standardised over the reference, similarity is the cosine.
+    k : cells returned (fewer when there are fewer).
+    aggregate : "mean" compares with the mean direction of the query, "max" with its nearest member; "each" answers every
+        member by itself, `k` cells each.
+    exclude_query : leave the query's own cells out (they are in `adata`; a reference keeps all of its cells).
+    key_added : `obs` columns written where it was searched: f"{key_added}_score" (cosine, every cell) and
+        f"{key_added}_rank" (1 … k, 0 for cells not returned); f"{key_added}_query" marks the cells of the query where they
+        are among those searched.
+
+    Returns
+    -------
+    DataFrame indexed by `obs_names`: rank, cell_id, library_id (where known), score, and x, y(, z) in the unit of
+    positions; for "each" with a first column `query`, the name of the member (or the number of the vector), and the `obs`
+    columns hold the best score and rank over members.
+
+    Raises
+    ------
+    EmptyQueryError
+        If the query matches no cell (absent ids are listed with the nearest ones), or excludes all.
+    MissingKeyError, NonFiniteError, ShapeError, OptionError
+        For a missing or NaN representation, other widths, wrong options.
+
+    Notes
+    -----
+    Exact: one matrix product over all cells, in blocks of 16 MiB; O(n d) for a query, and for each of its members with "max"
+    and "each". Vectors of unit length take 4 n d bytes. No cell in `adata` is an empty query. Many queries one after the
+    other: `tl.build_index`.
+    """
+    check_key_added(key_added, "obs")
+    target = adata if reference is None else reference
+    vectors, _ = representation(target, use_rep)
+    own = vectors if reference is None else representation(adata, use_rep)[0]
+    if own.shape[1] != vectors.shape[1]:
+        raise ShapeError(expected(f"a reference of width {own.shape[1]}", vectors.shape[1], "Embed both by one model."))
+    check_whole("k", k)
+    chosen, rows = query_vectors(adata, query, own)
+    if reference is None and exclude_query and len(rows) == adata.n_obs:
+        raise EmptyQueryError(
+            expected("cells outside the query to search", "a query of all cells", "Pass `exclude_query=False`.")
+        )
+    directions, wanted = standardised_directions(vectors), standardised_directions(chosen, vectors)
+    allowed = np.ones(len(directions), bool)
+    if reference is None and exclude_query:
+        allowed[rows] = False
+    check_option("aggregate", aggregate, ("mean", "max", "each"))
+    scores = query_similarity(directions, wanted, aggregate="max" if aggregate == "each" else aggregate)
+    if aggregate == "each":
+        found, similarity = nearest(wanted, directions, min(int(k), int(allowed.sum())), allowed=allowed)
+    else:
+        found = top_k(scores, k, allowed=allowed)[None]
+        similarity = scores[found]
+    place = np.broadcast_to(np.arange(1, found.shape[1] + 1), found.shape)
+    rank = np.full(len(directions), len(directions) + 1)
+    np.minimum.at(rank, found, place)
+    rank[rank > len(directions)] = 0
+    table = _places(target, found.ravel())
+    table.insert(0, "rank", place.ravel())
+    table["score"] = similarity.ravel()
+    if aggregate == "each":
+        names = adata.obs_names[rows] if len(rows) else np.arange(len(wanted))
+        table.insert(0, "query", np.repeat(np.asarray(names), found.shape[1]))
+    target.obs[f"{key_added}_score"] = scores.astype(np.float32)
+    target.obs[f"{key_added}_rank"] = rank
+    forget_column(target, f"{key_added}_region")
+    if len(rows) and reference is None:
+        target.obs[f"{key_added}_query"] = np.isin(np.arange(adata.n_obs), rows)
+    else:  # the query is not among the cells searched
+        forget_column(target, f"{key_added}_query")
+    record_run(target, key_added, {"function": "tl.retrieve", "use_rep": use_rep, "k": int(k), "aggregate": aggregate})
+    log_written("tl.retrieve", [f"obs['{key_added}_score']", f"obs['{key_added}_rank']"])
+    return table
+
+
+def _places(adata: AnnData, rows: np.ndarray) -> pd.DataFrame:
+    import pandas as pd
+
+    xyz = np.asarray(adata.obsm["spatial"])[rows] if "spatial" in adata.obsm else np.zeros((len(rows), 0))
+    table = pd.DataFrame(xyz, columns=list("xyz")[: xyz.shape[1]], index=adata.obs_names[rows])
+    if "library_id" in adata.obs:
+        table.insert(0, "library_id", adata.obs["library_id"].astype(str).to_numpy()[rows])
+    if "cell_id" in adata.obs:
+        table.insert(0, "cell_id", adata.obs["cell_id"].to_numpy()[rows])
+    return table
+
+
+def build_index(adata: AnnData, *, use_rep: str = "X_cellgraph", approximate: bool = False) -> VectorIndex:
+    """Return an index of the cells by an embedding, for many queries or for another session.
+
+    Parameters
+    ----------
+    adata : with the embedding.
+    use_rep : representation; columns are standardised over `adata`, similarity is the cosine.
+    approximate : a graph index (extra `ann`) that takes a small part of the time and misses a few cells; how many is measured
+        and kept as `recall_`.
+
+    Returns
+    -------
+    `VectorIndex` with ``.query(vectors, k)`` (names of rows, `obs_names`, and similarities), ``.save(path)`` and
+    ``VectorIndex.load(path)``.
+
+    Raises
+    ------
+    MissingKeyError, NonFiniteError, NoCellsError, MissingDependencyError
+        For a missing or NaN representation, no cells, or `usearch` that is not installed.
+    """
+    vectors, _ = representation(adata, use_rep)
+    return VectorIndex.build(vectors, adata.obs_names.to_numpy().astype(str), approximate=approximate)

@@ -1,0 +1,281 @@
+"""`Recipe`: what every learner is, written once: a frozen configuration, where it runs, what it learned, and its file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from copy import copy, deepcopy
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionError
+from cellgraph_clr.training.devices import seeded, usable_device
+from cellgraph_clr.training.run import Runtime
+from cellgraph_clr.training.weights import load_weights, save_weights
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping
+
+    from cellgraph_clr._core.rng import RandomState
+
+__all__ = ["Fitted", "Learner", "Recipe", "built", "config_of", "options_of", "run_digest"]
+
+Config = TypeVar("Config")
+CUSTOM = "custom: "  # stands in a file for an object of the user's
+FORMAT = 2  # of saved models
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What a learner learned, which it holds as one value.
+
+    Parameters
+    ----------
+    networks : by name, in evaluation mode.
+    history : figure -> one value a step (nested where there are several runs).
+    seed : that was used.
+    about : what was learned from, as JSON holds it.
+    arrays : numbers learned beside the networks.
+    """
+
+    networks: Mapping[str, nn.Module]
+    history: Mapping[str, Any]
+    seed: int
+    about: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Learner:
+    """What was learned, and its file.
+
+    A subclass takes `random_state`, `device` and its options, gives `_options` and `_new_networks`, and assigns `_state` once, at
+    the end of `fit`.
+    """
+
+    models: ClassVar[
+        Mapping[str, type[Learner]]
+    ] = {}  # fitted models that the constructor takes first, saved in the same file
+    _state: Fitted | None = None
+
+    @property
+    def history_(self) -> dict[str, Any]:
+        """Figure -> one value a step; empty before `fit`."""
+        return {} if self._state is None else dict(self._state.history)
+
+    @property
+    def seed_(self) -> int:
+        """The integer seed that `fit` used."""
+        return 0 if self._state is None else self._state.seed
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the constructor that make the model, as JSON holds them: objects of your own by their name."""
+        return {k: _plain(v) for k, v in self._options().items()}
+
+    def _options(self) -> dict[str, Any]:
+        """Return the options of the constructor that make the model, JSON values or objects of the user's."""
+        raise NotImplementedError
+
+    def _new_networks(self, about: Mapping[str, Any]) -> Mapping[str, nn.Module]:
+        """Return the networks of a fitted model, with any weights."""
+        raise NotImplementedError
+
+    def _fitted(self) -> Fitted:
+        if self._state is None:
+            raise CellGraphError(expected("a fitted model", "one that was not fitted", "Call `fit` or `load` first."))
+        return self._state
+
+    def _with(self, state: Fitted) -> Self:
+        """Return a copy of the model that learned something else."""
+        other = copy(self)
+        other._state = state  # noqa: SLF001 - of the same class
+        return other
+
+    def network(self, name: str = "encoder") -> nn.Module:
+        """Return a trained network, in evaluation mode. Raises `CellGraphError` before `fit`, `OptionError` for another name."""
+        networks = self._fitted().networks
+        check_key(name, list(networks), where="networks", error=OptionError)
+        return networks[name]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one safetensors file (beside, then renamed). Raises `CellGraphError` before `fit`.
+
+        Objects of your own (`encoder=`, …) are kept as weights and have to be given to `load` again.
+        """
+        tensors, header = self.state()
+        save_weights(path, tensors, header)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: str = "auto", **objects: Any) -> Self:
+        """Return a saved model.
+
+        Parameters
+        ----------
+        path : as `save` was given.
+        device : where its networks are put.
+        **objects : the encoders, objectives, … of your own that it was made with, by the name of their option.
+
+        Raises
+        ------
+        MissingFileError, ModelFileError
+            If there is no such file; it is truncated, of another class or version, or was made with an object not given.
+        """
+        return cls.from_state(*load_weights(path, cls.__name__), device=device, **objects)
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+        """Return the tensors and the JSON header that `from_state` takes. Raises `CellGraphError` before `fit`."""
+        state = self._fitted()
+        tensors = {f"{n}.{k}": v for n, network in state.networks.items() for k, v in network.state_dict().items()}
+        tensors |= {f"arrays.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in state.arrays.items()}
+        header: dict[str, Any] = {
+            "kind": type(self).__name__,
+            "format": FORMAT,
+            "config": self.options,
+            "seed": state.seed,
+            "about": dict(state.about),
+            "history": dict(state.history),
+            "models": {},
+        }
+        for name in self.models:
+            inner, header["models"][name] = getattr(self, name).state()
+            tensors |= {f"models.{name}.{k}": v for k, v in inner.items()}
+        return tensors, header
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
+    ) -> Self:
+        """Return a fitted model from what `state` gave; raises as `load`."""
+        if header.get("format") != FORMAT:
+            remedy = "Fit the model again, or load it with the version that saved it."
+            raise ModelFileError(expected("a model of this version", "one that an earlier version saved", remedy))
+        inner = [
+            kind.from_state(_below(tensors, f"models.{name}"), header["models"][name], device=device)
+            for name, kind in cls.models.items()
+        ]
+        options = _with_objects(header["config"], objects)
+        maker: Any = cls
+        model: Self = maker(*inner, random_state=header["seed"], device=device, **options)
+        with seeded(header["seed"]):
+            networks = model._new_networks(header["about"])
+        for name, network in networks.items():
+            _take(network, _below(tensors, name), name)
+            network.to(usable_device(device)).eval()
+        arrays = {k: v.numpy() for k, v in _below(tensors, "arrays").items()}
+        return model._with(Fitted(networks, header["history"], header["seed"], header["about"], arrays))
+
+
+class Recipe(Learner, Generic[Config]):
+    """A learner with a frozen configuration: a subclass names its class, and writes `fit`, `_new_networks` and its use."""
+
+    config_class: ClassVar[type]
+
+    def __init__(
+        self,
+        *,
+        random_state: RandomState = 0,
+        device: str = "auto",
+        precision: str = "32",
+        num_workers: int = 0,
+        progress: bool | None = None,
+        **config: Any,
+    ) -> None:
+        self.runtime = Runtime(device=device, precision=precision, num_workers=num_workers, progress=progress)
+        self.config = cast("Config", config_of(self.config_class, config))
+        self.random_state = random_state
+
+    @property
+    def device(self) -> str:
+        """Where it is trained: "auto", "cpu", "cuda", …."""
+        return self.runtime.device
+
+    def _options(self) -> dict[str, Any]:
+        return options_of(self.config)
+
+    def __repr__(self) -> str:
+        """Return the constructor's form."""
+        shown = [repr(getattr(self, name)) for name in self.models]
+        shown += [f"{k}={_name_of(v) if _is_object(v) else repr(v)}" for k, v in self._options().items()]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def config_of(kind: type[Config], options: Mapping[str, Any]) -> Config:
+    """Return a configuration of named fields; raises `OptionError` for an unknown one, with the nearest known."""
+    known = sorted(f.name for f in fields(kind))  # type: ignore[arg-type]
+    for name in options:
+        check_key(name, known, where=kind.__name__, error=OptionError)
+    return kind(**options)
+
+
+def options_of(config: Any) -> dict[str, Any]:
+    """Return the fields of a configuration by name; unlike `dataclasses.asdict` it copies no object of the user's."""
+    return {f.name: getattr(config, f.name) for f in fields(config)}
+
+
+def built(maker: Any, *sizes: Any, option: str) -> nn.Module:
+    """Return the network of an object of the user's: a copy of a module, or what a callable makes of the sizes.
+
+    Raises `OptionError` when it makes something else.
+    """
+    network = deepcopy(maker) if isinstance(maker, nn.Module) else maker(*sizes)
+    if not isinstance(network, nn.Module):
+        remedy = "Pass a module, or a callable that returns one."
+        raise OptionError(expected(f"a torch module from `{option}`", type(network).__name__, remedy))
+    return network
+
+
+def run_digest(about: Any, arrays: Iterable[np.ndarray]) -> str:
+    """Return a hash of what a run is (anything JSON can hold, in text form where it cannot) and of what it learns from."""
+    digest = hashlib.sha256(json.dumps(about, default=_plain).encode())
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, nn.Module) or callable(value)
+
+
+def _name_of(value: Any) -> str:
+    return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def _plain(value: Any) -> Any:
+    """Return an option as JSON holds it: numbers as Python's, objects of the user's by their name."""
+    if _is_object(value):
+        return f"{CUSTOM}{_name_of(value)}"
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _with_objects(options: Mapping[str, Any], objects: Mapping[str, Any]) -> dict[str, Any]:
+    """Return saved options with the objects that stood for some of them."""
+    missing = {k: v for k, v in options.items() if isinstance(v, str) and v.startswith(CUSTOM)}
+    for name in objects:
+        check_key(name, sorted(missing), where="objects of the saved model", error=OptionError)
+    absent = [f"{k}={v.removeprefix(CUSTOM)}" for k, v in missing.items() if k not in objects]
+    if absent:
+        found = "a file that holds their weights alone"
+        raise ModelFileError(expected(f"the objects {listing(absent)}", found, "Pass them to `load` by these names."))
+    return {**options, **objects}
+
+
+def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
+
+
+def _take(network: nn.Module, weights: Mapping[str, torch.Tensor], name: str) -> None:
+    """Load weights. Raises `ModelFileError` where they are those of another network."""
+    try:
+        network.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        remedy = "Pass the object that it was made with."
+        raise ModelFileError(
+            expected(f"the weights of `{name}`", f"those of another network ({error})", remedy)
+        ) from error

@@ -1,0 +1,251 @@
+"""A run: a task trained from its start, or from a checkpoint, to its end by Lightning's trainer."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import lightning.pytorch as lightning
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from torch.multiprocessing.spawn import ProcessRaisedException
+
+from cellgraph_clr._core.checks import check_precision, check_whole, expected
+from cellgraph_clr._core.errors import NonFiniteError, OptionError
+from cellgraph_clr.training.checkpoints import SafeCheckpoints
+from cellgraph_clr.training.devices import seeded, usable_device
+from cellgraph_clr.training.module import NOT_FINITE, TaskModule
+from cellgraph_clr.training.watchers import Bar, EarlyStop, KeepRun, stalled
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+    import torch
+    from torch import nn
+
+    from cellgraph_clr.training.task import Task
+
+__all__ = ["Runtime", "Trained", "Watch", "Watches", "train"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Where and how fast a run goes; nothing of it is part of the model.
+
+    Parameters
+    ----------
+    device : "auto" (GPU when there is one), "cpu", "cuda", "cuda:1", …
+    precision : "32" or "bf16" (products of networks in bfloat16; views and losses stay in float32).
+    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
+    n_processes : processes (on GPUs: one per GPU) that share every batch.
+    progress : show a bar; None shows it on a terminal or in a notebook.
+
+    Raises
+    ------
+    OptionError
+        For another precision, or a negative number of workers.
+    """
+
+    device: str = "auto"
+    precision: str = "32"
+    num_workers: int = 0
+    n_processes: int = 1
+    progress: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        check_precision(self.precision)
+        check_whole("num_workers", self.num_workers, low=0)
+        check_whole("n_processes", self.n_processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is kept and told of a run.
+
+    Parameters
+    ----------
+    checkpoint : file that the run is saved to, and goes on from when it exists; None saves nothing.
+    every : steps between two savings.
+    callbacks : Lightning callbacks; figures of every step are logged under their names ("loss", …).
+    logger : Lightning logger or loggers; None logs nothing.
+    """
+
+    checkpoint: str | os.PathLike[str] | None = None
+    every: int = 100
+    callbacks: Sequence[lightning.Callback] = ()
+    logger: Any = None
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        check_whole("checkpoint_every", self.every)
+        for callback in self.callbacks if isinstance(self.callbacks, Sequence) else (self.callbacks,):
+            if not isinstance(callback, lightning.Callback):
+                found, remedy = type(callback).__name__, "Derive from `lightning.pytorch.Callback`."
+                raise OptionError(expected("`callbacks` as a list of Lightning callbacks", found, remedy))
+        if self.checkpoint is not None and Path(self.checkpoint).is_dir():
+            found, remedy = f"the folder {str(self.checkpoint)!r}", "Pass the path of a file in it."
+            raise OptionError(expected("`checkpoint` as a file", found, remedy))
+
+
+@dataclass(frozen=True, slots=True)
+class Watches:
+    """`Watch` of several runs, each with a file of its own in the folder `checkpoint`."""
+
+    checkpoint: str | os.PathLike[str] | None = None
+    every: int = 100
+    callbacks: Sequence[lightning.Callback] = ()
+    logger: Any = None
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        Watch(None, self.every, self.callbacks)
+        if self.checkpoint is not None and Path(self.checkpoint).is_file():
+            found, remedy = (
+                f"the file {str(self.checkpoint)!r}",
+                "Pass another path: each of several runs has its file in it.",
+            )
+            raise OptionError(expected("`checkpoint` as a folder", found, remedy))
+
+    def named(self, name: str) -> Watch:
+        """Return that of the run of this name."""
+        path = None if self.checkpoint is None else Path(self.checkpoint) / f"{name}.ckpt"
+        return Watch(path, self.every, self.callbacks, self.logger)
+
+
+class Trained(NamedTuple):
+    """What a run leaves: networks in evaluation mode, and per figure one value a step."""
+
+    networks: dict[str, nn.Module]
+    history: dict[str, list[float]]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's advice (workers, loggers, hardware) from users who never chose Lightning."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerprint: str = "") -> Trained:
+    """Return the trained networks of a task.
+
+    A run that is killed and called again with the same checkpoint goes on from its last saving and ends with the same
+    weights, bit for bit on a CPU with as many threads. Several processes give the result of one to rounding.
+
+    Parameters
+    ----------
+    task : what is learned.
+    runtime, watch : where, and what is kept of it.
+    fingerprint : tells the data and options of this run from others; the first weights are added to it.
+
+    Raises
+    ------
+    NonFiniteError
+        When the loss stops being finite.
+    OptionError
+        For a device that cannot be used, or several processes on one numbered device.
+    KeyboardInterrupt
+        When it is interrupted; a checkpoint keeps what was saved last.
+    ModelFileError
+        If the checkpoint is truncated or that of another run.
+    """
+    watch = watch or Watch()
+    device = usable_device(runtime.device)
+    several = runtime.n_processes > 1
+    kind, _, number = device.partition(":")
+    if several and number:
+        raise OptionError(expected("`device` without a number for several processes", device, f"Pass {kind!r}."))
+    with seeded(task.seed), tempfile.TemporaryDirectory() as folder:
+        told = bool(watch.callbacks or watch.logger)
+        bf16 = runtime.precision == "bf16"
+        module = TaskModule(task, fingerprint, bf16=bf16, num_workers=runtime.num_workers, told=told)
+        path = (
+            Path(watch.checkpoint) if watch.checkpoint is not None else Path(folder) / "run.ckpt" if several else None
+        )
+        resume = path if path is not None and path.exists() else None
+        if resume is not None and _finished(module, resume):
+            return _result(module, device)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        watchers = _watchers(task, runtime, watch, path)
+        with _quiet():
+            trainer = lightning.Trainer(
+                accelerator={"cuda": "gpu"}.get(kind, kind),
+                devices=[int(number)] if number and not several else runtime.n_processes,
+                strategy="ddp_spawn" if several else "auto",
+                precision="32-true",  # of all but the networks, see `Lowered`
+                max_steps=task.schedule.n_steps,
+                max_epochs=-1,
+                callbacks=watchers,
+                plugins=[SafeCheckpoints()],
+                logger=watch.logger or False,
+                enable_progress_bar=any(isinstance(w, ProgressBar) for w in watchers),
+                log_every_n_steps=1,
+                enable_checkpointing=any(isinstance(w, Checkpoint) for w in watchers),
+                enable_model_summary=False,
+                use_distributed_sampler=False,
+                default_root_dir=folder,
+            )
+            _fit(trainer, module, resume)
+        if several and path is not None:  # the weights came to be in other processes
+            saved = SafeCheckpoints().load_checkpoint(path)
+            module.load_state_dict(saved["state_dict"])
+            module.history = saved["run"]["history"]
+    return _result(module, device)
+
+
+def _watchers(task: Task, runtime: Runtime, watch: Watch, path: Path | None) -> list[lightning.Callback]:
+    """Return the user's callbacks, and ours where there is something to do: early stop, checkpoints, bar."""
+    watchers = list(watch.callbacks)
+    if task.schedule.patience is not None:
+        watchers.append(EarlyStop(task.schedule.patience))
+    if path is not None:
+        watchers.append(KeepRun(path, watch.every))
+    shown = sys.stderr.isatty() if runtime.progress is None else runtime.progress
+    if shown and not any(isinstance(w, ProgressBar) for w in watchers):
+        watchers.append(Bar())
+    return watchers
+
+
+def _finished(module: TaskModule, path: Path) -> bool:
+    """Return whether a saved run, whose weights and history the module then takes, needs no further step."""
+    saved = SafeCheckpoints().load_checkpoint(path)
+    module.on_load_checkpoint(saved)
+    losses, schedule = module.history["loss"], module.task.schedule
+    over = len(losses) >= schedule.n_steps or stalled(losses, schedule.patience)
+    if over:
+        module.load_state_dict(saved["state_dict"])
+    return over
+
+
+def _fit(trainer: lightning.Trainer, module: TaskModule, resume: Path | None) -> None:
+    try:
+        trainer.fit(module, ckpt_path=resume)
+    except SystemExit as stop:  # Lightning's way of ending on Ctrl-C
+        raise KeyboardInterrupt from stop
+    except ProcessRaisedException as error:
+        if NonFiniteError.__name__ not in str(error):
+            raise
+        raise NonFiniteError(expected("a finite loss", "another in a process", NOT_FINITE)) from error
+
+
+def _result(module: TaskModule, device: str) -> Trained:
+    networks: Mapping[str, torch.nn.Module] = dict(module.networks.items())
+    return Trained({name: network.to(device).eval() for name, network in networks.items()}, module.history)

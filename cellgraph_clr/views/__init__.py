@@ -1,1 +1,0 @@
-"""Views and pairs: augmented graphs, positives from relations, soft targets."""

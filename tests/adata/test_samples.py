@@ -1,0 +1,70 @@
+"""The sample of every cell: named, remembered, found by its usual name, or one for all; and images of samples."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
+from cellgraph_clr.adata.images_of_cells import chosen_images, images_of, only_image
+from cellgraph_clr.adata.provenance import package_info
+from cellgraph_clr.adata.samples import sample_of
+
+
+@pytest.fixture
+def cells():
+    obs = {
+        "library_id": pd.Categorical(["b", "a", "b", "a", "b"]),
+        "slide": [2, 1, 1, 2, 2],
+        "frame": [1, 0, 0, 0, 1],
+    }
+    return AnnData(obs=pd.DataFrame(obs, index=list("vwxyz")))
+
+
+def test_samples_are_those_asked_for_else_remembered_else_library_id_else_one(cells):
+    assert sample_of(cells, None).tolist() == ["b", "a", "b", "a", "b"]
+    assert sample_of(cells, "slide").tolist() == ["2", "1", "1", "2", "2"]
+    package_info(cells)["library_key"] = "slide"
+    assert sample_of(cells, None).tolist() == ["2", "1", "1", "2", "2"]
+    assert sample_of(cells, "library_id").tolist() == ["b", "a", "b", "a", "b"]
+    del cells.obs["slide"], cells.obs["library_id"]
+    assert sample_of(cells, None).tolist() == [""] * 5
+
+
+def test_wrong_samples_are_named(cells):
+    with pytest.raises(MissingKeyError, match="'slid' in `adata.obs`.*Did you mean 'slide'"):
+        sample_of(cells, "slid")
+    cells.obs["slide"] = [1.0, np.nan, 2, np.nan, 1]
+    with pytest.raises(CellGraphError, match=r"every cell in obs\['slide'\], found 2 cells without"):
+        sample_of(cells, "slide")
+
+
+def test_images_are_samples_at_one_time(cells):
+    assert [(g.sample, g.frame, g.rows.tolist(), g.name) for g in images_of(cells)] == [
+        ("a", 0, [1, 3], "a"),
+        ("b", 0, [2], "b/frame_0"),
+        ("b", 1, [0, 4], "b/frame_1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (None, ["a", "b/frame_0", "b/frame_1"]),
+        ("b", ["b/frame_0", "b/frame_1"]),
+        ("frame_1", ["b/frame_1"]),
+        (0, ["a", "b/frame_0"]),
+        (["b/frame_1", "b", "a"], ["b/frame_1", "b/frame_0", "a"]),
+    ],
+)
+def test_images_are_chosen_by_sample_frame_or_both(cells, asked, names):
+    assert [g.name for g in chosen_images(cells, asked)] == names
+
+
+def test_one_image_is_asked_for_where_there_are_several(cells):
+    assert only_image(cells, "a").rows.tolist() == [1, 3]
+    with pytest.raises(OptionError, match="several samples, found b/frame_0, b/frame_1"):
+        only_image(cells, "b")
+    with pytest.raises(MissingKeyError, match="Expected 'c' in `the samples`"):
+        only_image(cells, "c")
+    assert only_image(cells[cells.obs["frame"] == 1].copy()).rows.tolist() == [0, 1]

@@ -1,0 +1,79 @@
+"""`EventClassifier`: it tells bright cells from others, prior and temperature, files, bad input."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionError, ShapeError
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.datasets.events import event_movie
+from cellgraph_clr.models import EventClassifier, TimeArrow
+from cellgraph_clr.models.time_arrow import events as module
+from cellgraph_clr.models.time_arrow.places import cell_places
+
+ARROW = {"n_steps": 2, "n_hidden": 4, "n_features": 6, "n_levels": 1, "size": 16, "batch_size": 4, "progress": False}
+SMALL = {"n_steps": 30, "size": 8, "batch_size": 16, "learning_rate": 0.01, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def movie():
+    return event_movie(12, 10, side=80, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def arrow(movie):
+    return TimeArrow(**ARROW).untrained(movie)
+
+
+@pytest.mark.parametrize("options", [{}, {"head": "linear"}, {"fine_tune": True}])
+def test_divisions_are_told_from_other_cells(movie, arrow, options):
+    places = cell_places(movie)
+    places = places[places["event"] != "death"]
+    model = EventClassifier(arrow, **SMALL | options).fit(movie, places)
+    assert model.classes_ == ["none", "division"]
+    proba = model.predict_proba(movie, places)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    divides = (places["event"] == "division").to_numpy()
+    assert proba[divides, 1].mean() > proba[~divides, 1].mean() + 0.2
+    assert abs(proba[:, 1].mean() - divides.mean()) < 0.15  # as frequent as they are, not as often as they were drawn
+    assert set(model.predict(movie, places)) <= {"none", "division"}
+
+
+def test_files_come_back(movie, arrow, tmp_path):
+    model = EventClassifier(arrow, **SMALL | {"n_steps": 3, "fine_tune": True}).fit(movie)
+    model.save(tmp_path / "e.safetensors")
+    back = EventClassifier.load(tmp_path / "e.safetensors")
+    np.testing.assert_allclose(back.predict_proba(movie), model.predict_proba(movie), atol=1e-6)
+    assert back.classes_ == model.classes_
+    assert back.temperature_ == model.temperature_
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("head", "linear"), ("fine_tune", True), ("size", 12), ("calibrate", False), ("n_steps", 8), ("batch_size", 9),
+     ("learning_rate", 0.2), ("weight_decay", 5.0), ("random_state", 4)],
+)  # fmt: skip
+def test_each_option_changes_the_output(movie, arrow, name, value, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_CALIBRATED", 1)
+    base = SMALL | {"n_steps": 6}
+    places = cell_places(movie)
+    places["event"] = places["event"].where(places["event"] != "death", "none")
+    one, other = (EventClassifier(arrow, **o).fit(movie, places) for o in (base, base | {name: value}))
+    assert not np.allclose(one.predict_proba(movie, places), other.predict_proba(movie, places))
+
+
+def test_bad_input_is_named(movie, arrow):
+    with pytest.raises(OptionError, match="`head`"):
+        EventClassifier(arrow, head="deep")
+    with pytest.raises(CellGraphError, match="a fitted model"):
+        EventClassifier(arrow).predict_proba(movie)
+    quiet = cell_places(movie).assign(event="none")
+    with pytest.raises(LabelKeyError, match="two events at least, found none"):
+        EventClassifier(arrow).fit(movie, quiet)
+    with pytest.raises(LabelKeyError, match="places with the column event"):
+        EventClassifier(arrow).fit(movie, quiet.drop(columns="event"))
+    with pytest.raises(ShapeError, match="1 tables of places, found 2"):
+        EventClassifier(arrow).fit(movie, [quiet, quiet])
+    deep = Movie.build(np.zeros((3, 4, 20, 20)), axes="tzyx")
+    with pytest.raises(ShapeError, match="a movie in 2D"):
+        EventClassifier(arrow).fit(deep, pd.DataFrame({"frame": [0, 1], "y": 5, "x": 5, "event": ["none", "death"]}))

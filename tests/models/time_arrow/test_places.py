@@ -1,0 +1,54 @@
+"""Places in movies: cells, grids, and what is cut out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, ShapeError
+from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.datasets.events import event_movie
+from cellgraph_clr.models.time_arrow.places import cell_places, cut_places, grid_places
+
+
+def test_cells_of_all_frames_but_the_last():
+    movie = event_movie(8, 4, side=64)
+    places = cell_places(movie)
+    masks = np.asarray(movie.labels)
+    assert len(places) == sum(len(np.unique(m)) - 1 for m in masks[:-1])
+    row = places.iloc[5]
+    at = np.argwhere(masks[int(row["frame"])] == row["cell_id"]).mean(axis=0)
+    np.testing.assert_allclose(row[["y", "x"]].to_numpy(float), at)
+    assert set(places["event"]) <= {"none", "division", "death"}
+    with pytest.raises(NoCellsError):
+        cell_places(Movie.build(np.ones((2, 8, 8)), np.zeros((2, 8, 8), int)))
+
+
+def test_a_grid_covers_the_frame():
+    places = grid_places(Movie.build(np.zeros((3, 50, 40))), size=16)
+    assert set(places["frame"]) == {0, 1}
+    covered = np.zeros((50, 40), bool)
+    for y, x in places[["y", "x"]].to_numpy():
+        covered[int(y - 8) : int(y + 8), int(x - 8) : int(x + 8)] = True
+    assert covered.all()
+
+
+def test_places_are_cut_from_two_frames_and_repeated_beyond_the_edge():
+    frames = np.arange(3 * 20 * 20, dtype=np.float32).reshape(3, 1, 20, 20) / 100
+    places = pd.DataFrame({"frame": [1, 0], "y": [10.0, 0.0], "x": [10.0, 0.0]})
+    asked = []
+
+    def frame(t):
+        asked.append(t)
+        return frames[t]
+
+    out = cut_places(places, frame, 3, size=4)
+    np.testing.assert_allclose(out[0, 0, 0], frames[1, 0, 8:12, 8:12], rtol=1e-3)
+    np.testing.assert_allclose(out[0, 1, 0], frames[2, 0, 8:12, 8:12], rtol=1e-3)
+    np.testing.assert_allclose(out[1, 0, 0, 2:, 2:], frames[0, 0, :2, :2], rtol=1e-3)
+    assert (out[1, 0, 0, :2, :2] == frames[0, 0, 0, 0]).all()
+    assert asked == [0, 1, 2]
+    assert len(cut_places(places[:0], frame, 3, size=4)) == 0
+    with pytest.raises(ShapeError, match="frames 0 to 1, found 0 to 2"):
+        cut_places(places.assign(frame=[2, 0]), frame, 3, size=4)
+    with pytest.raises(MissingKeyError, match="frame, y, x"):
+        cut_places(places[["frame"]], frame, 3, size=4)

@@ -1,0 +1,33 @@
+"""Weights come back as they were, or say why not."""
+
+import pytest
+import torch
+
+from cellgraph_clr._core.errors import MissingFileError, ModelFileError
+from cellgraph_clr.training.weights import load_weights, save_weights
+
+
+def test_weights_round_trip_and_old_file_survives(tmp_path):
+    path = tmp_path / "m.safetensors"
+    tensors = {"a": torch.randn(3, 2), "b": torch.arange(4)}
+    save_weights(path, tensors, {"kind": "Thing", "x": [1, 2]})
+    back, header = load_weights(path, "Thing")
+    assert header["x"] == [1, 2]
+    for name, value in tensors.items():
+        assert torch.equal(back[name], value)
+    with pytest.raises(TypeError):
+        save_weights(path, tensors, {"kind": {1, 2}})  # a set is no JSON
+    assert load_weights(path, "Thing")[1]["x"] == [1, 2]
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_bad_files_are_named(tmp_path):
+    path = tmp_path / "m.safetensors"
+    with pytest.raises(MissingFileError, match="found nothing there"):
+        load_weights(path, "Thing")
+    save_weights(path, {"a": torch.ones(100)}, {"kind": "Thing"})
+    with pytest.raises(ModelFileError, match="a saved Other, found Thing"):
+        load_weights(path, "Other")
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ModelFileError, match="unreadable file"):
+        load_weights(path, "Thing")
