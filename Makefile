@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: demo test lint bench interop docs clean
+.PHONY: demo test mutate lint bench interop docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +26,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two workers share two cores
+
+mutate: $(STAMP)  # plants faults and runs the tests that must fail; PARTS="losses graphs" for some
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(PARTS)
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .

@@ -44,7 +44,9 @@ def split_groups(names: np.ndarray, test_size: float, rng: np.random.Generator) 
     order = rng.permutation(len(unique))
     before = np.cumsum(count[order]) - count[order] / 2  # a group goes where most of it would
     chosen = order[before < test_size * len(names)]
-    chosen = order[:1] if len(chosen) == 0 else chosen[: len(unique) - 1]
+    if len(chosen) == 0:  # the first drawn is too large: that of the nearest size
+        chosen = order[[np.abs(count[order] - test_size * len(names)).argmin()]]
+    chosen = chosen[: len(unique) - 1]
     return np.where(np.isin(inverse, chosen), TEST, TRAIN).astype(np.int8)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
 
-__all__ = ["RowLoss", "blocked_mean"]
+__all__ = ["RowLoss", "RowLossWithSlope", "blocked_mean"]
 
 RowLossWithSlope: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 RowLoss: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -23,18 +23,19 @@ class _BlockedMean(torch.autograd.Function):
         ctx: Any,
         anchor: Tensor,
         candidates: Tensor,
+        temperature: float | Tensor,
         positives: Tensor,
         exclude: Tensor | None,
         log_noise: Tensor | None,
         row_loss: RowLoss,
         with_slope: RowLossWithSlope | None,
-        temperature: float,
         block_size: int,
     ) -> Tensor:
-        want_grad = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        want_grad = any(ctx.needs_input_grad[:3])
         total = anchor.new_zeros((), dtype=torch.float64)
         d_anchor = torch.zeros_like(anchor) if want_grad else None
         d_candidates = torch.zeros_like(candidates) if want_grad else None
+        d_temperature = torch.zeros_like(total) if ctx.needs_input_grad[2] else None
         n = len(anchor)
         for start in range(0, n, block_size):
             rows = slice(start, start + block_size)
@@ -55,14 +56,20 @@ class _BlockedMean(torch.autograd.Function):
                 slope = slope.to(anchor.dtype).div_(n * temperature)
                 d_anchor[rows] = slope @ candidates
                 d_candidates.addmm_(slope.T, anchor[rows])
-        ctx.save_for_backward(d_anchor, d_candidates, anchor, candidates)
+                if d_temperature is not None:
+                    # anchors and 1 / T enter as a product (Euler): T dL/dT = -sum anchor * dL/danchor, without the scores
+                    d_temperature -= (anchor[rows].double() * d_anchor[rows].double()).sum()
+        if d_temperature is not None and isinstance(temperature, Tensor):
+            d_temperature = (d_temperature / temperature.double()).to(temperature)
+        inputs = (anchor, candidates, temperature if isinstance(temperature, Tensor) else None)
+        ctx.save_for_backward(d_anchor, d_candidates, d_temperature, *inputs)
         return (total / max(n, 1)).to(anchor.dtype)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        *gradients, anchor, candidates = ctx.saved_tensors
-        d_anchor, d_candidates = (first_order(d * upstream[0], anchor, candidates) for d in gradients)
-        return d_anchor, d_candidates, None, None, None, None, None, None, None
+        gradients, inputs = ctx.saved_tensors[:3], ctx.saved_tensors[3:]
+        known = [None if d is None else first_order(d * upstream[0].to(d), *inputs) for d in gradients]
+        return (*known, None, None, None, None, None, None)
 
 
 @full_precision
@@ -73,7 +80,7 @@ def blocked_mean(
     exclude: Tensor | None,
     row_loss: RowLoss,
     *,
-    temperature: float,
+    temperature: float | Tensor,
     with_slope: RowLossWithSlope | None = None,
     log_noise: Tensor | None = None,
     block_size: int = 1024,
@@ -82,20 +89,29 @@ def blocked_mean(
 
     Parameters
     ----------
-    anchor : (a, d) tensor.
-    candidates : (c, d) tensor of the same dtype and device.
-    positives, exclude : (a, c) bool tensors.
-    row_loss : maps scores and masks of a block of anchors to one loss per anchor.
-    temperature : above 0.
-    with_slope : the same loss with its gradient with respect to the scores, which it may overwrite; spares autograd.
-    log_noise : (c,) log probability of every candidate under the noise, None for equal ones; no gradient reaches it.
-    block_size : anchors a block; memory beside inputs and gradients is a few (block_size, c) arrays.
+    anchor : (a, d) tensor
+        Vectors, one a row.
+    candidates : (c, d) tensor
+        Of the same dtype and device.
+    positives, exclude : (a, c) bool tensors
+        Checked masks; None excludes nothing.
+    row_loss : callable
+        Maps scores and masks of a block of anchors to one loss per anchor.
+    temperature : float or 0-d tensor
+        Above 0. A tensor has an exact gradient.
+    with_slope : callable or None
+        The same loss with its gradient with respect to the scores, which it may overwrite; spares autograd.
+    log_noise : (c,) tensor or None
+        Log probability of every candidate under the noise, None for equal ones; no gradient reaches it.
+    block_size : int
+        Anchors a block; memory beside inputs and gradients is a few (block_size, c) arrays.
 
     Returns
     -------
-    Scalar, float32 at least; 0 for no anchors. Gradients reach `anchor` and `candidates`, also when they are the same tensor;
-    a second derivative raises `RuntimeError`.
+    () tensor
+        Float32 at least; 0 for no anchors. Gradients reach `anchor`, `candidates` (also when they are the same tensor) and
+        `temperature`; a second derivative raises `RuntimeError`.
     """
     return _BlockedMean.apply(
-        anchor, candidates, positives, exclude, log_noise, row_loss, with_slope, temperature, block_size
+        anchor, candidates, temperature, positives, exclude, log_noise, row_loss, with_slope, block_size
     )

@@ -1,6 +1,8 @@
-"""What every objective asks of its scores and masks, checked once in one place."""
+"""What every loss asks of its vectors, scores, masks, targets and temperature, checked once in one place."""
 
 from __future__ import annotations
+
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -8,7 +10,26 @@ from torch import Tensor
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError, PairsError, ShapeError
 
-__all__ = ["check_masks", "check_temperature"]
+__all__ = [
+    "check_class_prior",
+    "check_masks",
+    "check_noise_targets",
+    "check_targets",
+    "check_temperature",
+    "check_vectors",
+]
+
+
+def check_vectors(anchor: Tensor, candidates: Tensor) -> None:
+    """Raise `ShapeError` unless both are 2D and of one width."""
+    if anchor.ndim != 2 or candidates.ndim != 2 or anchor.shape[1] != candidates.shape[1]:
+        raise ShapeError(
+            expected(
+                "anchor (a, d) and candidates (c, d)",
+                f"{tuple(anchor.shape)} and {tuple(candidates.shape)}",
+                "Both need one vector per row, of one width.",
+            )
+        )
 
 
 def check_masks(shape: tuple[int, ...], positives: Tensor, exclude: Tensor | None) -> Tensor:
@@ -45,7 +66,79 @@ def check_masks(shape: tuple[int, ...], positives: Tensor, exclude: Tensor | Non
     return exclude
 
 
-def check_temperature(temperature: float) -> None:
-    """Raise `OptionError` unless `temperature` is a positive finite number."""
-    if not (isinstance(temperature, (int, float)) and 0 < temperature < float("inf")):
+def check_temperature(temperature: float | Tensor) -> None:
+    """Raise `OptionError` unless `temperature` is a positive finite number or a 0-d tensor that holds one."""
+    if isinstance(temperature, Tensor):
+        number = temperature.ndim == 0 and temperature.is_floating_point()
+        value = float(temperature.detach()) if number else 0.0
+    else:
+        number = isinstance(temperature, Real) and not isinstance(temperature, bool)
+        value = float(temperature) if number else 0.0
+    if not 0 < value < float("inf"):
         raise OptionError(expected("a `temperature` above 0", repr(temperature), "Usual values are 0.05 to 1."))
+
+
+def check_targets(logits: Tensor, targets: Tensor) -> None:
+    """Raise `ShapeError` unless logits and targets are 2D and of one shape."""
+    if logits.ndim != 2 or logits.shape != targets.shape:
+        raise ShapeError(
+            expected(
+                "logits and targets of one shape (n, n_classes)",
+                f"{tuple(logits.shape)} and {tuple(targets.shape)}",
+                "Give every sample one probability per class.",
+            )
+        )
+
+
+def check_noise_targets(targets: Tensor, noise_targets: Tensor) -> None:
+    """Check the targets that samples are compared with.
+
+    Raises
+    ------
+    ShapeError
+        If they are not 2D or of another number of classes.
+    PairsError
+        If the own target of a sample is not among them.
+    """
+    if noise_targets.ndim != 2 or noise_targets.shape[1] != targets.shape[1]:
+        shape = f"(m, {targets.shape[1]})"
+        remedy = "Give every sample one probability per class."
+        raise ShapeError(expected(f"`noise_targets` of shape {shape}", tuple(noise_targets.shape), remedy))
+    _, number = torch.cat([noise_targets, targets]).unique(dim=0, return_inverse=True)
+    missing = ~torch.isin(number[len(noise_targets) :], number[: len(noise_targets)])
+    if missing.any():
+        raise PairsError(
+            expected(
+                "the target of every sample among `noise_targets`",
+                f"{int(missing.sum())} that are not, the first of sample {int(missing.nonzero()[0])}",
+                "Gather the targets of all processes, with those of this one.",
+            )
+        )
+
+
+def check_class_prior(class_prior: Tensor, *targets: Tensor) -> None:
+    """Check a prior against the targets that it is the prior of.
+
+    Raises
+    ------
+    ShapeError
+        If it has another number of classes than the targets.
+    OptionError
+        If it is negative somewhere, or 0 for a class that a target has mass on.
+    """
+    n_classes = targets[0].shape[1]
+    if class_prior.shape != (n_classes,):
+        remedy = "Give one entry per class."
+        raise ShapeError(expected(f"`class_prior` of shape ({n_classes},)", tuple(class_prior.shape), remedy))
+    if (class_prior < 0).any():
+        raise OptionError(expected("a `class_prior` of frequencies >= 0", class_prior.tolist(), "Count the labels."))
+    absent = class_prior <= 0
+    if any((t[:, absent] > 0).any() for t in targets):
+        classes = absent.nonzero().squeeze(1).tolist()
+        raise OptionError(
+            expected(
+                "no target mass on classes of prior 0",
+                f"mass on classes {classes}",
+                "Take the prior from the same (smoothed) targets, or drop the class.",
+            )
+        )

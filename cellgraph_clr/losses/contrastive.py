@@ -38,25 +38,44 @@ def _rowwise(
 
 
 def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-    """Return ``-f_+ + log sum_k exp f_k`` per anchor, which has one positive at the most.
+    """Return InfoNCE per anchor, ``-f_+ + log sum_k exp f_k``, of one positive at the most.
 
     Parameters
     ----------
-    scores : (a, c) float tensor, already divided by the temperature.
-    positives, exclude : (a, c) bool tensors as in `infonce_p`.
+    scores : (a, c) float tensor
+        Larger is closer, already divided by the temperature.
+    positives : (a, c) bool tensor
+        At most one a row.
+    exclude : (a, c) bool tensor, default None
+        Candidates that are neither positive nor noise for an anchor. None excludes nothing.
 
     Returns
     -------
-    (a,) nats, float32 at least; 0 for an anchor without a positive.
+    (a,) float tensor
+        Nats, float32 at least, at least 0; 0 for an anchor without a positive. Empty input gives an empty tensor.
 
     Raises
     ------
-    ShapeError, PairsError
-        As `infonce_p`; PairsError also for an anchor with several positives.
+    ShapeError
+        If scores are not 2D or a mask has another shape.
+    PairsError
+        If a mask is not bool, a candidate is both positive and excluded, or an anchor has several positives.
 
-    Source
-    ------
-    van den Oord et al. 2018, eq. 4.
+    Notes
+    -----
+    O(a c). Differentiable as often as wanted.
+
+    References
+    ----------
+    van den Oord et al. 2018, equation 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import infonce
+    >>> loss = infonce(torch.zeros(1, 8), torch.arange(8)[None] == 0)  # log 8
+    >>> round(float(loss), 4)
+    2.0794
     """
     most = int(positives.sum(1).max()) if positives.ndim == 2 and positives.numel() else 0
     if most > 1:
@@ -65,7 +84,7 @@ def infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) ->
 
 
 def infonce_with_slope(scores: Tensor, positives: Tensor, exclude: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return `infonce` and its gradient (softmax minus the positive) in one pass, for masks that are checked.
+    """Return `infonce` (a,) and its gradient (a, c), softmax minus the positive, in one pass, for masks that are checked.
 
     The scores are overwritten. float32 at least. Raises `PairsError` for an anchor with several positives.
     """
@@ -88,10 +107,38 @@ def infonce_with_slope(scores: Tensor, positives: Tensor, exclude: Tensor | None
 
 
 def supcon_out(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-    """Return ``-mean_S f_i + log sum_k exp f_k`` per anchor (SupCon with the sum outside the logarithm).
+    """Return SupCon per anchor with the sum outside the logarithm, ``-mean_S f_i + log sum_k exp f_k``.
 
-    Its minimum is log p, not 0, and a positive that already dominates is repelled. Arguments, result and errors as
-    `infonce_p`. Source: Khosla et al. 2020, eq. 2.
+    Parameters
+    ----------
+    scores, positives, exclude : tensors
+        As `infonce_p`; an anchor may have any number of positives S.
+
+    Returns
+    -------
+    (a,) float tensor
+        Nats, float32 at least; the minimum is log p for p positives, not 0. 0 for an anchor without a positive.
+
+    Raises
+    ------
+    ShapeError, PairsError
+        As `infonce_p`.
+
+    Notes
+    -----
+    O(a c). A positive that already dominates is repelled. Differentiable as often as wanted.
+
+    References
+    ----------
+    Khosla et al. 2020, equation 2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import supcon_out
+    >>> positives = torch.tensor([[True, True, False]])
+    >>> round(float(supcon_out(torch.tensor([[50.0, 50.0, 0.0]]), positives)), 4)  # log 2
+    0.6931
     """
     return _rowwise(
         scores,
@@ -102,9 +149,38 @@ def supcon_out(scores: Tensor, positives: Tensor, exclude: Tensor | None = None)
 
 
 def supcon_in(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-    """Return ``-log mean_S softmax_i`` per anchor (the sum inside the logarithm): MIL-NCE plus log p.
+    """Return SupCon per anchor with the sum inside the logarithm, ``-log mean_S softmax_i``: MIL-NCE plus log p.
 
-    Arguments, result and errors as `infonce_p`. Source: Khosla et al. 2020, eq. 3.
+    Parameters
+    ----------
+    scores, positives, exclude : tensors
+        As `infonce_p`; an anchor may have any number of positives S.
+
+    Returns
+    -------
+    (a,) float tensor
+        Nats, float32 at least; the minimum is log p for p positives. 0 for an anchor without a positive.
+
+    Raises
+    ------
+    ShapeError, PairsError
+        As `infonce_p`.
+
+    Notes
+    -----
+    O(a c). Differentiable as often as wanted.
+
+    References
+    ----------
+    Khosla et al. 2020, equation 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import supcon_in
+    >>> positives = torch.tensor([[True, True, False]])
+    >>> round(float(supcon_in(torch.tensor([[50.0, 50.0, 0.0]]), positives)), 4)  # log 2
+    0.6931
     """
     return _rowwise(
         scores,
@@ -115,9 +191,38 @@ def supcon_in(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
 
 
 def mil_nce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-    """Return ``-log sum_S exp f_i + log sum_k exp f_k`` per anchor: one good positive suffices.
+    """Return MIL-NCE per anchor, ``-log sum_S exp f_i + log sum_k exp f_k``: one good positive suffices.
 
-    Arguments, result and errors as `infonce_p`. Source: Miech et al. 2020, eq. 1.
+    Parameters
+    ----------
+    scores, positives, exclude : tensors
+        As `infonce_p`; an anchor may have any number of positives S.
+
+    Returns
+    -------
+    (a,) float tensor
+        Nats, float32 at least, at least 0; 0 for an anchor without a positive.
+
+    Raises
+    ------
+    ShapeError, PairsError
+        As `infonce_p`.
+
+    Notes
+    -----
+    O(a c). Differentiable as often as wanted.
+
+    References
+    ----------
+    Miech et al. 2020, equation 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import mil_nce
+    >>> positives = torch.tensor([[True, True, False]])
+    >>> round(float(mil_nce(torch.tensor([[50.0, 0.0, 0.0]]), positives)), 4)
+    0.0
     """
     return _rowwise(
         scores,
@@ -128,10 +233,38 @@ def mil_nce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) ->
 
 
 def composite_infonce(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-    """Return the mean over positives of InfoNCE with the other positives removed (minimum 0).
+    """Return per anchor the mean over its positives of InfoNCE, the other positives removed.
 
-    Arguments, result and errors as `infonce_p`. Source: SINCERE (Feeney and Hughes 2023), eq. 5; the several-positive
-    form of NT-Xent.
+    Parameters
+    ----------
+    scores, positives, exclude : tensors
+        As `infonce_p`; an anchor may have any number of positives.
+
+    Returns
+    -------
+    (a,) float tensor
+        Nats, float32 at least, at least 0; 0 for an anchor without a positive.
+
+    Raises
+    ------
+    ShapeError, PairsError
+        As `infonce_p`.
+
+    Notes
+    -----
+    O(a c). Differentiable as often as wanted.
+
+    References
+    ----------
+    SINCERE (Feeney and Hughes 2023), equation 5; the several-positive form of NT-Xent.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import composite_infonce
+    >>> positives = torch.tensor([[True, True, False]])
+    >>> round(float(composite_infonce(torch.zeros(1, 3), positives)), 4)  # log 2: each against one noise candidate
+    0.6931
     """
 
     def row(f: Tensor, pos: Tensor, cand: Tensor, p: Tensor) -> Tensor:

@@ -22,25 +22,31 @@ ESTIMATORS = ("jsd", "dv", "nce", "infonce_p")
 def mutual_information(
     scores: Tensor, positives: Tensor, *, estimator: str = "jsd", keep: Tensor | None = None
 ) -> Tensor:
-    """Return an estimate () of the mutual information of local and global vectors, to be maximised.
+    """Return an estimate of the mutual information of local and global vectors, to be maximised.
 
     Parameters
     ----------
-    scores : (l, g) of every local vector with every global one.
-    positives : (l, g) bool, pairs of one sample; all others are negatives.
-    estimator : "jsd" (Jensen-Shannon), "dv" (Donsker-Varadhan), "nce" (a positive against the negatives of its global vector,
-        pair by pair), or "infonce_p" (all positives of a global vector at once).
-    keep : (l,) bool, local vectors that count (foreground); the others are dropped, so that their gradient is exactly 0.
+    scores : (l, g) float tensor
+        Of every local vector with every global one.
+    positives : (l, g) bool tensor
+        Pairs of one sample; all others are negatives.
+    estimator : {"jsd", "dv", "nce", "infonce_p"}, default "jsd"
+        Jensen-Shannon; Donsker-Varadhan; "nce" (a positive against the negatives of its global vector, pair by pair); or
+        "infonce_p" (all positives of a global vector at once).
+    keep : (l,) bool tensor, default None
+        Local vectors that count (foreground); the others are dropped, so that their gradient is exactly 0.
 
     Returns
     -------
-    Nats, float32 at least. "dv" and "nce" are lower bounds of the mutual information for enough samples, "nce" at most
-    log(1 + negatives); "jsd" is at most 2 log 2 and a bound of a divergence instead; "infonce_p" is minus the loss, at most 0.
+    () float tensor
+        Nats, float32 at least. "dv" and "nce" are lower bounds of the mutual information for enough samples, "nce" at most
+        log(1 + negatives); "jsd" is at most 2 log 2 and a bound of a divergence instead; "infonce_p" is minus the loss, at
+        most 0.
 
     Raises
     ------
     ShapeError
-        For masks of other shapes.
+        For masks of other shapes, or not bool.
     PairsError
         Without a positive or without a negative pair among the vectors kept: a single sample has nothing to differ from.
     OptionError
@@ -49,8 +55,20 @@ def mutual_information(
     Notes
     -----
     O(l g). Log-space throughout; masks drop entries (the published code adds -10, which is no mask for scores below).
-    Source: Hjelm et al. 2019, equations 4 (jsd), 3 (dv) and 5 (nce); several samples with several fields: positives are all pairs
+    Differentiable as often as wanted, but for "infonce_p" (see `infonce_p`).
+
+    References
+    ----------
+    Hjelm et al. 2019, equations 4 (jsd), 3 (dv) and 5 (nce); several samples with several fields: positives are all pairs
     of one sample; "infonce_p" here is ours.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import mutual_information
+    >>> same = torch.eye(3, dtype=torch.bool)
+    >>> float(mutual_information(torch.zeros(3, 3), same))  # a critic that tells nothing
+    0.0
     """
     check_option("estimator", estimator, ESTIMATORS)
     if positives.shape != scores.shape or positives.dtype != torch.bool:
@@ -64,7 +82,7 @@ def mutual_information(
     if not positives.any() or positives.all():
         found = "no positive pair" if not positives.any() else "no negative pair"
         raise PairsError(expected("positive and negative pairs", found, "Use two samples with foreground at least."))
-    n_own, n_other = positives.sum(), (~positives).sum()
+    n_own, n_other = (mask.sum().to(scores.dtype) for mask in (positives, ~positives))
     if estimator == "jsd":
         wrong = softplus(torch.where(positives, -scores, scores))
         own = torch.where(positives, wrong, 0).sum() / n_own
@@ -83,18 +101,60 @@ def mutual_information(
 
 @full_precision
 def prior_matching(on_prior: Tensor, on_codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the losses () of the discriminator and of the encoder, for discriminator scores on draws and on codes.
+    """Return the losses of the discriminator and of the encoder, for discriminator scores on draws and on codes.
 
     The discriminator tells draws of the prior from codes; the encoder makes its codes look like draws (non-saturating).
-    Source: Hjelm et al. 2019, equation 7; Goodfellow et al. 2014.
+
+    Parameters
+    ----------
+    on_prior, on_codes : float tensors
+        Scores of the discriminator, larger for draws of the prior; of any shape, not empty.
+
+    Returns
+    -------
+    discriminator, encoder : () float tensors
+        Nats, float32 at least; log 4 and log 2 for a discriminator that tells nothing.
+
+    References
+    ----------
+    Hjelm et al. 2019, equation 7; Goodfellow et al. 2014.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.information import prior_matching
+    >>> [round(float(value), 4) for value in prior_matching(torch.zeros(3), torch.zeros(3))]
+    [1.3863, 0.6931]
     """
     return softplus(-on_prior).mean() + softplus(on_codes).mean(), softplus(-on_codes).mean()
 
 
 def gradient_penalty(scores: Tensor, inputs: Tensor) -> Tensor:
-    """Return the mean squared length () of the gradient of `scores` (b, …) in `inputs` (b, …), which must ask for one.
+    """Return the mean squared length of the gradient of scores in their inputs.
 
-    Source: Mescheder et al. 2018 (R1), as in the prior discriminator of Deep InfoMax.
+    Parameters
+    ----------
+    scores : (b, …) float tensor
+        Of a network that treats samples one by one.
+    inputs : (b, …) float tensor
+        What the scores were computed from; it must ask for a gradient.
+
+    Returns
+    -------
+    () float tensor
+        Float32 at least, itself differentiable; the unit is that of the scores over that of the inputs, squared.
+
+    References
+    ----------
+    Mescheder et al. 2018 (R1), as in the prior discriminator of Deep InfoMax.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.information import gradient_penalty
+    >>> x = torch.ones(2, 3, requires_grad=True)
+    >>> float(gradient_penalty((2 * x).sum(1), x))  # 3 slopes of 2
+    12.0
     """
     with torch.autocast(inputs.device.type, enabled=False):
         (slope,) = torch.autograd.grad(widened(scores).sum(), inputs, create_graph=True)

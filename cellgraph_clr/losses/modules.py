@@ -1,4 +1,4 @@
-"""The objectives as torch modules on vectors: normalise, divide by the temperature, mean over anchors."""
+"""The contrastive losses as torch modules on vectors: normalise, divide by the temperature, mean over anchors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._blocks import RowLoss, RowLossWithSlope, blocked_mean
-from cellgraph_clr.losses._checks import check_masks, check_temperature
+from cellgraph_clr.losses._checks import check_masks, check_vectors
+from cellgraph_clr.losses._temperature import Tempered
 from cellgraph_clr.losses.contrastive import (
     composite_infonce,
     infonce,
@@ -19,8 +20,6 @@ from cellgraph_clr.losses.contrastive import (
     supcon_out,
 )
 from cellgraph_clr.losses.multi_positive import infonce_p
-from cellgraph_clr.losses.noncontrastive import vicreg
-from cellgraph_clr.losses.soft_targets import soft_infonce
 
 __all__ = [
     "MILNCE",
@@ -28,53 +27,55 @@ __all__ = [
     "InfoNCE",
     "InfoNCEp",
     "NTXent",
-    "SoftInfoNCE",
     "SupCon",
     "SupConIn",
-    "VICReg",
 ]
 
+OPTIONS = """
+Cosine similarities of anchors and candidates over the temperature, a loss per anchor, and the mean.
 
-def _check_vectors(anchor: Tensor, candidates: Tensor) -> None:
-    if anchor.ndim != 2 or candidates.ndim != 2 or anchor.shape[1] != candidates.shape[1]:
-        raise ShapeError(
-            expected(
-                "anchor (a, d) and candidates (c, d)",
-                f"{tuple(anchor.shape)} and {tuple(candidates.shape)}",
-                "Both need one vector per row, of one width.",
-            )
-        )
+Parameters
+----------
+temperature : float, default 0.1
+    Above 0. It may be set anew during training.
+learn_temperature : bool, default False
+    Learn it with the network, from `temperature` on. The parameter is its logarithm, `log_temperature`, so that it stays
+    positive.
+
+Raises
+------
+OptionError
+    If the temperature is no positive number.
+
+Notes
+-----
+``module(anchor, candidates, positives, exclude=None, log_noise=None)`` returns a 0-d tensor. Scores are held for 1,024 anchors
+at a time, never all of them. Vectors of half precision are computed with in float32, also under autocast. Gradients are exact
+for anchors, candidates and a learned temperature; a second derivative raises `RuntimeError`. Nothing keeps a learned temperature
+from becoming very small: leave `log_temperature` out of weight decay, and clamp it where training becomes unstable (CLIP keeps
+it above 0.01: Radford et al. 2021).
+
+Examples
+--------
+>>> import torch
+>>> from cellgraph_clr import losses
+>>> z = torch.eye(3)
+>>> loss = losses.{name}(temperature=0.5)
+>>> round(float(loss(z, z, torch.eye(3, dtype=torch.bool))), 4)  # log(1 + 2 exp(-2))
+0.2395
+"""
 
 
-class _PairLoss(nn.Module):
-    """A loss over anchors and candidates: cosine similarity over `temperature`, then a row loss, then the mean.
-
-    Parameters
-    ----------
-    temperature : above 0; raises `OptionError` otherwise.
-
-    Notes
-    -----
-    ``module(anchor, candidates, positives, exclude=None, log_noise=None)`` takes anchor (a, d), candidates (c, d),
-    positives bool (a, c), optional exclude bool (a, c) and optional log_noise (c,), the log probability with which every
-    candidate is drawn as noise (it is subtracted from the scores; needed where noise is not drawn evenly). It returns the
-    mean over anchors in nats, float32 at least; anchors without a positive count as 0. It raises `ShapeError` and
-    `PairsError` as `infonce_p`. Scores are held for one block of anchors at a time. Vectors of half precision are
-    computed with in float32, also under autocast. A second derivative raises `RuntimeError`.
-    """
-
+class _PairLoss(Tempered):
     row_loss: RowLoss
     with_slope: RowLossWithSlope | None = None
     by_anchor = True  # a mean over anchors, so that processes can share them
 
-    def __init__(self, temperature: float = 0.1) -> None:
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature = temperature
+    def __init__(self, temperature: float = 0.1, *, learn_temperature: bool = False) -> None:
+        super().__init__(temperature, learn_temperature=learn_temperature)
 
-    def extra_repr(self) -> str:
-        """Return the options for `repr`."""
-        return f"temperature={self.temperature}"
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = f"{cls.__doc__}\n{OPTIONS.format(name=cls.__name__)}"
 
     @full_precision
     def forward(
@@ -85,17 +86,42 @@ class _PairLoss(nn.Module):
         exclude: Tensor | None = None,
         log_noise: Tensor | None = None,
     ) -> Tensor:
-        """Return the mean loss over anchors, in nats."""
-        _check_vectors(anchor, candidates)
+        """Return the mean loss over anchors.
+
+        Parameters
+        ----------
+        anchor : (a, d) float tensor
+            Vectors of any length.
+        candidates : (c, d) float tensor
+            Vectors of any length; they may be the anchors themselves.
+        positives : (a, c) bool tensor
+            The positives of every anchor.
+        exclude : (a, c) bool tensor, default None
+            Candidates that are neither positive nor noise for an anchor, as itself; None excludes nothing.
+        log_noise : (c,) float tensor, default None
+            Log probability with which every candidate is drawn as noise. It is subtracted from the scores; needed where noise
+            is not drawn evenly. No gradient reaches it.
+
+        Returns
+        -------
+        () float tensor
+            Nats, float32 at least. An anchor without a positive counts as 0; no anchors give 0.
+
+        Raises
+        ------
+        ShapeError
+            If vectors, masks or `log_noise` do not fit.
+        PairsError
+            If a mask is not bool, a candidate is both positive and excluded, or (InfoNCE) an anchor has several positives.
+        """
+        check_vectors(anchor, candidates)
         check_masks((len(anchor), len(candidates)), positives, exclude)
         if log_noise is not None and log_noise.shape != candidates.shape[:1]:
             shape = (len(candidates),)
             raise ShapeError(expected(f"`log_noise` of shape {shape}", tuple(log_noise.shape), "One per candidate."))
-        a = nn.functional.normalize(anchor, dim=1)
-        c = nn.functional.normalize(candidates, dim=1)
         return blocked_mean(
-            a,
-            c,
+            nn.functional.normalize(anchor, dim=1),
+            nn.functional.normalize(candidates, dim=1),
             positives,
             exclude,
             type(self).row_loss,
@@ -108,14 +134,12 @@ class _PairLoss(nn.Module):
 class InfoNCEp(_PairLoss):
     """InfoNCEp (several positives, one posterior): see `cellgraph_clr.losses.functional.infonce_p`."""
 
-    __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(infonce_p)
 
 
 class InfoNCE(_PairLoss):
     """InfoNCE (one positive per anchor): see `cellgraph_clr.losses.functional.infonce`."""
 
-    __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(infonce)
     with_slope = staticmethod(infonce_with_slope)
 
@@ -123,28 +147,24 @@ class InfoNCE(_PairLoss):
 class MILNCE(_PairLoss):
     """MIL-NCE (one good positive suffices): see `cellgraph_clr.losses.functional.mil_nce`."""
 
-    __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(mil_nce)
 
 
 class CompositeInfoNCE(_PairLoss):
     """Mean of pairwise InfoNCE terms: see `cellgraph_clr.losses.functional.composite_infonce`."""
 
-    __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(composite_infonce)
 
 
 class SupCon(_PairLoss):
     """SupCon with the sum outside the logarithm: see `cellgraph_clr.losses.functional.supcon_out`."""
 
-    __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(supcon_out)
 
 
 class SupConIn(_PairLoss):
     """SupCon with the sum inside the logarithm: see `cellgraph_clr.losses.functional.supcon_in`."""
 
-    __doc__ = f"{__doc__}\n{_PairLoss.__doc__}"
     row_loss = staticmethod(supcon_in)
 
 
@@ -152,23 +172,46 @@ class NTXent(nn.Module):
     """NT-Xent: InfoNCE in both directions, with the other anchors as noise too.
 
     Anchors and candidates are pooled; every vector with positives is an anchor once, and all others but itself are its
-    candidates. With two views of a batch, positives on the diagonal, this is the loss of SimCLR (Chen et al. 2020, eq. 1);
-    several positives enter as in `composite_infonce`. Two anchors are noise to one another. Called as the others,
-    ``module(anchor, candidates, positives, exclude=None)``; the mean is over all vectors that have a positive.
+    candidates. Several positives enter as in `composite_infonce`. Two anchors are noise to one another.
 
     Parameters
     ----------
-    temperature : above 0; raises `OptionError` otherwise.
+    temperature : float, default 0.1
+        Above 0.
+    learn_temperature : bool, default False
+        Learn it with the network: the parameter is its logarithm, `composite.log_temperature`.
+
+    Raises
+    ------
+    OptionError
+        If the temperature is no positive number.
+
+    Notes
+    -----
+    ``module(anchor, candidates, positives, exclude=None)``, as for the other losses of pairs; so are its precision, memory and
+    derivatives. Masks of (a + c)^2 entries are held.
+
+    References
+    ----------
+    Chen et al. 2020 (SimCLR), equation 1: two views of a batch with positives on the diagonal.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr import losses
+    >>> z = torch.eye(2)
+    >>> round(float(losses.NTXent(temperature=1.0)(z, z, torch.eye(2, dtype=torch.bool))), 4)  # log(1 + 2 / e)
+    0.5514
     """
 
-    def __init__(self, temperature: float = 0.1) -> None:
+    def __init__(self, temperature: float = 0.1, *, learn_temperature: bool = False) -> None:
         super().__init__()
-        self.composite = CompositeInfoNCE(temperature)
+        self.composite = CompositeInfoNCE(temperature, learn_temperature=learn_temperature)
 
     @full_precision
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """Return the mean loss over anchors and candidates that have a positive, in nats."""
-        _check_vectors(anchor, candidates)
+        """Return the mean loss () in nats over all vectors that have a positive; arguments and errors as `InfoNCEp`."""
+        check_vectors(anchor, candidates)
         exclude = check_masks((len(anchor), len(candidates)), positives, exclude)
         pooled = torch.cat([anchor, candidates])
         n, a = len(pooled), len(anchor)
@@ -180,50 +223,3 @@ class NTXent(nn.Module):
         rows = both.any(1)
         value: Tensor = self.composite(pooled[rows], pooled, both[rows], left_out[rows])
         return value
-
-
-class VICReg(nn.Module):
-    """VICReg, a loss without noise samples: see `cellgraph_clr.losses.functional.vicreg`.
-
-    Called as the others, ``module(anchor, candidates, positives, exclude=None)``; `exclude` has nothing to act on.
-    """
-
-    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> None:
-        super().__init__()
-        self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
-
-    def extra_repr(self) -> str:
-        """Return the options for `repr`."""
-        return ", ".join(f"{k}={v}" for k, v in self.weights.items())
-
-    def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """Return the loss of the batch."""
-        _check_vectors(anchor, candidates)
-        check_masks((len(anchor), len(candidates)), positives, exclude)
-        return vicreg(anchor, candidates, positives, **self.weights)
-
-
-class SoftInfoNCE(nn.Module):
-    """SoftInfoNCE over a batch: see `cellgraph_clr.losses.functional.soft_infonce`.
-
-    Parameters
-    ----------
-    class_prior : (k,) frequencies of the training labels; kept as a buffer, so it follows the module's device.
-    temperature : above 0.
-    """
-
-    class_prior: Tensor
-
-    def __init__(self, class_prior: Tensor, temperature: float = 1.0) -> None:
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature = temperature
-        self.register_buffer("class_prior", torch.as_tensor(class_prior, dtype=torch.float32))
-
-    def extra_repr(self) -> str:
-        """Return the options for `repr`."""
-        return f"n_classes={len(self.class_prior)}, temperature={self.temperature}"
-
-    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss over the batch, in nats; logits and targets are (b, k)."""
-        return soft_infonce(logits, targets, self.class_prior, self.temperature).mean()

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._checks import check_masks
@@ -85,28 +87,50 @@ def _tilted(scores: Tensor, p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 @full_precision
 def log_esp(scores: Tensor, p: Tensor) -> Tensor:
-    """Return log e_p(exp(scores)) per row: the log of the sum over all p-subsets of the product of odds.
+    """Return log e_p(exp f) of every row f: the log of the sum over all p-subsets of the product of odds.
 
     Parameters
     ----------
-    scores : (a, c) float tensor on any device; -inf for a candidate that cannot be chosen.
-    p : (a,) int64, number chosen in each row, between 0 and the number of finite scores.
+    scores : (a, c) float tensor
+        f, on any device; -inf for a candidate that cannot be chosen.
+    p : (a,) integer tensor
+        How many are chosen in each row.
 
     Returns
     -------
-    (a,) tensor, differentiable: the gradient is the inclusion probability of every candidate.
+    (a,) float tensor
+        Nats, float32 at least; 0 for p = 0, -inf where no p candidates can be chosen. The gradient is the inclusion
+        probability of every candidate. Empty input gives an empty tensor.
+
+    Raises
+    ------
+    ShapeError
+        If scores are not 2D or `p` is not one whole number a row.
 
     Notes
     -----
-    Poisson-binomial form with a tilt (see `esp_rows`); the identity holds for any tilt, so the tilt is a constant of
-    the gradient. O(a c p) time and O(a c) memory. Empty input gives an empty tensor.
+    Poisson-binomial form with a tilt (derived in `losses/_esp_rows.py`); the identity holds for any tilt, so the
+    tilt is a constant of the gradient. O(a c p) time and O(a c) memory. Differentiable as often as wanted.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import log_esp
+    >>> odds = torch.tensor([[1.0, 2.0, 3.0]])
+    >>> round(float(log_esp(odds.log(), torch.tensor([2])).exp()), 3)  # 1 * 2 + 1 * 3 + 2 * 3
+    11.0
     """
+    if scores.ndim != 2 or p.shape != scores.shape[:1] or p.dtype.is_floating_point:
+        found = f"{tuple(scores.shape)} and {tuple(p.shape)} {p.dtype}"
+        raise ShapeError(expected("scores (a, c) and whole numbers p (a,)", found, "Give one p per row."))
     if scores.numel() == 0:
-        return scores.sum(1)
-    n_finite = (scores > -torch.inf).sum(1)
-    inner = (p > 0) & (p < n_finite)
-    everything = torch.where(scores > -torch.inf, scores, 0).sum(1)
-    result = torch.where(p == n_finite, everything, torch.zeros_like(everything))
+        return scores.sum(1).masked_fill(p != 0, -torch.inf)
+    possible = scores != -torch.inf
+    n_possible = possible.sum(1)
+    inner = (p > 0) & (p < n_possible)
+    everything = torch.where(possible, scores, 0).sum(1)
+    result = torch.where(p == n_possible, everything, torch.zeros_like(everything))
+    result = result.masked_fill((p < 0) | (p > n_possible), -torch.inf)
     if not inner.any():
         return result
     t, logits, log_count = _tilted(scores[inner], p[inner])
@@ -137,14 +161,19 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
 
     Parameters
     ----------
-    scores : (a, c) float tensor, larger is closer, already divided by the temperature.
-    positives : (a, c) bool tensor; the number p may differ from anchor to anchor.
-    exclude : (a, c) bool tensor, candidates that are neither positive nor noise for an anchor (itself, positives that
-        are known but were not sampled). None excludes nothing.
+    scores : (a, c) float tensor
+        f, larger is closer, already divided by the temperature.
+    positives : (a, c) bool tensor
+        S; the number p may differ from anchor to anchor.
+    exclude : (a, c) bool tensor, default None
+        Candidates that are neither positive nor noise for an anchor (itself, positives that are known but were not sampled).
+        None excludes nothing.
 
     Returns
     -------
-    (a,) nats, float32 at least. 0 where p = 0 or p = the number of candidates left.
+    (a,) float tensor
+        Nats, float32 at least, at least 0; 0 where p = 0 or p = the number of candidates left. Empty input gives an empty
+        tensor.
 
     Raises
     ------
@@ -157,14 +186,22 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     -----
     p = 1 is InfoNCE. The gradient is ``pi_k - 1[k in S]`` with the inclusion probability pi_k; positives are never
     repelled and a constant added to a row changes nothing. O(a c p) time. On the CPU a Numba kernel computes in float64
-    whatever the input, and a second derivative raises `RuntimeError`; elsewhere the same identity runs in torch. Empty
-    input gives an empty tensor.
+    whatever the input, and a second derivative raises `RuntimeError`; elsewhere the same identity runs in torch, and is
+    differentiable as often as wanted.
 
-    Source
-    ------
+    References
+    ----------
     Our derivation under the noise-contrastive premise (conditionally independent positives, noise from the marginal);
     the formula of InfoNCEp in Hugger, PhD thesis, Cambridge 2023, is not public. Equal to the likelihood of exact
     conditional logistic regression (Cox 1972; Gail, Lubin and Rubinstein 1981).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import infonce_p
+    >>> positives = torch.tensor([[True, True, False, False]])
+    >>> round(float(infonce_p(torch.zeros(1, 4), positives).exp()), 3)  # equal scores: one of the 6 pairs
+    6.0
     """
     exclude = check_masks(tuple(scores.shape), positives, exclude)
     if scores.numel() == 0:

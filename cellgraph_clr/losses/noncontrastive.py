@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.precision import full_precision
+from cellgraph_clr.losses._checks import check_masks, check_temperature, check_vectors
 
-__all__ = ["decorrelation", "vicreg"]
+__all__ = ["VICReg", "decorrelation", "vicreg"]
 
 EPSILON = 1e-4
 
@@ -37,31 +38,54 @@ def vicreg(
     covariance: float = 1.0,
     target: float = 1.0,
 ) -> Tensor:
-    """Return the VICReg loss of a batch, a scalar, float32 at least.
+    """Return the VICReg loss of a batch.
 
     ``invariance * s + variance * (v(A) + v(C)) + covariance * (c(A) + c(C))``: s is the mean squared distance of an anchor to
     its positives, v keeps every column spread out, c keeps columns uncorrelated.
 
     Parameters
     ----------
-    anchor, candidates : (a, d) and (c, d) float tensors, as they come: not normalised.
-    positives : (a, c) bool tensor; every anchor weighs the same however many it has, one without any is left out of s.
-    invariance, variance, covariance : weights of the terms.
-    target : standard deviation below which a column is penalised.
+    anchor : (a, d) float tensor
+        Vectors as they come, not normalised.
+    candidates : (c, d) float tensor
+        Vectors as they come, not normalised.
+    positives : (a, c) bool tensor
+        Every anchor weighs the same however many it has; one without any is left out of s.
+    invariance, variance, covariance : float, default 25.0, 25.0, 1.0
+        Weights of the terms.
+    target : float, default 1.0
+        Standard deviation below which a column is penalised.
+
+    Returns
+    -------
+    () float tensor
+        Float32 at least; 0 where vectors are spread out, uncorrelated and equal to their positives.
 
     Raises
     ------
     ShapeError
-        If there are fewer than two anchors or candidates: there is no variance.
+        If vectors and mask do not fit, or there are fewer than two anchors or candidates: there is no variance.
+    PairsError
+        If the mask is not bool.
 
     Notes
     -----
-    O((a + c) d^2 + pairs d); no scores are held.
+    O((a + c) d^2 + pairs d); no scores are held. Differentiable as often as wanted.
 
-    Source
-    ------
-    Bardes, Ponce and LeCun 2022, eq. 1 to 6; several positives are averaged, as an extension of ours.
+    References
+    ----------
+    Bardes, Ponce and LeCun 2022, equations 1 to 6; several positives are averaged, as an extension of ours.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import vicreg
+    >>> z = torch.tensor([[-2.0], [2.0]])
+    >>> float(vicreg(z, z + 1, torch.eye(2, dtype=torch.bool)))  # all are 1 from their positives
+    25.0
     """
+    check_vectors(anchor, candidates)
+    check_masks((len(anchor), len(candidates)), positives, None)
     if len(anchor) < 2 or len(candidates) < 2:
         found = f"{len(anchor)} and {len(candidates)}"
         raise ShapeError(expected("at least two anchors and two candidates", found, "Use larger batches."))
@@ -74,20 +98,89 @@ def vicreg(
 
 
 @full_precision
-def decorrelation(features: Tensor, temperature: float = 0.2) -> Tensor:
-    """Return the mean over images of ``-mean_c log softmax_c'(x_c . x_c' / T)_c`` (), nats, float32 at least.
+def decorrelation(features: Tensor, temperature: float | Tensor = 0.2) -> Tensor:
+    """Return how far the feature maps of an image are correlated, ``-mean_c log softmax_c'(x_c . x_c' / T)_c``, mean over images.
 
     Parameters
     ----------
-    features : (b, c, …) maps; each is centred and scaled to length 1 first, so that the value does not depend on their size.
-    temperature : T, above 0.
+    features : (b, c, …) float tensor
+        c maps an image; each is centred and scaled to length 1 first, so that the value does not depend on their size.
+    temperature : float or 0-d tensor, default 0.2
+        T, above 0. Gradients reach a tensor.
+
+    Returns
+    -------
+    () float tensor
+        Nats, float32 at least: 0 when maps are uncorrelated and T small, log c when all are equal. 0 for no images.
+
+    Raises
+    ------
+    ShapeError
+        If maps have no positions: fewer than three axes.
+    OptionError
+        If the temperature is not positive.
 
     Notes
     -----
-    0 when maps are uncorrelated and T small, log c when all are equal. Log-space throughout (the published form adds 1e-10
-    inside the logarithm). O(b c^2 n). Source: Gallusser et al. 2023, equation of the decorrelation loss; the scaling is ours.
+    O(b c^2 n) for n positions. Log-space throughout (the published form adds 1e-10 inside the logarithm). Differentiable as
+    often as wanted.
+
+    References
+    ----------
+    Gallusser et al. 2023 (time arrow prediction), equation of the decorrelation loss; the scaling is ours.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.functional import decorrelation
+    >>> one = torch.arange(6.0).reshape(1, 1, 2, 3)
+    >>> round(float(decorrelation(one.expand(1, 4, 2, 3))), 4)  # log 4
+    1.3863
     """
+    if features.ndim < 3:
+        remedy = "Give every map its positions: one axis at least after images and maps."
+        raise ShapeError(expected("features of shape (b, c, …)", tuple(features.shape), remedy))
+    check_temperature(temperature)
+    if features.numel() == 0:
+        return features.sum()
     x = features.flatten(2)
     x = torch.nn.functional.normalize(x - x.mean(dim=2, keepdim=True), dim=2)
     scores = x @ x.transpose(1, 2) / temperature
     return -scores.log_softmax(dim=2).diagonal(dim1=1, dim2=2).mean()
+
+
+class VICReg(nn.Module):
+    """VICReg, a loss without noise samples: see `cellgraph_clr.losses.functional.vicreg`.
+
+    Parameters
+    ----------
+    invariance, variance, covariance : float, default 25.0, 25.0, 1.0
+        Weights of the terms.
+
+    Notes
+    -----
+    ``module(anchor, candidates, positives, exclude=None)``, as for the other losses of pairs; `exclude` is checked and has
+    nothing to act on. Differentiable as often as wanted.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr import losses
+    >>> same = torch.ones(4, 2)  # collapsed: only the variance counts, 2 * 25 * (1 - 0.01)
+    >>> round(float(losses.VICReg()(same, same, torch.eye(4, dtype=torch.bool))), 2)
+    49.5
+    """
+
+    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> None:
+        super().__init__()
+        self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
+
+    def extra_repr(self) -> str:
+        """Return the options for `repr`."""
+        return ", ".join(f"{k}={v}" for k, v in self.weights.items())
+
+    def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+        """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`."""
+        if exclude is not None:
+            check_masks((len(anchor), len(candidates)), positives, exclude)
+        return vicreg(anchor, candidates, positives, **self.weights)

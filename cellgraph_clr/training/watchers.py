@@ -21,7 +21,9 @@ class Bar(TQDMProgressBar):
 
     def init_train_tqdm(self) -> Tqdm:
         """Return the bar, on the standard error, so that what commands print stays clean."""
-        return Tqdm(desc="train", disable=self.is_disabled, leave=True, dynamic_ncols=True, file=sys.stderr, smoothing=0)
+        return Tqdm(
+            desc="train", disable=self.is_disabled, leave=True, dynamic_ncols=True, file=sys.stderr, smoothing=0
+        )
 
     def on_train_epoch_start(self, trainer: Any, *_: Any) -> None:
         """Start where the run does."""

@@ -50,3 +50,29 @@ def test_an_offset_is_added_after_the_temperature(rng):
     assert metrics.fit_temperature(3 * logits, codes, offset=prior) == pytest.approx(3, rel=0.1)
     wrong = metrics.fit_temperature(3 * logits, codes, offset=np.array([0.0, 4.0]))
     assert wrong != pytest.approx(3, rel=0.3)
+
+
+def test_wilsons_interval_is_that_of_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    from cellgraph_clr.analysis.calibration import wilson_interval
+
+    n = np.array([1, 1, 3, 10, 40, 1000])
+    successes = np.array([0, 1, 2, 5, 39, 17])
+    reference = proportion_confint(successes, n, alpha=0.05, method="wilson")
+    np.testing.assert_allclose(wilson_interval(successes, n, z=1.959963984540054), reference, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("ties", [True, False])
+def test_risk_and_coverage_equal_a_loop_over_confidences(rng, ties):
+    confidence, correct = rng.random(60), rng.random(60) < 0.6
+    if ties:
+        confidence = confidence.round(1)
+    coverage, risk, area = metrics.risk_coverage(confidence, correct)
+    limits = sorted(set(confidence), reverse=True)
+    assert coverage.tolist() == [(confidence >= limit).mean() for limit in limits]
+    np.testing.assert_allclose(risk, [(~correct[confidence >= limit]).mean() for limit in limits])
+    each = [
+        (~correct[confidence >= c]).mean() for c in confidence
+    ]  # of cells that come together, the risk they come at
+    assert area == pytest.approx(np.mean(each))

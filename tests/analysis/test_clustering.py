@@ -59,3 +59,11 @@ def test_leiden_of_many_cells_needs_no_approximate_neighbours(rng):
     codes = rng.integers(4, size=9000)
     labels, _ = leiden(centres[codes] + rng.normal(size=(9000, 8)), 4, resolution=1.0, n_neighbors=10)
     assert adjusted_rand_score(codes, labels) > 0.99
+
+
+def test_of_numbers_as_stable_as_the_best_the_largest_is_taken(planted, monkeypatch):
+    stability = {2: (0.99, 0.01), 3: (0.7, 0.3), 4: (0.97, 0.001), 5: (0.981, 0.2), 6: (0.985, 0.5), 7: (0.9, 0.5)}
+    monkeypatch.setattr(clustering, "_stability", lambda x, k, rng: stability[k])
+    found = gaussian_mixture(planted[0], n_clusters=tuple(stability), select="stability")
+    assert found.proba.shape[1] == 6  # 0.985 is within 0.01 of 0.99; 4 and 7 are not, however uncertain
+    assert found.scores == {k: mean for k, (mean, _) in stability.items()}

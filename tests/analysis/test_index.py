@@ -85,3 +85,17 @@ def test_all_rows_are_found_whatever_the_graph_reaches(rng):
     ids, similarity = VectorIndex.build(vectors, approximate=True).query(vectors[:2], 3000)
     np.testing.assert_array_equal(np.sort(ids, axis=1), [np.arange(3000)] * 2)
     assert (np.diff(similarity, axis=1) <= 1e-5).all()
+
+
+@pytest.mark.parametrize("n_missed", [0, 3, 10])
+def test_recall_is_the_share_of_the_nearest_that_is_found(vectors, n_missed):
+    """A graph that never finds the nearest few, and gives what comes after the tenth instead."""
+    from cellgraph_clr.analysis.index import _measured_recall
+
+    class Missing:
+        def search(self, queries, k):
+            rows, similarity = retrieval.nearest(queries, directions, k + n_missed)
+            return np.ones(len(queries), bool), rows[:, n_missed:], similarity[:, n_missed:]
+
+    directions = standardised_directions(vectors)
+    assert _measured_recall(directions, Missing()) == pytest.approx(1 - n_missed / 10)

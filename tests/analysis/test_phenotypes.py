@@ -75,3 +75,15 @@ def test_sphered_samples_vary_alike_in_all_directions(rng):
     assert reproducibility(found, samples)[0] > 2 * reproducibility(vectors, samples)[0]
     mean, matrix = sphering(vectors, np.arange(1200))
     np.testing.assert_allclose(((vectors - mean) @ matrix).std(axis=0), 1)
+
+
+def test_effect_sizes_of_few_rows_are_cohens_d(rng):
+    values, groups = rng.normal(size=(9, 2)), np.repeat(["a", "b", "c"], [2, 3, 4])
+    values[7, 1] = np.nan
+    table = effect_sizes(values, groups, ["x", "y"])
+    for name in "abc":
+        for j, column in enumerate("xy"):
+            own, others = (v[~np.isnan(v)] for v in (values[groups == name, j], values[groups != name, j]))
+            n, m = len(own), len(others)
+            pooled = np.sqrt(((n - 1) * own.var(ddof=1) + (m - 1) * others.var(ddof=1)) / (n + m - 2))
+            assert table.loc[name, column] == pytest.approx((own.mean() - others.mean()) / pooled)

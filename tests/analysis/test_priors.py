@@ -32,3 +32,11 @@ def test_nobody_and_wrong_shapes():
     np.testing.assert_allclose(estimated_prior(np.zeros((0, 2)), np.array([3, 1])), [0.75, 0.25])
     with pytest.raises(ShapeError, match="2 shares of classes, the old ones above 0"):
         shifted_proba(np.ones((1, 2)) / 2, np.array([1.0, 0]), np.array([0.5, 0.5]))
+
+
+def test_the_shares_are_found_from_uneven_training_too(rng):
+    true, old = np.array([0.1, 0.2, 0.7]), np.array([0.6, 0.3, 0.1])
+    x = np.array([-1.0, 0.5, 2.0])[rng.choice(3, 20000, p=true)] + rng.normal(size=20000)
+    np.testing.assert_allclose(estimated_prior(posterior(x, old), old), true, atol=0.03)
+    same = np.array([-1.0, 0.5, 2.0])[rng.choice(3, 20000, p=old)] + rng.normal(size=20000)
+    np.testing.assert_allclose(estimated_prior(posterior(same, old), old), old, atol=0.03)

@@ -56,3 +56,15 @@ def test_without_a_limit_they_are_connected_components(rng):
     assert all(len(set(component[np.searchsorted(rows, r.rows)])) == 1 for r in found)
     limited = regions.find_regions(scores, adjacency, threshold=0, min_cells=2, max_cells=4)
     assert all(2 <= len(r.rows) <= 4 for r in limited)
+
+
+def test_the_threshold_is_what_most_of_the_query_reaches(rng):
+    query = np.arange(101)
+    scores = np.concatenate([np.linspace(0, 1, 101), [0.99, 0.99, 0.99]])  # the others are alike: no classes of them
+    assert regions.similarity_threshold(scores, query) == pytest.approx(0.25)
+    assert regions.similarity_threshold(scores, query, share=0.9) == pytest.approx(0.1)
+    kinds = np.concatenate([c + rng.normal(size=200) * 0.01 for c in (-0.8, 0.2, 0.5)])
+    alike = np.concatenate([np.full(50, 0.9), kinds])
+    assert 0.15 < regions.similarity_threshold(alike, np.arange(50)) < 0.5  # the similar ones begin below the query
+    assert regions.similarity_threshold(np.append(alike[:50] - 0.8, kinds), np.arange(50)) == pytest.approx(0.1)
+    assert regions.similarity_threshold(np.append(alike[:50] - 1, kinds), np.arange(50)) == 0  # never below

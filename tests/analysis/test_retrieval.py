@@ -50,3 +50,21 @@ def test_scale_in_blocks_of_rows_is_the_scale(rng, monkeypatch):
     np.testing.assert_allclose(mean, x.mean(0), rtol=1e-5)
     np.testing.assert_allclose(scale[[0, 1, 3]], 1 / x.std(0)[[0, 1, 3]], rtol=1e-5)
     assert scale[2] == 0
+
+
+def test_the_mean_of_a_query_is_a_direction(rng):
+    d = retrieval.standardised_directions(rng.normal(size=(100, 6)))
+    for rows in ([4], [0, 7, 20], range(60)):
+        centre = sum(d[i].astype(float) for i in rows)
+        expected = [v @ centre / np.linalg.norm(v) / np.linalg.norm(centre) for v in d.astype(float)]
+        np.testing.assert_allclose(retrieval.query_similarity(d, d[list(rows)]), expected, atol=1e-6)
+
+
+def test_directions_are_seen_from_the_reference(rng):
+    reference = rng.normal(size=(50, 3)) * [1, 20, 0.1] + [5, 0, -3]
+    x = rng.normal(size=(8, 3)) * 9 + 2
+    z = (x - reference.mean(0)) / reference.std(0)
+    expected = z / np.linalg.norm(z, axis=1, keepdims=True)
+    np.testing.assert_allclose(retrieval.standardised_directions(x, reference), expected, atol=1e-6)
+    one = retrieval.standardised_directions(x[:1], reference)
+    np.testing.assert_allclose(one, expected[:1], atol=1e-6)  # whatever is asked for beside it

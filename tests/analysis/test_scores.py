@@ -1,5 +1,7 @@
 """Scores of retrieval: scikit-learn, planted groups, loops."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
@@ -70,3 +72,28 @@ def test_seeds_and_generators_draw_alike(rng):
     probes = [metrics.probe_accuracy(x, group, n_repeats=1, random_state=np.random.default_rng(s)) for s in (1, 1, 2)]
     np.testing.assert_array_equal(probes[0], probes[1])
     assert (probes[0] != probes[2]).any()
+
+
+def test_retrieval_of_masks_equals_a_loop_without_the_query(rng):
+    x = rng.normal(size=(40, 3)) * [1, 5, 0.1] + [3, 0, 0]
+    masks = {"few": np.arange(40) < 3, "many": rng.random(40) < 0.4}
+    found = metrics.mask_retrieval(x, masks, n_queries=40, random_state=0)  # every member is a query
+    z = (x - x.mean(0)) / x.std(0)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    for name, mask in masks.items():
+        values = []
+        for query in np.flatnonzero(mask):
+            others = np.delete(np.arange(40), query)
+            values.append(average_precision_score(mask[others], z[others] @ z[query]))
+        assert found[name][0] == pytest.approx(np.mean(values))
+        assert found[name][1] == (mask.sum() - 1) / 39
+
+
+@pytest.mark.parametrize("n_candidates", [1, 2, 4])
+def test_the_chance_of_partners_is_the_mean_over_all_orders(n_candidates):
+    """Seven cells: the partners of the first take any places among the other six alike often."""
+    places = list(itertools.combinations(range(1, 7), n_candidates))
+    expected = np.mean([min(place) for place in places])
+    cell, candidate = np.zeros(n_candidates, int), np.arange(1, n_candidates + 1)
+    _, _, chance = metrics.partner_rank(np.random.default_rng(0).normal(size=(7, 2)), cell, candidate)
+    assert chance[0] == pytest.approx(expected)

@@ -58,3 +58,19 @@ def test_a_single_cell_is_for_training(rng):
     assert part.tolist() == [splits.TRAIN]
     with pytest.raises(OptionError, match="`n_blocks`"):
         splits.split_blocks(np.zeros((5, 2)), csr_matrix((5, 5)), test_size=0.5, n_blocks=1, buffer_hops=1, rng=rng)
+
+
+def test_groups_of_any_size_hold_the_share_of_cells(rng):
+    """Off by half of the largest group at the most, however uneven they are."""
+    count = np.array([200, 150, 20, 20, 10, 5, 5, 2, 1, 1])
+    names = np.repeat(np.arange(10), count)
+    for _ in range(40):
+        for share in (0.2, 0.5, 0.7):
+            n_test = (splits.split_groups(names, share, rng) == splits.TEST).sum()
+            assert abs(n_test - share * len(names)) <= count.max() / 2
+
+
+def test_every_cell_is_drawn_as_often_as_any_other(rng):
+    codes = np.repeat([0, 1], [20, 8])
+    draws = np.mean([splits.split_cells(codes, 0.25, rng) == splits.TEST for _ in range(600)], axis=0)
+    np.testing.assert_allclose(draws, 0.25, atol=5 * np.sqrt(0.25 * 0.75 / 600))

@@ -55,3 +55,13 @@ def test_the_spread_of_large_values_does_not_cancel(graph, rng):
     out = aggregate(x, graph, aggregations=("std",))[:, 1]
     expected = [x[graph[i].indices].astype(float).std() if graph[i].nnz else 0.0 for i in range(30)]
     np.testing.assert_allclose(out, expected, atol=2e-3)
+
+
+def test_rows_of_directed_weights_sum_to_one(rng):
+    dense = rng.random((12, 12)) * (rng.random((12, 12)) < 0.4)
+    dense[3] = 0
+    x = rng.normal(size=(12, 2)).astype(np.float32)
+    own = dense.sum(1, keepdims=True)
+    expected = np.divide(dense, own, out=np.zeros_like(dense), where=own > 0)
+    np.testing.assert_allclose(row_normalized(csr_matrix(dense)).toarray(), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(aggregate(x, csr_matrix(dense))[:, 2:], expected @ x, rtol=1e-4, atol=1e-6)

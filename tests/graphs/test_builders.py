@@ -162,3 +162,26 @@ def test_gaps_between_ids_of_any_size():
     found = contacts_from_labels(LabelImage.build(np.array([[2**62, 0, 5, 5, 0, 2**63 - 1]])), max_gap=1.0)
     assert found.pairs.tolist() == [[5, 2**62], [5, 2**63 - 1]]
     assert found.area.tolist() == [1.0, 1.0]
+
+
+def test_the_fence_is_tukeys_on_logarithms():
+    assert automatic_max_distance(np.exp([0.0, 1, 2, 3, 4])) == pytest.approx(np.exp(3 + 1.5 * 2))
+    length = np.random.default_rng(0).lognormal(size=500)
+    for unit in (1e-3, 7.0, 1e4):
+        assert automatic_max_distance(unit * length) == pytest.approx(unit * automatic_max_distance(length))
+    assert automatic_max_distance(np.append(length, np.zeros(300))) == pytest.approx(automatic_max_distance(length))
+    assert automatic_max_distance(np.zeros(3)) == np.inf
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_contacts_across_gaps_have_the_area_of_their_faces(axis):
+    """Two boxes, apart along one axis, in voxels that are longer along each axis than along the one before."""
+    shape, spacing = [3, 4, 5], np.array([0.5, 2.0, 3.0])
+    shape[axis] = 7
+    labels = np.zeros(shape, int)
+    along = np.moveaxis(labels, axis, 0)  # a view
+    along[:3], along[4:] = 1, 2
+    found = contacts_from_labels(LabelImage.build(labels, spacing=tuple(spacing)), max_gap=float(spacing[axis]))
+    sides = np.delete(np.array(shape) * spacing, axis)
+    assert found.pairs.tolist() == [[1, 2]]
+    np.testing.assert_allclose(found.area, sides.prod())

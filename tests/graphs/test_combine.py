@@ -47,3 +47,43 @@ def test_isolates_are_kept_joined_or_refused():
         with_isolates(lonely, "raise")
     with pytest.raises(OptionError, match="isolates"):
         with_isolates(lonely, "drop")
+
+
+def test_features_of_the_intersection_are_those_of_their_edges(rng):
+    n = 12
+    cells = CellTable.build(np.arange(n), rng.random((n, 2)), unit="pixel")
+    pairs = np.stack(np.triu_indices(n, 1), axis=1)
+    value = {tuple(e): v for e, v in zip(pairs.tolist(), rng.random(len(pairs)).astype(np.float32), strict=True)}
+
+    def some(name, share):
+        chosen = pairs[rng.random(len(pairs)) < share]
+        return CellGraph.from_pairs(cells, chosen, {name: np.array([value[tuple(e)] for e in chosen.tolist()])})
+
+    a, b = some("first", 0.7), some("second", 0.5)
+    both = intersection(a, b)
+    common = sorted(set(map(tuple, a.edges.tolist())) & set(map(tuple, b.edges.tolist())))
+    assert list(map(tuple, both.edges.tolist())) == common
+    for name in ("first", "second"):
+        assert both.edge_features[name].tolist() == [value[e] for e in common]
+
+
+def test_isolates_at_the_place_of_others_are_joined_to_them():
+    position = np.array([[0, 0], [0, 1], [5, 5], [5, 5], [5, 5], [0, 1]])
+    cells = CellTable.build(np.arange(6), position, unit="pixel")
+    joined = with_isolates(CellGraph.from_pairs(cells, np.array([[0, 1]])), "nearest")
+    edges = set(map(tuple, joined.edges.tolist()))
+    assert {(0, 1), (1, 5)} <= edges
+    assert (np.bincount(joined.edges.ravel(), minlength=6) > 0).all()
+    new = np.flatnonzero((joined.edges != [0, 1]).any(1))
+    assert not joined.edge_features["length"][new].any()
+
+
+@pytest.mark.parametrize("doubles_first", [True, False])
+def test_a_cell_is_not_its_own_nearest(doubles_first, rng):
+    """Every cell has a double at its place that has no edge, in the rows ahead or behind."""
+    position = np.tile(rng.random((40, 2)), (2, 1))
+    chain = np.stack([np.arange(39), np.arange(1, 40)], axis=1) + (40 if doubles_first else 0)
+    cells = CellTable.build(np.arange(80), position, unit="pixel")
+    joined = with_isolates(CellGraph.from_pairs(cells, chain), "nearest")
+    assert {(i, i + 40) for i in range(40)} <= set(map(tuple, joined.edges.tolist()))
+    assert len(joined.edges) == 39 + 40

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_matrix
 
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
 from cellgraph_clr.cells.table import CellTable
-from cellgraph_clr.graphs.graph import CellGraph, canonical_edges
+from cellgraph_clr.graphs.graph import CellGraph, canonical_edges, stored_values
 
 
 def cells(n, d=2):
@@ -54,3 +55,22 @@ def test_bad_graphs_are_refused():
         CellGraph(cells(3), np.array([[0, 1]]), {"length": np.zeros(2)})
     with pytest.raises(MissingKeyError, match="'area' in `edge_features`, found 'length'"):
         CellGraph.from_pairs(cells(3), np.array([[0, 1]])).adjacency("area")
+
+
+def test_stored_values_are_those_above_the_diagonal_else_below():
+    """Stored zeros are values, and entries given twice are summed."""
+    row, column = [0, 1, 2, 1, 3, 0, 0], [1, 0, 0, 3, 1, 3, 3]
+    matrix = coo_matrix(([5.0, 9, 7, 0, 4, 1, 2], (row, column)), shape=(4, 4))
+    edges = np.array([[0, 1], [0, 2], [0, 3], [1, 2], [1, 3]])
+    assert stored_values(matrix, edges, np.full(5, -1.0)).tolist() == [5, 7, 3, -1, 0]
+    assert stored_values(matrix, edges[:0], np.zeros(0)).shape == (0,)
+
+
+def test_features_follow_their_pairs_in_any_order(rng):
+    pairs = rng.permutation([(i, j) for i in range(9) for j in range(9) if i != j])  # each in both directions
+    value = rng.random(len(pairs))
+    first = {}
+    for (i, j), v in zip(pairs.tolist(), value, strict=True):
+        first.setdefault((min(i, j), max(i, j)), v)
+    edges, features = canonical_edges(pairs, {"v": value})
+    assert features["v"].tolist() == [first[tuple(e)] for e in edges.tolist()]

@@ -41,3 +41,12 @@ def test_packing_is_mean_edge_length_and_degree(rng):
     np.testing.assert_allclose(np.exp(out[:3, 0]), [3.5, 3, 4], rtol=1e-6)
     np.testing.assert_allclose(np.exp(out[:, 1]) - 1, [2, 1, 1, 0], atol=1e-6)
     assert np.isfinite(packing(CellGraph.from_pairs(cells, np.zeros((0, 2), int)))).all()
+
+
+def test_isolated_cells_do_not_shorten_the_typical_length():
+    position = np.concatenate([[[0.0, 0], [0, 2], [0, 7]], np.full((6, 2), 99.0)])
+    cells = CellTable.build(np.arange(9), position, unit="pixel")
+    graph = CellGraph.from_pairs(cells, np.array([[0, 1], [1, 2], [3, 4]]))  # cells 3 and 4 are at one place
+    assert typical_length(graph) == pytest.approx(3.5)  # of 2, 3.5 and 5
+    np.testing.assert_allclose(np.exp(packing(graph)[3:, 0]), 3.5, rtol=1e-6)
+    np.testing.assert_allclose(np.exp(packing(graph, 8.0)[:, 0]), [2, 3.5, 5, *[8] * 6], rtol=1e-6)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -100,3 +101,50 @@ def test_bad_input_is_named():
         mutual_information(torch.zeros(6, 6), EYE, keep=torch.ones(6))
     with pytest.raises(OptionError, match="`estimator`"):
         mutual_information(torch.zeros(6, 6), EYE, estimator="kl")
+
+
+def log_sigmoid(x):
+    return -math.log1p(math.exp(-x))
+
+
+def by_loop(estimator, scores, positives):
+    """The equations, pair by pair: mean over positive pairs, and over negative ones."""
+    n_local, n_global = scores.shape
+    pairs = [(i, j) for i in range(n_local) for j in range(n_global)]
+    own = [(i, j) for i, j in pairs if positives[i, j]]
+    others = [(i, j) for i, j in pairs if not positives[i, j]]
+    if estimator == "jsd":
+        expected = np.mean([log_sigmoid(scores[p]) for p in own]) + np.mean([log_sigmoid(-scores[p]) for p in others])
+        return 2 * math.log(2) + expected
+    if estimator == "dv":
+        return np.mean([scores[p] for p in own]) - math.log(np.mean([math.exp(scores[p]) for p in others]))
+    terms = []
+    for i, j in own:  # against the local vectors of other samples, of the same global vector
+        noise = [math.exp(scores[k, j]) for k in range(n_local) if not positives[k, j]]
+        e = math.exp(scores[i, j])
+        terms.append(math.log(e / (e + sum(noise)) * (1 + len(noise))))
+    return np.mean(terms)
+
+
+@pytest.mark.parametrize("estimator", ["jsd", "dv", "nce"])
+@pytest.mark.parametrize("one_size", [True, False])
+def test_equals_a_loop_over_pairs(estimator, one_size, rng):
+    """Several local vectors a global one, several fields a sample, samples of different size."""
+    local_sample, global_sample = np.repeat([0, 1, 2], [2, 3, 4]), np.array([0, 1, 1, 2])
+    if one_size:
+        global_sample = local_sample[::-1].copy()
+    scores = rng.normal(size=(9, len(global_sample))) * 2
+    positives = local_sample[:, None] == global_sample[None]
+    value = mutual_information(torch.tensor(scores), torch.tensor(positives), estimator=estimator)
+    assert float(value) == pytest.approx(by_loop(estimator, scores, positives), abs=1e-12)
+
+
+def test_prior_matching_equals_a_loop_and_pulls_the_right_way(rng):
+    on_prior, on_codes = rng.normal(size=5), rng.normal(size=7)
+    codes = torch.tensor(on_codes, requires_grad=True)
+    discriminator, encoder = prior_matching(torch.tensor(on_prior), codes)
+    told = np.mean([log_sigmoid(s) for s in on_prior]) + np.mean([log_sigmoid(-s) for s in on_codes])
+    assert float(discriminator.detach()) == pytest.approx(-told)
+    assert float(encoder.detach()) == pytest.approx(-np.mean([log_sigmoid(s) for s in on_codes]))
+    assert (torch.autograd.grad(discriminator, codes)[0] > 0).all()  # lower scores on codes tell them apart
+    assert (torch.autograd.grad(encoder, codes)[0] < 0).all()  # higher ones hide them

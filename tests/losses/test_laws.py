@@ -1,10 +1,14 @@
 """Laws of all losses: second derivatives are right or refused, precision does not depend on what is around them."""
 
+import itertools
+
 import pytest
 import torch
 
 from cellgraph_clr import losses
+from cellgraph_clr._core.precision import widened
 from cellgraph_clr.losses import functional
+from cellgraph_clr.losses.multi_positive import _rows_in_torch
 
 N, C, D, K = 32, 40, 8, 5
 ONE = torch.zeros(N, C, dtype=torch.bool)
@@ -21,7 +25,10 @@ ROW_LOSSES = {
     "infonce_p": SEVERAL, "infonce": ONE, "supcon_out": SEVERAL, "supcon_in": SEVERAL, "mil_nce": SEVERAL,
     "composite_infonce": SEVERAL,
 }  # fmt: skip
-CLOSED_FORM = {*PAIR_LOSSES, "SoftInfoNCE", "infonce_p", "soft_infonce", "mutual_information infonce_p"}
+CLOSED_FORM = {
+    *PAIR_LOSSES, *(f"{name} learned" for name in PAIR_LOSSES), "SoftInfoNCE", "SoftInfoNCE learned", "infonce_p",
+    "soft_infonce", "soft_infonce gathered", "mutual_information infonce_p",
+}  # fmt: skip
 
 
 def targets(z):
@@ -37,20 +44,45 @@ def information(estimator):
     return lambda scores: functional.mutual_information(scores, ONE, estimator=estimator)
 
 
+def call(loss, log_temperature, *inputs):
+    owner = "composite.log_temperature" if isinstance(loss, losses.NTXent) else "log_temperature"
+    return torch.func.functional_call(loss, {owner: log_temperature}, inputs)
+
+
+def learned(name, positives):
+    return lambda a, c, t: call(getattr(losses, name)(learn_temperature=True), t, a, c, positives, EXCLUDE)
+
+
+def gathered(z):
+    everyone = torch.cat([targets(z)[:7].flip(1), targets(z)])
+    return functional.soft_infonce(z, targets(z), PRIOR, noise_targets=everyone)
+
+
 # name -> loss of tensors, their shapes
 CASES = {
     **{
         name: (lambda a, c, n=name, p=positives: getattr(losses, n)(0.3)(a, c, p, EXCLUDE), [(N, D), (C, D)])
         for name, positives in PAIR_LOSSES.items()
     },
+    **{f"{name} learned": (learned(name, positives), [(N, D), (C, D), ()]) for name, positives in PAIR_LOSSES.items()},
     "VICReg": (lambda a, c: losses.VICReg(**WEIGHTS)(a, c, SEVERAL), [(N, D), (C, D)]),
     "vicreg": (lambda a, c: functional.vicreg(a, c, SEVERAL, **WEIGHTS), [(N, D), (C, D)]),
     "SoftInfoNCE": (lambda z: losses.SoftInfoNCE(PRIOR)(z, targets(z)), [(N, K)]),
+    "SoftInfoNCE learned": (
+        lambda z, t: call(losses.SoftInfoNCE(PRIOR, learn_temperature=True), t, z, targets(z)),
+        [(N, K), ()],
+    ),
+    "soft_infonce gathered": (lambda z: gathered(z).mean(), [(N, K)]),
     "soft_infonce": (lambda z: functional.soft_infonce(z, targets(z), PRIOR).mean(), [(N, K)]),
     "soft_cross_entropy": (lambda z: functional.soft_cross_entropy(z, targets(z)).mean(), [(N, K)]),
     **{name: (row_loss(name, positives), [(N, C)]) for name, positives in ROW_LOSSES.items()},
     "log_esp": (lambda f: functional.log_esp(f, SEVERAL.sum(1)).mean(), [(N, C)]),
     "decorrelation": (functional.decorrelation, [(4, D, 30)]),
+    "decorrelation learned": (lambda x, t: functional.decorrelation(x, widened(t).exp()), [(4, D, 30), ()]),
+    "soft_cross_entropy learned": (
+        lambda z, t: functional.soft_cross_entropy(z, targets(z), widened(t).exp()).mean(),
+        [(N, K), ()],
+    ),
     **{f"mutual_information {e}": (information(e), [(N, C)]) for e in ("jsd", "dv", "nce", "infonce_p")},
 }
 every_loss = pytest.mark.parametrize("name", CASES)
@@ -69,6 +101,8 @@ def slopes(name, inputs, upstream=1.0, **options):
 def test_every_loss_is_held_to_the_laws():
     names = {n for n in losses.__all__ if n != "functional"} | set(functional.__all__)
     assert {name.split()[0] for name in CASES} == names
+    tempered = {name for name in names if hasattr(getattr(losses, name, None), "temperature")} | {"NTXent"}
+    assert {name.split()[0] for name in CASES if name.endswith("learned")} >= tempered
 
 
 def penalty(name, inputs, form):
@@ -122,3 +156,44 @@ def test_gradients_of_half_precision_are_rounded_once_and_last(name, dtype, upst
         assert ours.dtype == dtype
         assert torch.isfinite(ours).all()
         torch.testing.assert_close(ours.float(), theirs.to(dtype).float(), rtol=torch.finfo(dtype).eps, atol=1e-6)
+
+
+DEGENERATE = torch.tensor([[0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]]).bool()
+LEFT_OUT = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 1, 1]]).bool()
+IN_TORCH = {
+    **{name: getattr(functional, name) for name in ("supcon_out", "supcon_in", "mil_nce", "composite_infonce")},
+    "infonce_p elsewhere than on the CPU": _rows_in_torch,
+    "log_esp": lambda f, positives, exclude: functional.log_esp(f.masked_fill(exclude, -torch.inf), positives.sum(1)),
+}
+
+
+@pytest.mark.parametrize("name", IN_TORCH)
+def test_second_derivatives_are_right_without_positives_or_noise(name):
+    f = torch.randn(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    form = IN_TORCH[name]
+    assert torch.autograd.gradcheck(lambda x: form(x, DEGENERATE, LEFT_OUT), f)
+    assert torch.autograd.gradgradcheck(lambda x: form(x, DEGENERATE, LEFT_OUT), f)
+
+
+@pytest.mark.parametrize("gap", [0, 5, 15])
+def test_second_derivatives_of_the_torch_form_of_infonce_p(gap):
+    """Against the covariance of the inclusion indicators, summed over all subsets (METHODS 1.4)."""
+    g = torch.Generator().manual_seed(gap)
+    chosen = torch.tensor([[True, True, True] + [False] * 6])
+    f = (3 * torch.randn(1, 9, dtype=torch.float64, generator=g) + gap * chosen).requires_grad_()
+    found = torch.autograd.functional.hessian(lambda x: _rows_in_torch(x, chosen, ~chosen & chosen).sum(), f)[0, :, 0]
+    subsets = list(itertools.combinations(range(9), 3))
+    inside = torch.zeros(len(subsets), 9, dtype=torch.float64)
+    for row, subset in zip(inside, subsets, strict=True):
+        row[list(subset)] = 1
+    weight = torch.softmax(inside @ f.detach()[0], 0)
+    centred = inside - weight @ inside
+    torch.testing.assert_close(found, (centred * weight[:, None]).T @ centred, atol=1e-9, rtol=1e-7)
+
+
+def test_a_second_derivative_in_the_temperature_alone_is_refused():
+    a, c = torch.randn(N, D), torch.randn(C, D)
+    loss = losses.InfoNCEp(0.3, learn_temperature=True)
+    (slope,) = torch.autograd.grad(loss(a, c, SEVERAL), loss.log_temperature, create_graph=True)
+    with pytest.raises(RuntimeError, match="Expected a first derivative"):
+        slope.backward()

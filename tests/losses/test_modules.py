@@ -137,3 +137,37 @@ def test_infonce_without_autograd_knows_masks_and_empty_rows(vectors):
     half = losses.InfoNCE(0.3)(anchor.bfloat16(), candidates.bfloat16(), positives, exclude)
     assert half.dtype == torch.float32
     assert half.item() == pytest.approx(reference.item(), rel=0.02)
+
+
+@pytest.mark.parametrize("kind", PAIR_LOSSES, ids=lambda k: k.__name__)
+@pytest.mark.parametrize("block_size", [1, 3, 19, 20])
+def test_every_anchor_is_in_a_block(kind, block_size, vectors):
+    anchor, candidates, positives = vectors
+    exclude = (torch.rand(20, 30, generator=torch.Generator().manual_seed(2)) < 0.3) & ~positives
+    options = {"with_slope": kind.with_slope, "temperature": 0.5, "block_size": block_size}
+    parts = blocked_mean(anchor, candidates, positives, exclude, kind.row_loss, **options)
+    reference = kind.row_loss(anchor @ candidates.T / 0.5, positives, exclude).mean()
+    torch.testing.assert_close(parts, reference)
+    both = [anchor, candidates]
+    for ours, theirs in zip(torch.autograd.grad(parts, both), torch.autograd.grad(reference, both), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_nt_xent_of_several_positives_and_exclusions_equals_a_loop(vectors):
+    """Every vector with a positive is an anchor; a pair left out is left out in both directions."""
+    anchor, candidates, _ = (v.detach() for v in vectors)
+    g = torch.Generator().manual_seed(3)
+    positives = torch.rand(20, 30, generator=g) < 0.08
+    exclude = (torch.rand(20, 30, generator=g) < 0.3) & ~positives
+    z = torch.nn.functional.normalize(torch.cat([anchor, candidates]), dim=1)
+    weight = (z @ z.T / 0.3).exp()
+    friends = {(i, 20 + j) for i, j in positives.nonzero().tolist()}
+    apart = {(i, 20 + j) for i, j in exclude.nonzero().tolist()}
+    terms = []
+    for i in range(50):
+        mine = [k for k in range(50) if (i, k) in friends or (k, i) in friends]
+        noise = [k for k in range(50) if k not in (i, *mine) and (i, k) not in apart and (k, i) not in apart]
+        if mine:
+            pairs = [-(weight[i, k] / (weight[i, k] + weight[i, noise].sum())).log() for k in mine]
+            terms.append(sum(pairs) / len(pairs))
+    torch.testing.assert_close(losses.NTXent(0.3)(anchor, candidates, positives, exclude), torch.stack(terms).mean())

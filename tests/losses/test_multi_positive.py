@@ -269,3 +269,24 @@ def test_far_scores_keep_their_value():
 
 def test_nan_scores_are_not_swallowed():
     assert np.isnan(value_and_grad(np.array([1.0, np.nan, 0.0]), [0])[0])
+
+
+def test_no_subset_has_no_weight():
+    f = torch.tensor([[0.0, 1, -math.inf], [0, 1, 2], [0, 1, 2], [1, 2, 3], [0, math.nan, 1]])
+    found = log_esp(f, torch.tensor([3, 4, -1, 3, 1]))
+    assert found[:4].tolist() == [-math.inf, -math.inf, -math.inf, 6]
+    assert torch.isnan(found[4])
+    assert log_esp(torch.zeros(2, 0), torch.tensor([0, 1])).tolist() == [0, -math.inf]
+    with pytest.raises(ShapeError, match=r"whole numbers p \(a,\), found \(2, 3\) and \(3,\) torch.int64"):
+        log_esp(torch.zeros(2, 3), torch.tensor([1, 1, 1]))
+    with pytest.raises(ShapeError, match=r"torch.float32"):
+        log_esp(torch.zeros(2, 3), torch.ones(2))
+
+
+@pytest.mark.parametrize("gap", [20, 40, 80])
+def test_the_small_gradient_of_a_dominant_positive_keeps_its_digits(gap, rng):
+    """1 - pi is of the size exp(-gap), far below the rounding of pi."""
+    f = rng.normal(size=40) * 2
+    chosen = [1, 5, 22, 30]
+    f[chosen] += gap
+    np.testing.assert_allclose(value_and_grad(f, chosen)[1], exact(f, chosen)[1], rtol=1e-9, atol=0)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cellgraph_clr import losses
-from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.errors import OptionError, PairsError, ShapeError
 from cellgraph_clr.losses.functional import decorrelation, vicreg
 
 
@@ -69,3 +69,20 @@ def test_gradients_are_finite_for_constant_maps():
     maps = torch.ones(1, 3, 4, 4, requires_grad=True)
     decorrelation(maps).backward()
     assert torch.isfinite(maps.grad).all()
+
+
+def test_bad_input_is_named():
+    z = torch.zeros(4, 2)
+    with pytest.raises(ShapeError, match=r"anchor \(a, d\) and candidates \(c, d\)"):
+        vicreg(z, torch.zeros(4, 3), torch.eye(4, dtype=torch.bool))
+    with pytest.raises(ShapeError, match=r"`positives` of shape \(4, 4\), found \(3, 3\)"):
+        vicreg(z, z, torch.eye(3, dtype=torch.bool))
+    with pytest.raises(PairsError, match="bool mask"):
+        vicreg(z, z, torch.eye(4))
+    with pytest.raises(ShapeError, match=r"`exclude` of shape \(4, 4\)"):
+        losses.VICReg()(z, z, torch.eye(4, dtype=torch.bool), torch.eye(3, dtype=torch.bool))
+    with pytest.raises(ShapeError, match=r"features of shape \(b, c, …\), found \(4, 2\)"):
+        decorrelation(z)
+    with pytest.raises(OptionError, match="`temperature` above 0, found 0"):
+        decorrelation(torch.ones(1, 2, 3), 0)
+    assert float(decorrelation(torch.ones(0, 2, 3))) == 0
