@@ -1,6 +1,7 @@
 """Deep InfoMax: planted phenotypes on samples not seen, pairs of one difference, retrieval on real screens, speed."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,13 @@ def run(*, size: str, data: str | None) -> None:
             _retrieved(name, read(folder / name))
 
 
+def _unsphered(model: DeepInfoMax) -> DeepInfoMax:
+    """Return the same model without what its profiles are sphered by."""
+    state = model._fitted()  # noqa: SLF001
+    kept = {name: array for name, array in state.arrays.items() if not name.startswith("sphere")}
+    return model._with(replace(state, arrays=kept))  # noqa: SLF001
+
+
 def _planted(plate: Plate, options: dict[str, int]) -> None:
     names = sorted(set(plate.table["sample"]))
     measured = _measured(plate, options.get("size", 128))
@@ -55,7 +63,7 @@ def _planted(plate: Plate, options: dict[str, int]) -> None:
         print(f" seed {seed}: learned on {len(names) - len(UNSEEN)} samples in {time.perf_counter() - start:.0f} s")
         _clusters("learned", model.transform(plate).drop(columns="foreground"), plate)
     images = [torch.from_numpy(plate.normalised().image(i))[None] for i in range(len(plate))]
-    encoder = model._fitted()  # noqa: SLF001
+    encoder = model.network()
 
     def network() -> None:
         with torch.inference_mode():
@@ -139,8 +147,14 @@ def _retrieved(name: str, plate: Plate) -> None:
         for seed in SEEDS:
             model = DeepInfoMax(random_state=seed, progress=False, **options).fit(plate, samples=names[::2])
             for form, scores in found.items():
-                model._sphere = model._sphere if not form else None  # noqa: SLF001
-                profiles = model.transform(plate).drop(columns="foreground").groupby("line").mean().to_numpy()
+                profiles = (
+                    (_unsphered(model) if form else model)
+                    .transform(plate)
+                    .drop(columns="foreground")
+                    .groupby("line")
+                    .mean()
+                    .to_numpy()
+                )
                 scores.append(reproducibility(profiles[unseen], sample[unseen])[0])
         for form, scores in found.items():
             print(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
     from cellgraph_clr.cells.movie import Movie
-    from cellgraph_clr.models.time_arrow import TimeArrow
+    from cellgraph_clr.models.time_arrow.model import TimeArrow
 
 __all__ = ["arrow_attribution", "event_errors"]
 

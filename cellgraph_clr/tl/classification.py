@@ -79,8 +79,9 @@ def classify(
         For missing representations, NaN, wrong options.
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
-    from cellgraph_clr.models.classifiers import CalibratedTrees, CellGraphClassifier, SoftInfoNCEClassifier
-    from cellgraph_clr.models.classifiers.soft_infonce import RUN
+    from cellgraph_clr.models.classifiers.graph import CellGraphClassifier
+    from cellgraph_clr.models.classifiers.soft_infonce import RUN, SoftInfoNCEClassifier
+    from cellgraph_clr.models.classifiers.trees import CalibratedTrees
 
     check_option("head", head, (*LOSSES, TREES))
     if isinstance(prior, str):

@@ -58,7 +58,7 @@ def time_arrow(
     """
     import pandas as pd
 
-    from cellgraph_clr.models.time_arrow import TimeArrow
+    from cellgraph_clr.models.time_arrow.model import TimeArrow
 
     check_key_added(key_added, "obsm")
     if model is not None:
@@ -130,7 +130,7 @@ def detect_events(
     if adata is not None and movie.labels is None:
         raise OptionError(expected("labels for `adata`", "a movie without", "Pass `labels=`, or leave `adata` out."))
     keys = None if adata is None else cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
-    places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.size)
+    places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.config.size)
     proba = model.predict_proba(movie, places)
     if adata is not None:
         _write(adata, keys, places, proba, model.classes_, key_added)
@@ -140,7 +140,7 @@ def detect_events(
     rows = np.flatnonzero(confidence >= min_confidence)
     if movie.labels is None:
         position = places[["y", "x"]].to_numpy()[rows]
-        rows = rows[local_maxima(places["frame"].to_numpy()[rows], position, confidence[rows], reach=model.size)]
+        rows = rows[local_maxima(places["frame"].to_numpy()[rows], position, confidence[rows], reach=model.config.size)]
     else:
         rows = rows[np.argsort(-confidence[rows], kind="stable")]
     found = places.iloc[rows].drop(columns="event", errors="ignore").reset_index(drop=True)

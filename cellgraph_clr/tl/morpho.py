@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.label_image import LabelImage
-    from cellgraph_clr.models.morpho import MorphoFeatures
+    from cellgraph_clr.models.morpho.model import MorphoFeatures
 
 __all__ = ["morpho_context", "morpho_features"]
 
@@ -66,7 +66,7 @@ def morpho_features(
 
     from cellgraph_clr.io.labels import as_label_image
     from cellgraph_clr.io.matched_labels import labels_of_cells
-    from cellgraph_clr.models.morpho import MorphoFeatures
+    from cellgraph_clr.models.morpho.model import MorphoFeatures
 
     check_key_added(key_added, "obsm")
     if model is not None:

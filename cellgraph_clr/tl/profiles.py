@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.plate import Plate
-    from cellgraph_clr.models.infomax import DeepInfoMax
+    from cellgraph_clr.models.infomax.model import DeepInfoMax
 
 __all__ = ["profile", "profile_cells"]
 
@@ -138,7 +138,7 @@ def _fitted(
     config: dict[str, Any],
 ) -> DeepInfoMax:
     """Return the model given, or one learned from the plate; raises `OptionError` for options of both."""
-    from cellgraph_clr.models.infomax import DeepInfoMax
+    from cellgraph_clr.models.infomax.model import DeepInfoMax
 
     if model is None:
         return DeepInfoMax(**run, **config).fit(plate, samples=samples, checkpoint=checkpoint)

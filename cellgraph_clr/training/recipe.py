@@ -232,7 +232,7 @@ def built(maker: Any, *sizes: Any, option: str) -> nn.Module:
 
 def run_digest(about: Any, arrays: Iterable[np.ndarray]) -> str:
     """Return a hash of what a run is (anything JSON can hold, in text form where it cannot) and of what it learns from."""
-    digest = hashlib.sha256(json.dumps(about, default=_plain).encode())
+    digest = hashlib.sha256(json.dumps(about, default=lambda v: _plain(v) if _is_object(v) else str(v)).encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

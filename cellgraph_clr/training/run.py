@@ -88,7 +88,7 @@ class Watch:
         check_whole("checkpoint_every", self.every)
         for callback in self.callbacks if isinstance(self.callbacks, Sequence) else (self.callbacks,):
             if not isinstance(callback, lightning.Callback):
-                found, remedy = type(callback).__name__, "Derive from `lightning.pytorch.Callback`."
+                found, remedy = type(callback).__name__, "Pass a list of callbacks of lightning.pytorch."
                 raise OptionError(expected("`callbacks` as a list of Lightning callbacks", found, remedy))
         if self.checkpoint is not None and Path(self.checkpoint).is_dir():
             found, remedy = f"the folder {str(self.checkpoint)!r}", "Pass the path of a file in it."

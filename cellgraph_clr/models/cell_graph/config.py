@@ -171,7 +171,7 @@ class CellGraphCLRConfig:
         if self.augment is None:
             return
         if not callable(self.augment):
-            remedy = "Pass `(x, adjacency, rng) -> (x, adjacency)`."
+            remedy = "See docs/own_systems.md."
             raise OptionError(expected("`augment` as a callable", repr(self.augment), remedy))
         for one in fields(self):
             if one.name in ("mask_features", "jitter", "drop_edges", "drop_nodes"):

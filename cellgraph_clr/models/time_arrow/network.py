@@ -110,7 +110,7 @@ def new_backbone(config: TimeArrowConfig, n_channels: int, ndim: int) -> nn.Modu
     backbone = built(c.backbone, n_channels, c.n_features, ndim, option="backbone")
     for name in ("multiple", "halo"):
         if not isinstance(getattr(backbone, name, None), int):
-            remedy = "See `Backbone`."
+            remedy = "See docs/own_systems.md."
             raise OptionError(expected(f"`backbone` with a whole number `{name}`", type(backbone).__name__, remedy))
     return backbone
 
