@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
     from cellgraph_clr.cells.movie import Movie
-    from cellgraph_clr.models.time_arrow import EventClassifier, TimeArrow
+    from cellgraph_clr.models.time_arrow.events import EventClassifier
+    from cellgraph_clr.models.time_arrow.model import TimeArrow
 
 __all__ = ["detect_events", "time_arrow"]
 
