@@ -15,7 +15,7 @@ import numpy as np
 import cellgraph_clr as cgc
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
-from cellgraph_clr.datasets.shapes import shapes
+from cellgraph_clr.datasets.shaped_cells import shapes
 
 RUN = {"n_steps": 12, "progress": False}
 GRAPH = {"n_dims": 8, "n_hidden": 16, "batch_size": 64} | RUN

@@ -1,6 +1,8 @@
 """The shape of the package: imports go downwards, `import` is light, public names exist, style and types hold."""
 
 import ast
+import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +82,42 @@ def test_modules_and_functions_of_these_have_names_of_their_own():
     }
     stems = {path.stem for path in paths} | {"label_image"}
     assert not stems & set(named), [f"{named[n].relative_to(ROOT)}: {n}" for n in stems & set(named)]
+
+
+def test_the_engine_knows_no_cells():
+    known = {target for path in modules_of("training") for target in imports_of(path)}
+    assert known == {"_core", "training"}
+
+
+def test_networks_know_no_losses_and_losses_no_networks():
+    assert {t for path in modules_of("encoders") for t in imports_of(path)} <= {"_core", "encoders"}
+    assert {t for path in modules_of("losses") for t in imports_of(path)} == {"_core", "losses"}
+
+
+ROOMS = sorted(path.parent.name for path in (PACKAGE / "models").glob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_system_has_one_room(room):
+    """It tells its paper, flow and equations, and imports no other room; classifiers alone stand on the cell graph's."""
+    text = (PACKAGE / "models" / room / "__init__.py").read_text()
+    assert all(f"\n{title}\n---" in text for title in ("Paper", "Flow", "Equations"))
+    named = set(re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)+)", text))
+    for name in named:
+        pkgutil.resolve_name(name if name.startswith("cellgraph_clr") else _full(room, name))
+    others = set()
+    for path in modules_of(f"models/{room}"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cellgraph_clr.models."):
+                others.add(node.module.split(".")[2])
+    assert others <= {room} | ({"cell_graph"} if room == "classifiers" else set())
+
+
+def _full(room, name):
+    """Return the full name of what a docstring names from the package, or from its own room."""
+    first = name.split(".")[0]
+    inside = (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").exists()
+    return f"cellgraph_clr.{name}" if inside else f"cellgraph_clr.models.{room}.{name}"
 
 
 def test_every_folder_is_in_a_layer():

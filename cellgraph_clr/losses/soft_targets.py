@@ -27,8 +27,9 @@ class _AgainstAll(torch.autograd.Function):
         for start in range(0, len(z), BLOCK):
             rows = slice(start, start + BLOCK)
             scores = z[rows] @ noise.T
-            loss[rows] = torch.logsumexp(scores, dim=1) - (z[rows] * own[rows]).sum(1)
-            slope[rows] = torch.softmax(scores, dim=1) @ noise - own[rows]
+            total = torch.logsumexp(scores, dim=1)
+            loss[rows] = total - (z[rows] * own[rows]).sum(1)
+            slope[rows] = scores.sub_(total.unsqueeze(1)).exp_() @ noise - own[rows]
         ctx.save_for_backward(slope, z)
         return loss
 

@@ -80,6 +80,7 @@ def classify(
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     from cellgraph_clr.models.classifiers import CalibratedTrees, CellGraphClassifier, SoftInfoNCEClassifier
+    from cellgraph_clr.models.classifiers.soft_infonce import RUN
 
     check_option("head", head, (*LOSSES, TREES))
     if isinstance(prior, str):
@@ -95,7 +96,7 @@ def classify(
         check_option("head", head, LOSSES)
         if use_rep is not None:
             raise OptionError(expected("no `use_rep` beside `model`", repr(use_rep), "The model reads its own input."))
-        names, used = ["X"], _known_options(options, list(CellGraphClassifier(model).options))
+        names, used = ["X"], _known_options(options, [*CellGraphClassifier(model).options, *RUN])
         fitted = CellGraphClassifier(model, **fixed, **used).fit(adata, label_key)
         proba = fitted.predict_proba(adata)
     else:

@@ -8,9 +8,10 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
-__all__ = ["check_model_alone"]
+__all__ = ["check_model_alone", "trained_with"]
 
 
 def check_model_alone(given: Iterable[str]) -> None:
@@ -18,3 +19,8 @@ def check_model_alone(given: Iterable[str]) -> None:
     names = sorted(given)
     if names:
         raise OptionError(expected("no training options beside `model`", names, "Set them when fitting."))
+
+
+def trained_with(checkpoint: str | os.PathLike[str] | None, device: str) -> list[str]:
+    """Return which of these options of a run were given, for `check_model_alone`."""
+    return [name for name, given in (("checkpoint", checkpoint is not None), ("device", device != "auto")) if given]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.provenance import record_run
-from cellgraph_clr.tl.common import check_model_alone
+from cellgraph_clr.tl.common import check_model_alone, trained_with
 
 if TYPE_CHECKING:
     import os
@@ -83,8 +83,7 @@ def embed(
         defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}
         given = {"objective": objective, "positives": positives, "n_positives": n_positives}
         changed = [*config, *(k for k, v in given.items() if v != defaults[k])]
-        changed += [n for n, v, d in (("checkpoint", checkpoint, None), ("device", device, "auto")) if v != d]
-        check_model_alone(changed)
+        check_model_alone([*changed, *trained_with(checkpoint, device)])
     adata.obsm[key_added] = model.transform(adata, **keys)
     last = {k: v[-1] for k, v in model.history_.items() if v}
     run = {"function": "tl.embed", "config": model.options, "seed": model.seed_, **keys}

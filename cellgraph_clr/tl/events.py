@@ -11,9 +11,11 @@ from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell, write_classes
-from cellgraph_clr.tl.common import check_model_alone
+from cellgraph_clr.tl.common import check_model_alone, trained_with
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
     from anndata import AnnData
 
@@ -30,7 +32,9 @@ def time_arrow(
     *,
     model: TimeArrow | None = None,
     key_added: str = "X_timearrow",
+    checkpoint: str | os.PathLike[str] | None = None,
     random_state: RandomState = 0,
+    device: str = "auto",
     progress: bool | None = None,
     copy: bool = False,
     **config: Any,
@@ -43,7 +47,8 @@ def time_arrow(
     movie : with labels.
     model : a fitted `TimeArrow` to apply instead of training one; further options must then be left alone.
     key_added : `obsm` key, a DataFrame with columns "timearrow_0", …; NaN for cells that are not in the labels.
-    random_state, progress, **config : of `TimeArrow`.
+    checkpoint : file that training is saved to and goes on from when it exists.
+    random_state, device, progress, **config : of `TimeArrow`.
     copy : return a new AnnData.
 
     Raises
@@ -57,13 +62,14 @@ def time_arrow(
 
     check_key_added(key_added, "obsm")
     if model is not None:
-        check_model_alone(config)
+        check_model_alone([*config, *trained_with(checkpoint, device)])
     keys = cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
     if movie.labels is None:
         raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))
     adata = adata.copy() if copy else adata
     if model is None:
-        model = TimeArrow(random_state=random_state, progress=progress, **config).fit(movie)
+        model = TimeArrow(random_state=random_state, device=device, progress=progress, **config)
+        model.fit(movie, checkpoint=checkpoint)
     found = model.transform(movie)
     assert isinstance(found, pd.DataFrame)  # the movie has labels
     write_by_cell(adata, key_added, found, keys)

@@ -12,7 +12,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
-from cellgraph_clr.tl.common import check_model_alone
+from cellgraph_clr.tl.common import check_model_alone, trained_with
 
 if TYPE_CHECKING:
     import os
@@ -35,7 +35,9 @@ def morpho_features(
     library_id: str | None = None,
     model: MorphoFeatures | None = None,
     key_added: str = "X_morpho",
+    checkpoint: str | os.PathLike[str] | None = None,
     random_state: RandomState = 0,
+    device: str = "auto",
     progress: bool | None = None,
     copy: bool = False,
     **config: Any,
@@ -50,7 +52,8 @@ def morpho_features(
     model : a fitted `MorphoFeatures` to apply instead of training one; further options must then be left alone.
     key_added : `obsm` key, a DataFrame with columns "cell_shape_0", …; NaN for cells that are not in the labels, and in the
         groups of nuclei for cells without one. Groups left out are named in `uns["cellgraph_clr"]["runs"][key_added]`.
-    random_state, progress, **config : of `MorphoFeatures`.
+    checkpoint : folder that runs are saved to and go on from, one file a group.
+    random_state, device, progress, **config : of `MorphoFeatures`.
     copy : return a new AnnData.
 
     Raises
@@ -67,13 +70,13 @@ def morpho_features(
 
     check_key_added(key_added, "obsm")
     if model is not None:
-        check_model_alone(config)
+        check_model_alone([*config, *trained_with(checkpoint, device)])
     adata = adata.copy() if copy else adata
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     nuclei = None if nuclei is None else as_label_image(nuclei, warn=False).labels
     if model is None:
-        model = MorphoFeatures(random_state=random_state, progress=progress, **config)
-        model.fit(picture, nuclei=nuclei)
+        model = MorphoFeatures(random_state=random_state, device=device, progress=progress, **config)
+        model.fit(picture, nuclei=nuclei, checkpoint=checkpoint)
     found = model.transform(picture, nuclei=nuclei)
     rows = rows_of_labels(adata, found.index.to_numpy(), group)
     old = adata.obsm.get(key_added)

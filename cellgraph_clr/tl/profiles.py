@@ -11,9 +11,10 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.adata.provenance import package_info, record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell
-from cellgraph_clr.tl.common import check_model_alone
+from cellgraph_clr.tl.common import check_model_alone, trained_with
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from anndata import AnnData
@@ -32,7 +33,9 @@ def profile(
     samples: Sequence[str] | None = None,
     stride: int | None = None,
     key_added: str = "X_infomax",
+    checkpoint: str | os.PathLike[str] | None = None,
     random_state: RandomState = 0,
+    device: str = "auto",
     progress: bool | None = None,
     **config: Any,
 ) -> AnnData:
@@ -45,7 +48,8 @@ def profile(
     samples : those to learn from; None takes all. All are profiled.
     stride : pixels between windows; None takes them side by side.
     key_added : `obsm` key of the profiles.
-    random_state, progress, **config : of `DeepInfoMax`.
+    checkpoint : file that training is saved to and goes on from when it exists.
+    random_state, device, progress, **config : of `DeepInfoMax`.
 
     Returns
     -------
@@ -60,7 +64,8 @@ def profile(
     import anndata as ad
     import pandas as pd
 
-    model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
+    run: dict[str, Any] = {"random_state": random_state, "device": device, "progress": progress}
+    model = _fitted(plate, model, samples, checkpoint, run, config)
     table = model.transform(plate, stride=stride)
     line = table.index.get_level_values("line").to_numpy()
     obs = plate.table.iloc[line].reset_index(drop=True)
@@ -89,7 +94,9 @@ def profile_cells(
     model: DeepInfoMax | None = None,
     samples: Sequence[str] | None = None,
     key_added: str = "X_infomax",
+    checkpoint: str | os.PathLike[str] | None = None,
     random_state: RandomState = 0,
+    device: str = "auto",
     progress: bool | None = None,
     copy: bool = False,
     **config: Any,
@@ -100,7 +107,7 @@ def profile_cells(
     ----------
     adata : cells of the plate's fields (`cgc.from_plate`), matched by `obs["line"]` and `obs["cell_id"]`.
     plate : with labels.
-    model, samples, random_state, progress, **config : as in `profile`.
+    model, samples, checkpoint, random_state, device, progress, **config : as in `profile`.
     key_added : `obsm` key, a DataFrame with columns "infomax_0", …; NaN for cells that are not in the labels.
     copy : return a new AnnData.
 
@@ -113,7 +120,8 @@ def profile_cells(
     keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")
     adata = adata.copy() if copy else adata
     plate.check_labels()
-    model = _fitted(plate, model, samples, random_state=random_state, progress=progress, config=config)
+    run: dict[str, Any] = {"random_state": random_state, "device": device, "progress": progress}
+    model = _fitted(plate, model, samples, checkpoint, run, config)
     write_by_cell(adata, key_added, model.transform_cells(plate), keys)
     run = {"function": "tl.profile_cells", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "samples": model.samples_})
@@ -122,12 +130,18 @@ def profile_cells(
 
 
 def _fitted(
-    plate: Plate, model: DeepInfoMax | None, samples: Sequence[str] | None, *, config: dict[str, Any], **run: Any
+    plate: Plate,
+    model: DeepInfoMax | None,
+    samples: Sequence[str] | None,
+    checkpoint: str | os.PathLike[str] | None,
+    run: dict[str, Any],
+    config: dict[str, Any],
 ) -> DeepInfoMax:
     """Return the model given, or one learned from the plate; raises `OptionError` for options of both."""
     from cellgraph_clr.models.infomax import DeepInfoMax
 
     if model is None:
-        return DeepInfoMax(**run, **config).fit(plate, samples=samples)
-    check_model_alone([*config, *(["samples"] if samples is not None else [])])
+        return DeepInfoMax(**run, **config).fit(plate, samples=samples, checkpoint=checkpoint)
+    given = [*config, *trained_with(checkpoint, run["device"])]
+    check_model_alone([*given, "samples"] if samples is not None else given)
     return model

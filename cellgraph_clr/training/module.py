@@ -28,18 +28,18 @@ __all__ = ["NOT_FINITE", "TaskModule"]
 NOT_FINITE = "Lower the learning rate or raise the temperature."
 
 
-class _Steps(Dataset[Any]):
+class _Batches(Dataset[Any]):
     """Batches by the number of their step."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
 
     def __getitem__(self, step: int) -> Any:
-        with one_thread():  # as in a worker: numbers do not depend on who draws
+        with one_thread():  # as in a worker: numbers do not depend on who draws, nor on how many threads there are
             return self._task.draw(step)
 
 
-class _FromStep(Sampler[int]):
+class _Steps(Sampler[int]):
     """Numbers of the steps that are left, where a run goes on from a checkpoint."""
 
     def __init__(self, module: TaskModule) -> None:
@@ -91,9 +91,9 @@ class TaskModule(lightning.LightningModule):
     def train_dataloader(self) -> Any:
         """Return the batches of the steps that are left."""
         return DataLoader(
-            _Steps(self.task),
+            _Batches(self.task),
             batch_size=None,
-            sampler=_FromStep(self),
+            sampler=_Steps(self),
             num_workers=self._num_workers,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # the global one is left alone

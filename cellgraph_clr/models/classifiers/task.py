@@ -75,8 +75,10 @@ class HeadTask:
         return {"head": new_head(self.head, self.x.shape[1], self.targets.shape[1])}  # type: ignore[arg-type]
 
     def draw(self, step: int) -> _Vectors:
-        """Return a batch; every sample comes about once an epoch."""
+        """Return a batch; every sample comes about once an epoch, at every step where all of them fit."""
         size = min(self.batch_size, len(self.x))
+        if size == len(self.x) and self.mixup == 0:
+            return _Vectors(self.x, self.targets, self.weight)
         epoch, place = divmod(step, len(self.x) // size)
         if epoch != self._order[0]:
             self._order = epoch, torch.randperm(len(self.x), generator=generators(self.seed, 0, epoch)[1])
