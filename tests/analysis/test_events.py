@@ -50,3 +50,7 @@ def test_one_event_seen_from_many_places_counts_once():
     score = np.array([0.8, 0.9, 0.7, 0.6, 0.5])
     assert local_maxima(frame, at, score, reach=10).tolist() == [1, 3, 4]
     assert len(local_maxima(frame[:0], at[:0], score[:0], reach=1)) == 0
+
+
+def test_a_single_place_is_a_maximum():
+    assert local_maxima(np.array([3]), np.zeros((1, 3)), np.array([0.1]), reach=1).tolist() == [0]

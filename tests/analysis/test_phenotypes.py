@@ -87,3 +87,13 @@ def test_effect_sizes_of_few_rows_are_cohens_d(rng):
             n, m = len(own), len(others)
             pooled = np.sqrt(((n - 1) * own.var(ddof=1) + (m - 1) * others.var(ddof=1)) / (n + m - 2))
             assert table.loc[name, column] == pytest.approx((own.mean() - others.mean()) / pooled)
+
+
+def test_sphering_leaves_columns_that_never_vary(rng):
+    samples = np.repeat(np.arange(10), 5)
+    vectors = np.column_stack([rng.normal(size=(50, 2)), np.full(50, 3.0)])
+    for names in (samples, np.arange(50)):
+        mean, matrix = sphering(vectors, names)
+        found = (vectors - mean) @ matrix
+        assert np.isfinite(matrix).all()
+        assert np.linalg.matrix_rank(found - found[0]) == 2

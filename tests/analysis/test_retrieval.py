@@ -68,3 +68,11 @@ def test_directions_are_seen_from_the_reference(rng):
     np.testing.assert_allclose(retrieval.standardised_directions(x, reference), expected, atol=1e-6)
     one = retrieval.standardised_directions(x[:1], reference)
     np.testing.assert_allclose(one, expected[:1], atol=1e-6)  # whatever is asked for beside it
+
+
+def test_rounding_is_no_spread(rng):
+    x = np.column_stack([rng.normal(size=1000), np.full(1000, 0.1), np.full(1000, 1e8) + 1e-7 * rng.normal(size=1000)])
+    assert x[:, 1].std() > 0  # of a column that never varies
+    assert (retrieval.column_scale(x)[1][1:] == 0).all()
+    tiny = 1e-9 * rng.normal(size=(1000, 1))
+    assert retrieval.column_scale(tiny)[1][0] == pytest.approx(1 / tiny.std())

@@ -97,3 +97,10 @@ def test_the_chance_of_partners_is_the_mean_over_all_orders(n_candidates):
     cell, candidate = np.zeros(n_candidates, int), np.arange(1, n_candidates + 1)
     _, _, chance = metrics.partner_rank(np.random.default_rng(0).normal(size=(7, 2)), cell, candidate)
     assert chance[0] == pytest.approx(expected)
+
+
+def test_columns_without_spread_change_no_rank(rng):
+    x, cell, candidate = rng.normal(size=(50, 3)), np.arange(10), np.arange(10, 20)
+    plain = metrics.partner_rank(x, cell, candidate)[1]
+    constant = np.column_stack([np.full(50, 7.0), x, np.zeros(50)])
+    assert metrics.partner_rank(constant, cell, candidate)[1].tolist() == plain.tolist()

@@ -185,3 +185,21 @@ def test_contacts_across_gaps_have_the_area_of_their_faces(axis):
     sides = np.delete(np.array(shape) * spacing, axis)
     assert found.pairs.tolist() == [[1, 2]]
     np.testing.assert_allclose(found.area, sides.prod())
+
+
+@pytest.mark.parametrize("n", [2, 6])
+def test_as_many_cells_as_neighbours_are_one_too_few(n):
+    table = CellTable.build(np.arange(n), np.random.default_rng(0).random((n, 2)), unit="pixel")
+    with pytest.warns(UserWarning, match=f"fewer than {n + 1} cells, which {n} neighbours need"):
+        graph = knn(table, n_neighs=n)
+    assert len(graph.edges) == n * (n - 1) // 2
+    knn(table, n_neighs=n - 1)  # and says nothing
+
+
+def test_the_gap_of_cells_that_touch_nothing_is_told():
+    labels = np.zeros((12, 12), int)
+    labels[1:4, 1:4], labels[1:4, 6:9], labels[6:9, 1:4], labels[6:9, 6:9] = 1, 2, 3, 4
+    found = contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 1.0)))
+    assert len(found.pairs) == 0
+    assert found.gap == pytest.approx(2, abs=1)
+    assert contacts_from_labels(LabelImage.build(labels, spacing=(1.0, 1.0)), max_gap=found.gap).gap is None

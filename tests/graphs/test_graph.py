@@ -74,3 +74,14 @@ def test_features_follow_their_pairs_in_any_order(rng):
         first.setdefault((min(i, j), max(i, j)), v)
     edges, features = canonical_edges(pairs, {"v": value})
     assert features["v"].tolist() == [first[tuple(e)] for e in edges.tolist()]
+
+
+@pytest.mark.parametrize("shift", [0, 2**31, 2**40])
+def test_edges_between_rows_of_any_number_are_sorted(shift, rng):
+    pairs = rng.integers(0, 9, (40, 2))
+    expected = sorted({(min(a, b) + shift, max(a, b) + shift) for a, b in pairs.tolist() if a != b})
+    edges, features = canonical_edges(pairs + shift, {"low": pairs.min(axis=1)})
+    assert list(map(tuple, edges.tolist())) == expected
+    assert features["low"].tolist() == [low - shift for low, _ in expected]
+    again, _ = canonical_edges(edges)
+    assert again.tolist() == edges.tolist()

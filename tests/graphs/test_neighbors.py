@@ -50,3 +50,11 @@ def test_isolated_cells_do_not_shorten_the_typical_length():
     assert typical_length(graph) == pytest.approx(3.5)  # of 2, 3.5 and 5
     np.testing.assert_allclose(np.exp(packing(graph)[3:, 0]), 3.5, rtol=1e-6)
     np.testing.assert_allclose(np.exp(packing(graph, 8.0)[:, 0]), [2, 3.5, 5, *[8] * 6], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_hops", [1, 2])
+def test_a_cell_joined_to_itself_is_no_neighbour_of_itself(graph, n_hops):
+    with_loop = graph.tolil()
+    with_loop[7, 7] = 1
+    found = hop_relation(csr_matrix(with_loop), n_hops)
+    np.testing.assert_array_equal(found.toarray(), hop_relation(graph, n_hops).toarray())

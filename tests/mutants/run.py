@@ -9,7 +9,7 @@ part is a file ``PART.toml`` beside this one, with a table for every mutant:
     new    what it becomes
     tests  files or folders of tests, of which one must fail
 
-A mutant is killed when a test fails, and survives when none does. One that cannot be planted, or that breaks before any test
+A mutant is killed when a test fails, crashes or does not end, and survives when all pass. One that cannot be planted, or that breaks before any test
 runs, is broken: mend the mutant. A new mutant is chosen by what would hurt, before looking at the tests, and one that survives is
 answered by a stronger test.
 """
@@ -91,7 +91,7 @@ def copied(target: Path) -> None:
 
 
 def run_tests(root: Path, tests: tuple[str, ...], limit: float | None) -> tuple[int | None, str]:
-    """Return the exit code of the tests in a copy (None: out of time) and the first that failed."""
+    """Return the exit code of the tests in a copy (None: out of time, below 0: a crash) and the first that failed."""
     command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     try:
@@ -116,7 +116,7 @@ def judged(mutant: Mutant, root: Path, limit: float, number: int) -> Verdict:
     finally:
         path.write_text(kept)
         os.utime(path, (stat.st_atime, stat.st_mtime))
-    word = {0: "survived", 1: "killed", None: "killed"}.get(code, "broken")
+    word = {0: "survived", 1: "killed"}.get(code, "broken") if code is not None and code >= 0 else "killed"
     return Verdict(mutant, word, "" if word == "survived" else by, time.perf_counter() - start)
 
 
