@@ -141,6 +141,22 @@ def test_background_vectors_of_the_networks_own_encoder_have_no_gradient():
     assert (sees[counted] > 0).all()
 
 
+def test_a_crop_without_foreground_has_the_mean_of_its_background():
+    task, modules, networks = a_task(Blocks())
+    batch = a_batch()
+    batch.share[1] = 0.05
+    found = []
+    modules["critic"].register_forward_hook(lambda _, inputs, __: found.append(inputs[1].detach()))
+    batch.images.requires_grad_()
+    task.loss(networks, batch)[0].backward()
+    with torch.no_grad():
+        mean = modules["encoder"](batch.images)[1].mean(dim=(1, 2))
+        torch.testing.assert_close(found[0][1], modules["encoder"].leave(mean))
+    sees = nn.functional.max_pool2d(batch.images.grad.abs().amax(dim=1, keepdim=True), 8)[:, 0]
+    assert (sees[1] > 0).all()
+    assert (sees[[0, 2, 3]] > 0).equal(batch.share[[0, 2, 3]] >= 0.1)
+
+
 def test_brightness_of_background_does_not_reach_the_loss():
     task, _, networks = a_task(Blocks())
     batch = a_batch()
