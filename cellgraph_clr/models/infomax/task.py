@@ -75,7 +75,10 @@ class InfoMaxTask:
         return _Batch(*(torch.from_numpy(a) for a in (images, share, sample, draws)))
 
     def loss(self, networks: Mapping[str, Lowered], batch: _Batch) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Return the loss, and its parts; local vectors outside of the foreground are in none of them."""
+        """Return the loss, and its parts.
+
+        Local vectors outside of the foreground are in none of them, but for the global vector of a crop that has no foreground.
+        """
         encoder = networks["encoder"]
         local = encoder(batch.images)
         counted = batch.share >= LEAST
