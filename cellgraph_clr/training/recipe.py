@@ -154,7 +154,8 @@ class Learner:
         """Return a fitted model from what `state` gave; raises as `load`."""
         if header.get("format") != FORMAT:
             remedy = "Fit the model again, or load it with the version that saved it."
-            raise ModelFileError(expected("a model of this version", "one that an earlier version saved", remedy))
+            when = "a later" if header.get("format", 0) > FORMAT else "an earlier"
+            raise ModelFileError(expected("a model of this version", f"one that {when} version saved", remedy))
         inner = [
             kind.from_state(_below(tensors, f"models.{name}"), header["models"][name], device=device)
             for name, kind in cls.models.items()
