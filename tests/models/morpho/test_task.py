@@ -177,6 +177,17 @@ def test_cells_that_touch_are_drawn_together_and_are_positives():
     assert seen == set(range(n))
 
 
+def test_positives_are_the_contacts_of_the_cells_drawn():
+    n = 30
+    touch = np.triu(np.random.default_rng(0).random((n, n)) < 0.15, 1)
+    touch |= touch.T  # some have none, some many: no block of it is like another one
+    task = a_task(n_cells=n, n_patches=1, beside=csr_matrix(touch), positives="neighbors", batch_size=8)
+    for step in range(10):
+        batch = task.draw(step)
+        one, other = (cells.numpy() for cells in told(batch))
+        np.testing.assert_array_equal(batch.same, touch[np.ix_(one, other)] | (one[:, None] == other[None]))
+
+
 def test_what_is_drawn_depends_on_seed_and_step():
     task = a_task(n_cells=20, batch_size=4)
     one, again, other = (task.draw(step) for step in (3, 3, 4))

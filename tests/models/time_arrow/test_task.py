@@ -261,7 +261,7 @@ def random_events(n, seed, share=0.25):
     return pd.concat([table, table], ignore_index=True)
 
 
-OVERFIT = {"head": "linear", "size": 8, "n_steps": 120, "batch_size": 32, "learning_rate": 0.02, "progress": False}
+OVERFIT = {"head": "linear", "size": 8, "n_steps": 240, "batch_size": 32, "learning_rate": 0.02, "progress": False}
 
 
 def test_events_that_cannot_be_told_get_little_confidence(noise, arrow, monkeypatch):
