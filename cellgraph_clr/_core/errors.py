@@ -19,6 +19,7 @@ __all__ = [
     "OptionError",
     "PairsError",
     "ShapeError",
+    "TaskError",
 ]
 
 
@@ -84,6 +85,10 @@ class PairsError(CellGraphError):
 
 class OptionError(CellGraphError):
     """An option has a value outside its allowed set or range."""
+
+
+class TaskError(CellGraphError):
+    """A task to be trained does not give what the engine asks of it."""
 
 
 class ModelFileError(CellGraphError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as lightning
@@ -13,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import ModelFileError, NonFiniteError
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, TaskError
 from cellgraph_clr.training.devices import one_thread, reseed
 from cellgraph_clr.training.task import Lowered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from cellgraph_clr.training.task import Task
 
@@ -64,6 +65,9 @@ class TaskModule(lightning.LightningModule):
         super().__init__()
         self.task, self._bf16, self._num_workers, self._told = task, bf16, num_workers, told
         self.networks = nn.ModuleDict(dict(task.networks()))
+        if not any(True for _ in self.networks.parameters()):
+            remedy = "Return the networks to be trained by name."
+            raise TaskError(expected("weights in `Task.networks`", listing(list(self.networks)), remedy))
         self.fingerprint = _digest(fingerprint, self.networks)
         self.history: dict[str, list[float]] = {}
 
@@ -103,7 +107,7 @@ class TaskModule(lightning.LightningModule):
         """Return the loss of step `global_step`."""
         reseed(_of_step(self.task.seed, self.global_step), self.device)
         networks = {k: Lowered(v, self.device.type, bf16=self._bf16) for k, v in self.networks.items()}
-        value, figures = self.task.loss(networks, batch)
+        value, figures = _checked(self.task.loss(networks, batch))
         self._record(value, figures)
         return value
 
@@ -130,6 +134,23 @@ class TaskModule(lightning.LightningModule):
                 expected("a checkpoint of this run (config, seed, features, graph)", "one of another run", remedy)
             )
         self.history = checkpoint["run"]["history"]
+
+
+def _checked(found: Any) -> tuple[Tensor, Mapping[str, Tensor | float]]:
+    """Return what the loss of a task gave. Raises `TaskError` unless it is a tensor () and a mapping of figures."""
+    pair = isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], Mapping)
+    if not pair or not isinstance(found[0], Tensor) or found[0].dim() != 0 or not found[0].requires_grad:
+        remedy = 'Return `(loss, {"figure": number})`, the loss a tensor () that depends on the networks.'
+        raise TaskError(expected("a loss and its figures from `Task.loss`", _described(found), remedy))
+    return found
+
+
+def _described(found: Any) -> str:
+    """Return what was found, in words."""
+    first = found[0] if isinstance(found, tuple) and found else found
+    shape = f" {tuple(first.shape)}" if isinstance(first, Tensor) else ""
+    several = f"a tuple of {len(found)}, the first " if isinstance(found, tuple) else ""
+    return f"{several}{type(first).__name__}{shape}"
 
 
 def _of_step(seed: int, step: int) -> int:

@@ -211,7 +211,7 @@ def config_of(kind: type[Config], options: Mapping[str, Any]) -> Config:
     known = sorted(f.name for f in fields(kind))  # type: ignore[arg-type]
     for name in options:
         check_key(name, known, where=kind.__name__, error=OptionError)
-    return kind(**options)
+    return kind(**{name: value.item() if isinstance(value, np.generic) else value for name, value in options.items()})
 
 
 def options_of(config: Any) -> dict[str, Any]:

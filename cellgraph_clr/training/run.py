@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as lightning
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.loggers import Logger
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from cellgraph_clr._core.checks import check_precision, check_whole, expected
@@ -86,10 +87,9 @@ class Watch:
     def __post_init__(self) -> None:
         """Check the options."""
         check_whole("checkpoint_every", self.every)
-        for callback in self.callbacks if isinstance(self.callbacks, Sequence) else (self.callbacks,):
-            if not isinstance(callback, lightning.Callback):
-                found, remedy = type(callback).__name__, "Pass a list of callbacks of lightning.pytorch."
-                raise OptionError(expected("`callbacks` as a list of Lightning callbacks", found, remedy))
+        _check_all("callbacks", self.callbacks, lightning.Callback)
+        given = self.logger if isinstance(self.logger, Sequence) else [self.logger]
+        _check_all("logger", [one for one in given if one is not None], Logger)
         if self.checkpoint is not None and Path(self.checkpoint).is_dir():
             found, remedy = f"the folder {str(self.checkpoint)!r}", "Pass the path of a file in it."
             raise OptionError(expected("`checkpoint` as a file", found, remedy))
@@ -106,7 +106,7 @@ class Watches:
 
     def __post_init__(self) -> None:
         """Check the options."""
-        Watch(None, self.every, self.callbacks)
+        Watch(None, self.every, self.callbacks, self.logger)
         if self.checkpoint is not None and Path(self.checkpoint).is_file():
             found, remedy = (
                 f"the file {str(self.checkpoint)!r}",
@@ -118,6 +118,15 @@ class Watches:
         """Return that of the run of this name."""
         path = None if self.checkpoint is None else Path(self.checkpoint) / f"{name}.ckpt"
         return Watch(path, self.every, self.callbacks, self.logger)
+
+
+def _check_all(name: str, given: Any, kind: type) -> None:
+    """Raise `OptionError` unless these are Lightning's callbacks or loggers, in a list."""
+    several = isinstance(given, Sequence)
+    for one in given if several else [given]:
+        if not several or not isinstance(one, kind):
+            found, remedy = type(one).__name__, f"Pass `{name}=[…]` with objects of lightning.pytorch."
+            raise OptionError(expected(f"`{name}` as a list of Lightning {kind.__name__.lower()}s", found, remedy))
 
 
 class Trained(NamedTuple):

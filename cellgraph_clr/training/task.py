@@ -40,6 +40,12 @@ class Schedule:
     patience: int | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Take NumPy's numbers as Python's, which torch asks for."""
+        object.__setattr__(self, "n_steps", int(self.n_steps))
+        for name in ("learning_rate", "weight_decay"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+
 
 class Task(Protocol):
     """One system's training, told in three methods.

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
-from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, OptionError
+from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, OptionError, TaskError
 from cellgraph_clr.training.run import Runtime, Watch, Watches, train
 from cellgraph_clr.training.task import Schedule, generators
 
@@ -305,3 +305,41 @@ def test_bad_options_are_named(tmp_path):
 
 def print_nothing():
     """Not a callback."""
+
+
+class Misfit(Line):
+    """A task that gives other networks, or another loss."""
+
+    given = None
+
+    def networks(self):
+        return super().networks() if self.given is not None else {"nothing": torch.nn.Identity()}
+
+    def loss(self, networks, batch):
+        value, figures = super().loss(networks, batch)
+        return self.given(value, figures)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (None, "weights in `Task.networks`, found nothing"),
+        (lambda value, _: value, r"from `Task.loss`, found Tensor \(\)"),
+        (lambda value, figures: (value.expand(3), figures), r"found a tuple of 2, the first Tensor \(3,\)"),
+        (lambda value, figures: (value.detach(), figures), r"that depends on the networks"),
+        (lambda value, figures: (float(value.detach()), figures), "the first float"),
+    ],
+)
+def test_tasks_that_do_not_fit_are_named(given, found):
+    task = Misfit()
+    task.given = given
+    with pytest.raises(TaskError, match=found):
+        train(task, Runtime(progress=False))
+
+
+def test_one_callback_and_loggers_by_another_name_are_refused():
+    with pytest.raises(OptionError, match="`callbacks` as a list of Lightning callbacks, found Stop"):
+        Watch(callbacks=Stop(3))
+    for logger in (True, 3, ["csv"]):
+        with pytest.raises(OptionError, match="`logger` as a list of Lightning loggers"):
+            Watch(logger=logger)
