@@ -4,6 +4,7 @@ import lazy_loader as _lazy
 
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
+    submodules=["cell_graph", "classifiers", "infomax", "morpho", "time_arrow"],
     submod_attrs={
         "cell_graph": ["CellGraphCLR", "CellGraphCLRConfig"],
         "classifiers": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from lightning.pytorch.plugins.io import CheckpointIO
 from torch import Tensor
 
@@ -32,7 +33,7 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
         return {"__tuple__": [_packed(v, tensors) for v in value]}
     if isinstance(value, list):
         return [_packed(v, tensors) for v in value]
-    return value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -16,10 +16,19 @@ if TYPE_CHECKING:
 __all__ = ["one_thread", "reseed", "seeded", "usable_device"]
 
 
-def usable_device(name: str) -> str:
+KINDS = ("cpu", "cuda", "mps")
+
+
+def usable_device(name: str | torch.device) -> str:
     """Return the device of a name: "auto" is a GPU where there is one. Raises `OptionError` for one that cannot be used."""
-    if name == "auto":
+    if isinstance(name, str) and name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if not isinstance(name, (str, torch.device)) or str(name).partition(":")[0] not in KINDS:
+        remedy = "Pass 'auto' or 'cpu'."
+        raise OptionError(expected("a usable `device`", f"{name!r} (none of {', '.join(KINDS)})", remedy))
+    name = str(name)
+    if name.startswith("cpu"):
+        return "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, TypeError) as error:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from copy import copy, deepcopy
 from dataclasses import dataclass, field, fields
+from functools import partial
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch import nn
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionError
+from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.run import Runtime
 from cellgraph_clr.training.weights import load_weights, save_weights
@@ -196,6 +199,10 @@ class Recipe(Learner, Generic[Config]):
         """Where it is trained: "auto", "cpu", "cuda", …."""
         return self.runtime.device
 
+    def new_seed(self) -> int:
+        """Return the seed of a fit: `random_state` where that is a number, else one drawn from it."""
+        return as_seed(self.random_state)
+
     def _options(self) -> dict[str, Any]:
         return options_of(self.config)
 
@@ -233,7 +240,7 @@ def built(maker: Any, *sizes: Any, option: str) -> nn.Module:
 
 def run_digest(about: Any, arrays: Iterable[np.ndarray]) -> str:
     """Return a hash of what a run is (anything JSON can hold, in text form where it cannot) and of what it learns from."""
-    digest = hashlib.sha256(json.dumps(about, default=lambda v: _plain(v) if _is_object(v) else str(v)).encode())
+    digest = hashlib.sha256(json.dumps(about, default=lambda v: _identity(v) if _is_object(v) else str(v)).encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -242,6 +249,27 @@ def run_digest(about: Any, arrays: Iterable[np.ndarray]) -> str:
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, nn.Module) or callable(value)
+
+
+def _identity(value: Any) -> str:
+    """Return what tells an object of the user's from others in a hash: its code, its weights, what it was made with."""
+    if isinstance(value, nn.Module):
+        weights = [f"{k}{v.detach().double().sum().item()}{tuple(v.shape)}" for k, v in value.state_dict().items()]
+        return f"{value!r}{weights}"
+    if isinstance(value, partial):
+        inner = [
+            _identity(v) if _is_object(v) else repr(v) for v in (value.func, *value.args, *value.keywords.values())
+        ]
+        return f"partial{inner}{list(value.keywords)}"
+    if isinstance(value, type):
+        return f"{value.__qualname__}{[_identity(v) for v in vars(value).values() if isinstance(v, FunctionType)]}"
+    code = getattr(value, "__code__", None)
+    if code is None:
+        return f"{type(value).__qualname__}{getattr(value, '__dict__', '')}"
+    held = [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
+    inner = [_identity(v) if _is_object(v) else repr(v) for v in (*held, *(value.__defaults__ or ()))]
+    constants = [c.co_code if isinstance(c, CodeType) else c for c in code.co_consts]
+    return f"{value.__qualname__}{code.co_code!r}{constants}{code.co_names}{inner}"
 
 
 def _name_of(value: Any) -> str:

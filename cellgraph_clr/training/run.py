@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from cellgraph_clr.training.task import Task
+
+ONE_AT_A_TIME = threading.RLock()  # runs in threads would share torch's generators and Lightning's loggers
 
 __all__ = ["Runtime", "Trained", "Watch", "Watches", "train"]
 
@@ -181,7 +184,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
     kind, _, number = device.partition(":")
     if several and number:
         raise OptionError(expected("`device` without a number for several processes", device, f"Pass {kind!r}."))
-    with seeded(task.seed), tempfile.TemporaryDirectory() as folder:
+    with ONE_AT_A_TIME, seeded(task.seed), tempfile.TemporaryDirectory() as folder:
         told = bool(watch.callbacks or watch.logger)
         bf16 = runtime.precision == "bf16"
         module = TaskModule(task, fingerprint, bf16=bf16, num_workers=runtime.num_workers, told=told)
@@ -192,7 +195,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
         if resume is not None and _finished(module, resume):
             return _result(module, device)
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _check_writable(path)
         watchers = _watchers(task, runtime, watch, path)
         with _quiet():
             trainer = lightning.Trainer(
@@ -231,6 +234,17 @@ def _watchers(task: Task, runtime: Runtime, watch: Watch, path: Path | None) -> 
     if shown and not any(isinstance(w, ProgressBar) for w in watchers):
         watchers.append(Bar())
     return watchers
+
+
+def _check_writable(path: Path) -> None:
+    """Raise `OptionError` before work starts where no checkpoint can be written; the folder is made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        remedy = "Pass a path in a folder of yours."
+        raise OptionError(expected("a `checkpoint` that can be written", f"{path} ({error})", remedy)) from error
 
 
 def _finished(module: TaskModule, path: Path) -> bool:

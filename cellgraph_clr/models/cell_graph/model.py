@@ -21,6 +21,7 @@ from cellgraph_clr.models.cell_graph.data import joined, positives_of
 from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask
 from cellgraph_clr.models.cell_graph.scales import InputScales
 from cellgraph_clr.models.cell_graph.task import ContrastTask, new_encoder
+from cellgraph_clr.training.devices import seeded
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
 
@@ -200,7 +201,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
         def embedded(values: torch.Tensor, edges: csr_matrix) -> np.ndarray:
             with torch.inference_mode():
-                return encode(encoder, values, edges, edges_of_entries(edge_attr, edges), device).cpu().numpy()
+                return encode(encoder, values, edges, edges_of_entries(edge_attr, edges), device).float().cpu().numpy()
 
         if len(x) <= FULL_GRAPH_CELLS:
             return embedded(x, adjacency)
@@ -263,7 +264,9 @@ def _check_encoder(task: GraphTask) -> None:
     part = halo(task.adjacency, np.arange(min(2, len(task.x))), 1)
     x, edges = task.x[torch.from_numpy(part.rows)], part.adjacency
     with torch.no_grad():
-        found = encode(task.encoder().eval(), x, edges, edges_of_entries(task.edge_attr, edges), "cpu")
+        with seeded(task.seed):
+            encoder = task.encoder().eval()
+        found = encode(encoder, x, edges, edges_of_entries(task.edge_attr, edges), "cpu")
     wanted = (len(x), task.config.n_dims)
     if tuple(found.shape) != wanted:
         remedy = "Make its last layer as wide as `n_dims`."

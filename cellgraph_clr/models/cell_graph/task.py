@@ -139,7 +139,7 @@ class GraphTask:
 
     def embed(self, encoder: Lowered, view: View) -> Tensor:
         """Return the vectors (w, d) of this process's share of the rows asked for."""
-        device = next(encoder.module.parameters()).device
+        device = view.wanted.device
         if process()[1] > 1:
             own = view._replace(wanted=view.wanted[share(len(view.wanted))].cpu(), x=view.x.cpu())
             view = self.cut(own)

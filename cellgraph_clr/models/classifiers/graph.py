@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
@@ -83,7 +83,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
     ) -> None:
         run: dict[str, Any] = {"precision": precision, "num_workers": num_workers, "progress": progress}
         super().__init__(random_state=random_state, device=device, **run, **config)
-        self.base = base
+        self.base = copy(base)  # a second fit of it is not ours
 
     @property
     def classes_(self) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -74,7 +75,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
     ) -> None:
         run: dict[str, Any] = {"precision": precision, "num_workers": num_workers, "progress": progress}
         super().__init__(random_state=random_state, device=device, **run, **config)
-        self.arrow = arrow
+        self.arrow = copy(arrow)  # a second fit of it is not ours
 
     @property
     def classes_(self) -> list[str]:

@@ -135,7 +135,8 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         """Return what sides of frames are multiples of. Raises `OptionError` where `size` is none."""
         if isinstance(self.config.backbone, str):
             return int(2**self.config.n_levels)
-        multiple = int(new_backbone(self.config, form["n_channels"], form["ndim"]).multiple)  # type: ignore[arg-type]
+        with seeded(0):
+            multiple = int(new_backbone(self.config, form["n_channels"], form["ndim"]).multiple)  # type: ignore[arg-type]
         if self.config.size % multiple:
             remedy = "Choose another `size`."
             raise OptionError(expected(f"`size` as a multiple of the backbone's {multiple}", self.config.size, remedy))
