@@ -27,13 +27,11 @@ def usable_device(name: str | torch.device) -> str:
         remedy = "Pass 'auto' or 'cpu'."
         raise OptionError(expected("a usable `device`", f"{name!r} (none of {', '.join(KINDS)})", remedy))
     name = str(name)
-    if name.startswith("cpu"):
-        return "cpu"
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError, TypeError) as error:
         raise OptionError(expected("a usable `device`", f"{name!r} ({error})", "Pass 'auto' or 'cpu'.")) from error
-    return name
+    return "cpu" if name.startswith("cpu") else name
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Parts and whole systems of a user's own: the page of the documentation runs, finds what was planted, and comes back from files."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from cellgraph_clr.models import (
     SoftInfoNCEClassifier,
     TimeArrow,
 )
+from cellgraph_clr.training.recipe import run_digest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "own_systems.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
@@ -237,3 +239,51 @@ def test_heads_of_the_classifiers_are_taken_and_come_back(adata, tmp_path):
     events.save(path)
     found = EventClassifier.load(path, head=flat).predict_proba(movie)
     np.testing.assert_array_equal(found, events.predict_proba(movie))
+
+
+def scaled(factor):
+    return lambda x, edges, rng: (x * factor, edges)
+
+
+@pytest.mark.parametrize(
+    ("option", "one", "other"),
+    [
+        ("objective", losses.InfoNCEp(0.1), losses.InfoNCEp(0.9)),
+        ("objective", partial(losses.InfoNCEp(0.1)), partial(losses.InfoNCEp(0.9))),
+        ("augment", scaled(1.0), scaled(2.0)),
+        ("augment", lambda x, edges, rng: (x + 1, edges), lambda x, edges, rng: (x - 1, edges)),
+    ],
+    ids=["module", "partial", "closure", "lambda"],
+)
+def test_a_checkpoint_is_that_of_its_objects(adata, tmp_path, option, one, other):
+    saved = tmp_path / "run.ckpt"
+    digests = [CellGraphCLR(**QUICK, **{option: value})._options() for value in (one, one, other)]
+    first, same, apart = (run_digest(d, []) for d in digests)
+    assert first == same != apart
+    if not isinstance(one, partial):  # a partial objective is a callable that makes one
+        CellGraphCLR(**QUICK, **{option: one}).fit(adata, checkpoint=saved)
+        with pytest.raises(ModelFileError, match="one of another run"):
+            CellGraphCLR(**QUICK, **{option: other}).fit(adata, checkpoint=saved)
+
+
+def test_numpy_numbers_are_numbers(adata, tmp_path):
+    options = {**QUICK, "n_steps": np.int64(3), "learning_rate": np.float32(3e-3)}
+    model = CellGraphCLR(**options).fit(adata, checkpoint=tmp_path / "run.ckpt", checkpoint_every=1)
+    model.save(tmp_path / "m.safetensors")
+    assert CellGraphCLR.load(tmp_path / "m.safetensors").config == model.config
+
+
+def test_a_classifier_keeps_the_base_it_was_fitted_on(adata):
+    base = CellGraphCLR(**QUICK).fit(adata)
+    tuned = CellGraphClassifier(base, n_steps=3, calibrate=False, progress=False).fit(adata, "true_niche")
+    before = tuned.predict_proba(adata)
+    other = adata.copy()
+    other.X = other.X * 3 + 5
+    base.fit(other)
+    np.testing.assert_array_equal(tuned.predict_proba(adata), before)
+
+
+def test_own_networks_leave_the_global_generator_alone(page, adata):
+    state = torch.get_rng_state()
+    CellGraphCLR(encoder=page["TwoHops"], **QUICK).fit(adata)
+    assert torch.equal(torch.get_rng_state(), state)

@@ -10,7 +10,8 @@ from cellgraph_clr.training.devices import one_thread, reseed, seeded, usable_de
 def test_devices_are_checked_by_use():
     assert usable_device("cpu") == "cpu"
     assert usable_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
-    for name in ("gpu", "cuda:99", "", "cpu:x"):
+    assert usable_device("cpu:0") == usable_device(torch.device("cpu")) == "cpu"
+    for name in ("gpu", "cuda:99", "", "cpu:x", "meta", None, b"cpu", 3):
         with pytest.raises(OptionError, match="a usable `device`.*Pass 'auto' or 'cpu'"):
             usable_device(name)
 
