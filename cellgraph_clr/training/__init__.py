@@ -10,7 +10,8 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "recipe": ["Fitted", "Recipe", "built"],
+        "objects": ["built"],
+        "recipe": ["Fitted", "Recipe"],
         "run": ["Runtime", "Trained", "Watch", "train"],
         "task": ["Lowered", "Schedule", "Task", "generators"],
     },

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from copy import copy, deepcopy
+from copy import copy
 from dataclasses import dataclass, field, fields
-from functools import partial
-from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionError
 from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.training.devices import seeded, usable_device
+from cellgraph_clr.training.objects import identity, is_object, name_of, plain, with_objects
 from cellgraph_clr.training.run import Runtime
 from cellgraph_clr.training.weights import load_weights, save_weights
 
@@ -27,10 +26,9 @@ if TYPE_CHECKING:
 
     from cellgraph_clr._core.rng import RandomState
 
-__all__ = ["Fitted", "Learner", "Recipe", "built", "config_of", "options_of", "run_digest"]
+__all__ = ["Fitted", "Learner", "Recipe", "config_of", "options_of", "run_digest"]
 
 Config = TypeVar("Config")
-CUSTOM = "custom: "  # stands in a file for an object of the user's
 FORMAT = 2  # of saved models
 
 
@@ -79,7 +77,7 @@ class Learner:
     @property
     def options(self) -> dict[str, Any]:
         """The options of the constructor that make the model, as JSON holds them: objects of your own by their name."""
-        return {k: _plain(v) for k, v in self._options().items()}
+        return {k: plain(v) for k, v in self._options().items()}
 
     def _options(self) -> dict[str, Any]:
         """Return the options of the constructor that make the model, JSON values or objects of the user's."""
@@ -163,7 +161,7 @@ class Learner:
             kind.from_state(_below(tensors, f"models.{name}"), header["models"][name], device=device)
             for name, kind in cls.models.items()
         ]
-        options = _with_objects(header["config"], objects)
+        options = with_objects(header["config"], objects)
         maker: Any = cls
         model: Self = maker(*inner, random_state=header["seed"], device=device, **options)
         with seeded(header["seed"]):
@@ -209,7 +207,7 @@ class Recipe(Learner, Generic[Config]):
     def __repr__(self) -> str:
         """Return the constructor's form."""
         shown = [repr(getattr(self, name)) for name in self.models]
-        shown += [f"{k}={_name_of(v) if _is_object(v) else repr(v)}" for k, v in self._options().items()]
+        shown += [f"{k}={name_of(v) if is_object(v) else repr(v)}" for k, v in self._options().items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -226,73 +224,13 @@ def options_of(config: Any) -> dict[str, Any]:
     return {f.name: getattr(config, f.name) for f in fields(config)}
 
 
-def built(maker: Any, *sizes: Any, option: str) -> nn.Module:
-    """Return the network of an object of the user's: a copy of a module, or what a callable makes of the sizes.
-
-    Raises `OptionError` when it makes something else.
-    """
-    network = deepcopy(maker) if isinstance(maker, nn.Module) else maker(*sizes)
-    if not isinstance(network, nn.Module):
-        remedy = "Pass a module, or a callable that returns one."
-        raise OptionError(expected(f"a torch module from `{option}`", type(network).__name__, remedy))
-    return network
-
-
 def run_digest(about: Any, arrays: Iterable[np.ndarray]) -> str:
     """Return a hash of what a run is (anything JSON can hold, in text form where it cannot) and of what it learns from."""
-    digest = hashlib.sha256(json.dumps(about, default=lambda v: _identity(v) if _is_object(v) else str(v)).encode())
+    digest = hashlib.sha256(json.dumps(about, default=lambda v: identity(v) if is_object(v) else str(v)).encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, nn.Module) or callable(value)
-
-
-def _identity(value: Any) -> str:
-    """Return what tells an object of the user's from others in a hash: its code, its weights, what it was made with."""
-    if isinstance(value, nn.Module):
-        weights = [f"{k}{v.detach().double().sum().item()}{tuple(v.shape)}" for k, v in value.state_dict().items()]
-        return f"{value!r}{weights}"
-    if isinstance(value, partial):
-        inner = [
-            _identity(v) if _is_object(v) else repr(v) for v in (value.func, *value.args, *value.keywords.values())
-        ]
-        return f"partial{inner}{list(value.keywords)}"
-    if isinstance(value, type):
-        return f"{value.__qualname__}{[_identity(v) for v in vars(value).values() if isinstance(v, FunctionType)]}"
-    code = getattr(value, "__code__", None)
-    if code is None:
-        return f"{type(value).__qualname__}{getattr(value, '__dict__', '')}"
-    held = [cell.cell_contents for cell in getattr(value, "__closure__", None) or ()]
-    inner = [_identity(v) if _is_object(v) else repr(v) for v in (*held, *(value.__defaults__ or ()))]
-    constants = [c.co_code if isinstance(c, CodeType) else c for c in code.co_consts]
-    return f"{value.__qualname__}{code.co_code!r}{constants}{code.co_names}{inner}"
-
-
-def _name_of(value: Any) -> str:
-    return str(getattr(value, "__qualname__", type(value).__qualname__))
-
-
-def _plain(value: Any) -> Any:
-    """Return an option as JSON holds it: numbers as Python's, objects of the user's by their name."""
-    if _is_object(value):
-        return f"{CUSTOM}{_name_of(value)}"
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _with_objects(options: Mapping[str, Any], objects: Mapping[str, Any]) -> dict[str, Any]:
-    """Return saved options with the objects that stood for some of them."""
-    missing = {k: v for k, v in options.items() if isinstance(v, str) and v.startswith(CUSTOM)}
-    for name in objects:
-        check_key(name, sorted(missing), where="objects of the saved model", error=OptionError)
-    absent = [f"{k}={v.removeprefix(CUSTOM)}" for k, v in missing.items() if k not in objects]
-    if absent:
-        found = "a file that holds their weights alone"
-        raise ModelFileError(expected(f"the objects {listing(absent)}", found, "Pass them to `load` by these names."))
-    return {**options, **objects}
 
 
 def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -89,33 +89,29 @@ class Watch:
 
     def __post_init__(self) -> None:
         """Check the options."""
-        check_whole("checkpoint_every", self.every)
-        _check_all("callbacks", self.callbacks, lightning.Callback)
-        given = self.logger if isinstance(self.logger, Sequence) else [self.logger]
-        _check_all("logger", [one for one in given if one is not None], Logger)
+        self._check_told()
         if self.checkpoint is not None and Path(self.checkpoint).is_dir():
             found, remedy = f"the folder {str(self.checkpoint)!r}", "Pass the path of a file in it."
             raise OptionError(expected("`checkpoint` as a file", found, remedy))
 
+    def _check_told(self) -> None:
+        """Raise `OptionError` for callbacks or loggers that are none of Lightning's."""
+        check_whole("checkpoint_every", self.every)
+        _check_all("callbacks", self.callbacks, lightning.Callback)
+        given = self.logger if isinstance(self.logger, Sequence) else [self.logger]
+        _check_all("logger", [one for one in given if one is not None], Logger)
+
 
 @dataclass(frozen=True, slots=True)
-class Watches:
+class Watches(Watch):
     """`Watch` of several runs, each with a file of its own in the folder `checkpoint`."""
-
-    checkpoint: str | os.PathLike[str] | None = None
-    every: int = 100
-    callbacks: Sequence[lightning.Callback] = ()
-    logger: Any = None
 
     def __post_init__(self) -> None:
         """Check the options."""
-        Watch(None, self.every, self.callbacks, self.logger)
+        self._check_told()
         if self.checkpoint is not None and Path(self.checkpoint).is_file():
-            found, remedy = (
-                f"the file {str(self.checkpoint)!r}",
-                "Pass another path: each of several runs has its file in it.",
-            )
-            raise OptionError(expected("`checkpoint` as a folder", found, remedy))
+            remedy = "Pass another path: each of several runs has its file in it."
+            raise OptionError(expected("`checkpoint` as a folder", f"the file {str(self.checkpoint)!r}", remedy))
 
     def named(self, name: str) -> Watch:
         """Return that of the run of this name."""

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from cellgraph_clr._core.errors import CellGraphError, MissingFileError, ModelFileError, OptionError
-from cellgraph_clr.training.recipe import Fitted, Recipe, built, config_of, run_digest
+from cellgraph_clr.training.objects import built
+from cellgraph_clr.training.recipe import Fitted, Recipe, config_of, run_digest
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 

@@ -19,7 +19,7 @@ from cellgraph_clr.models.cell_graph.pairs import Pairs, draw_pairs
 from cellgraph_clr.models.cell_graph.views import augmented
 from cellgraph_clr.training.distributed import gathered, process, share, summed
 from cellgraph_clr.training.figures import alignment, effective_rank, uniformity
-from cellgraph_clr.training.recipe import built
+from cellgraph_clr.training.objects import built
 from cellgraph_clr.training.task import Schedule, generators
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cellgraph_clr.models.infomax.config import STRIDE
-from cellgraph_clr.training.recipe import built
+from cellgraph_clr.training.objects import built
 
 if TYPE_CHECKING:
     from cellgraph_clr.models.infomax.config import DeepInfoMaxConfig

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cellgraph_clr.encoders.heads import ProjectionHead
 from cellgraph_clr.models.morpho.points import PointEncoder
 from cellgraph_clr.models.morpho.volumes import CropDecoder, CropEncoder
-from cellgraph_clr.training.recipe import built
+from cellgraph_clr.training.objects import built
 
 if TYPE_CHECKING:
     from torch import nn

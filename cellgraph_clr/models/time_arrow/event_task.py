@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cellgraph_clr.models.time_arrow.distortion import distort_pairs
 from cellgraph_clr.models.time_arrow.event_head import EventHead
-from cellgraph_clr.training.recipe import built
+from cellgraph_clr.training.objects import built
 from cellgraph_clr.training.task import Schedule, generators
 
 if TYPE_CHECKING:

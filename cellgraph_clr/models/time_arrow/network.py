@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.models.time_arrow.unet import UNet
-from cellgraph_clr.training.recipe import built
+from cellgraph_clr.training.objects import built
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
