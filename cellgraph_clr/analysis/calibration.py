@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import logsumexp
 
 from cellgraph_clr._core.checks import check_option, check_same_length, expected
 from cellgraph_clr._core.errors import ShapeError
@@ -25,7 +25,7 @@ LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
 
 
 def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray | None = None) -> float:
-    """Return the temperature that minimises the negative log-likelihood of held-out labels.
+    """Return the temperature that minimises the negative log-likelihood of held-out labels, each of which may be wrong.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
 
     Returns
     -------
-    Temperature in [exp(-4), exp(4)]; 1 for no cells.
+    Temperature in [exp(-4), exp(4)]; 1 for no cells or a single class.
 
     Raises
     ------
@@ -44,17 +44,25 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
 
     Notes
     -----
-    The likelihood is unimodal in 1 / T; a bounded scalar search finds it. O(n k) an evaluation.
-    Source: Guo et al. 2017, section 4.2.
+    With n cells the true class is aimed at with ``(n + 1) / (n + 2)``, not 1: labels that are told apart without a fault, as
+    few of them often are, would else ask for a temperature of 0 and promise what n cells cannot show. A bounded scalar search;
+    O(n k) an evaluation.
+    Source: Guo et al. 2017, section 4.2 (the temperature); Platt 1999, section 2.1 (the targets), here for the true class
+    against all others.
     """
     check_same_length(len(logits), len(codes), what_a="logits", what_b="labels", remedy="Give one label per row.")
-    if len(codes) == 0:
+    n, k = np.shape(logits)
+    if n == 0 or k < 2:
         return 1.0
-    rows = np.arange(len(codes))
+    own = np.zeros((n, k), bool)
+    own[np.arange(n), codes] = True
     shift = 0.0 if offset is None else offset
+    doubt = 1 / (n + 2)
 
     def nll(log_t: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_t) + shift, axis=1)[rows, codes].mean())
+        z = np.asarray(logits) / np.exp(log_t) + shift
+        true, others = z[own], logsumexp(np.where(own, -np.inf, z), axis=1)
+        return float(np.logaddexp(true, others).mean() - (1 - doubt) * true.mean() - doubt * others.mean())
 
     return float(np.exp(minimize_scalar(nll, bounds=LOG_TEMPERATURE_RANGE, method="bounded").x))
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_whole, expected
 from cellgraph_clr._core.errors import ModelFileError, NoCellsError, ShapeError
-from cellgraph_clr._core.files import existing_path, replacing
 from cellgraph_clr.analysis.hnsw import DirectionGraph
+from cellgraph_clr.analysis.index_files import DAMAGED, read_index, write_index
 from cellgraph_clr.analysis.retrieval import column_scale, nearest, unit_rows
 
 if TYPE_CHECKING:
@@ -126,33 +124,44 @@ class VectorIndex:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to one file (.npz, the graph in it), beside first, then renamed. O(n d)."""
         graph, node = (np.zeros(0, t) for t in (np.uint8, np.int64)) if self._graph is None else self._graph.arrays()
-        header = json.dumps({"kind": "VectorIndex", "recall": self.recall_})
-        with replacing(path) as beside, beside.open("wb") as file:
-            np.savez(
-                file,
-                header=np.array(header),
-                ids=self.ids,
-                directions=self._directions,
-                mean=self._mean,
-                scale=self._scale,
-                graph=graph,
-                node=node,
-            )
+        arrays = {
+            "ids": self.ids,
+            "directions": self._directions,
+            "mean": self._mean,
+            "scale": self._scale,
+            "graph": graph,
+            "node": node,
+        }
+        write_index(path, arrays, recall=self.recall_)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> VectorIndex:
-        """Return a saved index. Raises `MissingFileError`, `ModelFileError` and `MissingDependencyError`."""
-        target = existing_path(path)
-        try:
-            with target.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                arrays = {k: file[k] for k in ("ids", "directions", "mean", "scale", "graph", "node")}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            remedy = "It may be truncated, or another file: build and save it again."
-            raise ModelFileError(expected(f"a saved index at {str(target)!r}", f"{error}", remedy)) from error
-        stored, node = arrays.pop("graph"), arrays.pop("node")
-        graph = DirectionGraph.from_arrays(stored, node, arrays["directions"].shape[1]) if len(stored) else None
-        return cls(**arrays, graph=graph, recall=header["recall"])
+    def load(cls, path: str | os.PathLike[str], *, trusted: bool = False) -> VectorIndex:
+        """Return a saved index.
+
+        Parameters
+        ----------
+        path : as `save` was given.
+        trusted : read the graph of an approximate index as it is in the file, O(n d), by a reader that a file made to harm can
+            break out of. False builds it again from the vectors, O(n d log n).
+
+        Raises
+        ------
+        MissingFileError, ModelFileError, MissingDependencyError
+            If there is no such file; it is truncated, damaged or another one; for an approximate index without `usearch`.
+        """
+        recall, arrays = read_index(path)
+        graph, node = arrays.pop("graph"), arrays.pop("node")
+        if len(graph) == 0:
+            return cls(**arrays, graph=None, recall=1.0)
+        directions = arrays["directions"]
+        if trusted:
+            try:
+                found = DirectionGraph.from_arrays(graph, node, directions.shape[1])
+            except (RuntimeError, ValueError, IndexError) as error:
+                raise ModelFileError(expected("a graph of vectors", f"another ({error})", DAMAGED)) from error
+            return cls(**arrays, graph=found, recall=recall)
+        found = DirectionGraph.build(directions)
+        return cls(**arrays, graph=found, recall=_measured_recall(directions, found))
 
 
 def _found(queries: np.ndarray, directions: np.ndarray, graph: DirectionGraph, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import nn
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["ProjectionHead", "linear_head", "mlp_head", "new_head"]
+__all__ = ["ProjectionHead", "linear_head", "mlp_head"]
 
 
 def linear_head(n_in: int, n_classes: int) -> nn.Module:
@@ -28,15 +23,6 @@ def mlp_head(n_in: int, n_classes: int, n_hidden: int = 128, dropout: float = 0.
         nn.ReLU(),
         nn.Dropout(dropout),
         nn.Linear(n_hidden, n_classes),
-    )
-
-
-def new_head(kind: str | Callable[[int, int], nn.Module], n_in: int, n_classes: int) -> nn.Module:
-    """Return a "linear" or an "mlp" head, (b, n_in) → (b, n_classes), or what a callable makes of both sizes."""
-    return (
-        {"linear": linear_head, "mlp": mlp_head}[kind](n_in, n_classes)
-        if isinstance(kind, str)
-        else kind(n_in, n_classes)
     )
 
 

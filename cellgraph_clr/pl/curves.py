@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["learned_from", "loss_weights", "reliability", "training"]
 
-CURVES = (  # panels: label of the axis, and its curves by name, colour and line
-    ("nats per pair", (("contrastive_gap", "#0072b2", "-"), ("contrastive_gap_cap", "#0072b2", ":"))),
-    ("on the unit sphere", (("alignment", "#0072b2", "-"), ("uniformity", "#e69f00", "-"))),
-    ("directions; cells", (("effective_rank", "#0072b2", "-"), ("positives_per_anchor", "#e69f00", "-"))),
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+DASHES = ("-", "--", ":", "-.")
+PANELS = (  # figures that share a panel, and the label of its axis
+    ("nats", ("loss",)),
+    ("nats per pair", ("contrastive_gap", "contrastive_gap_cap")),
+    ("on the unit sphere", ("alignment", "uniformity")),
+    ("directions; cells", ("effective_rank", "positives_per_anchor")),
 )
 
 
@@ -125,15 +128,16 @@ def training(
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes:
-    """Draw the course of training: the loss, and beside it the contrastive gap and how the vectors lie.
+    """Draw the course of training: the loss, and beside it all that was recorded with it.
 
     Parameters
     ----------
-    history : a fitted model, or its `history_`: names to one value a step. What is not in it is not drawn.
+    history : a fitted model, or its `history_`: figure -> one value a step, or part -> figure -> one value a step (the parts
+        of `MorphoFeatures`), one line a part.
     title : of the panel of the loss.
-    ax : draw the loss into these axes, and nothing else. None makes a figure that has the contrastive gap with its cap,
-        alignment (0: positives coincide) and uniformity (lower: vectors spread evenly), and the effective rank (directions
-        in use), each in a panel of its own.
+    ax : draw the loss into these axes, and nothing else. None makes a figure that has a panel for the contrastive gap with its
+        cap, one for alignment (0: positives coincide) and uniformity (lower: vectors spread evenly), one for the effective
+        rank (directions in use), and one for each other figure that was recorded.
     figsize, show, save : as in `pl.spatial`.
 
     Returns
@@ -149,23 +153,40 @@ def training(
     if not isinstance(history, Mapping):
         remedy = "Fit one by `cgc.models.CellGraphCLR().fit(adata)`; an AnnData keeps no history."
         raise OptionError(expected("a fitted model or its `history_`", type(history).__name__, remedy))
-    check_key("loss", list(history), where="history", remedy="Fit the model first.")
-    steps = np.arange(1, len(history["loss"]) + 1)
-    panels = [p for p in CURVES if any(name in history for name, _, _ in p[1])]
-    axes = [ax] if ax is not None else new_axes(len(panels) + 1, size=(4.2, 3.4), figsize=figsize)
-    first = axes[0]
-    first.plot(steps, history["loss"], color="#0072b2")
-    first.set(xlabel="step", ylabel="loss")
+    nested = bool(history) and all(isinstance(v, Mapping) for v in history.values())
+    parts = dict(history) if nested else {"": history}
+    recorded = list(dict.fromkeys(name for part in parts.values() for name in part))
+    check_key("loss", recorded, where="history", remedy="Fit the model first.")
+    shared = {name for _, names in PANELS for name in names}
+    panels = [p for p in PANELS if any(name in recorded for name in p[1])]
+    panels += [(name.replace("_", " "), (name,)) for name in recorded if name not in shared]
+    axes = [ax] if ax is not None else new_axes(len(panels), size=(4.2, 3.4), figsize=figsize)
+    for panel, (label, names) in zip(axes, panels, strict=False):
+        _draw_curves(panel, label, {p: {n: v[n] for n in names if n in v} for p, v in parts.items()})
     if title is not None:
-        first.set_title(title, fontsize=10)
-    for panel, (label, curves) in zip(axes[1:], panels, strict=False):
-        for name, color, line in curves:
-            if name in history:
-                panel.plot(steps, history[name], color=color, linestyle=line, label=name.replace("_", " "))
-        panel.set(xlabel="step", ylabel=label)
+        axes[0].set_title(title, fontsize=10)
+    finish(axes[0], show=show, save=save)
+    return axes[0]
+
+
+def _draw_curves(panel: Axes, label: str, parts: Mapping[str, Mapping[str, Any]]) -> None:
+    """Draw figures over steps, a line each: parts by colour and figures by dash where there are parts, else figures by colour."""
+    from matplotlib.ticker import MaxNLocator
+
+    names = list(dict.fromkeys(name for part in parts.values() for name in part))
+    for i, (part, figures) in enumerate(parts.items()):
+        for name, values in figures.items():
+            j = names.index(name)
+            is_cap = name.endswith("_cap")  # a bound of the curve before it
+            color = COLORS[(i if part else j - is_cap) % len(COLORS)]
+            dash = DASHES[j % len(DASHES)] if part else ":" if is_cap else "-"
+            text = " ".join(w for w in (part, name.replace("_", " ") if len(names) > 1 or not part else "") if w)
+            panel.plot(np.arange(1, len(values) + 1), values, color=color, linestyle=dash, label=text)
+    one = names[0].replace("_", " ") if len(names) == 1 else ""
+    panel.set(xlabel="step", ylabel=f"{one} ({label})" if one and one != label else label)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(panel.lines) > 1:
         panel.legend(frameon=False, fontsize=9)
-    finish(first, show=show, save=save)
-    return first
 
 
 def loss_weights(

@@ -9,14 +9,34 @@ import numpy as np
 from lightning.pytorch.plugins.io import CheckpointIO
 from torch import Tensor
 
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import ModelFileError, OptionError
+from cellgraph_clr.training.saved import DAMAGED
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["SafeCheckpoints"]
+__all__ = ["SafeCheckpoints", "check_run"]
 
 KIND = "training checkpoint"
+FIELDS = {
+    "run": dict,
+    "state_dict": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "loops": dict,
+    "global_step": int,
+}
+RUN = {"history", "fingerprint"}
+
+
+def check_run(saved: Mapping[str, Any]) -> None:
+    """Raise `ModelFileError` for a checkpoint without what a run goes on from."""
+    odd = [name for name, kind in FIELDS.items() if not isinstance(saved.get(name), kind)]
+    if odd or not saved["run"].keys() >= RUN:
+        raise ModelFileError(expected("a whole checkpoint", f"none or another {listing(odd or ['run'])}", DAMAGED))
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -34,6 +54,14 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, list):
         return [_packed(v, tensors) for v in value]
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -58,13 +86,26 @@ class SafeCheckpoints(CheckpointIO):
         del storage_options
         tensors: dict[str, Tensor] = {}
         packed = _packed(checkpoint, tensors)
-        # tensors may share storage or be views: each is written by itself
-        save_weights(path, {k: v.clone() for k, v in tensors.items()}, {"kind": KIND, "checkpoint": json.dumps(packed)})
+        try:
+            text = json.dumps(packed)
+        except (TypeError, ValueError) as error:
+            held = [name for name, state in packed.get("callbacks", {}).items() if not _is_json(state)]
+            remedy = "Let `state_dict` of the callback give numbers, text, tensors, and lists and dicts of them."
+            found = f"{listing(held)} ({error})" if held else f"others ({error})"
+            raise OptionError(expected("states that a checkpoint can hold", found, remedy)) from error
+        save_weights(path, tensors, {"kind": KIND, "checkpoint": text})
 
     def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
         """Return a checkpoint. Raises `MissingFileError` and `ModelFileError`, for a truncated file too."""
         tensors, header = load_weights(path, KIND)
-        out: dict[str, Any] = _unpacked(json.loads(header["checkpoint"]), tensors)
+        try:
+            out = _unpacked(json.loads(header["checkpoint"]), tensors)
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise ModelFileError(
+                expected("a whole checkpoint", f"one that cannot be read ({error!r})", DAMAGED)
+            ) from error
+        if not isinstance(out, dict):
+            raise ModelFileError(expected("a whole checkpoint", f"a {type(out).__name__}", DAMAGED))
         return out
 
     def remove_checkpoint(self, path: str | Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, TaskError
 from cellgraph_clr.training.devices import one_thread, reseed
 from cellgraph_clr.training.task import Lowered
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["NOT_FINITE", "TaskModule"]
 
 NOT_FINITE = "Lower the learning rate or raise the temperature."
+DRAWN = "Return a batch from `Task.draw` for each step from 0 to `n_steps` - 1."
 
 
 class _Batches(Dataset[Any]):
@@ -37,7 +38,13 @@ class _Batches(Dataset[Any]):
 
     def __getitem__(self, step: int) -> Any:
         with one_thread():  # as in a worker: numbers do not depend on who draws, nor on how many threads there are
-            return self._task.draw(step)
+            try:
+                batch = self._task.draw(step)
+            except StopIteration as error:  # which would end the loader, and start it again, for ever
+                raise TaskError(expected("a batch of every step", f"StopIteration at step {step}", DRAWN)) from error
+        if batch is None:
+            raise TaskError(expected("a batch of every step", f"None at step {step}", DRAWN))
+        return batch
 
 
 class _Steps(Sampler[int]):
@@ -68,6 +75,8 @@ class TaskModule(lightning.LightningModule):
         if not any(True for _ in self.networks.parameters()):
             remedy = "Return the networks to be trained by name."
             raise TaskError(expected("weights in `Task.networks`", listing(list(self.networks)), remedy))
+        for name in task.schedule.rates:
+            check_key(name, list(self.networks), where="Task.networks", remedy="Name a network.", error=TaskError)
         self.fingerprint = _digest(fingerprint, self.networks)
         self.history: dict[str, list[float]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from functools import partial
 from types import CodeType, FunctionType
@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, OptionError
 
-__all__ = ["built", "identity", "is_object", "name_of", "plain", "with_objects"]
+__all__ = ["Absent", "built", "identity", "is_object", "name_of", "plain", "with_objects"]
 
 CUSTOM = "custom: "  # stands in a file for an object of the user's
 
@@ -23,13 +24,39 @@ CUSTOM = "custom: "  # stands in a file for an object of the user's
 def built(maker: Any, *sizes: Any, option: str) -> nn.Module:
     """Return the network of an object of the user's: a copy of a module, or what a callable makes of the sizes.
 
-    Raises `OptionError` when it makes something else.
+    Raises `OptionError` when it makes something else, or a network that cannot be trained in float32 and kept as tensors.
     """
     network = deepcopy(maker) if isinstance(maker, nn.Module) else maker(*sizes)
     if not isinstance(network, nn.Module):
         remedy = "Pass a module, or a callable that returns one."
         raise OptionError(expected(f"a torch module from `{option}`", type(network).__name__, remedy))
+    state = network.state_dict()
+    if any(is_lazy(v) for v in state.values()):
+        remedy = "Make its layers with their sizes: a callable is given them."
+        raise OptionError(expected(f"weights of known sizes in `{option}`", "a lazy module", remedy))
+    odd = [k for k, v in state.items() if not isinstance(v, Tensor)]
+    if odd:
+        remedy = "Keep what it holds in parameters and buffers: files hold tensors alone."
+        raise OptionError(expected(f"tensors in the state of `{option}`", listing(odd), remedy))
+    dtypes = {str(p.dtype) for p in network.parameters()} - {"torch.float32"}
+    if dtypes:
+        remedy = "Call `.float()` on it; `precision='bf16'` multiplies in bfloat16."
+        raise OptionError(expected(f"float32 weights in `{option}`", listing(sorted(dtypes)), remedy))
     return network
+
+
+class Absent:
+    """Stands for an object that only `fit` needs, where a model was loaded without it."""
+
+    def __init__(self, option: str, name: str) -> None:
+        self._option, self.__qualname__ = option, name
+
+    def __call__(self, *_: Any, **__: Any) -> nn.Module:
+        """Raise `OptionError`: it is not there."""
+        remedy = f"Pass `{self._option}=` to `load`."
+        raise OptionError(
+            expected(f"`{self._option}` for a fit", f"a model loaded without {self.__qualname__}", remedy)
+        )
 
 
 def is_object(value: Any) -> bool:
@@ -86,13 +113,14 @@ def plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def with_objects(options: Mapping[str, Any], objects: Mapping[str, Any]) -> dict[str, Any]:
-    """Return saved options with the objects that stood for some of them."""
+def with_objects(options: Mapping[str, Any], objects: Mapping[str, Any], *, for_fit: Collection[str]) -> dict[str, Any]:
+    """Return saved options with the objects that stood for some of them; those `for_fit` alone may be `Absent`."""
     missing = {k: v for k, v in options.items() if isinstance(v, str) and v.startswith(CUSTOM)}
     for name in objects:
         check_key(name, sorted(missing), where="objects of the saved model", error=OptionError)
-    absent = [f"{k}={v.removeprefix(CUSTOM)}" for k, v in missing.items() if k not in objects]
+    not_given = {k: v.removeprefix(CUSTOM) for k, v in missing.items() if k not in objects}
+    absent = [f"{k}={v}" for k, v in not_given.items() if k not in for_fit]
     if absent:
         found = "a file that holds their weights alone"
         raise ModelFileError(expected(f"the objects {listing(absent)}", found, "Pass them to `load` by these names."))
-    return {**options, **objects}
+    return {**options, **{k: Absent(k, v) for k, v in not_given.items()}, **objects}

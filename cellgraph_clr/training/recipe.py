@@ -16,20 +16,21 @@ from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionError
 from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.training.devices import seeded, usable_device
-from cellgraph_clr.training.objects import identity, is_object, name_of, plain, with_objects
+from cellgraph_clr.training.objects import Absent, identity, is_object, name_of, plain, with_objects
 from cellgraph_clr.training.run import Runtime
+from cellgraph_clr.training.saved import DAMAGED, FORMAT, at_most, below, check_header, check_networks, header_below
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from cellgraph_clr._core.rng import RandomState
 
 __all__ = ["Fitted", "Learner", "Recipe", "config_of", "options_of", "run_digest"]
 
 Config = TypeVar("Config")
-FORMAT = 2  # of saved models
+ROOM = 1000  # weights that are built beside those of a file (decoders that are thrown away) before it is refused
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,7 @@ class Fitted:
     seed : that was used.
     about : what was learned from, as JSON holds it.
     arrays : numbers learned beside the networks.
+    options : of the constructor, where they can change after the fit.
     """
 
     networks: Mapping[str, nn.Module]
@@ -50,6 +52,7 @@ class Fitted:
     seed: int
     about: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Learner:
@@ -62,6 +65,7 @@ class Learner:
     models: ClassVar[
         Mapping[str, type[Learner]]
     ] = {}  # fitted models that the constructor takes first, saved in the same file
+    objects_for_fit: ClassVar[Collection[str]] = ()  # options whose objects a fitted model can do without
     _state: Fitted | None = None
 
     @property
@@ -76,8 +80,9 @@ class Learner:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of the constructor that make the model, as JSON holds them: objects of your own by their name."""
-        return {k: plain(v) for k, v in self._options().items()}
+        """The options that made the model, as JSON holds them: objects of your own by their name."""
+        fitted = {} if self._state is None else self._state.options
+        return {k: plain(v) for k, v in (fitted or self._options()).items()}
 
     def _options(self) -> dict[str, Any]:
         """Return the options of the constructor that make the model, JSON values or objects of the user's."""
@@ -107,7 +112,8 @@ class Learner:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one safetensors file (beside, then renamed). Raises `CellGraphError` before `fit`.
 
-        Objects of your own (`encoder=`, …) are kept as weights and have to be given to `load` again.
+        Objects of your own (`encoder=`, …) are kept as weights and have to be given to `load` again, but for those that only
+        `fit` needs (`objective=`, `augment=`).
         """
         tensors, header = self.state()
         save_weights(path, tensors, header)
@@ -141,6 +147,7 @@ class Learner:
             "seed": state.seed,
             "about": dict(state.about),
             "history": dict(state.history),
+            "networks": list(state.networks),
             "models": {},
         }
         for name in self.models:
@@ -153,24 +160,45 @@ class Learner:
         cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
     ) -> Self:
         """Return a fitted model from what `state` gave; raises as `load`."""
-        if header.get("format") != FORMAT:
-            remedy = "Fit the model again, or load it with the version that saved it."
-            when = "a later" if header.get("format", 0) > FORMAT else "an earlier"
-            raise ModelFileError(expected("a model of this version", f"one that {when} version saved", remedy))
+        check_header(header)
+        device = usable_device(device)
         inner = [
-            kind.from_state(_below(tensors, f"models.{name}"), header["models"][name], device=device)
+            kind.from_state(below(tensors, f"models.{name}"), header_below(header, name), device=device)
             for name, kind in cls.models.items()
         ]
-        options = with_objects(header["config"], objects)
-        maker: Any = cls
-        model: Self = maker(*inner, random_state=header["seed"], device=device, **options)
-        with seeded(header["seed"]):
-            networks = model._new_networks(header["about"])
-        for name, network in networks.items():
-            _take(network, _below(tensors, name), name)
-            network.to(usable_device(device)).eval()
-        arrays = {k: v.numpy() for k, v in _below(tensors, "arrays").items()}
+        options = with_objects(header["config"], objects, for_fit=cls.objects_for_fit)
+        try:
+            maker: Any = cls
+            model: Self = maker(*inner, random_state=header["seed"], device=device, **options)
+            networks = model._saved_networks(tensors, header)
+        except CellGraphError as error:
+            if objects or isinstance(error, ModelFileError):
+                raise
+            raise ModelFileError(expected("the options of a model", f"others ({error})", DAMAGED)) from error
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+            found = f"one that makes no network ({type(error).__name__}: {error})"
+            raise ModelFileError(expected("a whole header", found, DAMAGED)) from error
+        for network in networks.values():
+            network.to(device).eval()
+        arrays = {k: v.numpy() for k, v in below(tensors, "arrays").items()}
         return model._with(Fitted(networks, header["history"], header["seed"], header["about"], arrays))
+
+    def _saved_networks(
+        self, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]
+    ) -> Mapping[str, nn.Module]:
+        """Return the networks of a file, with their weights, which are compared before a network is made."""
+        about, options = header["about"], self._options()
+        names = [name for name in header["networks"] if not isinstance(options.get(name), Absent)]
+        weights, optional = {name: below(tensors, name) for name in names}, self.objects_for_fit
+        if not any(is_object(v) for v in options.values()):  # the user's may do on the meta device what they like
+            with torch.device("meta"), at_most(ROOM + 4 * len(tensors)):
+                check_networks(weights, self._new_networks(about), optional=optional)
+        with seeded(header["seed"]):
+            networks = self._new_networks(about)
+        check_networks(weights, networks, optional=optional)
+        for name, mine in weights.items():
+            networks[name].load_state_dict(mine)
+        return {name: networks[name] for name in names}
 
 
 class Recipe(Learner, Generic[Config]):
@@ -231,18 +259,3 @@ def run_digest(about: Any, arrays: Iterable[np.ndarray]) -> str:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
-
-
-def _take(network: nn.Module, weights: Mapping[str, torch.Tensor], name: str) -> None:
-    """Load weights. Raises `ModelFileError` where they are those of another network."""
-    try:
-        network.load_state_dict(dict(weights))
-    except RuntimeError as error:
-        remedy = "Pass the object that it was made with."
-        raise ModelFileError(
-            expected(f"the weights of `{name}`", f"those of another network ({error})", remedy)
-        ) from error

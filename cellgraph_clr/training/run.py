@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import lightning.pytorch as lightning
@@ -20,13 +22,14 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
-from cellgraph_clr.training.checkpoints import SafeCheckpoints
+from cellgraph_clr.training.checkpoints import SafeCheckpoints, check_run
 from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.module import NOT_FINITE, TaskModule
+from cellgraph_clr.training.saved import DAMAGED
 from cellgraph_clr.training.watchers import Bar, EarlyStop, KeepRun, stalled
+from cellgraph_clr.training.weights import check_same_shapes
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     import torch
@@ -97,6 +100,8 @@ class Watch:
     def _check_told(self) -> None:
         """Raise `OptionError` for callbacks or loggers that are none of Lightning's."""
         check_whole("checkpoint_every", self.every)
+        if not isinstance(self.checkpoint, (str, os.PathLike, NoneType)):
+            raise OptionError(expected("`checkpoint` as a path", repr(self.checkpoint), "Pass text or a Path."))
         _check_all("callbacks", self.callbacks, lightning.Callback)
         given = self.logger if isinstance(self.logger, Sequence) else [self.logger]
         _check_all("logger", [one for one in given if one is not None], Logger)
@@ -183,7 +188,9 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
     with ONE_AT_A_TIME, seeded(task.seed), tempfile.TemporaryDirectory() as folder:
         told = bool(watch.callbacks or watch.logger)
         bf16 = runtime.precision == "bf16"
-        module = TaskModule(task, fingerprint, bf16=bf16, num_workers=runtime.num_workers, told=told)
+        module = TaskModule(
+            task, fingerprint + runtime.precision, bf16=bf16, num_workers=runtime.num_workers, told=told
+        )
         path = (
             Path(watch.checkpoint) if watch.checkpoint is not None else Path(folder) / "run.ckpt" if several else None
         )
@@ -246,7 +253,9 @@ def _check_writable(path: Path) -> None:
 def _finished(module: TaskModule, path: Path) -> bool:
     """Return whether a saved run, whose weights and history the module then takes, needs no further step."""
     saved = SafeCheckpoints().load_checkpoint(path)
+    check_run(saved)
     module.on_load_checkpoint(saved)
+    check_same_shapes(saved["state_dict"], module.state_dict(), what="this run", remedy=DAMAGED)
     losses, schedule = module.history["loss"], module.task.schedule
     over = len(losses) >= schedule.n_steps or stalled(losses, schedule.patience)
     if over:

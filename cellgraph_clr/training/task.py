@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -31,6 +33,11 @@ class Schedule:
     shape : of the learning rate over time, "one_cycle" (up, then down) or "cosine" (down).
     patience : stop when the mean loss over so many steps is no lower than it was before; None never does.
     rates : network -> share of `learning_rate`, where it is not 1.
+
+    Raises
+    ------
+    OptionError
+        For numbers outside their range, or another shape.
     """
 
     n_steps: int
@@ -41,10 +48,18 @@ class Schedule:
     rates: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Take NumPy's numbers as Python's, which torch asks for."""
-        object.__setattr__(self, "n_steps", int(self.n_steps))
+        """Check the numbers, and take NumPy's as Python's, which torch asks for."""
+        check_option("shape", self.shape, SHAPES)
+        for name in ("n_steps", "patience"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+                object.__setattr__(self, name, int(getattr(self, name)))
+        check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)
+        check_in_range("weight_decay", self.weight_decay, low=0)
         for name in ("learning_rate", "weight_decay"):
             object.__setattr__(self, name, float(getattr(self, name)))
+        for name, rate in self.rates.items():
+            check_in_range(f"rates[{name!r}]", rate, low=0)
 
 
 class Task(Protocol):

@@ -1,12 +1,15 @@
-"""Models on disk: one safetensors file with a JSON header; never pickle."""
+"""Models on disk: one safetensors file with a JSON header and a hash of both; never pickle."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import ModelFileError
+import torch
+
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import ModelFileError, OptionError
 from cellgraph_clr._core.files import existing_path, replacing
 
 if TYPE_CHECKING:
@@ -15,24 +18,22 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["check_same_shapes", "load_weights", "save_weights"]
 
-
-def _plain(value: object) -> object:
-    """Return a NumPy number as a Python one, for JSON; anything else is a mistake of ours."""
-    item = getattr(value, "item", None)
-    if item is None:
-        raise TypeError(f"cannot be written as JSON: {value!r}")
-    return item()
+HEADER, DIGEST = "cellgraph_clr", "sha256"  # keys of the metadata
 
 
 def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON header to `path`, beside first, then renamed."""
+    """Write tensors and a JSON header to `path`, beside first, then renamed.
+
+    Raises `OptionError` for a header that JSON cannot hold.
+    """
     from safetensors.torch import save_file
 
+    text = json.dumps(header, sort_keys=True, default=_plain)
+    clean = _apart({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
     with replacing(path) as beside:
-        clean = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        save_file(clean, str(beside), metadata={"cellgraph_clr": json.dumps(header, sort_keys=True, default=_plain)})
+        save_file(clean, str(beside), metadata={HEADER: text, DIGEST: _digest(clean, text)})
 
 
 def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -43,23 +44,66 @@ def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Ten
     MissingFileError
         If there is no such file.
     ModelFileError
-        If it is truncated, not a model of this package, or a model of another class.
+        If it is truncated or damaged, not a model of this package, or a model of another class.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     target = existing_path(path)
     try:
         with safe_open(str(target), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("cellgraph_clr", "{}"))
+            metadata = file.metadata() or {}
+            header = json.loads(metadata.get(HEADER, "{}"))
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(
-            expected(
-                f"a saved model at {str(target)!r}", f"an unreadable file ({error})", "It may be truncated: save again."
-            )
-        ) from error
-    if header.get("kind") != kind:
-        raise ModelFileError(
-            expected(f"a saved {kind}", header.get("kind", "no model of cellgraph_clr"), "Load it with its own class.")
+    except Exception as error:  # whatever a damaged file makes its reader raise
+        found, remedy = f"an unreadable file ({error})", "It may be truncated: save again."
+        raise ModelFileError(expected(f"a saved model at {str(target)!r}", found, remedy)) from error
+    if not isinstance(header, dict) or header.get("kind") != kind:
+        found = (
+            header.get("kind", "no model of cellgraph_clr") if isinstance(header, dict) else "a header of another kind"
         )
+        raise ModelFileError(expected(f"a saved {kind}", found, "Load it with its own class."))
+    if DIGEST in metadata and metadata[DIGEST] != _digest(tensors, metadata[HEADER]):
+        remedy = "It was changed after it was written: copy or save it again."
+        raise ModelFileError(expected(f"the content that was saved at {str(target)!r}", "another one", remedy))
     return tensors, header
+
+
+def check_same_shapes(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], *, what: str, remedy: str) -> None:
+    """Raise `ModelFileError` unless tensors have the names, shapes and dtypes of others (which may be on the meta device)."""
+    differ = sorted(found.keys() ^ wanted.keys())
+    differ += [
+        f"{k} {tuple(found[k].shape)} for {tuple(v.shape)}"
+        for k, v in wanted.items()
+        if k in found and (found[k].shape != v.shape or found[k].dtype != v.dtype)
+    ]
+    if differ:
+        raise ModelFileError(expected(f"the weights of {what}", f"those of another network: {listing(differ)}", remedy))
+
+
+def _plain(value: object) -> object:
+    """Return a NumPy number as a Python one, for JSON. Raises `OptionError` for anything else."""
+    item = getattr(value, "item", None)
+    if item is None:
+        remedy = "Numbers, text, and lists and dicts of them can be kept."
+        raise OptionError(expected("values that JSON can hold", f"{value!r} ({type(value).__name__})", remedy))
+    return item()
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors none of which shares memory with another (tied weights, views): safetensors takes no others."""
+    seen: set[int] = set()
+    out = {}
+    for name, tensor in tensors.items():
+        where = tensor.untyped_storage().data_ptr()
+        out[name] = tensor.clone() if where in seen or tensor.untyped_storage().nbytes() != tensor.nbytes else tensor
+        seen.add(where)
+    return out
+
+
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(value.contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy
 
 from cellgraph_clr import metrics
 from cellgraph_clr._core.errors import ShapeError
@@ -76,3 +77,14 @@ def test_risk_and_coverage_equal_a_loop_over_confidences(rng, ties):
         (~correct[confidence >= c]).mean() for c in confidence
     ]  # of cells that come together, the risk they come at
     assert area == pytest.approx(np.mean(each))
+
+
+@pytest.mark.parametrize("n", [10, 40, 400])
+def test_labels_told_apart_without_a_fault_promise_no_more_than_they_show(rng, n):
+    """The rule of succession: n of n right, and the next one is with (n + 1) / (n + 2), whatever the logits are."""
+    codes = rng.integers(3, size=n)
+    for margin in (0.3, 3.0, 30.0):
+        logits = margin * np.eye(3)[codes]
+        logits[:, 2] -= 0.3 * margin * (codes != 2)  # a far class changes little
+        proba = scipy.special.softmax(logits / metrics.fit_temperature(logits, codes), axis=1)
+        assert 1 - proba[np.arange(n), codes].mean() == pytest.approx(1 / (n + 2), rel=0.25)

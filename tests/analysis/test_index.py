@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellgraph_clr._core.errors import ModelFileError, NoCellsError, NonFiniteError, OptionError, ShapeError
-from cellgraph_clr.analysis import retrieval
+from cellgraph_clr.analysis import hnsw, index_files, retrieval
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import standardised_directions
 
@@ -99,3 +99,63 @@ def test_recall_is_the_share_of_the_nearest_that_is_found(vectors, n_missed):
 
     directions = standardised_directions(vectors)
     assert _measured_recall(directions, Missing()) == pytest.approx(1 - n_missed / 10)
+
+
+def _saved(vectors, path, **changed):
+    """Save an index, and again with other arrays and a hash that fits them."""
+    VectorIndex.build(vectors, approximate=True).save(path)
+    with np.load(path) as file:
+        arrays = {k: file[k] for k in index_files.ARRAYS} | changed
+    index_files.write_index(path, arrays, recall=0.9)
+
+
+def test_a_graph_made_to_harm_is_never_read(vectors, tmp_path):
+    garbage = np.random.default_rng(0).integers(256, size=5000).astype(np.uint8)
+    _saved(vectors, tmp_path / "i.npz", graph=garbage)
+    index = VectorIndex.load(tmp_path / "i.npz")
+    np.testing.assert_array_equal(index.query(vectors[:9], 1)[0][:, 0], np.arange(9))
+    assert index.recall_ > 0.98
+
+
+def test_a_trusted_graph_comes_as_it_was(vectors, tmp_path, monkeypatch):
+    index = VectorIndex.build(vectors, approximate=True)
+    index.save(tmp_path / "i.npz")
+    monkeypatch.setattr(hnsw.DirectionGraph, "build", None)
+    back = VectorIndex.load(tmp_path / "i.npz", trusted=True)
+    for a, b in zip(back.query(vectors[:7], 5), index.query(vectors[:7], 5), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ids": np.arange(3)},
+        {"ids": np.arange(800.0)},
+        {"node": np.full(800, 10**9)},
+        {"node": np.full(800, -1)},
+        {"node": np.full(800, 5)},
+        {"mean": np.zeros(3, np.float32)},
+        {"scale": np.zeros(12, np.float32)},
+        {"mean": np.full(12, np.nan, np.float32)},
+        {"directions": np.zeros((800, 12))},
+        {"directions": np.full((800, 12), np.inf, np.float32)},
+        {"graph": np.zeros((5, 5), np.uint8)},
+    ],
+)
+def test_arrays_that_do_not_belong_together_are_refused(vectors, changed, tmp_path):
+    _saved(vectors, tmp_path / "i.npz", **changed)
+    with pytest.raises(ModelFileError, match="belong together"):
+        VectorIndex.load(tmp_path / "i.npz", trusted=True)
+
+
+def test_a_flipped_byte_is_found(vectors, tmp_path):
+    path = tmp_path / "i.npz"
+    VectorIndex.build(vectors, approximate=True).save(path)
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    for place in rng.integers(len(whole), size=60):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            back = VectorIndex.load(path)
+        except ModelFileError:
+            continue
+        np.testing.assert_array_equal(back.ids, np.arange(800))  # a byte that means nothing, as a date in the archive

@@ -75,10 +75,17 @@ def test_an_own_encoder_comes_back_with_its_object_alone(page):
     assert isinstance(again.encoder(), page["TwoHops"])
     assert "encoder=TwoHops" in repr(model)
     tensors, header = model.state()
-    with pytest.raises(ModelFileError, match="the objects encoder=TwoHops, augment=swap_noise"):
+    with pytest.raises(ModelFileError, match="the objects encoder=TwoHops, found"):
         CellGraphCLR.from_state(tensors, header)
     with pytest.raises(ModelFileError, match="the weights of `encoder`"):
         CellGraphCLR.from_state(tensors, header, encoder=lambda *_: nn.Linear(2, 2), augment=page["swap_noise"])
+    loaded = CellGraphCLR.from_state(tensors, header, encoder=page["TwoHops"])
+    np.testing.assert_array_equal(loaded.transform(adata), model.transform(adata))
+    assert loaded.options == model.options
+    with pytest.raises(
+        OptionError, match=r"`augment` for a fit, found a model loaded without swap_noise.*Pass `augment=`"
+    ):
+        loaded.fit(adata)
     with pytest.raises(OptionError, match="'objective' in `objects of the saved model`"):
         CellGraphCLR.from_state(tensors, header, encoder=page["TwoHops"], augment=len, objective=len)
 
@@ -287,3 +294,21 @@ def test_own_networks_leave_the_global_generator_alone(page, adata):
     state = torch.get_rng_state()
     CellGraphCLR(encoder=page["TwoHops"], **QUICK).fit(adata)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_temperature_that_was_learned_is_kept(adata, tmp_path):
+    objective = losses.InfoNCEp(temperature=0.2, learn_temperature=True)
+    model = CellGraphCLR(**QUICK, objective=objective).fit(adata)
+    learned = model.network("objective").temperature.detach()
+    assert float(learned) != pytest.approx(0.2, abs=1e-6)
+    model.save(tmp_path / "m")
+    again = CellGraphCLR.load(tmp_path / "m", objective=objective)
+    assert float(again.network("objective").temperature.detach()) == float(learned)
+    without = CellGraphCLR.load(tmp_path / "m")
+    np.testing.assert_array_equal(without.transform(adata), model.transform(adata))
+    without.save(tmp_path / "again")
+    assert list(CellGraphCLR.load(tmp_path / "again", objective=objective)._fitted().networks) == ["encoder"]
+    before = float(learned)
+    on = model.fit(adata, warm_start=True).network("objective").temperature.detach()
+    steps = [abs(float(on) - before), abs(float(on) - 0.2)]
+    assert steps[0] < steps[1]

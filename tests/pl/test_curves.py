@@ -33,6 +33,20 @@ def test_training_takes_a_model_or_its_history(embedded):
         pl.training(embedded)
 
 
+def test_training_draws_all_that_was_recorded_and_all_parts():
+    ax = pl.training({"loss": [3.0, 2.0], "accuracy": [0.5, 0.75], "own_figure": [1.0, 4.0]})
+    check_picture(ax, n_axes=3)
+    drawn = {a.get_ylabel(): a.get_lines()[0].get_ydata().tolist() for a in ax.figure.axes}
+    assert drawn == {"loss (nats)": [3.0, 2.0], "accuracy": [0.5, 0.75], "own figure": [1.0, 4.0]}
+    parts = {"shape": {"loss": [3.0, 2.0]}, "texture": {"loss": [5.0, 4.0, 3.0], "reconstruction": [1.0, 0.5, 0.2]}}
+    ax = pl.training(parts)
+    check_picture(ax, n_axes=2)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["shape", "texture"]
+    assert len({line.get_color() for line in ax.get_lines()}) == 2
+    assert ax.get_lines()[1].get_xdata().tolist() == [1, 2, 3]
+    assert all(float(t).is_integer() for t in ax.get_xticks())
+
+
 def test_loss_weights_fall_as_cells_fit(embedded):
     tl.classify(embedded, "true_niche", n_steps=30)
     own, other = pl.loss_weights(embedded, "true_niche", "true_niche_pred")

@@ -343,3 +343,24 @@ def test_one_callback_and_loggers_by_another_name_are_refused():
     for logger in (True, 3, ["csv"]):
         with pytest.raises(OptionError, match="`logger` as a list of Lightning loggers"):
             Watch(logger=logger)
+
+
+class Keeper(lightning.Callback):
+    """Keeps what no checkpoint can hold."""
+
+    def state_dict(self):
+        return {"seen": {1, 2}}
+
+
+def test_states_that_no_checkpoint_can_hold_are_named(tmp_path):
+    with pytest.raises(OptionError, match=r"states that a checkpoint can hold, found Keeper.*`state_dict`"):
+        train(Line(), Runtime(progress=False), Watch(tmp_path / "run", 1, [Keeper()]))
+    with pytest.raises(OptionError, match="`checkpoint` as a path, found 5"):
+        Watch(checkpoint=5)
+
+
+def test_a_run_of_another_precision_is_another_run(tmp_path):
+    watch = Watch(tmp_path / "run")
+    train(Line(), Runtime(progress=False), watch)
+    with pytest.raises(ModelFileError, match="one of another run"):
+        train(Line(), Runtime(progress=False, precision="bf16"), watch)

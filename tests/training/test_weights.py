@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cellgraph_clr._core.errors import MissingFileError, ModelFileError
+from cellgraph_clr._core.errors import MissingFileError, ModelFileError, OptionError
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 
@@ -15,7 +15,7 @@ def test_weights_round_trip_and_old_file_survives(tmp_path):
     assert header["x"] == [1, 2]
     for name, value in tensors.items():
         assert torch.equal(back[name], value)
-    with pytest.raises(TypeError):
+    with pytest.raises(OptionError, match=r"JSON can hold, found \{1, 2\} \(set\)"):
         save_weights(path, tensors, {"kind": {1, 2}})  # a set is no JSON
     assert load_weights(path, "Thing")[1]["x"] == [1, 2]
     assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]

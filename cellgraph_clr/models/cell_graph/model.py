@@ -20,7 +20,7 @@ from cellgraph_clr.models.cell_graph.config import EDGE_AWARE, CellGraphCLRConfi
 from cellgraph_clr.models.cell_graph.data import joined, positives_of
 from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask
 from cellgraph_clr.models.cell_graph.scales import InputScales
-from cellgraph_clr.models.cell_graph.task import ContrastTask, new_encoder
+from cellgraph_clr.models.cell_graph.task import ContrastTask, learned_objective, new_encoder
 from cellgraph_clr.training.devices import seeded
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["CellGraphCLR"]
 
 TRANSFORM_TILE = 8192
+KEPT = ("encoder", "objective")  # of the networks trained: the projection is thrown away
 
 
 class CellGraphCLR(Recipe[CellGraphCLRConfig]):
@@ -66,6 +67,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     """
 
     config_class = CellGraphCLRConfig
+    objects_for_fit = ("objective", "augment")
 
     def __init__(
         self,
@@ -158,12 +160,12 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
             scales = _scales(before)
         x, adjacency, edge_attr = scales.tensors(graph)
         kind: type[GraphTask] = GraphInfoMaxTask if c.objective == "infomax" else ContrastTask
-        start = None if before is None else before.networks["encoder"].state_dict()
+        start = {} if before is None else {name: network.state_dict() for name, network in before.networks.items()}
         task: Any = kind(c, x, adjacency, edge_attr, graph.cells, positives, as_seed(self.random_state), start)
         _check_encoder(task)
         trained = train(task, self.runtime, watch, fingerprint=self._fingerprint(task) if checkpoint else "")
-        encoder = {"encoder": trained.networks["encoder"]}
-        self._state = Fitted(encoder, trained.history, task.seed, scales.header(), dict(scales.numbers))
+        kept = {name: network for name, network in trained.networks.items() if name in KEPT}
+        self._state = Fitted(kept, trained.history, task.seed, scales.header(), dict(scales.numbers))
         return self
 
     def _fingerprint(self, task: GraphTask) -> str:
@@ -245,7 +247,8 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         return self.network("encoder")
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
-        return {"encoder": new_encoder(self.config, about["n_in"], len(about["edge_features"]))}
+        encoder = {"encoder": new_encoder(self.config, about["n_in"], len(about["edge_features"]))}
+        return encoder | learned_objective(self.config)
 
 
 def _scales(state: Fitted) -> InputScales:

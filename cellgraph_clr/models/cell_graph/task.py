@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +19,7 @@ from cellgraph_clr.models.cell_graph.pairs import Pairs, draw_pairs
 from cellgraph_clr.models.cell_graph.views import augmented
 from cellgraph_clr.training.distributed import gathered, process, share, summed
 from cellgraph_clr.training.figures import alignment, effective_rank, uniformity
-from cellgraph_clr.training.objects import built
+from cellgraph_clr.training.objects import Absent, built
 from cellgraph_clr.training.task import Schedule, generators
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.models.cell_graph.pairs import Positives
     from cellgraph_clr.training.task import Lowered
 
-__all__ = ["ContrastTask", "GraphTask", "View", "cap_of_gap", "new_encoder", "new_objective"]
+__all__ = ["ContrastTask", "GraphTask", "View", "cap_of_gap", "learned_objective", "new_encoder", "new_objective"]
 
 OBJECTIVES = {
     "infonce_p": losses.InfoNCEp,
@@ -75,7 +75,7 @@ class GraphTask:
     cells : of the graph.
     positives : where they come from.
     seed : of everything drawn.
-    start : weights of the encoder to go on from; None draws new ones.
+    start : network -> weights to go on from; the others draw new ones.
     """
 
     config: CellGraphCLRConfig
@@ -85,13 +85,13 @@ class GraphTask:
     cells: CellTable
     positives: Positives
     seed: int
-    start: Mapping[str, Tensor] | None = None
+    start: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
 
     def encoder(self) -> nn.Module:
         """Return an encoder with its first weights."""
         encoder = new_encoder(self.config, self.x.shape[1], 0 if self.edge_attr is None else self.edge_attr.shape[1])
-        if self.start is not None:
-            encoder.load_state_dict(dict(self.start))
+        if "encoder" in self.start:
+            encoder.load_state_dict(dict(self.start["encoder"]))
         return encoder
 
     @property
@@ -170,8 +170,10 @@ class ContrastTask(GraphTask):
         """Return the encoder, a projection that is thrown away after training, and a loss that learns itself."""
         n = self.config.n_dims
         networks = {"encoder": self.encoder(), "projection": ProjectionHead(n, n)}
-        objective = new_objective(self.config)
-        return networks | ({"objective": objective} if any(True for _ in objective.parameters()) else {})
+        learned = learned_objective(self.config)
+        for name, network in learned.items():
+            network.load_state_dict(dict(self.start.get(name, network.state_dict())))
+        return networks | learned
 
     def draw(self, step: int) -> _Batch:
         """Return two views of a batch and its pairs."""
@@ -226,6 +228,14 @@ def new_objective(config: CellGraphCLRConfig) -> nn.Module:
     if config.objective == "vicreg":
         return losses.VICReg()
     return OBJECTIVES[config.objective](config.temperature)
+
+
+def learned_objective(config: CellGraphCLRConfig) -> dict[str, nn.Module]:
+    """Return the loss as a network "objective" where it learns itself (a temperature), else nothing."""
+    if isinstance(config.objective, Absent) or config.objective == "infomax":
+        return {}
+    objective = new_objective(config)
+    return {"objective": objective} if any(True for _ in objective.parameters()) else {}
 
 
 def cap_of_gap(pairs: Pairs) -> float:

@@ -17,12 +17,11 @@ from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.adata.reading import check_edges
 from cellgraph_clr.encoders.graph import encode
-from cellgraph_clr.encoders.heads import new_head
 from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig
 from cellgraph_clr.models.classifiers.data import out_of_fold_temperature
 from cellgraph_clr.models.classifiers.targets import starting_targets
-from cellgraph_clr.models.classifiers.task import GraphHeadTask, HeadBeside, neighbourhood
+from cellgraph_clr.models.classifiers.task import GraphHeadTask, HeadBeside, neighbourhood, new_head
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
 

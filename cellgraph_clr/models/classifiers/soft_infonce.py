@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,15 +14,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected, listing
 from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr._core.whole import whole_or_none
-from cellgraph_clr.encoders.heads import new_head
 from cellgraph_clr.models.classifiers.data import HARD, HEADS, LOSSES, class_codes, out_of_fold_temperature
 from cellgraph_clr.models.classifiers.targets import starting_targets
-from cellgraph_clr.models.classifiers.task import HeadTask
+from cellgraph_clr.models.classifiers.task import HeadTask, new_head
 from cellgraph_clr.training.recipe import Fitted, Learner, run_digest
 from cellgraph_clr.training.run import Runtime, Trained, Watch, Watches, train
 from cellgraph_clr.training.task import Schedule
@@ -48,8 +48,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         targets, "infonce" and "cross_entropy", which know neither smoothing nor mixup.
     smoothing : share of every target spread over all classes.
     mixup : alpha of mixed pairs of samples; 0 for none.
-    class_weight : "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight;
-        None: all samples alike.
+    class_weight : "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight
+        above 0, 1 where a class is not in it; None: all samples alike.
     temperature : divides the logits, in training and prediction.
     calibrate : fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
     n_steps, batch_size, learning_rate, weight_decay : of AdamW with a cosine schedule.
@@ -123,7 +123,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         callbacks: Sequence[Any] = (),
         logger: Any = None,
     ) -> Self:
-        """Train on X (n, f) and labels y (n,), and return self.
+        """Train on X (n, f) and labels y (n,), each of which is a class ("unassigned" too: leave such rows out), and return self.
 
         `targets` (n, k) are probabilities to learn from instead of smoothed labels (a teacher's, the composition of the
         neighbourhood: `neighbor_composition`), columns in sorted order of the classes in y; y still names the classes and
@@ -136,7 +136,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         check_classification_targets(y)
         classes, codes = class_codes(y)
         soft = self._targets(codes, len(classes), targets)
-        chosen = dict(self.class_weight) if isinstance(self.class_weight, Mapping) else self.class_weight
+        chosen = self._weights_by_class(classes)
 
         def weight_of(some: np.ndarray) -> np.ndarray:
             return compute_sample_weight(chosen, classes[some]).astype(np.float32)
@@ -146,7 +146,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         def logits_of(rows: np.ndarray, test: np.ndarray) -> np.ndarray:
             watch = watches.named(f"fold_{next(fold)}")
             found, scaled = self._learned(X[rows], soft[rows], weight_of(codes[rows]), seed, watch)
-            return self._logits_of(found.networks["head"], (X[test] - scaled["mean"]) / scaled["scale"])
+            return self._logits_of(
+                found.networks["head"], (X[test] - scaled["mean"]) / scaled["scale"], self.temperature
+            )
 
         temperature = (
             out_of_fold_temperature(codes, len(classes), CALIBRATION_FOLDS, logits_of) if self.calibrate else 1.0
@@ -154,7 +156,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         trained, scaled = self._learned(X, soft, weight_of(codes), seed, watches.named("all"))
         about = {"classes": classes.tolist(), "temperature": temperature, "n_in": X.shape[1]}
         arrays = {**scaled, "class_prior": soft.mean(axis=0)}
-        self._state = Fitted(trained.networks, trained.history, seed, about, arrays)
+        self._state = Fitted(trained.networks, trained.history, seed, about, arrays, self._options())
         return self
 
     @property
@@ -210,6 +212,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
             options["class_weight"] = dict(options["class_weight"])
         model = super().from_state(tensors, {**header, "config": options}, device=device, **objects)
         model.n_features_in_ = header["about"]["n_in"]
+        model._state = replace(model._fitted(), options=model._options())  # noqa: SLF001 - of the same class
         return model
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
@@ -233,17 +236,30 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
             check_in_range(name, getattr(self, name), low=0, low_open=True)
         check_in_range("weight_decay", self.weight_decay, low=0)
 
+    def _weights_by_class(self, classes: np.ndarray) -> Any:
+        """Return `class_weight` as scikit-learn takes it. Raises `OptionError` for other classes or weights that are none."""
+        if not isinstance(self.class_weight, Mapping):
+            return self.class_weight
+        names = classes.tolist()
+        for name, weight in self.class_weight.items():
+            if name not in names:
+                raise OptionError(expected("classes of y in `class_weight`", repr(name), f"Known: {listing(names)}."))
+            check_in_range(f"class_weight[{name!r}]", weight, low=0, low_open=True)
+        return {name: float(self.class_weight.get(name, 1.0)) for name in names}
+
     def _logits(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         check_is_fitted(self)
         state = self._fitted()
         X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
-        return self._logits_of(state.networks["head"], (X - state.arrays["mean"]) / state.arrays["scale"])
+        x = (X - state.arrays["mean"]) / state.arrays["scale"]
+        return self._logits_of(state.networks["head"], x, state.options["temperature"])
 
-    def _logits_of(self, head: nn.Module, x: np.ndarray) -> np.ndarray:
-        """Return the logits (n, k) float64 of standardised features."""
+    @staticmethod
+    def _logits_of(head: nn.Module, x: np.ndarray, temperature: float) -> np.ndarray:
+        """Return the logits (n, k) float64 of standardised features, over the temperature of training."""
         device = next(head.parameters()).device
         with torch.inference_mode():
-            return head(torch.from_numpy(x).to(device)).cpu().numpy().astype(np.float64) / self.temperature
+            return head(torch.from_numpy(x).to(device)).cpu().numpy().astype(np.float64) / temperature
 
     def _targets(self, codes: np.ndarray, k: int, given: np.ndarray | None) -> np.ndarray:
         """Return the targets (n, k) float32: those given, one-hot ones for hard losses, smoothed ones else."""

@@ -12,21 +12,29 @@ import torch
 from torch import Tensor, nn
 
 from cellgraph_clr.encoders.graph import edges_of_entries, encode
-from cellgraph_clr.encoders.heads import new_head
+from cellgraph_clr.encoders.heads import linear_head, mlp_head
 from cellgraph_clr.graphs.tiles import halo
 from cellgraph_clr.models.cell_graph.views import drop_edges, mask_features
 from cellgraph_clr.models.classifiers.targets import mix_up, soft_loss
+from cellgraph_clr.training.objects import built
 from cellgraph_clr.training.task import Schedule, generators
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scipy.sparse import csr_matrix
 
     from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig
     from cellgraph_clr.training.task import Lowered
 
-__all__ = ["GraphHeadTask", "HeadBeside", "HeadTask", "Neighbourhood", "neighbourhood"]
+__all__ = ["GraphHeadTask", "HeadBeside", "HeadTask", "Neighbourhood", "neighbourhood", "new_head"]
+
+
+def new_head(kind: str | nn.Module | Callable[[int, int], nn.Module], n_in: int, n_classes: int) -> nn.Module:
+    """Return a "linear" or an "mlp" head, (b, n_in) → (b, n_classes), or one of the user's."""
+    if isinstance(kind, str):
+        return {"linear": linear_head, "mlp": mlp_head}[kind](n_in, n_classes)
+    return built(kind, n_in, n_classes, option="head")
 
 
 class _Vectors(NamedTuple):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
@@ -122,3 +123,43 @@ def test_generators_and_weights_survive_files(data, tmp_path):
     assert back.class_weight == weights
     np.testing.assert_array_equal(back.predict_proba(x), model.predict_proba(x))
     back.fit(x, y)
+
+
+def test_few_labels_told_apart_leave_doubt(rng):
+    x = rng.normal(size=(40, 3)) + 8 * np.eye(3)[np.arange(40) % 3]
+    proba = SoftInfoNCEClassifier(n_steps=60).fit(x, np.arange(40) % 3).predict_proba(x)
+    assert 0.9 < proba.max(axis=1).mean() < 0.985
+
+
+def test_options_changed_after_a_fit_leave_it_as_it_is(data, tmp_path):
+    x, y = data
+    model = SoftInfoNCEClassifier(n_steps=20, calibrate=False).fit(x, y)
+    before = model.predict_proba(x)
+    model.set_params(head="mlp", temperature=3.0)
+    np.testing.assert_array_equal(model.predict_proba(x), before)
+    model.save(tmp_path / "m.safetensors")
+    again = SoftInfoNCEClassifier.load(tmp_path / "m.safetensors")
+    assert (again.head, again.temperature) == ("linear", 1.0)
+    np.testing.assert_array_equal(again.predict_proba(x), before)
+    assert not np.allclose(model.fit(x, y).predict_proba(x), before)
+
+
+def test_weights_of_classes_are_checked_and_weigh(data):
+    x, y = data
+    quick = SoftInfoNCEClassifier(n_steps=20, calibrate=False)
+    share = [
+        clone(quick).set_params(class_weight=w).fit(x, y).predict_proba(x)[:, 1].mean() for w in ({1: 0.1}, {1: 10.0})
+    ]
+    assert share[0] < share[1]
+    for wrong, message in [({7: 1.0}, r"classes of y in `class_weight`, found 7"), ({1: -1.0}, r"class_weight\[1\]"), ({1: "a"}, r"class_weight\[1\]")]:  # fmt: skip
+        with pytest.raises(OptionError, match=message):
+            clone(quick).set_params(class_weight=wrong).fit(x, y)
+
+
+def test_a_module_is_a_head_of_which_each_run_has_a_copy(data):
+    x, y = data
+    head = torch.nn.Linear(12, 4)
+    before = head.weight.detach().clone()
+    model = SoftInfoNCEClassifier(head=head, n_steps=20, calibrate=False).fit(x, y)
+    assert torch.equal(head.weight, before)
+    assert not torch.equal(model.network("head").weight, before)

@@ -1,0 +1,86 @@
+"""What a file holds, checked before a model is made of it: fields, sizes, names, shapes, finite weights."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from torch.nn.modules.module import register_module_parameter_registration_hook
+
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import ModelFileError
+from cellgraph_clr.training.weights import check_same_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from torch import Tensor, nn
+
+__all__ = ["DAMAGED", "FORMAT", "at_most", "below", "check_header", "check_networks", "header_below"]
+
+FORMAT = 2  # of saved models
+FIELDS = {"config": dict, "seed": int, "about": dict, "history": dict, "networks": list, "models": dict}
+DAMAGED = "It was damaged or changed: save the model again."
+
+
+def check_header(header: Mapping[str, Any]) -> None:
+    """Raise `ModelFileError` for a header of another version, or without one of its fields."""
+    version = header.get("format")
+    if version != FORMAT:
+        remedy = "Fit the model again, or load it with the version that saved it."
+        when = "a later" if isinstance(version, int) and version > FORMAT else "an earlier"
+        raise ModelFileError(expected("a model of this version", f"one that {when} version saved", remedy))
+    odd = [name for name, kind in FIELDS.items() if not isinstance(header.get(name), kind)]
+    if not odd:
+        odd += [] if all(isinstance(name, str) for name in header["networks"]) else ["networks"]
+        odd += [] if 0 <= header["seed"] < 2**32 else ["seed"]
+    if odd:
+        raise ModelFileError(expected("a whole header", f"none or another {listing(odd)}", DAMAGED))
+
+
+def header_below(header: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the header of a model inside another. Raises `ModelFileError` where it is missing."""
+    inner = header["models"].get(name)
+    if not isinstance(inner, dict):
+        raise ModelFileError(expected(f"the model `{name}` in the file", "none", DAMAGED))
+    return inner
+
+
+def below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names start with ``prefix.``, by the rest of their names."""
+    return {k.removeprefix(f"{prefix}."): v for k, v in tensors.items() if k.startswith(f"{prefix}.")}
+
+
+@contextmanager
+def at_most(n_weights: int) -> Iterator[None]:
+    """Raise `ModelFileError` when networks come to have more weights than a file holds: their number is bounded before work."""
+    left = n_weights
+
+    def count(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ModelFileError(expected(f"networks of at most {n_weights} tensors", "larger ones", DAMAGED))
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def check_networks(
+    weights: Mapping[str, Mapping[str, Tensor]], networks: Mapping[str, nn.Module], *, optional: Collection[str]
+) -> None:
+    """Raise `ModelFileError` unless weights by network are finite and those of `networks`; a file may lack `optional` ones."""
+    differ = sorted((weights.keys() ^ networks.keys()) - (set(optional) - weights.keys()))
+    if differ:
+        raise ModelFileError(
+            expected(f"the networks {listing(sorted(networks))}", f"others: {listing(differ)}", DAMAGED)
+        )
+    for name, mine in weights.items():
+        remedy = "Pass the object that it was made with."
+        check_same_shapes(mine, networks[name].state_dict(), what=f"`{name}`", remedy=remedy)
+        bad = [k for k, v in mine.items() if v.is_floating_point() and not v.isfinite().all()]
+        if bad:
+            raise ModelFileError(expected(f"finite weights of `{name}`", f"NaN or infinity in {listing(bad)}", DAMAGED))
