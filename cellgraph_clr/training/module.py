@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["NOT_FINITE", "TaskModule"]
 
 NOT_FINITE = "Lower the learning rate or raise the temperature."
-DRAWN = "Return a batch from `Task.draw` for each step from 0 to `n_steps` - 1."
+DRAWN = "Let the task draw a batch for each step, from 0 on."
 
 
 class _Batches(Dataset[Any]):

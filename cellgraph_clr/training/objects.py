@@ -40,7 +40,7 @@ def built(maker: Any, *sizes: Any, option: str) -> nn.Module:
         raise OptionError(expected(f"tensors in the state of `{option}`", listing(odd), remedy))
     dtypes = {str(p.dtype) for p in network.parameters()} - {"torch.float32"}
     if dtypes:
-        remedy = "Call `.float()` on it; `precision='bf16'` multiplies in bfloat16."
+        remedy = "Make its weights float32; `precision='bf16'` multiplies in bfloat16."
         raise OptionError(expected(f"float32 weights in `{option}`", listing(sorted(dtypes)), remedy))
     return network
 
