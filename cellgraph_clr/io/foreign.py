@@ -70,9 +70,8 @@ def file_to_read(path: str | os.PathLike[str]) -> Path:
     except CellGraphError:
         raise
     except (OSError, ValueError) as error:
-        name = str(path)
-        shown = name if len(name) < SHOWN else f"{name[:SHOWN]}…"
-        raise MissingFileError(expected("the path of a file or folder", f"{shown!r} ({error})", "Check it.")) from error
+        found = f"{str(path)[:SHOWN]!r} ({str(getattr(error, 'strerror', None) or error)[:SHOWN]})"
+        raise MissingFileError(expected("the path of a file or folder", found, "Check it.")) from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         remedy = "Save what it gives as a file first."
         raise FileFormatError(expected(f"a file or folder at {str(target)!r}", "a pipe, socket or device", remedy))

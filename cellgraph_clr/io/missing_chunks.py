@@ -43,7 +43,7 @@ def warn_of_missing_chunks(labels: Any) -> None:
     if np.any(part):
         log.info("%s", said)
     else:
-        warnings.warn(f"{said}, though it holds chunks of background: cells may be lost.", UserWarning, stacklevel=5)
+        warnings.warn(f"{said}, though it holds chunks of background: cells may be lost.", UserWarning, stacklevel=4)
 
 
 def _chunks_of(folder: Path, ndim: int) -> dict[tuple[int, ...], int]:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from cellgraph_clr._core.errors import FileFormatError, OptionError
 from cellgraph_clr._core.units import canonical_unit, in_one_unit
 from cellgraph_clr.io.foreign import reading
-from cellgraph_clr.io.whole_tiff import check_chain, check_series
+from cellgraph_clr.io.whole_tiff import check_chain, check_names, check_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +127,7 @@ def open_tiff(path: Path) -> Iterator[TiffFile]:
 
     with reading(path, "a readable TIFF"), tifffile.TiffFile(path) as file:
         check_chain(file)
+        check_names(file)
         yield file
 
 

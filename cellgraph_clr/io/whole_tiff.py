@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -14,7 +15,7 @@ from cellgraph_clr._core.errors import FileFormatError
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-__all__ = ["check_chain", "check_series"]
+__all__ = ["check_chain", "check_names", "check_series"]
 
 CLASSIC = 2**32  # bytes that offsets of a TIFF reach, unless it is a BigTIFF
 MOST_TAGS = 4096
@@ -59,6 +60,24 @@ def _refuse_chain(file: TiffFile, n: int, offset: int) -> None:
     raise FileFormatError(
         expected(f"a readable TIFF at {file.filehandle.path!r}, with all of its pages", found, REMEDY)
     )
+
+
+def check_names(file: TiffFile) -> None:
+    """Raise `FileFormatError` if the OME-XML of a TIFF takes planes from files that are not below its folder."""
+    if not (file.is_ome and file.ome_metadata and "FileName" in file.ome_metadata):
+        return
+    folder, root = Path(file.filehandle.path).parent, ET.fromstring(file.ome_metadata)
+    for element in root.iter():
+        other = element.tag.endswith("UUID") and element.text != root.get("UUID")
+        name = element.get("FileName") if other else None
+        if name and (Path(name).is_absolute() or ".." in Path(name).parts or not _inside(folder, name)):
+            wanted = f"planes in files beside {file.filehandle.path!r}"
+            raise FileFormatError(expected(wanted, f"{name!r}, which lies elsewhere", "Put it into the folder."))
+
+
+def _inside(folder: Path, name: str) -> bool:
+    own = folder / name
+    return not own.is_symlink() or own.resolve().is_relative_to(folder.resolve())
 
 
 def declared_values(file: TiffFile, page: TiffPage, i: int | None) -> int | None:
