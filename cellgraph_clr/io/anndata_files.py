@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr._core.files import replacing
-from cellgraph_clr.io.foreign import file_to_read, reading
+from cellgraph_clr.io.foreign import file_to_read, named_errors
 
 if TYPE_CHECKING:
     import os
@@ -26,7 +26,7 @@ def read(path: str | os.PathLike[str]) -> AnnData:
     import anndata as ad
 
     target = file_to_read(path)
-    with reading(target, "an AnnData (.h5ad or .zarr)"):
+    with named_errors(target, "an AnnData (.h5ad or .zarr)"):
         return ad.read_zarr(target) if target.is_dir() else ad.read_h5ad(target)
 
 

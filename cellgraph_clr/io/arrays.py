@@ -13,7 +13,7 @@ from cellgraph_clr._core.units import in_one_unit
 from cellgraph_clr.cells.blocks import BLOCK_BYTES, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.io.cellpose import read_cellpose
-from cellgraph_clr.io.foreign import Stored, file_to_read, reading
+from cellgraph_clr.io.foreign import Stored, file_to_read, named_errors
 from cellgraph_clr.io.npy import npy_shape
 from cellgraph_clr.io.tiff import RawImage, open_tiff, read_tiff, seconds
 from cellgraph_clr.io.whole_tiff import check_series
@@ -29,7 +29,7 @@ ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
 def _read_numpy(path: Path) -> RawImage:
-    with reading(path, "a whole array"):
+    with named_errors(path, "a whole array"):
         shape = npy_shape(path)
         if shape is None:
             data = read_cellpose(path)
@@ -63,7 +63,7 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
     for name in ZARR_METADATA:
         if (path / name).exists():
             file_to_read(path / name)
-    with reading(path, "a Zarr array or OME-Zarr"):
+    with named_errors(path, "a Zarr array or OME-Zarr"):
         node: Any = zarr.open(str(path), mode="r")
         if isinstance(node, zarr.Array):
             axes = "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :]
@@ -129,7 +129,7 @@ def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
 def array_shape(path: Path) -> tuple[int, ...]:
     """Return the shape of the array of a TIFF or NumPy file from its headers alone, where it has some."""
     if path.suffix.lower() == ".npy":
-        with reading(path, "a whole array"):
+        with named_errors(path, "a whole array"):
             shape = npy_shape(path)
         return read_cellpose(path).shape if shape is None else shape
     with open_tiff(path) as file:

@@ -15,7 +15,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
-from cellgraph_clr.io.foreign import reading
+from cellgraph_clr.io.foreign import named_errors
 from cellgraph_clr.io.npy import npy_header
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def read_cellpose(path: Path) -> np.ndarray:
             file.seek(start)
             content = _value(_PlainData(file).load())
     except Exception as error:
-        with reading(path, what):
+        with named_errors(path, what):
             if not isinstance(error, pickle.UnpicklingError):
                 raise
         hint = "Save the masks as TIFF (`_cp_masks.tif`) instead."

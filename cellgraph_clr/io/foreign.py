@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Stored", "file_to_read", "guarded", "reading"]
+__all__ = ["Stored", "file_to_read", "guarded", "named_errors"]
 
 SHOWN = 300  # characters of a reader's own message
 REMEDIES = {
@@ -29,7 +29,7 @@ REMEDIES = {
 
 
 @contextmanager
-def reading(path: object, what: str, *, place: str = "") -> Iterator[None]:
+def named_errors(path: object, what: str, *, place: str = "") -> Iterator[None]:
     """Turn every error of the readers called inside into a `FileFormatError`; named errors of the package stay as they are.
 
     Parameters
@@ -92,7 +92,7 @@ class Stored:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         """Return the values of slices."""
-        with reading(self.path, "whole chunks", place=f"[{_text(key)}]"):
+        with named_errors(self.path, "whole chunks", place=f"[{_text(key)}]"):
             return np.asarray(self.array[key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001

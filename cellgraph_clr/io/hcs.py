@@ -12,7 +12,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr.io.arrays import ome_attributes, read_array
-from cellgraph_clr.io.foreign import reading
+from cellgraph_clr.io.foreign import named_errors
 from cellgraph_clr.io.tiff import ome_metadata, open_tiff, series_pixels
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _field_below(root: Path, folder: Path) -> np.ndarray:
 def _below(root: Path, *names: str) -> Path:
     """Return the path of a well or image of a plate. Raises `FileFormatError` for one that leads out of its folder."""
     target = root.joinpath(*names)
-    with reading(root, "an OME-Zarr plate", place="/".join(names)):
+    with named_errors(root, "an OME-Zarr plate", place="/".join(names)):
         inside = not any(PurePath(n).is_absolute() or ".." in PurePath(n).parts for n in names)
         inside = inside and target.resolve().is_relative_to(root.resolve())
     if not inside:
@@ -120,7 +120,7 @@ def _zarr_fields(path: Path) -> tuple[list[dict[str, str]], list[Path]]:
     import zarr
 
     rows, files = [], []
-    with reading(path, "a whole OME-Zarr plate"):
+    with named_errors(path, "a whole OME-Zarr plate"):
         root = zarr.open_group(str(path), mode="r")
         for well in _attributes(root, "plate", path)["wells"]:
             name = str(well["path"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.log import log
 from cellgraph_clr.cells.lazy_arrays import Squeezed
-from cellgraph_clr.io.foreign import Stored, reading
+from cellgraph_clr.io.foreign import Stored, named_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def warn_of_missing_chunks(labels: Any) -> None:
     folder: Path | None = getattr(getattr(array, "store", None), "root", None)
     if not isinstance(stored, Stored) or folder is None or array is None or array.shards or array.nchunks > MOST:
         return
-    with reading(stored.path, "a Zarr array"):
+    with named_errors(stored.path, "a Zarr array"):
         sizes = _chunks_of(folder / array.path, array.ndim)
     n_missing = array.nchunks - len(sizes)
     if n_missing <= 0 or not sizes:

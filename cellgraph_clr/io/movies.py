@@ -16,7 +16,7 @@ from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
 from cellgraph_clr.io.arrays import Pixels, array_shape, read_array
-from cellgraph_clr.io.foreign import file_to_read, guarded, reading
+from cellgraph_clr.io.foreign import file_to_read, guarded, named_errors
 from cellgraph_clr.io.scales import settled_scale, warn_difference
 from cellgraph_clr.io.tiff import RawImage
 
@@ -181,7 +181,7 @@ def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
     target = file_to_read(path)
     names = {"L": "track", "B": "begin", "E": "end", "P": "parent", "label": "track", "start": "begin"}
     try:
-        with reading(target, "a table"):
+        with named_errors(target, "a table"):
             if target.suffix.lower() == ".csv":
                 table = pd.read_csv(target).rename(columns=names)
             else:

@@ -14,7 +14,7 @@ from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.arrays import read_array
-from cellgraph_clr.io.foreign import file_to_read, reading
+from cellgraph_clr.io.foreign import file_to_read, named_errors
 from cellgraph_clr.io.hcs import Lazy, read_field, read_ome_plate
 from cellgraph_clr.io.samples import concat_labelled
 
@@ -166,7 +166,7 @@ def _matching(root: Path, pattern: str, channels: Sequence[str] | None) -> tuple
 
 
 def _read_layout(file: Path) -> pd.DataFrame:
-    with reading(file, "a table (.csv)"):
+    with named_errors(file, "a table (.csv)"):
         return pd.read_csv(file)
 
 
@@ -199,7 +199,7 @@ def _pixels(file: Path) -> np.ndarray:
     if file.suffix.lower() in PICTURES:
         from PIL import Image
 
-        with reading(file, "an image"), Image.open(file_to_read(file), formats=FORMATS) as opened:
+        with named_errors(file, "an image"), Image.open(file_to_read(file), formats=FORMATS) as opened:
             pixels = np.asarray(opened.convert("RGB") if opened.mode == "P" else opened)  # P: places in a palette
         return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     return read_field(file)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from cellgraph_clr._core.errors import FileFormatError, OptionError
 from cellgraph_clr._core.units import canonical_unit, in_one_unit
-from cellgraph_clr.io.foreign import reading
+from cellgraph_clr.io.foreign import named_errors
 from cellgraph_clr.io.whole_tiff import check_chain, check_names, check_series
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def open_tiff(path: Path) -> Iterator[TiffFile]:
     """Open a TIFF whose chain of pages is whole; what goes wrong while it is read becomes a `FileFormatError`."""
     import tifffile
 
-    with reading(path, "a readable TIFF"), tifffile.TiffFile(path) as file:
+    with named_errors(path, "a readable TIFF"), tifffile.TiffFile(path) as file:
         check_chain(file)
         check_names(file)
         yield file
@@ -138,7 +138,7 @@ def series_pixels(file: TiffFile, i: int = 0) -> np.ndarray:
         out: np.ndarray = series.asarray()
     except Exception:
         for k, page in enumerate(p for p in series if p is not None):
-            with reading(file.filehandle.path, "a readable TIFF", place=f"plane {k + 1} of {len(series)}"):
+            with named_errors(file.filehandle.path, "a readable TIFF", place=f"plane {k + 1} of {len(series)}"):
                 page.asarray()
         raise
     return out

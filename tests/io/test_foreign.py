@@ -14,7 +14,7 @@ import zarr
 
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import FileFormatError, LabelImageError, MissingFileError
-from cellgraph_clr.io.foreign import Stored, file_to_read, reading
+from cellgraph_clr.io.foreign import Stored, file_to_read, named_errors
 
 LABELS = np.pad(np.ones((4, 4), np.uint16), 3)
 
@@ -35,7 +35,7 @@ LABELS = np.pad(np.ones((4, 4), np.uint16), 3)
 )
 def test_every_error_becomes_one_that_is_named_and_chained(error):
     text = f"a thing at 'x.tif', page 3, found {type(error).__name__}"
-    with pytest.raises(FileFormatError, match=text) as caught, reading("x.tif", "a thing", place="page 3"):
+    with pytest.raises(FileFormatError, match=text) as caught, named_errors("x.tif", "a thing", place="page 3"):
         raise error
     assert caught.value.__cause__ is error
 
@@ -44,13 +44,13 @@ def test_every_error_becomes_one_that_is_named_and_chained(error):
     "error", [LabelImageError("ours"), MissingFileError("ours"), UserWarning("w"), KeyboardInterrupt()]
 )
 def test_named_errors_warnings_and_interrupts_pass(error):
-    with pytest.raises(type(error)) as caught, reading("x.tif", "a thing"):
+    with pytest.raises(type(error)) as caught, named_errors("x.tif", "a thing"):
         raise error
     assert caught.value is error
 
 
 def test_long_messages_of_readers_are_cut():
-    with pytest.raises(FileFormatError) as caught, reading("x.tif", "a thing"):
+    with pytest.raises(FileFormatError) as caught, named_errors("x.tif", "a thing"):
         raise ValueError("a" * 10_000)
     assert len(str(caught.value)) < 500
 
