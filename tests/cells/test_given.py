@@ -52,6 +52,10 @@ def test_matrices_and_unknown_chunks_are_refused():
             cgc.from_labels(wrong, spacing=1)
         with pytest.raises(LabelImageError, match=text):
             cgc.from_labels(LABELS, wrong, spacing=1)
+    assert given_labels(np.asarray(LABELS.view(np.matrix))).shape == LABELS.shape
+    assert given_labels(unknown.compute_chunk_sizes()).shape == (3, 5)
+    np.testing.assert_array_equal(given_labels(da.ma.filled(hidden, 0)), 0)
+    assert given_image(np.abs(LABELS * 1j)).max() == 1
 
 
 @pytest.mark.parametrize("spacing", [None, 1, (1, 1), (1, 1, 1)])
