@@ -63,6 +63,8 @@ def test_plain_data_of_every_protocol(protocol, tmp_path):
         (b"cnumpy\nndarray\n(N}S'marker'\nS'x'\nstb.", "a change of what makes arrays"),
         # the type of all uint16 of the process, in another order of bytes, with fields, and of another size
         (b"cnumpy\ndtype\n(S'u2'\nI00\nI00\ntR(I3\nS'>'\nN(S'f'\nt}S'f'\nI1\nsI-1\nI-1\nI0\ntb.", "a type with fields"),
+        (b"cnumpy\ndtype\n(S'u2,u2'\nI00\nI01\ntR.", "the type 'u2,u2'"),
+        (b"cnumpy\ndtype\n(S'(3,)u2'\nI00\nI01\ntR.", "the type"),
         (b"cbuiltins\ngetattr\n.", "builtins.getattr"),
         (b"cnumpy._core.multiarray\n_reconstruct.__globals__\n.", "_reconstruct.__globals__"),
         (b"cnumpy.dtypes\nUInt16DType\n.", "numpy.dtypes.UInt16DType"),
@@ -99,7 +101,7 @@ RECONSTRUCT = b"cnumpy._core.multiarray\n_reconstruct\n"
         + b"cnumpy\ndtype\n(S'O8'\nI00\nI01\ntRI00\n(ltb.",
         b"cnumpy._core.numeric\n_frombuffer\n(S'abcd'\n" + U2 + MANY + b"S'C'\ntR.",
         b"cnumpy\ndtype\n(S'(1000000000,)u2'\nI00\nI01\ntR.",
-        b"\x80\x02}r\xff\xff\xff\x7f.",  # a memory of 2**31 places
+        b"\x80\x02}r\xff\xff\xff\x00.",  # a memory of 2**24 places
         b"\x80\x04\x8e" + (10**12).to_bytes(8, "little") + b"a.",
     ],
 )

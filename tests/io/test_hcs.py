@@ -119,6 +119,14 @@ def test_a_plate_stays_in_its_folder(what, kind, ngff, tmp_path):
         plate.labels(0) if what == "labels" else plate.image(0)
 
 
+def test_paths_are_names_below_the_plate_even_where_they_lead_back(ngff):
+    path, _ = ngff
+    for name in (str(path / "A" / "1"), "A/../A/1"):
+        with_attributes(path, lambda a, name=name: a["plate"]["wells"][0].update(path=name))
+        with pytest.raises(FileFormatError, match=f"'{name}', which leads out of it"):
+            cgc.read_plate(path)
+
+
 def test_links_inside_a_plate_are_followed(ngff):
     path, pixels = ngff
     shutil.rmtree(path / "A" / "1" / "0")

@@ -41,5 +41,5 @@ def test_chunks_left_out_are_logged(tmp_path, caplog):
 
 def test_shards_are_left_alone(tmp_path):
     path = tmp_path / "a.zarr"
-    zarr.create_array(path, shape=(64, 64), shards=(32, 32), chunks=(16, 16), dtype="u4")[:32] = LABELS[:32]
+    zarr.create_array(path, shape=(64, 64), shards=(32, 32), chunks=(16, 16), dtype="u4")[40:] = LABELS[40:]
     cgc.read_labels(path, spacing=1)

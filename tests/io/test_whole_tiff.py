@@ -103,6 +103,11 @@ def test_planes_come_from_files_of_the_folder_alone(tmp_path):
         with pytest.raises(FileFormatError, match=re.escape(f"found {name!r}, which lies elsewhere")):
             cgc.read_labels(path)
     tifffile.tiffcomment(path, text.encode())
+    elsewhere = re.sub(
+        r"<TiffData([^>]*?)/>", rf'<TiffData\1><UUID FileName="/x/a.ome.tif">{own}</UUID></TiffData>', text
+    )
+    assert elsewhere != text
+    tifffile.tiffcomment(path, elsewhere.encode())  # where it was written, which is no other file
     moved = path.rename(inside / "b.ome.tif")  # its own name is that of a file which is not there any more
     np.testing.assert_array_equal(cgc.read_labels(moved, spacing=1).labels, STACK)
 
