@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, check_option, expected
-from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.adata.keys import RAW_LAYER
@@ -69,11 +69,16 @@ def scale_features(
         If features hold NaN (counted per feature) and `impute` is None, or infinity.
     MissingKeyError, NoCellsError, OptionError
         For missing features, no cells, or wrong options.
+    CellGraphError
+        For an AnnData backed by a file that cannot be written.
     """
     check_option("method", method, METHODS)
     check_option("impute", impute, (None, "median"))
     if clip is not None:
         check_in_range("clip", clip, low=0, low_open=True)
+    if adata.isbacked and (copy or adata.file["X"].file.mode == "r"):
+        found = "one backed by a file that is only read"
+        raise CellGraphError(expected("an AnnData in memory", found, "Pass `adata.to_memory()`."))
     adata = adata.copy() if copy else adata
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))

@@ -147,6 +147,12 @@ OTHERS = {  # of anndata, numpy, torch, Python and files
     "obsm": AnnData.obsm,
     "obs_names": AnnData.obs_names,
     "skimage.measure.label(mask)": "run below",
+    "adata.to_memory()": AnnData.to_memory,
+    "np.abs(image)": np.abs,
+    "np.asarray(matrix)": np.asarray,
+    "image.filled(0)": np.ma.MaskedArray.filled,
+    "array.compute_chunk_sizes()": "of dask, run with the arrays that are given",
+    "dask.array.ma.filled(array, 0)": "of dask, run with the arrays that are given",
 }
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import LabelImageError
 from cellgraph_clr.cells.lazy_arrays import InPlanes
 
 if TYPE_CHECKING:
@@ -99,10 +101,12 @@ def walk_blocks(
 
     Notes
     -----
-    Memory: one block, and of what was read the last `halo[0]` planes, `halo[1]` rows and `halo[2]` columns.
+    `LabelImageError` where they do not fit into memory. Memory: one block, and of
+    what was read the last `halo[0]` planes, `halo[1]` rows and `halo[2]` columns.
     """
     n_z, n_y, n_x = array.shape
     below = np.zeros((0, n_y, n_x), array.dtype)
+    _check_room(array, block, halo)
     for z0, z1 in _cuts(n_z, block[0]):
         next_below = np.empty((min(halo[0], z1 - z0), n_y, n_x), array.dtype)
         beside = np.zeros((z1 - z0, 0, n_x), array.dtype)
@@ -124,6 +128,18 @@ def walk_blocks(
                 yield padded, core, origin
             beside = next_beside
         below = next_below
+
+
+def _check_room(array: Any, block: Sequence[int], halo: Sequence[int]) -> None:
+    """Raise `LabelImageError` where a block with its halo, and the planes kept for the next, cannot be held in memory."""
+    _, n_y, n_x = array.shape
+    try:
+        np.empty(int(np.prod([b + h for b, h in zip(block, halo, strict=True)], dtype=object)), array.dtype)
+        np.empty(halo[0] * n_y * n_x, array.dtype)
+    except (MemoryError, ValueError) as error:
+        wanted = "an array that is read in blocks that fit into memory"
+        found = f"blocks of {' x '.join(map(str, block))} of shape {tuple(array.shape)}"
+        raise LabelImageError(expected(wanted, found, "Store it in smaller chunks, or cut it.")) from error
 
 
 def _cuts(n: int, step: int) -> Iterator[tuple[int, int]]:

@@ -10,13 +10,14 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
-from cellgraph_clr.cells.blocks import array_like, is_chunked, is_dask, named_channels
+from cellgraph_clr.cells.blocks import is_chunked, is_dask, named_channels
+from cellgraph_clr.cells.given import given_image, given_labels
 from cellgraph_clr.cells.lazy_arrays import OneChannel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LabelImage", "check_spacing", "check_unit_alone"]
+__all__ = ["LabelImage", "check_axes", "check_spacing", "check_unit_alone"]
 
 
 def check_spacing(spacing: float | Sequence[float], ndim: int) -> tuple[float, ...]:
@@ -31,6 +32,13 @@ def check_spacing(spacing: float | Sequence[float], ndim: int) -> tuple[float, .
     if not all(np.isfinite(v) and v > 0 for v in values):
         raise OptionError(expected("`spacing` above 0 on every axis", values, "Check the metadata of the image."))
     return values
+
+
+def check_axes(labels: Any) -> None:
+    """Raise `LabelImageError` unless labels have two or three axes."""
+    if labels.ndim not in (2, 3):
+        found, remedy = f"shape {labels.shape}", "Select one frame or field."
+        raise LabelImageError(expected("labels of 2 (y, x) or 3 (z, y, x) axes", found, remedy))
 
 
 def check_unit_alone(unit: str) -> None:
@@ -56,13 +64,16 @@ class LabelImage:
     Raises
     ------
     LabelImageError
-        If the labels are not 2D or 3D integers. (Values are checked by the scan, which reads them.)
+        If the labels are not 2D or 3D integers, or the image holds no real numbers. (Values are checked by the scan, which
+        reads them.)
     NoCellsError
         If the image is empty.
     OptionError
         For a wrong spacing.
     ShapeError
         If image and labels, or channels and names, do not fit.
+    NonFiniteError
+        For masked pixels of the image. Those of the labels become background, with a UserWarning.
     """
 
     labels: Any
@@ -74,25 +85,11 @@ class LabelImage:
 
     def __post_init__(self) -> None:
         """Check labels, spacing and intensities against one another."""
-        for name in ("labels", "image"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, array_like(getattr(self, name)))
-        labels = self.labels
-        if labels.dtype.kind not in "iu":
-            raise LabelImageError(
-                expected(
-                    "integer labels",
-                    f"dtype {labels.dtype}",
-                    "Pass the segmentation (ids per pixel), not an intensity image; a mask is labelled by "
-                    "`skimage.measure.label(mask)`.",
-                )
-            )
-        if labels.ndim not in (2, 3):
-            raise LabelImageError(
-                expected(
-                    "labels of 2 (y, x) or 3 (z, y, x) axes", f"shape {labels.shape}", "Select one frame or field."
-                )
-            )
+        labels = given_labels(self.labels)
+        object.__setattr__(self, "labels", labels)
+        if self.image is not None:
+            object.__setattr__(self, "image", given_image(self.image))
+        check_axes(labels)
         if 0 in labels.shape:
             raise NoCellsError(
                 expected("at least one labelled cell", f"an empty image {labels.shape}", "Check the file.")
@@ -132,17 +129,18 @@ class LabelImage:
         Arrays in chunks (Zarr, HDF5, dask) stay as they are and are read when something is measured. Channels of an xarray
         are named as its coordinate "c" says.
         """
-        labels = array_like(labels)
+        labels = given_labels(labels)
+        check_axes(labels)
         if image is not None:
             channels = named_channels(image) if channels is None else channels
-            image = array_like(image)
+            image = given_image(image)
             if image.ndim == labels.ndim:
                 image = OneChannel(image) if is_chunked(image) and not is_dask(image) else image[None]
             if channels is None:
                 channels = ["intensity"] if image.shape[0] == 1 else [f"channel_{i}" for i in range(image.shape[0])]
         if spacing is None:
             check_unit_alone(unit)
-            spacing = (1.0,) * max(labels.ndim, 1)
+            spacing = (1.0,) * labels.ndim
         return cls(
             labels,
             check_spacing(spacing, labels.ndim),

@@ -45,7 +45,7 @@ class Squeezed:
     """A chunked array with some axes fixed at index 0; the others keep their order and are sliced as usual."""
 
     def __init__(self, array: Any, fixed: Sequence[int]) -> None:
-        self._array, self._fixed = array, set(fixed)
+        self.array, self._fixed = array, set(fixed)
         kept = [a for a in range(array.ndim) if a not in self._fixed]
         self.shape = tuple(array.shape[a] for a in kept)
         self.chunks = tuple(array.chunks[a] for a in kept)
@@ -54,8 +54,8 @@ class Squeezed:
     def __getitem__(self, key: Any) -> np.ndarray:
         """Return the values of slices over the axes that are kept."""
         rest = iter(key if isinstance(key, tuple) else (key,))
-        full = tuple(0 if a in self._fixed else next(rest, slice(None)) for a in range(self._array.ndim))
-        return np.asarray(self._array[full])
+        full = tuple(0 if a in self._fixed else next(rest, slice(None)) for a in range(self.array.ndim))
+        return np.asarray(self.array[full])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001
         """Return the whole array."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
-from cellgraph_clr._core.errors import LabelImageError, MissingKeyError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
-from cellgraph_clr.cells.blocks import array_like
+from cellgraph_clr.cells.given import given_image, given_labels
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
 from cellgraph_clr.cells.lazy_arrays import OneChannelFrames
 
@@ -81,13 +81,13 @@ class Movie:
         OptionError
             For a wrong spacing, frame interval or name of axes.
         LabelImageError
-            If labels are no integers.
+            If labels are no integers, or frames no real numbers.
         MissingKeyError, ShapeError
             For tracks without the columns, or that end outside the movie.
         NoCellsError
             For an empty movie.
         """
-        frames = array_like(frames)
+        frames = given_image(frames)
         names = {3: "tyx", 4: "tcyx", 5: "tczyx"}
         if axes is None and frames.ndim not in names:
             raise ShapeError(expected("a movie of 3 to 5 axes (t, [c], [z], y, x)", f"{frames.ndim}", "Pick a field."))
@@ -107,13 +107,11 @@ class Movie:
         if frame_interval is not None:
             check_in_range("frame_interval", frame_interval, low=0, low_open=True)
         if labels is not None:
-            labels = array_like(labels)
+            labels = given_labels(labels)
             wanted = (frames.shape[0], *frames.shape[2:])
             if tuple(labels.shape) != wanted:
                 remedy = "Frames and labels need one length and one grid."
                 raise ShapeError(expected(f"labels of shape {wanted}", tuple(labels.shape), remedy))
-            if labels.dtype.kind not in "iu":
-                raise LabelImageError(expected("integer labels", f"dtype {labels.dtype}", "Pass ids per pixel."))
         if spacing is None:
             check_unit_alone(unit)
         size = check_spacing(1.0 if spacing is None else spacing, ndim)

@@ -10,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_option, expected, listing
 from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.cells.given import given_image, given_labels
 from cellgraph_clr.cells.label_image import LabelImage
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Plate:
         names = tuple(channels or (f"channel_{i}" for i in range(n)))
         if len(names) != n:
             raise ShapeError(expected(f"{n} names of channels", len(names), "Name every channel."))
-        masks = None if labels is None else (lambda i: np.asarray(labels[i]))
-        return cls(_with_columns(table), lambda i: np.asarray(images[i], np.float32), names, masks)
+        masks = None if labels is None else (lambda i: np.asarray(given_labels(labels[i])))
+        return cls(_with_columns(table), lambda i: np.asarray(given_image(images[i]), np.float32), names, masks)
 
     def __len__(self) -> int:
         """Return the number of fields."""

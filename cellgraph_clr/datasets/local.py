@@ -308,8 +308,11 @@ def segmented_tissue(
     """
     import json
 
+    from cellgraph_clr.io.foreign import file_to_read, named_errors
     from cellgraph_clr.io.labels import read_labels
 
-    root = existing_path(path)
-    names = json.loads(existing_path(root / channels).read_text()) if channels else None
+    root, names = existing_path(path), None
+    if channels:
+        with named_errors(root / channels, "a list of names (.json)"):
+            names = json.loads(file_to_read(root / channels).read_text())
     return read_labels(root / mask, None if image is None else root / image, channels=names)

@@ -109,9 +109,10 @@ def _specimen(file: Path) -> AnnData:
     from cellgraph_clr.adata.reading import table_from_anndata
     from cellgraph_clr.adata.writing import write_graph
     from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.io.foreign import file_to_read, named_errors
     from cellgraph_clr.io.tables import from_table
 
-    with h5py.File(file, "r") as opened:
+    with named_errors(file, "a specimen (.h5)"), h5py.File(file_to_read(file), "r") as opened:
         for key in ("cell_ids", "cell_labels", "cell_features", "edges_ids", "edges_features"):
             check_key(key, list(opened), where=file.name)
         ids, labels, pairs = (opened[k][...] for k in ("cell_ids", "cell_labels", "edges_ids"))

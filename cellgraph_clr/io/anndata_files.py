@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
-from cellgraph_clr._core.files import existing_path, replacing
+from cellgraph_clr._core.files import replacing
+from cellgraph_clr.io.foreign import file_to_read, named_errors
 
 if TYPE_CHECKING:
     import os
@@ -24,13 +25,9 @@ def read(path: str | os.PathLike[str]) -> AnnData:
     """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`."""
     import anndata as ad
 
-    target = existing_path(path)
-    try:
+    target = file_to_read(path)
+    with named_errors(target, "an AnnData (.h5ad or .zarr)"):
         return ad.read_zarr(target) if target.is_dir() else ad.read_h5ad(target)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise FileFormatError(
-            expected(f"an AnnData (.h5ad or .zarr) at {str(target)!r}", f"{type(error).__name__}: {error}", "Check it.")
-        ) from error
 
 
 def _zarr_v3() -> AbstractContextManager[object]:

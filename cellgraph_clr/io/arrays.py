@@ -9,32 +9,32 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, LabelImageError, OptionError
-from cellgraph_clr._core.files import existing_path
 from cellgraph_clr._core.units import in_one_unit
 from cellgraph_clr.cells.blocks import BLOCK_BYTES, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.io.cellpose import read_cellpose
-from cellgraph_clr.io.tiff import RawImage, read_tiff, seconds
+from cellgraph_clr.io.foreign import Stored, file_to_read, named_errors
+from cellgraph_clr.io.npy import npy_shape
+from cellgraph_clr.io.tiff import RawImage, open_tiff, read_tiff, seconds
+from cellgraph_clr.io.whole_tiff import check_series
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Pixels", "ome_attributes", "read_array", "read_pixels"]
+__all__ = ["Pixels", "array_shape", "ome_attributes", "read_array", "read_pixels"]
+
+ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
 
 def _read_numpy(path: Path) -> RawImage:
-    try:
-        data = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > BLOCK_BYTES else None)
-    except (EOFError, OSError) as error:
-        raise FileFormatError(
-            expected(f"a whole array at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
-        ) from error
-    except ValueError as error:
-        if "pickle" not in str(error) and "objects" not in str(error):
-            raise FileFormatError(expected(f"a whole array at {str(path)!r}", error, "It may be truncated.")) from error
-        data = read_cellpose(path)
+    with named_errors(path, "a whole array"):
+        shape = npy_shape(path)
+        if shape is None:
+            data = read_cellpose(path)
+        else:
+            data = np.load(path, allow_pickle=False, mmap_mode="r" if path.stat().st_size > BLOCK_BYTES else None)
     if not isinstance(data, np.ndarray) or data.ndim == 0:
         raise FileFormatError(
             expected("a single array of 2 or 3 axes (.npy)", "an archive or a number", "Save the labels alone.")
@@ -60,12 +60,19 @@ def _multiscale(group: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]
 def _read_zarr(path: Path, level: int = 0) -> RawImage:
     import zarr
 
-    try:
+    for name in ZARR_METADATA:
+        if (path / name).exists():
+            file_to_read(path / name)
+    with named_errors(path, "a Zarr array or OME-Zarr"):
         node: Any = zarr.open(str(path), mode="r")
-    except (OSError, ValueError, KeyError, zarr.errors.BaseZarrError) as error:
-        raise FileFormatError(expected(f"a Zarr array or group at {str(path)!r}", repr(error), "Check it.")) from error
-    if isinstance(node, zarr.Array):
-        return RawImage(node, "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :], {}, None)
+        if isinstance(node, zarr.Array):
+            axes = "CZYX"[-node.ndim :] if node.ndim == 4 else "ZYX"[-node.ndim :]
+            return RawImage(Stored(node, path), axes, {}, None)
+        return _of_group(node, path, level)
+
+
+def _of_group(node: Any, path: Path, level: int) -> RawImage:
+    """Return the array of a resolution level of an OME-Zarr with its metadata."""
     scales, omero = _multiscale(node, path)
     datasets = scales["datasets"]
     if level >= len(datasets) or datasets[level]["path"] not in node:
@@ -98,7 +105,7 @@ def _read_zarr(path: Path, level: int = 0) -> RawImage:
     names = channels if channels and all(channels) else None
     step = dict(zip(axes, scale, strict=True)).get("t")
     interval = seconds(step, units["t"]) if step is not None and units.get("t") else None
-    return RawImage(array, "".join(axes).upper(), spacing if known else {}, unit, names, origin, interval)
+    return RawImage(Stored(array, path), "".join(axes).upper(), spacing if known else {}, unit, names, origin, interval)
 
 
 def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
@@ -106,7 +113,7 @@ def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
 
     Raises `MissingFileError` and `FileFormatError`.
     """
-    target = existing_path(path)
+    target = file_to_read(path)
     suffixes = [s.lower() for s in target.suffixes]
     if target.is_dir() or ".zarr" in suffixes:
         return _read_zarr(target, level)
@@ -117,6 +124,16 @@ def read_array(path: str | os.PathLike[str], level: int = 0) -> RawImage:
     raise FileFormatError(
         expected("a .tif, .tiff, .npy or .zarr path", f"{target.name!r}", "Convert it to one of these first.")
     )
+
+
+def array_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of the array of a TIFF or NumPy file from its headers alone, where it has some."""
+    if path.suffix.lower() == ".npy":
+        with named_errors(path, "a whole array"):
+            shape = npy_shape(path)
+        return read_cellpose(path).shape if shape is None else shape
+    with open_tiff(path) as file:
+        return tuple(check_series(file, 0).shape)
 
 
 def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:

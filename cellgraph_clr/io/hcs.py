@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr.io.arrays import ome_attributes, read_array
-from cellgraph_clr.io.tiff import ome_metadata, open_tiff
+from cellgraph_clr.io.foreign import named_errors
+from cellgraph_clr.io.tiff import ome_metadata, open_tiff, series_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,8 +77,9 @@ def read_ome_plate(path: Path, labels: str | None) -> tuple[pd.DataFrame, Any, A
         if labels is not None:
             known = sorted(p.name for p in (files[0] / "labels").glob("*") if p.is_dir())
             check_key(labels, known, where="the labels of the first field")
-            masks = Lazy([partial(_mask, f / "labels" / labels) for f in files])
-        return pd.DataFrame(rows), Lazy([partial(read_field, f) for f in files]), masks, read_array(files[0]).channels
+            masks = Lazy([partial(_mask, path, f / "labels" / labels) for f in files])
+        images = Lazy([partial(_field_below, path, f) for f in files])
+        return pd.DataFrame(rows), images, masks, read_array(files[0]).channels
     if labels is not None:
         raise FileFormatError(expected("an OME-Zarr plate, for `labels`", f"{path.name!r}", "Leave `labels` out."))
     rows, places, names = _tiff_fields(path)
@@ -90,28 +92,45 @@ def read_field(file: Path) -> np.ndarray:
     return _plane(np.asarray(raw.data), raw.axes, file)
 
 
-def _mask(folder: Path) -> np.ndarray:
-    out: np.ndarray = read_field(folder)[0]
+def _mask(root: Path, folder: Path) -> np.ndarray:
+    out: np.ndarray = _field_below(root, folder)[0]
     return out
+
+
+def _field_below(root: Path, folder: Path) -> np.ndarray:
+    """Return the image of a field; refuses folders, and levels in them, that are links out of the plate."""
+    for inner in (folder, *(p for p in folder.glob("*") if p.is_symlink())):
+        _below(root, str(inner.relative_to(root)))
+    return read_field(folder)
+
+
+def _below(root: Path, *names: str) -> Path:
+    """Return the path of a well or image of a plate. Raises `FileFormatError` for one that leads out of its folder."""
+    target = root.joinpath(*names)
+    with named_errors(root, "an OME-Zarr plate", place="/".join(names)):
+        inside = not any(PurePath(n).is_absolute() or ".." in PurePath(n).parts for n in names)
+        inside = inside and target.resolve().is_relative_to(root.resolve())
+    if not inside:
+        wanted = f"wells and images below the plate {str(root)!r}"
+        raise FileFormatError(expected(wanted, f"{'/'.join(names)!r}, which leads out of it", "Put them inside."))
+    return target
 
 
 def _zarr_fields(path: Path) -> tuple[list[dict[str, str]], list[Path]]:
     import zarr
 
-    try:
+    rows, files = [], []
+    with named_errors(path, "a whole OME-Zarr plate"):
         root = zarr.open_group(str(path), mode="r")
-        plate = _attributes(root, "plate", path)
-        rows, files = [], []
-        for well in plate["wells"]:
-            name = well["path"]
-            for image in _attributes(root[name], "well", path / name)["images"]:
+        for well in _attributes(root, "plate", path)["wells"]:
+            name = str(well["path"])
+            folder = _below(path, name)
+            for image in _attributes(root[name], "well", folder)["images"]:
                 row = {"well": name.replace("/", ""), "field": str(image["path"])}
                 if "acquisition" in image:
                     row["acquisition"] = str(image["acquisition"])
                 rows.append(row)
-                files.append(path / name / str(image["path"]))
-    except (OSError, KeyError, zarr.errors.BaseZarrError) as error:
-        raise FileFormatError(expected(f"a whole OME-Zarr plate at {str(path)!r}", repr(error), "Check it.")) from error
+                files.append(_below(path, name, str(image["path"])))
     if not files:
         raise FileFormatError(expected(f"fields in the plate {str(path)!r}", "none", "Is it whole?"))
     return rows, files
@@ -129,9 +148,15 @@ def _attributes(group: Any, name: str, path: Path) -> dict[str, Any]:
 def _tiff_fields(path: Path) -> tuple[list[dict[str, str]], list[int], list[str] | None]:
     """Return sample positions of the wells of the first plate in the OME-XML, and the series of each."""
     with open_tiff(path) as file:
-        text = file.ome_metadata
-    root = ET.fromstring(text) if text else None
-    elements = [] if root is None else list(root.iter())
+        rows, places = _wells(file.ome_metadata)
+        if not rows:
+            remedy = "Pass a folder and a `pattern` for files of single fields."
+            raise FileFormatError(expected(f"OME-TIFF with a plate at {str(path)!r}", "no wells in it", remedy))
+        return rows, places, ome_metadata(str(file.ome_metadata))[2]
+
+
+def _wells(text: str | None) -> tuple[list[dict[str, str]], list[int]]:
+    elements = list(ET.fromstring(text).iter()) if text else []
     images = [e.get("ID") for e in elements if e.tag.endswith("}Image")]
     plate = next((e for e in elements if e.tag.endswith("}Plate")), None)
     rows, places = [], []
@@ -141,10 +166,7 @@ def _tiff_fields(path: Path) -> tuple[list[dict[str, str]], list[int], list[str]
                 name = _row_name(int(well.get("Row", 0))) + str(int(well.get("Column", 0)) + 1)
                 rows.append({"well": name, "field": str(k)})
                 places.append(images.index(image))
-    if not rows:
-        remedy = "Pass a folder and a `pattern` for files of single fields."
-        raise FileFormatError(expected(f"OME-TIFF with a plate at {str(path)!r}", "no wells in it", remedy))
-    return rows, places, ome_metadata(str(text))[2]
+    return rows, places
 
 
 def _row_name(row: int) -> str:
@@ -154,5 +176,4 @@ def _row_name(row: int) -> str:
 
 def _series(path: Path, i: int) -> np.ndarray:
     with open_tiff(path) as file:
-        series = file.series[i]
-        return _plane(series.asarray(), series.axes, path)
+        return _plane(series_pixels(file, i), file.series[i].axes, path)

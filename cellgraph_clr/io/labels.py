@@ -12,12 +12,14 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError
-from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.blocks import array_like, named_channels
-from cellgraph_clr.cells.label_image import LabelImage
+from cellgraph_clr.cells.given import given_labels
+from cellgraph_clr.cells.label_image import LabelImage, check_axes
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.arrays import Pixels, read_pixels
+from cellgraph_clr.io.foreign import file_to_read, guarded
+from cellgraph_clr.io.missing_chunks import warn_of_missing_chunks
 from cellgraph_clr.io.scales import in_unit, settled_scale, warn_difference, warn_spacing
 
 if TYPE_CHECKING:
@@ -93,6 +95,10 @@ def open_labels(
 ) -> LabelImage:
     """Return labels and intensities from paths or arrays as one `LabelImage`; no warning where no scale is known."""
     of_labels = _opened(labels, channels_axis=False, level=level)
+    of_labels = of_labels._replace(data=given_labels(of_labels.data))
+    check_axes(of_labels.data)
+    if isinstance(labels, (str, os.PathLike)):
+        warn_of_missing_chunks(of_labels.data)
     of_image = None if image is None else _opened(image, channels_axis=True, level=level)
     d = of_labels.data.ndim
     known = of_labels if of_image is None or of_labels.scale(d) is not None else of_image
@@ -112,11 +118,11 @@ def open_labels(
 
 def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
     if isinstance(source, (str, os.PathLike)):
-        at = level if existing_path(source).is_dir() else 0
+        at = level if file_to_read(source).is_dir() else 0
         return read_pixels(source, channels_axis=channels_axis, level=at)
     is_array = isinstance(source, (list, tuple)) or any(hasattr(source, a) for a in ("dtype", "__array__"))
     try:
-        array = array_like(source) if is_array else np.array(None)
+        array = guarded(array_like(source), source) if is_array else np.array(None)
     except (TypeError, ValueError):  # rows of several lengths
         array = np.array(None)
     if array.dtype == object:

@@ -9,7 +9,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
-from cellgraph_clr._core.files import existing_path, replacing
+from cellgraph_clr._core.files import replacing
+from cellgraph_clr.io.foreign import file_to_read, named_errors
 from cellgraph_clr.io.tables import from_table
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") 
     """
     import pandas as pd
 
-    target = existing_path(path)
-    df = pd.read_csv(target, sep="," if target.suffix == ".csv" else "\t")
+    target = file_to_read(path)
+    with named_errors(target, "a table"):
+        df = pd.read_csv(target, sep="," if target.suffix == ".csv" else "\t")
     missing = [c for c in OWN[:3] if c not in df]
     if missing:
         raise FileFormatError(

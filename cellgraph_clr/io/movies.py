@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,11 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
-from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
-from cellgraph_clr.io.arrays import Pixels, read_array
+from cellgraph_clr.io.arrays import Pixels, array_shape, read_array
+from cellgraph_clr.io.foreign import file_to_read, guarded, named_errors
 from cellgraph_clr.io.scales import settled_scale, warn_difference
 from cellgraph_clr.io.tiff import RawImage
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["from_movie", "read_movie", "read_tracks"]
 
 SUFFIXES = (".tif", ".tiff", ".npy")
+SHOWN = 10  # missing frames that are named
 
 
 class FrameFolder:
@@ -67,33 +69,28 @@ def _frames_of(folder: Path) -> FrameFolder:
     if double:
         raise FileFormatError(expected("one file a frame", listing(double), "Keep channels in one file, or apart."))
     first, last = min(numbered), max(numbered)
-    gaps = [t for t in range(first, last) if t not in numbered]
-    if gaps:
-        found = f"no frame {listing(gaps)} in {str(folder)!r}"
+    n_gaps = last - first + 1 - len(numbered)
+    if n_gaps:
+        gaps = list(
+            islice((t for t in range(first, last) if t not in numbered), SHOWN)
+        )  # numbers may be times: few are made
+        more = f" and {n_gaps - SHOWN} more" if n_gaps > SHOWN else ""
+        found = f"no frame {', '.join(map(str, gaps))}{more} in {str(folder)!r}"
         raise MissingFileError(expected(f"all frames from {first} to {last}", found, "Restore or renumber them."))
     frames = FrameFolder([numbered[t][0] for t in range(first, last + 1)])
     for file in frames.files:  # headers alone
-        shape = _shape_of(file)
+        shape = array_shape(file_to_read(file))
         if shape != frames.shape[1:]:
             remedy = "Frames need one shape."
             raise ShapeError(expected(f"{file.name} of shape {frames.shape[1:]}, like the first", shape, remedy))
     return frames
 
 
-def _shape_of(file: Path) -> tuple[int, ...]:
-    if file.suffix.lower() == ".npy":
-        return tuple(np.load(file, mmap_mode="r", allow_pickle=False).shape)
-    import tifffile
-
-    with tifffile.TiffFile(file) as opened:
-        return tuple(opened.series[0].shape)
-
-
 def _read_stack(path: Any) -> tuple[RawImage, str | None]:
     """Return the frames of a file, folder or array, and their axes where the file says that one is time."""
     if not isinstance(path, (str, os.PathLike)):
-        return RawImage(array_like(path), "", {}, None), None
-    target = existing_path(path)
+        return RawImage(guarded(array_like(path), path), "", {}, None), None
+    target = file_to_read(path)
     inside = target.is_dir() and not any((target / n).exists() for n in (".zgroup", ".zarray", ".zattrs", "zarr.json"))
     if inside and ".zarr" not in target.suffixes:
         return RawImage(_frames_of(target), "", {}, None), None
@@ -181,13 +178,14 @@ def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    target = existing_path(path)
+    target = file_to_read(path)
     names = {"L": "track", "B": "begin", "E": "end", "P": "parent", "label": "track", "start": "begin"}
     try:
-        if target.suffix.lower() == ".csv":
-            table = pd.read_csv(target).rename(columns=names)
-        else:
-            table = pd.read_csv(target, sep=r"\s+", header=None, names=list(TRACK_COLUMNS))
+        with named_errors(target, "a table"):
+            if target.suffix.lower() == ".csv":
+                table = pd.read_csv(target).rename(columns=names)
+            else:
+                table = pd.read_csv(target, sep=r"\s+", header=None, names=list(TRACK_COLUMNS))
         return table[list(TRACK_COLUMNS)].astype(np.int64)
     except (ValueError, KeyError) as error:
         remedy = "man_track.txt has four numbers a line: track begin end parent."

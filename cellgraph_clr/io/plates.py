@@ -12,9 +12,9 @@ import pandas as pd
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
-from cellgraph_clr._core.files import existing_path
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.arrays import read_array
+from cellgraph_clr.io.foreign import file_to_read, named_errors
 from cellgraph_clr.io.hcs import Lazy, read_field, read_ome_plate
 from cellgraph_clr.io.samples import concat_labelled
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["from_plate", "read_plate"]
 
 PICTURES = (".png", ".bmp", ".dib", ".jpg", ".jpeg")
+FORMATS = ("PNG", "BMP", "DIB", "JPEG")  # no others, whatever a file is called
 
 
 def read_plate(
@@ -67,7 +68,7 @@ def read_plate(
     FileFormatError
         For two files of the same field and channel, a file that cannot be read, or that holds no plate, several planes or frames.
     """
-    root = existing_path(path)
+    root = file_to_read(path)
     if pattern is None:
         table, images, masks, found = read_ome_plate(root, labels)
     elif labels is not None:
@@ -76,7 +77,7 @@ def read_plate(
         masks = None
         table, images, found = _matching(root, pattern, channels)
     if layout is not None:
-        table = _with_layout(table, layout if isinstance(layout, pd.DataFrame) else pd.read_csv(existing_path(layout)))
+        table = _with_layout(table, layout if isinstance(layout, pd.DataFrame) else _read_layout(file_to_read(layout)))
     if "sample" not in table:
         table["sample"] = table["well"]
     return Plate.build(table, images, channels=channels or found, labels=masks)
@@ -164,6 +165,11 @@ def _matching(root: Path, pattern: str, channels: Sequence[str] | None) -> tuple
     return table, Lazy(images), wanted
 
 
+def _read_layout(file: Path) -> pd.DataFrame:
+    with named_errors(file, "a table (.csv)"):
+        return pd.read_csv(file)
+
+
 def _with_layout(table: pd.DataFrame, layout: pd.DataFrame) -> pd.DataFrame:
     """Return the table with what the layout tells of every well."""
     check_key("well", list(table.columns), where="the fields")
@@ -191,12 +197,9 @@ def _image(files: Sequence[Path]) -> np.ndarray:
 def _pixels(file: Path) -> np.ndarray:
     """Return (c, y, x) of a file."""
     if file.suffix.lower() in PICTURES:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
-        try:
-            with Image.open(file) as opened:
-                pixels = np.asarray(opened.convert("RGB") if opened.mode == "P" else opened)  # P: places in a palette
-        except (OSError, UnidentifiedImageError) as error:
-            raise FileFormatError(expected(f"an image at {str(file)!r}", f"{error}", "Is it whole?")) from error
+        with named_errors(file, "an image"), Image.open(file_to_read(file), formats=FORMATS) as opened:
+            pixels = np.asarray(opened.convert("RGB") if opened.mode == "P" else opened)  # P: places in a palette
         return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     return read_field(file)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import zlib
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError, OptionError
 from cellgraph_clr._core.units import canonical_unit, in_one_unit
+from cellgraph_clr.io.foreign import named_errors
+from cellgraph_clr.io.whole_tiff import check_chain, check_names, check_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy as np
     from tifffile import TiffFile
 
-__all__ = ["RawImage", "ome_metadata", "open_tiff", "read_tiff", "seconds"]
+__all__ = ["RawImage", "ome_metadata", "open_tiff", "read_tiff", "seconds", "series_pixels"]
 
 SECONDS = {"microsecond": 1e-6, "millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 SHORT = {
@@ -120,24 +122,48 @@ def _json_metadata(description: str, axes: str) -> tuple[dict[str, float], str |
 
 @contextmanager
 def open_tiff(path: Path) -> Iterator[TiffFile]:
-    """Open a TIFF; what goes wrong while it is read becomes a `FileFormatError` (truncated, not a TIFF)."""
+    """Open a TIFF whose chain of pages is whole; what goes wrong while it is read becomes a `FileFormatError`."""
     import tifffile
 
+    with named_errors(path, "a readable TIFF"), tifffile.TiffFile(path) as file:
+        check_chain(file)
+        check_names(file)
+        yield file
+
+
+def series_pixels(file: TiffFile, i: int = 0) -> np.ndarray:
+    """Return the pixels of image `i` of a TIFF. Raises `FileFormatError` that names the plane that cannot be read."""
+    series = check_series(file, i)
     try:
-        with tifffile.TiffFile(path) as file:
-            yield file
-    except (tifffile.TiffFileError, ValueError, OSError, IndexError, RuntimeError, zlib.error) as error:
-        raise FileFormatError(
-            expected(f"a readable TIFF at {str(path)!r}", f"{type(error).__name__}: {error}", "It may be truncated.")
-        ) from error
+        out: np.ndarray = series.asarray()
+    except Exception:
+        for k, page in enumerate(p for p in series if p is not None):
+            with named_errors(file.filehandle.path, "a readable TIFF", place=f"plane {k + 1} of {len(series)}"):
+                page.asarray()
+        raise
+    return out
+
+
+def _warn_of_more(file: TiffFile, path: Path) -> None:
+    n = sum(s.shape == file.series[0].shape for s in file.series)
+    if n > 1:
+        warnings.warn(
+            f"{path.name!r} holds {n} images of shape {file.series[0].shape}: the first is read. Planes of one stack, or "
+            "frames of one movie, are to be written as one image.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def read_tiff(path: Path) -> RawImage:
-    """Return the first series of a TIFF. Raises `FileFormatError` when it cannot be read (truncated, not a TIFF)."""
+    """Return the first image of a TIFF; a UserWarning tells of more of its shape.
+
+    Raises `FileFormatError` when it cannot be read (truncated, not a TIFF).
+    """
     with open_tiff(path) as file:
-        series = file.series[0]
-        data = series.asarray()
-        axes = "".join("C" if a == "S" else a for a in series.axes)
+        _warn_of_more(file, path)
+        data = series_pixels(file)
+        axes = "".join("C" if a == "S" else a for a in file.series[0].axes)
         channels = interval = None
         if file.is_ome and file.ome_metadata:
             try:

@@ -11,6 +11,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cellgraph_clr._core.errors import LabelImageError
 from cellgraph_clr.cells.blocks import block_shape, is_chunked, is_dask, walk_blocks
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.measure import intensity_features
@@ -144,3 +145,21 @@ def test_what_is_chunked():
     assert is_dask(da.zeros((2, 2)))
     assert not is_chunked(np.zeros((2, 2)))
     assert not is_dask(zarr.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks"),
+    [((10**5, 10**6, 10**6), (64, 64, 64)), ((10**5, 10**5), (10**5, 10**5)), ((2**62, 4, 4), (2**60, 4, 4))],
+)
+def test_blocks_beyond_memory_are_refused(shape, chunks, monkeypatch):
+    real = np.empty
+
+    def empty(shape, dtype=float):
+        if np.prod(np.atleast_1d(shape).astype(object)) * np.dtype(dtype).itemsize > 2**30:
+            raise MemoryError
+        return real(shape, dtype)
+
+    stored = zarr.create_array({}, shape=shape, chunks=chunks, dtype="u4")
+    monkeypatch.setattr(np, "empty", empty)
+    with pytest.raises(LabelImageError, match="read in blocks that fit into memory, found blocks of"):
+        scan_labels(LabelImage.build(stored, spacing=1))

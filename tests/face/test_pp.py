@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellgraph_clr import pp
-from cellgraph_clr._core.errors import NoGraphError, NonFiniteError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, NoGraphError, NonFiniteError, OptionError
 
 
 @pytest.fixture
@@ -62,6 +62,21 @@ def test_scaling_twice_starts_from_what_was_measured(raw):
     raw.X[:, 0] = raw.layers["cellgraph_raw"][:, 0] = 7
     pp.scale_features(raw, method="quantile")
     assert not raw.X[:, 0].any()
+
+
+def test_an_anndata_that_is_only_read_from_a_file_is_refused(raw, tmp_path):
+    import anndata as ad
+
+    raw.write_h5ad(tmp_path / "a.h5ad")
+    backed = ad.read_h5ad(tmp_path / "a.h5ad", backed="r")
+    for copy in (False, True):
+        with pytest.raises(CellGraphError, match=r"an AnnData in memory, found one backed .* `adata.to_memory\(\)`"):
+            pp.scale_features(backed, copy=copy)
+    there = backed.to_memory()
+    backed.file.close()
+    pp.scale_features(there)
+    pp.scale_features(raw)
+    np.testing.assert_array_equal(there.X, raw.X)
 
 
 def test_split_by_block_writes_three_parts(adata):

@@ -1,6 +1,8 @@
 """Plates in one file: OME-Zarr with masks, OME-TIFF with wells in its metadata, and files that hold none."""
 
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -81,3 +83,60 @@ def test_an_ome_tiff_plate(tmp_path, rng):
     tifffile.imwrite(tmp_path / "plain.tif", pixels[0])
     with pytest.raises(FileFormatError, match="OME-TIFF with a plate"):
         cgc.read_plate(tmp_path / "plain.tif")
+
+
+def with_attributes(path, change):
+    attributes = json.loads((path / ".zattrs").read_text())
+    change(attributes)
+    (path / ".zattrs").write_text(json.dumps(attributes))
+
+
+NAMED = [(what, kind) for what in ("well", "image", "level") for kind in ("parents", "absolute", "link")]
+
+
+@pytest.mark.parametrize(("what", "kind"), [*NAMED, ("labels", "link")])
+def test_a_plate_stays_in_its_folder(what, kind, ngff, tmp_path):
+    path, pixels = ngff
+    secret = tmp_path / "secret.zarr"
+    shutil.copytree(path / "A" / "1", secret)
+    inner = {"well": "A/1", "image": "A/1/0", "level": "A/1/0/0", "labels": "A/1/0/labels/cells"}[what]
+    outer = secret if what == "well" else secret.joinpath(*inner.split("/")[2:])
+    name = str(outer) if kind == "absolute" else f"../../../{outer.relative_to(tmp_path)}"
+    if kind == "link":
+        shutil.rmtree(path / inner)
+        (path / inner).symlink_to(outer)
+    elif what == "well":
+        with_attributes(path, lambda a: a["plate"]["wells"][0].update(path=name))
+    elif what == "image":
+        with_attributes(path / "A" / "1", lambda a: a["well"]["images"][0].update(path=name))
+    else:
+        with_attributes(path / "A" / "1" / "0", lambda a: a["multiscales"][0]["datasets"][0].update(path=f"../{name}"))
+    text = f"below the plate .*{re.escape(inner if kind == 'link' else name.lstrip('/'))}.*leads out of it"
+    if what == "level" and kind != "link":  # refused by Zarr
+        text = "a Zarr array or OME-Zarr at|resolution level 0"
+    with pytest.raises(FileFormatError, match=text):
+        plate = cgc.read_plate(path, labels="cells")
+        plate.labels(0) if what == "labels" else plate.image(0)
+
+
+def test_paths_are_names_below_the_plate_even_where_they_lead_back(ngff):
+    path, _ = ngff
+    for name in (str(path / "A" / "1"), "A/../A/1"):
+        with_attributes(path, lambda a, name=name: a["plate"]["wells"][0].update(path=name))
+        with pytest.raises(FileFormatError, match=f"'{name}', which leads out of it"):
+            cgc.read_plate(path)
+
+
+def test_links_inside_a_plate_are_followed(ngff):
+    path, pixels = ngff
+    shutil.rmtree(path / "A" / "1" / "0")
+    (path / "A" / "1" / "0").symlink_to(path / "B" / "12" / "1")
+    np.testing.assert_array_equal(cgc.read_plate(path).image(0), pixels["B/12", "1"][:, 0])
+
+
+@pytest.mark.parametrize("plate", [{}, {"wells": 5}, {"wells": [5]}, {"wells": [{"path": 5}]}, {"wells": []}, []])
+def test_metadata_of_plates_that_make_no_sense_are_named(plate, ngff):
+    path, _ = ngff
+    with_attributes(path, lambda a: a.update(plate=plate))
+    with pytest.raises(FileFormatError, match="a whole OME-Zarr plate|fields in the plate"):
+        cgc.read_plate(path)

@@ -113,6 +113,35 @@ def test_gaps_and_shapes_of_folders_are_named(frames, tmp_path):
         cgc.read_movie(folder)
 
 
+def test_times_as_numbers_of_frames_are_no_list_of_gaps(frames, tmp_path):
+    for t in (0, 3, 99_999_999_999):
+        np.save(tmp_path / f"t{t}.npy", frames[0])
+    found = "found no frame 1, 2, 4, 5, 6, 7, 8, 9, 10, 11 and 99999999987 more"
+    with pytest.raises(MissingFileError, match=found):
+        cgc.read_movie(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "npy"])
+def test_damaged_frames_are_named(suffix, frames, tmp_path):
+    for t in (0, 1):
+        path = tmp_path / f"t{t}.{suffix}"
+        np.save(path, frames[t]) if suffix == "npy" else tifffile.imwrite(path, frames[t])
+    for n in (10, 100, 500):
+        path.write_bytes(path.read_bytes()[:-n])
+        with pytest.raises(FileFormatError, match=f"t1.{suffix}'"):
+            cgc.read_movie(tmp_path)
+    path.write_bytes(path.read_bytes()[:90])
+    with pytest.raises(FileFormatError, match=f"t1.{suffix}'"):
+        cgc.read_movie(tmp_path)
+
+
+def test_frames_may_be_files_of_cellpose(frames, tmp_path):
+    for t in (0, 1):
+        np.save(tmp_path / f"t{t}_seg.npy", {"masks": frames[t]}, allow_pickle=True)
+        (tmp_path / f"t{t}_seg.npy").rename(tmp_path / f"seg{t}.npy")
+    np.testing.assert_array_equal(cgc.read_movie(tmp_path).frame(1)[0], frames[1])
+
+
 def test_cells_of_all_frames_in_one_anndata(made):
     adata = cgc.from_movie(made)
     masks = np.asarray(made.labels)

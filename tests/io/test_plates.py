@@ -1,5 +1,8 @@
 """Plates from folders: by pattern, one file a channel or one for all, gaps; the reader of BBBC018."""
 
+import struct
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,3 +125,35 @@ def test_bbbc018(tmp_path, rng):
         (tmp_path / f"00735-{channel}.DIB").unlink()
     with pytest.raises(FileFormatError, match="4 fields with consecutive numbers a sample, found 3 of 00733"):
         cgc.datasets.bbbc018(tmp_path)
+
+
+def png(width, height, pixels):
+    """Return a PNG that says it has so many pixels."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(pixels)), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("A01_1.png", png(50_000, 50_000, b""), r"2500000000 pixels\) exceeds limit of \d+"),
+        ("A01_1.png", png(500, 500, b"\0" * 99), "truncated"),
+        ("A01_1.jpg", b"\xff\xd8\xff\xe0 no more", "Truncated"),
+        ("A01_1.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "UnidentifiedImageError"),
+    ],
+)
+def test_pictures_that_lie_are_named(name, content, text, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileFormatError, match=f"an image at '.*{name}', found .*{text}"):
+        cgc.read_plate(tmp_path, r"(?P<well>A\d\d)_(?P<field>\d)")
+
+
+def test_a_layout_that_is_no_table_is_named(folder):
+    (folder / "layout.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FileFormatError, match=r"a table \(.csv\) at .*layout.csv"):
+        cgc.read_plate(folder, PATTERN, layout=folder / "layout.csv")
