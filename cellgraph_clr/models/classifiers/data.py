@@ -1,4 +1,4 @@
-"""What the classifiers share: classes, names of losses and heads, the out-of-fold temperature."""
+"""What the classifiers share: classes, names of losses and heads, folds and their temperature."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["HARD", "HEADS", "LOSSES", "class_codes", "out_of_fold_temperature"]
+__all__ = ["HARD", "HEADS", "LOSSES", "calibration_folds", "class_codes", "out_of_fold_temperature"]
 
 HEADS = ("linear", "mlp")
 LOSSES = ("soft_infonce", "infonce", "soft_cross_entropy", "cross_entropy")
@@ -28,22 +28,22 @@ def class_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes
 
 
-def out_of_fold_temperature(
-    codes: np.ndarray, n_classes: int, n_folds: int, logits_of: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> float:
-    """Return the temperature that calibrates logits of cells left out of training; 1 when a class has one cell only.
-
-    `logits_of(train, test)` trains on some rows and returns the logits of others. Folds are stratified, fewer than `n_folds`
-    for small classes.
-    """
+def calibration_folds(codes: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return rows to train and to test on, stratified; fewer folds for small classes, none where one has a single cell."""
     from sklearn.model_selection import StratifiedKFold
-
-    from cellgraph_clr.analysis.calibration import fit_temperature
 
     n_folds = min(n_folds, int(np.bincount(codes).min()))
     if n_folds < 2:
+        return []
+    return list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(codes, codes))
+
+
+def out_of_fold_temperature(
+    codes: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]], logits: Iterable[np.ndarray]
+) -> float:
+    """Return the temperature that calibrates `logits` (t, k) of the cells that each fold left out; 1 without folds."""
+    from cellgraph_clr.analysis.calibration import fit_temperature
+
+    if not folds:
         return 1.0
-    logits = np.empty((len(codes), n_classes))
-    for train, test in StratifiedKFold(n_folds, shuffle=True, random_state=0).split(codes, codes):
-        logits[test] = logits_of(train, test)
-    return fit_temperature(logits, codes)
+    return fit_temperature(np.concatenate(list(logits)), codes[np.concatenate([test for _, test in folds])])

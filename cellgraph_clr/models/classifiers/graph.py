@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,7 +18,7 @@ from cellgraph_clr.adata.reading import check_edges
 from cellgraph_clr.encoders.graph import encode
 from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig
-from cellgraph_clr.models.classifiers.data import out_of_fold_temperature
+from cellgraph_clr.models.classifiers.data import calibration_folds, out_of_fold_temperature
 from cellgraph_clr.models.classifiers.targets import starting_targets
 from cellgraph_clr.models.classifiers.task import GraphHeadTask, HeadBeside, neighbourhood, new_head
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
@@ -137,7 +136,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         material = self.base.graph_tensors(data, **keys)
         check_edges(material[1].nnz, data.n_obs, keys.get("neighbors_key", "spatial"))
         seed, moments = as_seed(self.random_state), self._moments(material)
-        c, fold = self.config, count()
+        c = self.config
         targets = starting_targets(c.loss, local, len(names), c.smoothing)
 
         def learned(rows: np.ndarray, watch: Watch) -> Trained:
@@ -148,13 +147,12 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
             arrays = (material[0].numpy(), material[1].indptr, material[1].indices, mine[0], mine[1].numpy())
             return train(task, self.runtime, watch, fingerprint=run_digest(about, arrays) if watch.checkpoint else "")
 
-        def logits_of(rows: np.ndarray, test: np.ndarray) -> np.ndarray:
-            networks = learned(rows, watches.named(f"fold_{next(fold)}")).networks
-            return self._logits(networks, material, labelled[test])
-
-        temperature = 1.0
-        if c.calibrate:
-            temperature = out_of_fold_temperature(local, len(names), CALIBRATION_FOLDS, logits_of)
+        folds = calibration_folds(local, CALIBRATION_FOLDS) if c.calibrate else []
+        logits = (
+            self._logits(learned(rows, watches.named(f"fold_{i}")).networks, material, labelled[test])
+            for i, (rows, test) in enumerate(folds)
+        )
+        temperature = out_of_fold_temperature(local, folds, logits)
         trained = learned(np.arange(len(labelled)), watches.named("all"))
         prior = targets.mean(dim=0).numpy()
         about = {

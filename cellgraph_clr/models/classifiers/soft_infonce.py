@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,12 +18,20 @@ from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr._core.whole import whole_or_none
-from cellgraph_clr.models.classifiers.data import HARD, HEADS, LOSSES, class_codes, out_of_fold_temperature
+from cellgraph_clr.models.classifiers.data import (
+    HARD,
+    HEADS,
+    LOSSES,
+    calibration_folds,
+    class_codes,
+    out_of_fold_temperature,
+)
 from cellgraph_clr.models.classifiers.targets import starting_targets
 from cellgraph_clr.models.classifiers.task import HeadTask, new_head
 from cellgraph_clr.training.recipe import Fitted, Learner, run_digest
-from cellgraph_clr.training.run import Runtime, Trained, Watch, Watches, train
+from cellgraph_clr.training.run import Runtime, Watch, train
 from cellgraph_clr.training.task import Schedule
+from cellgraph_clr.training.together import Together
 
 if TYPE_CHECKING:
     import os
@@ -127,36 +134,36 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
         `targets` (n, k) are probabilities to learn from instead of smoothed labels (a teacher's, the composition of the
         neighbourhood: `neighbor_composition`), columns in sorted order of the classes in y; y still names the classes and
-        calibrates. `checkpoint` is a folder that runs are saved to, one file a fold and one for all samples; `checkpoint_every`,
-        `callbacks` and `logger` are as in `CellGraphCLR.fit`, for each of the runs.
+        calibrates. `checkpoint`, `checkpoint_every`, `callbacks` and `logger` are as in `CellGraphCLR.fit`; heads of folds and of
+        all samples are trained in one run.
         """
-        watches = Watches(checkpoint, checkpoint_every, callbacks, logger)
+        watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         self._check_options()
         X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
         check_classification_targets(y)
         classes, codes = class_codes(y)
         soft = self._targets(codes, len(classes), targets)
         chosen = self._weights_by_class(classes)
-
-        def weight_of(some: np.ndarray) -> np.ndarray:
-            return compute_sample_weight(chosen, classes[some]).astype(np.float32)
-
-        seed, fold = as_seed(self.random_state), count()
-
-        def logits_of(rows: np.ndarray, test: np.ndarray) -> np.ndarray:
-            watch = watches.named(f"fold_{next(fold)}")
-            found, scaled = self._learned(X[rows], soft[rows], weight_of(codes[rows]), seed, watch)
-            return self._logits_of(
-                found.networks["head"], (X[test] - scaled["mean"]) / scaled["scale"], self.temperature
-            )
-
-        temperature = (
-            out_of_fold_temperature(codes, len(classes), CALIBRATION_FOLDS, logits_of) if self.calibrate else 1.0
+        seed = as_seed(self.random_state)
+        folds = calibration_folds(codes, CALIBRATION_FOLDS) if self.calibrate else []
+        rows = {"all": np.arange(len(X)), **{f"fold{i}": train for i, (train, _) in enumerate(folds)}}
+        moments = {name: column_moments(X[some]) for name, some in rows.items()}
+        tasks = {}
+        for name, some in rows.items():
+            weight = compute_sample_weight(chosen, classes[codes[some]]).astype(np.float32)
+            tasks[name] = self._task(_standardised(X[some], *moments[name]), soft[some], weight, seed)
+        runtime = Runtime(**{name: getattr(self, name) for name in RUN})
+        digest = run_digest([self._options(), seed], (X, soft, codes)) if watch.checkpoint else ""
+        trained = train(Together(tasks), runtime, watch, fingerprint=digest)
+        logits = (
+            self._logits_of(trained.networks[f"{name}_head"], _standardised(X[test], *moments[name]), self.temperature)
+            for name, (_, test) in zip(list(rows)[1:], folds, strict=True)
         )
-        trained, scaled = self._learned(X, soft, weight_of(codes), seed, watches.named("all"))
+        temperature = out_of_fold_temperature(codes, folds, logits)
         about = {"classes": classes.tolist(), "temperature": temperature, "n_in": X.shape[1]}
-        arrays = {**scaled, "class_prior": soft.mean(axis=0)}
-        self._state = Fitted(trained.networks, trained.history, seed, about, arrays, self._options())
+        arrays = dict(zip(("mean", "scale"), moments["all"], strict=True)) | {"class_prior": soft.mean(axis=0)}
+        networks = {"head": trained.networks["all_head"]}
+        self._state = Fitted(networks, trained.history, seed, about, arrays, self._options())
         return self
 
     @property
@@ -251,7 +258,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         check_is_fitted(self)
         state = self._fitted()
         X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
-        x = (X - state.arrays["mean"]) / state.arrays["scale"]
+        x = _standardised(X, state.arrays["mean"], state.arrays["scale"])
         return self._logits_of(state.networks["head"], x, state.options["temperature"])
 
     @staticmethod
@@ -275,18 +282,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
             raise OptionError(expected("`targets` whose rows sum to 1", "other rows", "Divide each row by its sum."))
         return table
 
-    def _learned(
-        self,
-        X: np.ndarray,  # noqa: N803
-        targets: np.ndarray,
-        weight: np.ndarray,
-        seed: int,
-        watch: Watch,
-    ) -> tuple[Trained, dict[str, np.ndarray]]:
-        """Return a trained head, and mean and scale of its features."""
-        mean, scale = column_moments(X)
-        x = (X - mean) / scale
-        task = HeadTask(
+    def _task(self, x: np.ndarray, targets: np.ndarray, weight: np.ndarray, seed: int) -> HeadTask:
+        """Return what a head on standardised features learns."""
+        return HeadTask(
             self.head,
             self.loss,
             torch.from_numpy(x),
@@ -298,6 +296,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
             schedule=Schedule(self.n_steps, self.learning_rate, self.weight_decay, "cosine"),
             seed=seed,
         )
-        runtime = Runtime(**{name: getattr(self, name) for name in RUN})
-        digest = run_digest([self._options(), task.seed], (x, targets, weight)) if watch.checkpoint else ""
-        return train(task, runtime, watch, fingerprint=digest), {"mean": mean, "scale": scale}
+
+
+def _standardised(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:  # noqa: N803
+    return (X - mean) / scale

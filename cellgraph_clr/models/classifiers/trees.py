@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from cellgraph_clr._core.checks import check_in_range, check_whole
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.whole import whole_or_none
-from cellgraph_clr.models.classifiers.data import class_codes, out_of_fold_temperature
+from cellgraph_clr.models.classifiers.data import calibration_folds, class_codes, out_of_fold_temperature
 
 if TYPE_CHECKING:
     from sklearn.ensemble import ExtraTreesClassifier
@@ -80,12 +80,9 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, codes = class_codes(y)
 
-        def logits_of(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-            return self._logits(self._grown(X[train], y[train]), X[test])
-
-        self.calibration_temperature_ = (
-            out_of_fold_temperature(codes, len(self.classes_), CALIBRATION_FOLDS, logits_of) if self.calibrate else 1.0
-        )
+        folds = calibration_folds(codes, CALIBRATION_FOLDS) if self.calibrate else []
+        logits = (self._logits(self._grown(X[train], y[train]), X[test]) for train, test in folds)
+        self.calibration_temperature_ = out_of_fold_temperature(codes, folds, logits)
         self._trees = self._grown(X, y)
         return self
 
