@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
@@ -73,7 +74,7 @@ def label_qc(
     LabelImageError, NoCellsError, MissingFileError, FileFormatError
         For bad labels.
     OptionError
-        If a size is negative, or `library_id` is missing for several samples.
+        If a size is negative, `min_size` above `max_size`, or `library_id` is missing for several samples.
     MissingKeyError
         If no cell of `adata` is in the labels.
 
@@ -86,6 +87,9 @@ def label_qc(
     for name, value in (("min_size", min_size), ("max_size", max_size)):
         if value is not None:
             check_in_range(name, value, low=0)
+    if min_size is not None and max_size is not None and min_size > max_size:
+        found = f"{min_size!r} and {max_size!r}"
+        raise OptionError(expected("`min_size` up to `max_size`", found, "Exchange or change them."))
     group = None
     if adata is None:
         image = as_label_image(labels)

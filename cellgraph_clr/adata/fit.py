@@ -10,6 +10,7 @@ from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr.adata.positions import position_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -51,7 +52,7 @@ def same_places(adata: AnnData, group: Group, cell_id: np.ndarray, position: np.
     """
     ids = adata.obs["cell_id"].to_numpy()[group.rows]
     at = rows_of(cell_id, ids)
-    now = to_xyz(np.asarray(adata.obsm["spatial"], float)[group.rows])
+    now = to_xyz(position_of(adata)[group.rows])
     ratio = distance_ratio(now[at >= 0], np.asarray(position, float)[at[at >= 0]])
     return ratio is not None and abs(ratio - 1) <= EXACT
 
@@ -66,7 +67,7 @@ def check_labels_fit(adata: AnnData, group: Group, image: LabelImage, *, in_plac
     if "cell_id" not in adata.obs or len(group.rows) == 0:
         return
     some = group.rows[np.unique(np.linspace(0, len(group.rows) - 1, LOOKED_AT).astype(int))]
-    zyx = to_xyz(np.asarray(adata.obsm["spatial"], float)[some])
+    zyx = to_xyz(position_of(adata)[some])
     origin = np.asarray(image.origin or (0.0,) * image.ndim)
     pixel = np.round((zyx - origin) / np.asarray(image.spacing))
     inside = np.isfinite(pixel).all(axis=1) & ((pixel >= 0) & (pixel < image.labels.shape)).all(axis=1)
@@ -93,7 +94,7 @@ def _check_by_scan(adata: AnnData, group: Group, image: LabelImage, *, in_place:
     n_known = int((at >= 0).sum())
     if n_known < len(ids) / 2:
         raise OptionError(expected(f"labels with the cells{where}", f"{n_known} of {len(ids)} ids in them", remedy))
-    now = to_xyz(np.asarray(adata.obsm["spatial"], float)[group.rows])[at >= 0]
+    now = to_xyz(position_of(adata)[group.rows])[at >= 0]
     then = centroid(s, image.spacing)[at[at >= 0]] + np.asarray(image.origin or (0.0,) * image.ndim)
     ratio = distance_ratio(now, then)
     if ratio is None:

@@ -11,6 +11,7 @@ from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr.adata.keys import UNASSIGNED
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = ["classes_of", "label_codes", "label_names"]
@@ -27,6 +28,7 @@ def label_names(adata: AnnData, label_key: str) -> np.ndarray:
         raise LabelKeyError(
             expected(f"class labels in obs[{label_key!r}]", f"dtype {column.dtype}", "Convert classes to text first.")
         )
+    _check_told_apart(column, label_key)
     names = column.astype(object).where(column.notna(), "").astype(str).to_numpy().astype(str)
     names[names == UNASSIGNED] = ""
     if not (names != "").any():
@@ -58,10 +60,23 @@ def label_codes(adata: AnnData, label_key: str, *, as_listed: bool = False) -> t
 def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
     """Return `label_codes`; raises `LabelKeyError` as it does, and for names that files cannot hold as columns."""
     codes, classes = label_codes(adata, label_key)
-    slashed = [c for c in classes if "/" in c]
-    if slashed:
-        remedy = "Rename these classes."
-        raise LabelKeyError(
-            expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
-        )
+    for sign, said in (("/", "a slash"), ("\0", "the character NUL")):
+        bad = [repr(c) if sign == "\0" else c for c in classes if sign in c]
+        if bad:
+            remedy = "Rename these classes."
+            raise LabelKeyError(
+                expected("class names that files can hold as columns", f"{said} in {listing(bad)}", remedy)
+            )
     return codes, classes
+
+
+def _check_told_apart(column: pd.Series, label_key: str) -> None:
+    """Raise `LabelKeyError` for classes that are one as text: 1 and "1"."""
+    values = column.dropna().drop_duplicates() if column.dtype.kind == "O" else []
+    by_text: dict[str, set[str]] = {}
+    for value in values:
+        by_text.setdefault(str(value), set()).add(type(value).__name__)
+    twice = [f"{text!r} as {listing(sorted(kinds))}" for text, kinds in by_text.items() if len(kinds) > 1]
+    if twice:
+        remedy = "Convert the column to text first."
+        raise LabelKeyError(expected(f"classes of one type in obs[{label_key!r}]", listing(twice), remedy))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.checks import check_not_owned, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
 from cellgraph_clr.adata.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
 from cellgraph_clr.adata.keys import UNASSIGNED
-from cellgraph_clr.adata.provenance import package_info, unit_of
+from cellgraph_clr.adata.provenance import entries_of, package_info, unit_of
 from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.scaled import join_scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,6 +37,8 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
     ------
     NoCellsError
         For an empty list.
+    OptionError
+        If `library_key` is a column that says which cell of a sample is which (`cell_id`, `frame`, …).
     CellGraphError
         If units differ, sample names repeat, or a graph, layer, representation or `obs["frame"]` is in some samples only.
     ShapeError
@@ -51,6 +54,7 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
 
     if len(adatas) == 0:
         raise NoCellsError(expected("at least one AnnData", "none", "Pass the samples to join."))
+    check_not_owned([library_key] if library_key != "library_id" else [], "`library_key`")
     parts = _named_parts(adatas, library_key)
     samples = [a for a, _ in parts]
     _check_alike(parts)
@@ -177,8 +181,9 @@ def as_frames(adata: AnnData, library_id: str | None) -> AnnData:
 
 
 def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]], library_key: str) -> None:
-    for key, value in parts[0][0].uns.items():
+    for key in list(parts[0][0].uns):
         if key.endswith("_neighbors"):
+            value = entries_of(parts[0][0], key)
             entry = {k: v for k, v in value.items() if k != "params"}
             out.uns[key] = {**entry, "params": {**value.get("params", {}), "library_key": library_key}}
     if "region" in out.obs:
@@ -193,6 +198,7 @@ def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]],
     package["library_key"] = library_key
     for slot in ("contacts", "images", "runs"):
         package.pop(slot, None)
+    join_scaled(out, [a for a, _ in parts])
     for a, new in parts:
         only = next(iter(new.values())) if len(new) == 1 else None  # whatever it was called when it was measured
         for (sample, frame), contacts in stored_contacts(a).items():

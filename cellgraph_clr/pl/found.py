@@ -8,6 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.analysis.outlines import cell_reach, polygons
@@ -209,7 +210,7 @@ class _Found:
         if self.field.ndim == 3 or self.adjacency is None:
             return []
         beside = np.sort(group.rows)
-        position = np.asarray(self.field.adata.obsm["spatial"], float)
+        position = position_of(self.field.adata)
         reach = cell_reach(position, self.adjacency, rows)
         return polygons(position[beside], np.searchsorted(beside, rows), reach)
 
