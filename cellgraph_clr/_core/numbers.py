@@ -78,13 +78,13 @@ def as_float32(values: np.ndarray, names: Sequence[str], *, stacklevel: int = 2)
 
 def _merges(wide: np.ndarray, narrow: np.ndarray) -> bool:
     """Return whether values that differ by more than `ALIKE` of their spread became one."""
-    known = np.isfinite(wide)
+    known, exact = np.isfinite(wide), wide.dtype.kind in "iu"
     wide, narrow = wide[known].astype(np.longdouble), narrow[known]
     if len(wide) == 0:
         return False
     spread = wide.std()
     lost = np.abs(wide - narrow).max()
-    if lost <= ALIKE / 2 * spread or spread <= ROUNDING * np.abs(wide).max():
+    if lost <= ALIKE / 2 * spread or not (exact or spread > ROUNDING * np.abs(wide).max()):
         return False
     order = np.argsort(wide)
     wide, narrow = wide[order], narrow[order]

@@ -60,22 +60,24 @@ def label_codes(adata: AnnData, label_key: str, *, as_listed: bool = False) -> t
 def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
     """Return `label_codes`; raises `LabelKeyError` as it does, and for names that files cannot hold as columns."""
     codes, classes = label_codes(adata, label_key)
-    for sign, said in (("/", "a slash"), ("\0", "the character NUL")):
-        bad = [repr(c) if sign == "\0" else c for c in classes if sign in c]
-        if bad:
-            remedy = "Rename these classes."
-            raise LabelKeyError(
-                expected("class names that files can hold as columns", f"{said} in {listing(bad)}", remedy)
-            )
+    slashed = [c for c in classes if "/" in c]
+    if slashed:
+        remedy = "Rename these classes."
+        raise LabelKeyError(
+            expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
+        )
     return codes, classes
 
 
 def _check_told_apart(column: pd.Series, label_key: str) -> None:
-    """Raise `LabelKeyError` for classes that are one as text: 1 and "1"."""
+    """Raise `LabelKeyError` for classes that are one as text (1 and "1"), and for text with the character NUL."""
     values = column.dropna().drop_duplicates() if column.dtype.kind == "O" else []
     by_text: dict[str, set[str]] = {}
     for value in values:
         by_text.setdefault(str(value), set()).add(type(value).__name__)
+    if nul := [repr(text) for text in by_text if "\0" in text]:
+        found = f"the character NUL in {listing(nul)}"
+        raise LabelKeyError(expected("class names that files can hold", found, "Rename these classes."))
     twice = [f"{text!r} as {listing(sorted(kinds))}" for text, kinds in by_text.items() if len(kinds) > 1]
     if twice:
         remedy = "Convert the column to text first."

@@ -6,9 +6,16 @@ import pytest
 from anndata import AnnData
 
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
-from cellgraph_clr.adata.images_of_cells import chosen_images, images_of, only_image
+from cellgraph_clr.adata.images_of_cells import (
+    as_scale,
+    chosen_images,
+    image_numbers,
+    images_of,
+    only_image,
+    stored_images,
+)
 from cellgraph_clr.adata.provenance import package_info
-from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.samples import frame_of, sample_of
 
 
 @pytest.fixture
@@ -68,3 +75,30 @@ def test_one_image_is_asked_for_where_there_are_several(cells):
     with pytest.raises(MissingKeyError, match="Expected 'c' in `the samples`"):
         only_image(cells, "c")
     assert only_image(cells[cells.obs["frame"] == 1].copy()).rows.tolist() == [0, 1]
+
+
+def test_frames_are_whole_numbers(cells):
+    assert frame_of(cells).tolist() == [1, 0, 0, 0, 1]
+    for bad in ([np.nan, 0, 0, 0, 1], list("abcde"), [0.5] * 5):
+        cells.obs["frame"] = bad
+        for read in (frame_of, images_of):
+            with pytest.raises(CellGraphError, match=r"whole numbers in obs\['frame'\], found"):
+                read(cells)
+    cells.obs["frame"] = pd.Categorical([-1, 0, 0, 0, -1])
+    assert frame_of(cells).tolist() == [-1, 0, 0, 0, -1]
+    del cells.obs["frame"]
+    assert frame_of(cells).tolist() == [0] * 5
+
+
+def test_images_are_numbered_as_they_are_listed(cells):
+    numbers = image_numbers(cells)
+    assert [numbers[g.rows].tolist() for g in images_of(cells)] == [[0] * 2, [1] * 1, [2] * 2]
+
+
+def test_entries_of_others_are_named(cells):
+    for broken in ([1], {"0": 5}, {"0": {"spacing": [1, 1]}}):
+        package_info(cells)["images"] = broken
+        with pytest.raises(CellGraphError, match=r"uns\['cellgraph_clr'\]\['images'\]"):
+            stored_images(cells, "images")
+    with pytest.raises(CellGraphError, match="spacing, unit and origin"):
+        as_scale({"spacing": "x", "origin": [0], "unit": "pixel"})

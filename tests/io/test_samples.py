@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cellgraph_clr import concat, from_labels, from_pyg, gr, pp, to_networkx, to_pyg, validate
-from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 
 
 @pytest.fixture
@@ -127,3 +127,8 @@ def test_a_graph_without_edges_survives_pyg(adata):
     with pytest.warns(UserWarning, match="Smaller contacts were left out: lower `min_area`"):
         gr.contact_graph(adata, min_area=1e9)
     assert from_pyg(to_pyg(adata)).obsp["spatial_connectivities"].nnz == 0
+
+
+def test_what_says_which_cell_is_which_is_no_name_of_samples(two):
+    with pytest.raises(OptionError, match="`library_key` with another name than 'cell_id', .*found 'cell_id'"):
+        concat(two, library_key="cell_id")
