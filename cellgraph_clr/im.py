@@ -10,6 +10,7 @@ from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
@@ -94,6 +95,7 @@ def label_qc(
     if adata is None:
         image = as_label_image(labels)
     else:
+        check_writable(adata)
         group, image = labels_of_cells(adata, labels, library_id=library_id)
     s = scan_labels(image, surface=False)
     warn_of_pieces(image, s)

@@ -10,7 +10,7 @@ from cellgraph_clr._core.errors import CellGraphError
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["check_in_memory", "own_or_copy"]
+__all__ = ["check_in_memory", "check_writable", "own_or_copy"]
 
 
 def check_in_memory(adata: AnnData) -> None:
@@ -20,9 +20,16 @@ def check_in_memory(adata: AnnData) -> None:
         raise CellGraphError(expected("an AnnData in memory", found, "Read it into memory: `to_memory`."))
 
 
+def check_writable(adata: AnnData) -> None:
+    """Raise `CellGraphError` for a selection of an AnnData on disk: results cannot be written to it."""
+    if adata.is_view:
+        check_in_memory(adata)
+
+
 def own_or_copy(adata: AnnData, *, copy: bool) -> AnnData:
-    """Return a copy where one is asked for, else `adata` itself. Raises `CellGraphError` for a copy of what is on disk."""
+    """Return a copy where one is asked for, else `adata`; raises `CellGraphError` for what cannot be copied or written to."""
     if not copy:
+        check_writable(adata)
         return adata
     check_in_memory(adata)
     return adata.copy()

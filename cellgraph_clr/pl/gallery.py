@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole, expected
-from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.errors import NonFiniteError, OptionError
 from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.labels import label_codes
@@ -162,8 +162,8 @@ def feature_range(
 
     Raises
     ------
-    MissingKeyError, OptionError, LabelImageError
-        For unknown features, and as `cell_gallery`.
+    MissingKeyError, OptionError, LabelImageError, NonFiniteError
+        For unknown features, and those without a value, and as `cell_gallery`.
     """
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)
@@ -175,6 +175,9 @@ def feature_range(
     for feature in wanted:
         values, label, unit = _column(adata, feature, use_rep)
         column = values[rows]
+        if not np.isfinite(column).any():
+            remedy = "Choose another feature."
+            raise NonFiniteError(expected(f"finite values of {feature!r}", "none", remedy))
         along = rows_along(column, n_cells)
         lines[label] = cell_id[rows[along]]
         captions[label] = [f"{v:.0f}{unit}" if abs(v) >= 1000 else f"{v:.3g}{unit}" for v in column[along]]

@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import image_numbers, images_of
 from cellgraph_clr.adata.keys import graph_stem
 from cellgraph_clr.adata.positions import position_of
@@ -89,6 +90,7 @@ def retrieve_regions(
         check_option("max_cells", max_cells, ("auto",))
     elif max_cells is not None:
         check_whole("max_cells", max_cells, low=min_cells)
+    check_writable(adata)
     xyz = position_of(adata)
     vectors, _ = representation(adata, use_rep)
     rows = query_rows(adata, query)

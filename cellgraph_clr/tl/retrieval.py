@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.queries import Query, query_vectors
@@ -73,6 +74,7 @@ def retrieve(
     """
     check_key_added(key_added, "obs")
     target = adata if reference is None else reference
+    check_writable(target)
     position = position_of(target, whole=False) if "spatial" in target.obsm else None
     vectors, _ = representation(target, use_rep)
     own = vectors if reference is None else representation(adata, use_rep)[0]

@@ -6,7 +6,7 @@ import pytest
 
 from cellgraph_clr import pp
 from cellgraph_clr._core.errors import CellGraphError
-from cellgraph_clr.adata.copies import check_in_memory, own_or_copy
+from cellgraph_clr.adata.copies import check_in_memory, check_writable, own_or_copy
 
 
 def test_the_object_itself_or_a_copy():
@@ -23,4 +23,13 @@ def test_what_is_backed_by_a_file_is_named(tmp_path):
     for call in (lambda: own_or_copy(adata, copy=True), lambda: pp.scale_features(adata)):
         with pytest.raises(CellGraphError, match=r"in memory, found one backed by '.*cells.h5ad'.*`to_memory`"):
             call()
+    view = adata[:2]
+    for call in (
+        lambda: check_writable(view),
+        lambda: own_or_copy(view, copy=False),
+        lambda: pp.split(view, by="cell"),
+    ):
+        with pytest.raises(CellGraphError, match="in memory"):
+            call()
+    check_writable(adata)
     adata.file.close()
