@@ -12,6 +12,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
@@ -192,7 +193,7 @@ def extract_patches(
 def _write(adata: AnnData, found: pd.DataFrame, group: Group) -> None:
     """Write the columns to `obs` of the cells of one sample; cells of others keep what they have (else 0 or False)."""
     rows = rows_of_labels(adata, found.index.to_numpy(), group)
-    ids = adata.obs["cell_id"].to_numpy()
+    ids = cell_ids(adata)
     for name in found.columns:
         values = found[name].to_numpy()
         column = adata.obs[name].to_numpy().copy() if name in adata.obs else np.zeros(adata.n_obs, values.dtype)

@@ -11,6 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr.adata.positions import position_of
+from cellgraph_clr.adata.samples import cell_ids
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -50,7 +51,7 @@ def same_places(adata: AnnData, group: Group, cell_id: np.ndarray, position: np.
 
     True where all that have an id among them lie as they did, perhaps turned or moved as a whole.
     """
-    ids = adata.obs["cell_id"].to_numpy()[group.rows]
+    ids = cell_ids(adata)[group.rows]
     at = rows_of(cell_id, ids)
     now = to_xyz(position_of(adata)[group.rows])
     ratio = distance_ratio(now[at >= 0], np.asarray(position, float)[at[at >= 0]])
@@ -71,7 +72,7 @@ def check_labels_fit(adata: AnnData, group: Group, image: LabelImage, *, in_plac
     origin = np.asarray(image.origin or (0.0,) * image.ndim)
     pixel = np.round((zyx - origin) / np.asarray(image.spacing))
     inside = np.isfinite(pixel).all(axis=1) & ((pixel >= 0) & (pixel < image.labels.shape)).all(axis=1)
-    ids = adata.obs["cell_id"].to_numpy()[some]
+    ids = cell_ids(adata)[some]
     hits = sum(
         int(np.asarray(image.labels[tuple(p)])) == i
         for p, i in zip(pixel[inside].astype(int).tolist(), ids[inside], strict=True)
@@ -87,7 +88,7 @@ def _check_by_scan(adata: AnnData, group: Group, image: LabelImage, *, in_place:
     from cellgraph_clr.cells.scan import scan_labels
 
     s = scan_labels(replace(image, image=None, channels=()), surface=False)
-    ids = adata.obs["cell_id"].to_numpy()[group.rows]
+    ids = cell_ids(adata)[group.rows]
     at = rows_of(s.cell_id, ids)
     where = f" of {group.name!r}" if group.name else ""
     remedy = "Pass the labels that these cells were measured in, with their scale: `cgc.LabelImage.build(labels, spacing=…)`."

@@ -11,7 +11,7 @@ from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsE
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor, unit_sign
 from cellgraph_clr.adata.keys import PACKAGE_KEY
 from cellgraph_clr.adata.provenance import entries_of, package_info, recorded_unit
-from cellgraph_clr.adata.samples import frame_of, sample_of
+from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 from cellgraph_clr.graphs.samples import Group, group_rows
 
 if TYPE_CHECKING:
@@ -110,9 +110,8 @@ def only_image(adata: AnnData, library_id: object = None) -> Group:
 
 def rows_of_labels(adata: AnnData, cell_id: np.ndarray, group: Group) -> np.ndarray:
     """Return the rows of the cells of an image with these ids, in the order of `adata`. Raises `MissingKeyError` for none."""
-    check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy="It holds the ids in the labels.")
     rows = np.sort(group.rows)
-    rows = rows[np.isin(adata.obs["cell_id"].to_numpy()[rows], cell_id)]
+    rows = rows[np.isin(cell_ids(adata)[rows], cell_id)]
     if len(rows) == 0:
         raise MissingKeyError(expected("cells of these labels in `adata`", "none", "Check `obs['cell_id']`."))
     return rows

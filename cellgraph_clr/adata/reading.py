@@ -10,12 +10,11 @@ from scipy.sparse import issparse
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
-from cellgraph_clr._core.ids import as_whole
 from cellgraph_clr._core.numbers import as_float32, as_numbers
 from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, graph_stem
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import entries_of, unit_of
-from cellgraph_clr.adata.samples import frame_of, sample_of
+from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph, stored_values
 
@@ -84,6 +83,8 @@ def read_numbers(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple
         matrix = adata.obsm[use_rep]
         columns = getattr(matrix, "columns", None)
         matrix = matrix.to_numpy() if columns is not None else matrix
+        if np.ndim(matrix) == 2 and matrix.shape[1] == 0:
+            raise MissingKeyError(expected(f"features in {where}", "no columns", "Compute them again."))
         if np.ndim(matrix) != 2 and not issparse(matrix):
             remedy = "Give one row of features per cell."
             raise ShapeError(expected(f"features (n, f) in {where}", f"shape {np.shape(matrix)}", remedy))
@@ -160,8 +161,7 @@ def table_from_anndata(
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     position = to_xyz(position_of(adata))
     values, info = read_features(adata, use_rep) if features else (None, ())
-    ids = adata.obs["cell_id"].to_numpy() if "cell_id" in adata.obs else np.arange(1, adata.n_obs + 1)
-    ids = as_whole(ids, "obs['cell_id']", remedy="Keep text ids in `obs_names` and drop the column.")
+    ids = cell_ids(adata) if "cell_id" in adata.obs else np.arange(1, adata.n_obs + 1)
     sample, frame = sample_of(adata, library_key), frame_of(adata)
     return CellTable.build(ids, position, unit=unit_of(adata), features=values, info=info, sample=sample, frame=frame)
 

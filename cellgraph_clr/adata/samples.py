@@ -1,4 +1,4 @@
-"""Which sample and which frame every cell is of."""
+"""Which cell, of which sample and which frame, every row is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ from cellgraph_clr.adata.provenance import entries_of
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["frame_of", "sample_of"]
+__all__ = ["cell_ids", "frame_of", "sample_of"]
+
+
+def cell_ids(adata: AnnData) -> np.ndarray:
+    """Return `obs["cell_id"]` (n,) int64.
+
+    Raises `MissingKeyError` without the column, `CellGraphError` for ids that are no whole numbers of 0 and above.
+    """
+    remedy = "It holds the ids in the labels. Query by `obs_names` instead."
+    check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy=remedy)
+    remedy = "Keep text ids in `obs_names` and drop the column."
+    return as_whole(adata.obs["cell_id"].to_numpy(), "obs['cell_id']", remedy=remedy)
 
 
 def frame_of(adata: AnnData) -> np.ndarray:

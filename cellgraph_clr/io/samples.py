@@ -104,8 +104,21 @@ def _check_alike(parts: Sequence[tuple[AnnData, Mapping[str, str]]]) -> None:
     units = {unit_of(a) for a, _ in parts}
     if len(units) > 1:
         raise CellGraphError(expected("one unit of positions", sorted(units), "Convert the positions first."))
+    if not first.var_names.is_unique:
+        repeated = listing(sorted(set(first.var_names[first.var_names.duplicated()])))
+        raise CellGraphError(
+            expected("unique feature names", f"repeated {repeated}", "Make them unique: `var_names_make_unique`.")
+        )
+    if not any(a.n_obs for a, _ in parts):
+        raise NoCellsError(
+            expected("at least one cell", f"{len(parts)} AnnData without rows", "Check the filter before.")
+        )
     for a, new in parts:
         name = next(iter(new.values()), "")
+        if (a.X is None) != (first.X is None):
+            raise CellGraphError(
+                expected("features in `X` of all samples, or of none", f"others in {name!r}", "Measure alike.")
+            )
         if list(a.var_names) != list(first.var_names):
             difference = sorted(set(a.var_names) ^ set(first.var_names))
             found = f"others in {name!r}: {listing(difference)}"
@@ -118,9 +131,10 @@ def _check_alike(parts: Sequence[tuple[AnnData, Mapping[str, str]]]) -> None:
             if set(mine) != set(its):
                 found = f"{sorted(its)} in {name!r}"
                 raise CellGraphError(expected(f"the {what} {sorted(mine)} in every sample", found, remedy))
-        if ("frame" in first.obs) != ("frame" in a.obs):
-            found = f"{'one' if 'frame' in a.obs else 'none'} in {name!r}"
-            raise CellGraphError(expected("obs['frame'] in all samples or in none", found, "Join movies with movies."))
+        for column, remedy in (("frame", "Join movies with movies."), ("region", "Delete the column.")):
+            if (column in first.obs) != (column in a.obs):
+                found = f"{'one' if column in a.obs else 'none'} in {name!r}"
+                raise CellGraphError(expected(f"obs[{column!r}] in all samples or in none", found, remedy))
 
 
 def concat_labelled(

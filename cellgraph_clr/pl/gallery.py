@@ -14,6 +14,7 @@ from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import raw_values, read_features
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.io.matched_labels import labels_of_cells
@@ -102,7 +103,7 @@ def cell_gallery(
     rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
     vectors, _ = read_features(adata, use_rep or next((k for k in REPRESENTATIONS if k in adata.obsm), "X"))
     rows = rows[np.isfinite(vectors[rows]).all(axis=1)]
-    cell_id = adata.obs["cell_id"].to_numpy()
+    cell_id = cell_ids(adata)
     lines: dict[str, np.ndarray] = {}
     if groupby is not None:
         codes, names = label_codes(adata, groupby, as_listed=True)
@@ -170,7 +171,7 @@ def feature_range(
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     drawing = _Drawing(picture, style, channel)
     rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
-    cell_id = adata.obs["cell_id"].to_numpy()
+    cell_id = cell_ids(adata)
     lines, captions = {}, {}
     for feature in wanted:
         values, label, unit = _column(adata, feature, use_rep)

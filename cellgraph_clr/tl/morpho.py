@@ -13,6 +13,7 @@ from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.tl.common import check_model_alone, trained_with
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def morpho_features(
     table = pd.DataFrame(np.nan, index=adata.obs_names, columns=found.columns, dtype=np.float32)
     if isinstance(old, pd.DataFrame) and list(old.columns) == list(found.columns):
         table = old.copy()
-    table.iloc[rows] = found.loc[adata.obs["cell_id"].to_numpy()[rows]].to_numpy()
+    table.iloc[rows] = found.loc[cell_ids(adata)[rows]].to_numpy()
     adata.obsm[key_added] = table
     run = {"function": "tl.morpho_features", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})

@@ -7,7 +7,7 @@ import pytest
 from scipy.sparse import coo_matrix, csr_matrix
 
 from cellgraph_clr import LabelImage, from_labels, gr
-from cellgraph_clr._core.errors import CellGraphError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, ShapeError
 from cellgraph_clr.adata.reading import (
     graph_from_anndata,
     raw_values,
@@ -129,3 +129,10 @@ def test_ids_and_names_that_repeat_or_are_no_numbers_are_named(row):
     adata.var_names = ["f"] * adata.n_vars
     with pytest.raises(CellGraphError, match="one feature 'f'"):
         raw_values(adata, "f")
+
+
+def test_a_representation_without_columns_is_named(row):
+    adata = from_labels(row)
+    adata.obsm["none"] = np.zeros((4, 0))
+    with pytest.raises(MissingKeyError, match=r"features in obsm\['none'\], found no columns"):
+        read_features(adata, "none")

@@ -15,7 +15,8 @@ from cellgraph_clr.adata.images_of_cells import (
     stored_images,
 )
 from cellgraph_clr.adata.provenance import package_info
-from cellgraph_clr.adata.samples import frame_of, sample_of
+from cellgraph_clr.adata.queries import query_rows
+from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 
 
 @pytest.fixture
@@ -102,3 +103,16 @@ def test_entries_of_others_are_named(cells):
             stored_images(cells, "images")
     with pytest.raises(CellGraphError, match="spacing, unit and origin"):
         as_scale({"spacing": "x", "origin": [0], "unit": "pixel"})
+
+
+def test_ids_of_cells_are_whole_numbers(cells):
+    with pytest.raises(MissingKeyError, match="'cell_id' in `adata.obs`"):
+        cell_ids(cells)
+    cells.obs["cell_id"] = pd.Categorical([5, 4, 3, 2, 1])
+    assert cell_ids(cells).tolist() == [5, 4, 3, 2, 1]
+    for bad in (list("abcde"), [1, 2, np.nan, 4, 5]):
+        cells.obs["cell_id"] = bad
+        with pytest.raises(CellGraphError, match=r"whole numbers in obs\['cell_id'\], found"):
+            cell_ids(cells)
+        with pytest.raises(CellGraphError, match=r"whole numbers in obs\['cell_id'\], found"):
+            query_rows(cells, [1])

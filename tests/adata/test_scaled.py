@@ -34,6 +34,8 @@ def test_what_was_written_is_known(cells, tmp_path):
     turned = cells[np.random.default_rng(1).permutation(20)][:, ["c", "a"]].copy()
     np.testing.assert_array_equal(raw(turned), turned.layers["cellgraph_raw"])
     np.testing.assert_array_equal(raw(cells[:7].copy()), expected[:7])
+    cells.X[0] = -0.0
+    keep_raw(cells, expected, cells.X)
     wide = cells.copy()
     wide.X = csr_matrix(cells.X.astype(np.float64))
     np.testing.assert_array_equal(raw(wide), expected)
@@ -70,7 +72,12 @@ def test_joined_samples_are_known(cells):
 
 
 def test_concat_joins_what_scaling_wrote(adata):
-    joined = concat({"one": adata, "two": adata.copy()})
+    joined = concat({"one": adata, "two": adata[:40].copy(), "three": pp.scale_features(adata[:9].copy(), copy=True)})
+    assert "scaled" in joined.uns["cellgraph_clr"]
+    joined = concat({"one": adata, "three": pp.scale_features(adata[:90].copy(), method="zscore", copy=True)})
     before = joined.layers["cellgraph_raw"].copy()
     pp.scale_features(joined, method="zscore")
     np.testing.assert_array_equal(joined.layers["cellgraph_raw"], before)
+    joined.X = joined.X + 1
+    pp.scale_features(joined)
+    assert not np.array_equal(joined.layers["cellgraph_raw"], before)

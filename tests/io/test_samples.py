@@ -132,3 +132,20 @@ def test_a_graph_without_edges_survives_pyg(adata):
 def test_what_says_which_cell_is_which_is_no_name_of_samples(two):
     with pytest.raises(OptionError, match="`library_key` with another name than 'cell_id', .*found 'cell_id'"):
         concat(two, library_key="cell_id")
+
+
+def test_samples_that_do_not_go_together_are_named(two):
+    for change, said in (
+        (lambda a: setattr(a, "X", None), "features in `X` of all samples"),
+        (lambda a: a.obs.pop("region"), r"obs\['region'\] in all samples or in none"),
+    ):
+        other = two["right"].copy()
+        change(other)
+        with pytest.raises(CellGraphError, match=said):
+            concat([two["left"], other])
+    with pytest.raises(NoCellsError, match="at least one cell, found 2 AnnData without rows"):
+        concat({name: a[:0].copy() for name, a in two.items()})
+    for a in two.values():
+        a.var_names = ["f"] * a.n_vars
+    with pytest.raises(CellGraphError, match="unique feature names, found repeated f"):
+        concat(two)
