@@ -131,10 +131,22 @@ def _check_alike(parts: Sequence[tuple[AnnData, Mapping[str, str]]]) -> None:
             if set(mine) != set(its):
                 found = f"{sorted(its)} in {name!r}"
                 raise CellGraphError(expected(f"the {what} {sorted(mine)} in every sample", found, remedy))
+        for key, matrix in first.obsm.items():
+            one, other = (_kind(m) for m in (matrix, a.obsm[key]))
+            if one != other:
+                remedy = "Convert DataFrames to arrays, or compute it alike."
+                raise ShapeError(expected(f"obsm[{key!r}] as {one} in every sample", f"{other} in {name!r}", remedy))
         for column, remedy in (("frame", "Join movies with movies."), ("region", "Delete the column.")):
             if (column in first.obs) != (column in a.obs):
                 found = f"{'one' if column in a.obs else 'none'} in {name!r}"
                 raise CellGraphError(expected(f"obs[{column!r}] in all samples or in none", found, remedy))
+
+
+def _kind(matrix: Any) -> str:
+    """Return what is to be alike of a representation in all samples; columns of DataFrames are joined by their names."""
+    return (
+        "a DataFrame" if hasattr(matrix, "columns") else f"an array of {' x '.join(map(str, matrix.shape[1:]))} columns"
+    )
 
 
 def concat_labelled(

@@ -149,3 +149,19 @@ def test_samples_that_do_not_go_together_are_named(two):
         a.var_names = ["f"] * a.n_vars
     with pytest.raises(CellGraphError, match="unique feature names, found repeated f"):
         concat(two)
+
+
+def test_representations_of_another_kind_or_width_are_named(two):
+    left, right = two["left"], two["right"]
+    xy = right.obsm["spatial"]
+    for other, said in (
+        (pd.DataFrame(xy, index=right.obs_names), "as an array of 2 columns in every sample, found a DataFrame in '1'"),
+        (np.c_[xy, xy[:, :1]], "found an array of 3 columns in '1'"),
+    ):
+        right.obsm["spatial"] = other
+        with pytest.raises(ShapeError, match=rf"obsm\['spatial'\].*{said}"):
+            concat([left, right])
+    left.obsm["spatial"], right.obsm["spatial"] = (
+        pd.DataFrame(m, index=a.obs_names, columns=["x", "y"]) for a, m in ((left, left.obsm["spatial"]), (right, xy))
+    )
+    gr.knn_graph(concat([left, right]))
