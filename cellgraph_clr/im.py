@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range
+from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
 from cellgraph_clr.cells.scan import scan_labels
@@ -73,7 +76,7 @@ def label_qc(
     LabelImageError, NoCellsError, MissingFileError, FileFormatError
         For bad labels.
     OptionError
-        If a size is negative, or `library_id` is missing for several samples.
+        If a size is negative, `min_size` above `max_size`, or `library_id` is missing for several samples.
     MissingKeyError
         If no cell of `adata` is in the labels.
 
@@ -86,10 +89,14 @@ def label_qc(
     for name, value in (("min_size", min_size), ("max_size", max_size)):
         if value is not None:
             check_in_range(name, value, low=0)
+    if min_size is not None and max_size is not None and min_size > max_size:
+        found = f"{min_size!r} and {max_size!r}"
+        raise OptionError(expected("`min_size` up to `max_size`", found, "Exchange or change them."))
     group = None
     if adata is None:
         image = as_label_image(labels)
     else:
+        check_writable(adata)
         group, image = labels_of_cells(adata, labels, library_id=library_id)
     s = scan_labels(image, surface=False)
     warn_of_pieces(image, s)
@@ -186,7 +193,7 @@ def extract_patches(
 def _write(adata: AnnData, found: pd.DataFrame, group: Group) -> None:
     """Write the columns to `obs` of the cells of one sample; cells of others keep what they have (else 0 or False)."""
     rows = rows_of_labels(adata, found.index.to_numpy(), group)
-    ids = adata.obs["cell_id"].to_numpy()
+    ids = cell_ids(adata)
     for name in found.columns:
         values = found[name].to_numpy()
         column = adata.obs[name].to_numpy().copy() if name in adata.obs else np.zeros(adata.n_obs, values.dtype)

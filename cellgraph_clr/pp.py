@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy.sparse import issparse
 
-from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, check_option, expected
-from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError
+from cellgraph_clr._core.checks import check_finite, check_in_range, check_key_added, check_option, expected
+from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.numbers import as_numbers
 from cellgraph_clr._core.rng import RandomState, as_rng
+from cellgraph_clr.adata.copies import check_in_memory, own_or_copy
 from cellgraph_clr.adata.keys import RAW_LAYER
 from cellgraph_clr.adata.labels import label_codes
-from cellgraph_clr.adata.reading import adjacency_of, read_features
+from cellgraph_clr.adata.positions import position_of
+from cellgraph_clr.adata.reading import adjacency_of, read_numbers
 from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.scaled import keep_raw, measured
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -47,11 +52,14 @@ def scale_features(
     library_key: str | None = None,
     copy: bool = False,
 ) -> AnnData | None:
-    """Bring features to one scale; the raw ones go to `layers["cellgraph_raw"]`, and are scaled anew when they are there.
+    """Bring features to one scale; those measured are kept in `layers["cellgraph_raw"]`.
+
+    Called again, it starts from this layer. Features of `X` that were changed in between start from their new values, which
+    replace those in the layer. Other layers ("raw", "counts", …) are neither read nor written.
 
     Parameters
     ----------
-    adata : features in `X`.
+    adata : features in `X`, dense or sparse.
     method : "quantile" maps ranks to a standard normal (morphology features have long tails), "zscore" subtracts mean and
         divides by standard deviation, "robust" uses median and interquartile range.
     impute : "median" fills NaN with the median of the feature (0 for a feature without any value); None refuses them.
@@ -61,7 +69,8 @@ def scale_features(
 
     Returns
     -------
-    None, or the new AnnData. `X` is float32; constant features become 0.
+    None, or the new AnnData. `X` is float32 and dense, computed in float64; constant features become 0. The layer is what `X`
+    was, of the same dtype. `uns["cellgraph_clr"]["scaled"]` tells what was written.
 
     Raises
     ------
@@ -70,22 +79,26 @@ def scale_features(
     MissingKeyError, NoCellsError, OptionError
         For missing features, no cells, or wrong options.
     CellGraphError
-        For an AnnData backed by a file that cannot be written.
+        For features that are no numbers, an AnnData backed by a file, or a layer "cellgraph_raw" that is not from here.
+
+    Notes
+    -----
+    Changes of `X` are noticed among the same cells, in any order and for any choice of features. Of a selection of cells the
+    measured features are scaled anew, whatever `X` holds. O(n f log n) for "quantile" and "robust", O(n f) for "zscore".
     """
     check_option("method", method, METHODS)
     check_option("impute", impute, (None, "median"))
     if clip is not None:
         check_in_range("clip", clip, low=0, low_open=True)
-    if adata.isbacked and (copy or adata.file["X"].file.mode == "r"):
-        found = "one backed by a file that is only read"
-        raise CellGraphError(expected("an AnnData in memory", found, "Pass `adata.to_memory()`."))
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
-    raw, info = read_features(adata, None)
-    if RAW_LAYER in adata.layers:  # scaled before: start again from what was measured
-        raw = np.asarray(adata.layers[RAW_LAYER], np.float32)
-    values = raw.astype(np.float64)
+    check_in_memory(adata)
+    dense, info = read_numbers(adata, None)
+    raw = measured(adata)
+    if raw is not adata.X:
+        dense = as_numbers(raw.toarray() if issparse(raw) else raw, f"layers[{RAW_LAYER!r}]")
+    values = dense.astype(np.float64)
     if impute == "median":
         missing = np.isnan(values)
         for j in np.flatnonzero(missing.any(axis=0)):
@@ -100,8 +113,7 @@ def scale_features(
         out[rows] = _scaled(values[rows], method)
     if clip is not None:
         out = out.clip(-clip, clip)
-    adata.layers[RAW_LAYER] = raw
-    adata.X = out.astype(np.float32)
+    keep_raw(adata, raw, out.astype(np.float32))
     log_written("pp.scale_features", ["X", f"layers[{RAW_LAYER!r}]"])
     return adata if copy else None
 
@@ -155,7 +167,7 @@ def split(
         raise OptionError(expected("`label_key` with by='cell'", f"by={by!r}", "Leave `label_key` out."))
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     rng = as_rng(random_state)
     samples = sample_of(adata, library_key)
     if by == "library":
@@ -164,8 +176,7 @@ def split(
         codes = label_codes(adata, label_key)[0] if label_key is not None else np.zeros(adata.n_obs, int)
         part = splits.split_cells(codes, test_size, rng)
     else:
-        check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
-        position, adjacency = np.asarray(adata.obsm["spatial"], float), adjacency_of(adata, neighbors_key)
+        position, adjacency = position_of(adata), adjacency_of(adata, neighbors_key)
         part = np.zeros(adata.n_obs, np.int8)
         for name in np.unique(samples):
             rows = np.flatnonzero(samples == name)

@@ -23,12 +23,14 @@ __all__ = [
     "check_in_range",
     "check_key",
     "check_key_added",
+    "check_not_owned",
     "check_option",
     "check_precision",
     "check_same_length",
     "check_whole",
     "expected",
     "listing",
+    "sample_name",
 ]
 
 
@@ -118,6 +120,26 @@ def check_key_added(key: str, slot: str, *, beside: Collection[str] = ()) -> Non
     if key in (*RESERVED.get(slot, ()), *beside):
         remedy = "Choose another key."
         raise OptionError(expected(f"`key_added` that may be written over in `{slot}`", repr(key), remedy))
+
+
+def check_not_owned(names: Collection[str], what: str) -> None:
+    """Raise `OptionError` for `obs` columns of a user's that would be written over what cells are; `what` brings them."""
+    owned = [n for n in names if n in RESERVED["obs"]]
+    if owned:
+        taken = listing([repr(n) for n in RESERVED["obs"]])
+        raise OptionError(
+            expected(f"{what} with another name than {taken}", listing([repr(n) for n in owned]), "Rename it.")
+        )
+
+
+def sample_name(library_id: object) -> str | None:
+    """Return the name of a sample as text, None for None. Raises `OptionError` for what is neither text nor a whole number."""
+    if library_id is None:
+        return None
+    whole = isinstance(library_id, (int, np.integer)) and not isinstance(library_id, bool)
+    if not (whole or isinstance(library_id, str)) or "\0" in str(library_id):
+        raise OptionError(expected("`library_id` as text or a whole number", repr(library_id), "Name the sample."))
+    return str(library_id)
 
 
 def check_finite(values: np.ndarray, *, what: str, names: Sequence[str] | None = None, remedy: str) -> None:

@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-__all__ = ["order_of_pairs", "rows_of"]
+from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.errors import CellGraphError
+
+__all__ = ["as_whole", "order_of_pairs", "rows_of"]
+
+MOST = 2**63 - 1
+EXACT = 2**53  # up to here floats tell whole numbers apart
+
+
+def as_whole(values: Any, what: str, *, low: int | None = 0, remedy: str) -> np.ndarray:
+    """Return whole numbers (n,) as int64, from integers, or floats and objects that hold such.
+
+    Raises `CellGraphError` that lists the first values below `low`, above 2**63 - 1 (floats: 2**53), or not whole; `what`
+    names them. O(n).
+    """
+    given = values if isinstance(values, np.ndarray) else np.array(values, object)
+    kind, least = given.dtype.kind, -MOST if low is None else low
+    if kind not in "iufO" or given.ndim != 1:
+        found = f"dtype {given.dtype}" if given.ndim == 1 else f"shape {given.shape}"
+        raise CellGraphError(expected(f"whole numbers in {what}", found, remedy))
+    whole = np.ones(len(given), bool)
+    if kind == "O":
+        whole = np.fromiter(map(_is_whole, given), bool, len(given))
+    elif kind == "f":
+        whole = np.isfinite(given) & (given == np.floor(given))
+    if not whole.all():
+        raise CellGraphError(expected(f"whole numbers in {what}", listing(given[~whole], limit=5), remedy))
+    above = given > (EXACT if kind == "f" else MOST)
+    if above.any():
+        limit = "2**53, up to which floats tell whole numbers apart" if kind == "f" else "2**63 - 1"
+        raise CellGraphError(expected(f"{what} up to {limit}", listing(given[above], limit=5), remedy))
+    below = given < least
+    if below.any():
+        raise CellGraphError(expected(f"{what} of {least} and above", listing(given[below], limit=5), remedy))
+    return given.astype(np.int64, copy=False)
+
+
+def _is_whole(value: object) -> bool:
+    """Return whether an object is a whole number that keeps its value as an integer."""
+    if isinstance(value, (int, np.integer)):
+        return not isinstance(value, bool)
+    return isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) <= EXACT
 
 
 def rows_of(cell_id: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -10,6 +10,8 @@ from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr.adata.positions import position_of
+from cellgraph_clr.adata.samples import cell_ids
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -49,9 +51,9 @@ def same_places(adata: AnnData, group: Group, cell_id: np.ndarray, position: np.
 
     True where all that have an id among them lie as they did, perhaps turned or moved as a whole.
     """
-    ids = adata.obs["cell_id"].to_numpy()[group.rows]
+    ids = cell_ids(adata)[group.rows]
     at = rows_of(cell_id, ids)
-    now = to_xyz(np.asarray(adata.obsm["spatial"], float)[group.rows])
+    now = to_xyz(position_of(adata)[group.rows])
     ratio = distance_ratio(now[at >= 0], np.asarray(position, float)[at[at >= 0]])
     return ratio is not None and abs(ratio - 1) <= EXACT
 
@@ -66,11 +68,11 @@ def check_labels_fit(adata: AnnData, group: Group, image: LabelImage, *, in_plac
     if "cell_id" not in adata.obs or len(group.rows) == 0:
         return
     some = group.rows[np.unique(np.linspace(0, len(group.rows) - 1, LOOKED_AT).astype(int))]
-    zyx = to_xyz(np.asarray(adata.obsm["spatial"], float)[some])
+    zyx = to_xyz(position_of(adata)[some])
     origin = np.asarray(image.origin or (0.0,) * image.ndim)
     pixel = np.round((zyx - origin) / np.asarray(image.spacing))
     inside = np.isfinite(pixel).all(axis=1) & ((pixel >= 0) & (pixel < image.labels.shape)).all(axis=1)
-    ids = adata.obs["cell_id"].to_numpy()[some]
+    ids = cell_ids(adata)[some]
     hits = sum(
         int(np.asarray(image.labels[tuple(p)])) == i
         for p, i in zip(pixel[inside].astype(int).tolist(), ids[inside], strict=True)
@@ -86,14 +88,14 @@ def _check_by_scan(adata: AnnData, group: Group, image: LabelImage, *, in_place:
     from cellgraph_clr.cells.scan import scan_labels
 
     s = scan_labels(replace(image, image=None, channels=()), surface=False)
-    ids = adata.obs["cell_id"].to_numpy()[group.rows]
+    ids = cell_ids(adata)[group.rows]
     at = rows_of(s.cell_id, ids)
     where = f" of {group.name!r}" if group.name else ""
     remedy = "Pass the labels that these cells were measured in, with their scale: `cgc.LabelImage.build(labels, spacing=…)`."
     n_known = int((at >= 0).sum())
     if n_known < len(ids) / 2:
         raise OptionError(expected(f"labels with the cells{where}", f"{n_known} of {len(ids)} ids in them", remedy))
-    now = to_xyz(np.asarray(adata.obsm["spatial"], float)[group.rows])[at >= 0]
+    now = to_xyz(position_of(adata)[group.rows])[at >= 0]
     then = centroid(s, image.spacing)[at[at >= 0]] + np.asarray(image.origin or (0.0,) * image.ndim)
     ratio = distance_ratio(now, then)
     if ratio is None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected, listing
-from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.units import PIXEL, canonical_unit, unit_factor, unit_sign
 from cellgraph_clr.adata.keys import PACKAGE_KEY
-from cellgraph_clr.adata.provenance import package_info, recorded_unit
-from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.provenance import entries_of, package_info, recorded_unit
+from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 from cellgraph_clr.graphs.samples import Group, group_rows
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "Scale",
     "as_scale",
     "chosen_images",
+    "image_numbers",
     "images_of",
     "only_image",
     "rows_of_labels",
@@ -55,8 +56,15 @@ class Scale(NamedTuple):
 
 def images_of(adata: AnnData, library_key: str | None = None) -> list[Group]:
     """Return the cells of every image: those of one sample and one frame. Raises `MissingKeyError` for an unknown key."""
-    frame = adata.obs["frame"].to_numpy().astype(np.int64) if "frame" in adata.obs else np.zeros(adata.n_obs, np.int64)
-    return group_rows(sample_of(adata, library_key), frame)
+    return group_rows(sample_of(adata, library_key), frame_of(adata))
+
+
+def image_numbers(adata: AnnData, library_key: str | None = None) -> np.ndarray:
+    """Return the number (n,) int64 of the image of every cell, its place in `images_of`."""
+    out = np.empty(adata.n_obs, np.int64)
+    for i, image in enumerate(images_of(adata, library_key)):
+        out[image.rows] = i
+    return out
 
 
 def chosen_images(adata: AnnData, library_id: object = None, library_key: str | None = None) -> list[Group]:
@@ -102,9 +110,8 @@ def only_image(adata: AnnData, library_id: object = None) -> Group:
 
 def rows_of_labels(adata: AnnData, cell_id: np.ndarray, group: Group) -> np.ndarray:
     """Return the rows of the cells of an image with these ids, in the order of `adata`. Raises `MissingKeyError` for none."""
-    check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy="It holds the ids in the labels.")
     rows = np.sort(group.rows)
-    rows = rows[np.isin(adata.obs["cell_id"].to_numpy()[rows], cell_id)]
+    rows = rows[np.isin(cell_ids(adata)[rows], cell_id)]
     if len(rows) == 0:
         raise MissingKeyError(expected("cells of these labels in `adata`", "none", "Check `obs['cell_id']`."))
     return rows
@@ -112,12 +119,20 @@ def rows_of_labels(adata: AnnData, cell_id: np.ndarray, group: Group) -> np.ndar
 
 def stored_images(adata: AnnData, slot: str) -> dict[tuple[str, int], Mapping[str, Any]]:
     """Return what `uns["cellgraph_clr"][slot]` holds for every image, by sample and frame."""
-    entries = adata.uns.get(PACKAGE_KEY, {}).get(slot, {})
-    return {(str(e["sample"]), int(e.get("frame", 0))): e for e in entries.values()}
+    entries = entries_of(adata, PACKAGE_KEY, slot)
+    try:
+        return {(str(e["sample"]), int(e.get("frame", 0))): e for e in entries.values()}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        remedy = f"Delete it: `del adata.uns[{PACKAGE_KEY!r}][{slot!r}]`."
+        found = f"others ({type(error).__name__})"
+        raise CellGraphError(
+            expected(f"entries with a sample in `adata.uns[{PACKAGE_KEY!r}][{slot!r}]`", found, remedy)
+        ) from error
 
 
 def _store(adata: AnnData, slot: str, sample: str, frame: int, entry: Mapping[str, Any]) -> None:
     """Add an entry; names are values, since keys may not hold a slash."""
+    entries_of(adata, PACKAGE_KEY, slot)
     entries = package_info(adata).setdefault(slot, {})
     entries[str(len(entries))] = {**entry, "sample": sample, "frame": int(frame)}
 
@@ -153,8 +168,13 @@ def scale_of(adata: AnnData, group: Group) -> Scale | None:
 
 def as_scale(entry: Mapping[str, Any]) -> Scale:
     """Return what `store_scale` stored."""
-    spacing, origin = (tuple(float(v) for v in entry[name]) for name in ("spacing", "origin"))
-    return Scale(spacing, str(entry["unit"]), origin, tuple(int(n) for n in entry.get("shape", ())))
+    try:
+        spacing, origin = (tuple(float(v) for v in entry[name]) for name in ("spacing", "origin"))
+        return Scale(spacing, str(entry["unit"]), origin, tuple(int(n) for n in entry.get("shape", ())))
+    except (KeyError, TypeError, ValueError) as error:
+        remedy = f"Delete it: `del adata.uns[{PACKAGE_KEY!r}]['images']`."
+        what = f"spacing, unit and origin in `adata.uns[{PACKAGE_KEY!r}]['images']`"
+        raise CellGraphError(expected(what, f"others ({type(error).__name__})", remedy)) from error
 
 
 def scaled_like(adata: AnnData, group: Group, image: LabelImage) -> LabelImage:

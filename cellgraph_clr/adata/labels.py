@@ -11,6 +11,7 @@ from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr.adata.keys import UNASSIGNED
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = ["classes_of", "label_codes", "label_names"]
@@ -27,6 +28,7 @@ def label_names(adata: AnnData, label_key: str) -> np.ndarray:
         raise LabelKeyError(
             expected(f"class labels in obs[{label_key!r}]", f"dtype {column.dtype}", "Convert classes to text first.")
         )
+    _check_told_apart(column, label_key)
     names = column.astype(object).where(column.notna(), "").astype(str).to_numpy().astype(str)
     names[names == UNASSIGNED] = ""
     if not (names != "").any():
@@ -65,3 +67,18 @@ def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
             expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
         )
     return codes, classes
+
+
+def _check_told_apart(column: pd.Series, label_key: str) -> None:
+    """Raise `LabelKeyError` for classes that are one as text (1 and "1"), and for text with the character NUL."""
+    values = column.dropna().drop_duplicates() if column.dtype.kind == "O" else []
+    by_text: dict[str, set[str]] = {}
+    for value in values:
+        by_text.setdefault(str(value), set()).add(type(value).__name__)
+    if nul := [repr(text) for text in by_text if "\0" in text]:
+        found = f"the character NUL in {listing(nul)}"
+        raise LabelKeyError(expected("class names that files can hold", found, "Rename these classes."))
+    twice = [f"{text!r} as {listing(sorted(kinds))}" for text, kinds in by_text.items() if len(kinds) > 1]
+    if twice:
+        remedy = "Convert the column to text first."
+        raise LabelKeyError(expected(f"classes of one type in obs[{label_key!r}]", listing(twice), remedy))

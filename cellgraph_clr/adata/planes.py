@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, check_option, expected
+from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.adata.positions import position_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -18,10 +19,9 @@ PROJECTIONS = ("xy", "xz", "yz")
 
 
 def plane(adata: AnnData, projection: str) -> np.ndarray:
-    """Return the two coordinates (n, 2) of a projection; raises `OptionError` and `MissingKeyError`."""
+    """Return the two coordinates (n, 2) of a projection; raises `OptionError`, and as `position_of`."""
     check_option("projection", projection, PROJECTIONS)
-    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
-    xyz = np.asarray(adata.obsm["spatial"], float)
+    xyz = position_of(adata, whole=False)
     columns = ["xyz".index(a) for a in projection]
     if max(columns) >= xyz.shape[1]:
         check_option("projection of 2D cells", projection, ("xy",))
@@ -37,7 +37,7 @@ def in_slab(adata: AnnData, projection: str, slab: tuple[float, float] | None) -
         np.shape(slab) == (2,) and np.asarray(slab).dtype.kind in "iuf" and slab[0] <= slab[1]
     ):
         raise OptionError(expected("`slab` as a lowest and a highest coordinate", repr(slab), "Pass two numbers."))
-    xyz = np.asarray(adata.obsm["spatial"], float)
+    xyz = position_of(adata, whole=False)
     if slab is None or xyz.shape[1] == 2:
         return np.ones(len(xyz), bool)
     depth = next(i for i, a in enumerate("xyz") if a not in projection)

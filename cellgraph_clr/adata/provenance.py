@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr.adata.keys import PACKAGE_KEY, SCHEMA_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from anndata import AnnData
 
-__all__ = ["package_info", "record_run", "recorded_unit", "unit_of"]
+__all__ = ["entries_of", "package_info", "record_run", "recorded_runs", "recorded_unit", "unit_of"]
+
+
+def entries_of(adata: AnnData, key: str, slot: str | None = None) -> Mapping[str, Any]:
+    """Return the mapping at `uns[key]`, or at `uns[key][slot]`; empty where there is none.
+
+    Raises `CellGraphError` for something else than a mapping, which this package did not write.
+    """
+    found, where = adata.uns.get(key, {}), f"uns[{key!r}]"
+    if isinstance(found, Mapping) and slot is not None:
+        found, where = found.get(slot, {}), f"{where}[{slot!r}]"
+    if not isinstance(found, Mapping):
+        remedy = f"Delete it: `del adata.uns[{key!r}]`."
+        raise CellGraphError(expected(f"a mapping at `adata.{where}`", type(found).__name__, remedy))
+    return found
 
 
 def package_info(adata: AnnData) -> dict[str, Any]:
-    """Return `uns["cellgraph_clr"]`, made when it is missing."""
+    """Return `uns["cellgraph_clr"]`, made when it is missing. Raises `CellGraphError` for what is no mapping."""
+    entries_of(adata, PACKAGE_KEY)
     info = adata.uns.setdefault(PACKAGE_KEY, {})
     info.setdefault("schema_version", SCHEMA_VERSION)
     return info
@@ -31,8 +47,13 @@ def unit_of(adata: AnnData) -> str:
 
 def recorded_unit(adata: AnnData) -> str | None:
     """Return the unit of `obsm["spatial"]` where it was recorded; `anndata.concat` drops it with all of `uns`."""
-    unit = adata.uns.get(PACKAGE_KEY, {}).get("unit")
+    unit = entries_of(adata, PACKAGE_KEY).get("unit")
     return None if unit is None else str(unit)
+
+
+def recorded_runs(adata: AnnData) -> Mapping[str, str]:
+    """Return how results were made, JSON by key."""
+    return entries_of(adata, PACKAGE_KEY, "runs")
 
 
 def _plain(value: object) -> object:
@@ -44,5 +65,6 @@ def record_run(adata: AnnData, key: str, what: Mapping[str, Any]) -> None:
     from importlib.metadata import version
 
     versions = {name: version(dist) for name, dist in (("cellgraph_clr", "cellgraph-clr"), ("anndata", "anndata"))}
+    entries_of(adata, PACKAGE_KEY, "runs")
     runs = package_info(adata).setdefault("runs", {})
     runs[key] = json.dumps({**what, "versions": versions}, sort_keys=True, default=_plain)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
+from cellgraph_clr.adata.samples import cell_ids
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -40,11 +41,9 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
             raise EmptyQueryError(expected("a query of at least one cell", "a mask without True", "Select some cells."))
         return rows
     names = values.dtype.kind not in "iu"
-    if not names:
-        check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy="Query by `obs_names` instead.")
     if adata.n_obs == 0:
         raise EmptyQueryError(expected("an AnnData with cells", "none", "Check the filter before."))
-    known = adata.obs_names.to_numpy().astype(str) if names else adata.obs["cell_id"].to_numpy()
+    known = adata.obs_names.to_numpy().astype(str) if names else cell_ids(adata)
     wanted = values.astype(str) if names else values
     absent = np.setdiff1d(wanted, known)
     if len(absent) or len(wanted) == 0:

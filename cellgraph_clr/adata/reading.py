@@ -9,10 +9,12 @@ from scipy.sparse import issparse
 
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
+from cellgraph_clr._core.numbers import as_float32, as_numbers
 from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, graph_stem
-from cellgraph_clr.adata.provenance import unit_of
-from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.positions import position_of
+from cellgraph_clr.adata.provenance import entries_of, unit_of
+from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph, stored_values
 
@@ -29,6 +31,7 @@ __all__ = [
     "graph_keys",
     "raw_values",
     "read_features",
+    "read_numbers",
     "representation",
     "table_from_anndata",
 ]
@@ -43,9 +46,25 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
     ------
     MissingKeyError
         If `use_rep` is not in `obsm`, or there are no features at all.
+    ShapeError, CellGraphError
+        If it is no matrix, or not of numbers.
+    NonFiniteError
+        If a finite value is too large for float32.
+
+    Warns
+    -----
+    UserWarning
+        If float32 makes one of values that differ (`_core.numbers.as_float32`).
     """
+    values, info = read_numbers(adata, use_rep)
+    return as_float32(values, [i.name for i in info], stacklevel=3), info
+
+
+def read_numbers(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:
+    """Return `read_features` as stored, in a dense array of any dtype of numbers; raises as it does."""
+    where = "`X`" if use_rep in (None, "X") else f"obsm[{use_rep!r}]"
     if use_rep in (None, "X"):
-        matrix = adata.X
+        matrix = adata.X[:] if adata.isbacked else adata.X
         if matrix is None or adata.n_vars == 0:
             raise MissingKeyError(
                 expected(
@@ -64,10 +83,15 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
         matrix = adata.obsm[use_rep]
         columns = getattr(matrix, "columns", None)
         matrix = matrix.to_numpy() if columns is not None else matrix
+        if np.ndim(matrix) == 2 and matrix.shape[1] == 0:
+            raise MissingKeyError(expected(f"features in {where}", "no columns", "Compute them again."))
+        if np.ndim(matrix) != 2 and not issparse(matrix):
+            remedy = "Give one row of features per cell."
+            raise ShapeError(expected(f"features (n, f) in {where}", f"shape {np.shape(matrix)}", remedy))
         names = [f"{use_rep}_{i}" for i in range(matrix.shape[1])] if columns is None else [str(c) for c in columns]
         info = tuple(FeatureInfo(n, "embedding") for n in names)
-    dense = matrix.toarray() if issparse(matrix) else np.asarray(matrix)
-    return np.asarray(dense, np.float32), info
+    dense = as_numbers(matrix.toarray() if issparse(matrix) else matrix, f"features in {where}")
+    return dense, info
 
 
 def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple[np.ndarray, list[str]]:
@@ -102,9 +126,16 @@ def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.
     if layer not in (None, "X"):
         check_key(layer, list(adata.layers), where="adata.layers")
     matrix = adata.layers[RAW_LAYER if layer is None else layer] if kept or layer not in (None, "X") else adata.X
+    if matrix is None:
+        raise MissingKeyError(expected("features in `adata.X`", "none", "Name a layer, or set `adata.X`."))
     at = adata.var_names.get_loc(name)
+    if not isinstance(at, (int, np.integer)):
+        remedy = "Make them unique: `var_names_make_unique`."
+        raise CellGraphError(expected(f"one feature {name!r} in `adata.var_names`", "several", remedy))
     column = matrix[:, at]
-    values = np.asarray(column.toarray() if issparse(column) else column, np.float64).ravel()
+    values = (
+        as_numbers(column.toarray() if issparse(column) else column, f"values of {name!r}").astype(np.float64).ravel()
+    )
     unit = str(adata.var["unit"].iloc[at]) if "unit" in adata.var else ""
     scaled = layer == "X" and RAW_LAYER in adata.layers
     return values, "" if unit == "1" or scaled else unit
@@ -121,23 +152,17 @@ def table_from_anndata(
         If there is no row.
     MissingKeyError
         If `obsm["spatial"]` or `use_rep` is missing.
-    NonFiniteError
-        If positions are not finite.
+    NonFiniteError, GeometryError, ShapeError
+        If positions are not finite, too far apart or too near, or not two or three columns.
+    CellGraphError
+        If ids or frames are no whole numbers, or a part is not of numbers.
     """
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
-    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
-    position = to_xyz(np.asarray(adata.obsm["spatial"], np.float64))
+    position = to_xyz(position_of(adata))
     values, info = read_features(adata, use_rep) if features else (None, ())
-    ids = adata.obs["cell_id"].to_numpy() if "cell_id" in adata.obs else np.arange(1, adata.n_obs + 1)
-    if ids.dtype.kind not in "iu":
-        raise CellGraphError(
-            expected(
-                "whole numbers in obs['cell_id']", f"{ids.dtype}", "Keep text ids in `obs_names` and drop the column."
-            )
-        )
-    sample = sample_of(adata, library_key)
-    frame = adata.obs["frame"].to_numpy() if "frame" in adata.obs else 0
+    ids = cell_ids(adata) if "cell_id" in adata.obs else np.arange(1, adata.n_obs + 1)
+    sample, frame = sample_of(adata, library_key), frame_of(adata)
     return CellTable.build(ids, position, unit=unit_of(adata), features=values, info=info, sample=sample, frame=frame)
 
 
@@ -148,7 +173,7 @@ def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]
     is none; the message names the calls that build it.
     """
     stem = graph_stem(neighbors_key)
-    info = adata.uns.get(f"{stem}_neighbors", {})
+    info = entries_of(adata, f"{stem}_neighbors")
     key = str(info.get("connectivities_key", f"{stem}_connectivities"))
     if key not in adata.obsp:
         raise NoGraphError(

@@ -1,4 +1,4 @@
-"""Which sample every cell is of."""
+"""Which cell, of which sample and which frame, every row is."""
 
 from __future__ import annotations
 
@@ -8,12 +8,36 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import CellGraphError
+from cellgraph_clr._core.ids import as_whole
 from cellgraph_clr.adata.keys import PACKAGE_KEY
+from cellgraph_clr.adata.provenance import entries_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["sample_of"]
+__all__ = ["cell_ids", "frame_of", "sample_of"]
+
+
+def cell_ids(adata: AnnData) -> np.ndarray:
+    """Return `obs["cell_id"]` (n,) int64.
+
+    Raises `MissingKeyError` without the column, `CellGraphError` for ids that are no whole numbers of 0 and above.
+    """
+    remedy = "It holds the ids in the labels. Query by `obs_names` instead."
+    check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy=remedy)
+    remedy = "Keep text ids in `obs_names` and drop the column."
+    return as_whole(adata.obs["cell_id"].to_numpy(), "obs['cell_id']", remedy=remedy)
+
+
+def frame_of(adata: AnnData) -> np.ndarray:
+    """Return the frame of every cell (n,) int64, 0 without `obs["frame"]`.
+
+    Raises `CellGraphError` for frames that are no whole numbers.
+    """
+    if "frame" not in adata.obs:
+        return np.zeros(adata.n_obs, np.int64)
+    remedy = "Number the frames, or rename the column."
+    return as_whole(adata.obs["frame"].to_numpy(), "obs['frame']", low=None, remedy=remedy)
 
 
 def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
@@ -23,7 +47,7 @@ def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
     Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a sample.
     """
     if library_key is None:
-        recorded = adata.uns.get(PACKAGE_KEY, {}).get("library_key", "library_id")
+        recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
         library_key = str(recorded) if recorded in adata.obs else None
     if library_key is None:
         return np.full(adata.n_obs, "", dtype="U1")

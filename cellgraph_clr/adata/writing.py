@@ -42,6 +42,8 @@ def anndata_of(cells: CellTable, *, library_id: str | None, region: str, region_
         names = list(map(str, ids.tolist()))
         if cells.sample.astype(bool).any():
             names = [f"{s}-{i}" for s, i in zip(cells.sample, names, strict=True)]
+        if cells.frame.any() and len(set(names)) < len(names):
+            names = [f"{t}-{i}" for t, i in zip(cells.frame, names, strict=True)]
     obs = pd.DataFrame({"cell_id": ids, region_key: _constant(region, len(ids))}, index=names)
     if library_id:
         obs["library_id"] = _constant(library_id, len(ids))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_option, expected
-from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError
 from cellgraph_clr.analysis.retrieval import BLOCK_ROWS
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["SELECTIONS", "Mixture", "gaussian_mixture", "leiden"]
 
 SELECTIONS = ("bic", "stability")
+NEAREST, FARTHEST = 1e-15, 1e15  # extents of vectors
+SCALE = "Scale the features: `cgc.pp.scale_features(adata)`."
 N_SPLITS = 5  # pairs of halves that stability compares
 
 
@@ -65,6 +67,8 @@ def gaussian_mixture(
         If a number of clusters is below 1 or above the number of cells (for stability: half of them), or `select` is wrong.
     NonFiniteError, NoCellsError
         For NaN, or no cells at all.
+    CellGraphError
+        For vectors so far apart, or so near, that float32 does not hold their squared distances or covariances.
 
     Notes
     -----
@@ -77,6 +81,7 @@ def gaussian_mixture(
         raise NoCellsError(expected("cells to cluster", "none", "Check the selection before."))
     check_option("select", select, SELECTIONS)
     check_finite(np.asarray(vectors), what="vectors", remedy="Repair or drop these cells first.")
+    _check_extent(vectors)
     numbers = (n_clusters,) if isinstance(n_clusters, (int, np.integer)) else tuple(n_clusters)
     chooses = select == "stability" and len(numbers) > 1
     for k in numbers:
@@ -106,7 +111,20 @@ def gaussian_mixture(
 def _fitted(x: np.ndarray, k: int, seed: int) -> GaussianMixture:
     from sklearn.mixture import GaussianMixture
 
-    return GaussianMixture(k, random_state=seed, reg_covar=1e-4).fit(x)
+    try:
+        return GaussianMixture(k, random_state=seed, reg_covar=1e-4).fit(x)
+    except ValueError as error:  # covariances that float32 cannot invert
+        remedy = f"{SCALE} Or use `method='leiden'`."
+        found = f"an extent of {float(np.ptp(x, axis=0).max()):.3g} ({error})"
+        raise CellGraphError(expected(f"vectors that {k} Gaussians can be fitted to", found, remedy)) from error
+
+
+def _check_extent(vectors: np.ndarray) -> None:
+    """Raise `CellGraphError` for vectors whose squared distances float32 does not hold, or cannot tell apart."""
+    extent = float(np.max(np.ptp(np.asarray(vectors, np.float64), axis=0), initial=0))
+    if extent and not NEAREST <= extent <= FARTHEST:
+        what = f"vectors with an extent between {NEAREST:g} and {FARTHEST:g}, whose squares float32 holds"
+        raise CellGraphError(expected(what, f"{extent:.3g}", SCALE))
 
 
 def _stability(x: np.ndarray, k: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -145,7 +163,10 @@ def leiden(
     ------
     OptionError
         If no resolution tried gives the number asked for.
+    CellGraphError
+        For vectors so far apart, or so near, that float32 does not hold their squared distances.
     """
+    _check_extent(vectors)
     if n_fit >= len(vectors):
         return _leiden(vectors, n_clusters, resolution, n_neighbors, random_state)
     from cellgraph_clr.analysis.transfer import nearest_vote

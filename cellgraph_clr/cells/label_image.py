@@ -19,18 +19,31 @@ if TYPE_CHECKING:
 
 __all__ = ["LabelImage", "check_axes", "check_spacing", "check_unit_alone"]
 
+FINEST, COARSEST = 1e-12, 1e12  # whose cubes float32 holds
+MOST_UNLIKE = 1e5
+
 
 def check_spacing(spacing: float | Sequence[float], ndim: int) -> tuple[float, ...]:
     """Return `spacing` as floats, one per axis; a single number holds for all axes.
 
-    Raises `OptionError` for a wrong number of values, or one that is not positive and finite.
+    Raises `OptionError` for a wrong number of values, what is no number, values that are not above 0 and finite, or so large,
+    small or unlike that areas and volumes in float32, or lags along the finest axis, have no sense.
     """
-    values = tuple(float(s) for s in np.atleast_1d(spacing)) * (ndim if np.ndim(spacing) == 0 else 1)
     axes = "z, y, x" if ndim == 3 else "y, x"
+    given = np.asarray(spacing, dtype=object)
+    plain = given.ndim < 2 and all(isinstance(s, (int, float, np.integer, np.floating)) for s in given.ravel())
+    if not plain or any(isinstance(s, bool) for s in given.ravel()):
+        raise OptionError(
+            expected(f"`spacing` as one number, or one per axis ({axes})", repr(spacing), "Pass numbers.")
+        )
+    values = tuple(float(s) for s in given.ravel()) * (ndim if given.ndim == 0 else 1)
     if len(values) != ndim:
         raise OptionError(expected(f"`spacing` of {ndim} values ({axes})", f"{len(values)} values", "One per axis."))
     if not all(np.isfinite(v) and v > 0 for v in values):
         raise OptionError(expected("`spacing` above 0 on every axis", values, "Check the metadata of the image."))
+    if min(values) < FINEST or max(values) > COARSEST or max(values) > MOST_UNLIKE * min(values):
+        what = f"`spacing` between {FINEST:g} and {COARSEST:g}, the coarsest up to {MOST_UNLIKE:g} times the finest"
+        raise OptionError(expected(what, values, "Check the metadata of the image, or choose another unit."))
     return values
 
 

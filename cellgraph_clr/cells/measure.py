@@ -140,7 +140,7 @@ def intensity_features(
     Raises
     ------
     NonFiniteError
-        If a cell holds a NaN or infinite intensity; the message names the cells.
+        If a cell holds a NaN or infinite intensity, or one whose square float64 does not hold; the message names the cells.
     """
     n = s.count.astype(float)
     plain = centroid(s, spacing)
@@ -149,6 +149,11 @@ def intensity_features(
     for c, channel in enumerate(channels):
         a = s.intensity[:, c]
         bad = ~np.isfinite(a).all(axis=1)
+        if bad.any() and np.isfinite(a[bad][:, [LEAST, MOST]]).all() and not np.isnan(a[bad, TOTAL]).any():
+            what = f"intensities in channel {channel!r} whose squares float64 holds (up to about 1e150)"
+            remedy = "Divide the image by a constant."
+            found = f"larger ones in {int(bad.sum())} cells (ids {listing(s.cell_id[bad])})"
+            raise NonFiniteError(expected(what, found, remedy))
         if bad.any():
             raise NonFiniteError(
                 expected(

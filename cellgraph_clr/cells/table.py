@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, check_same_length, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, ShapeError
+from cellgraph_clr._core.checks import check_same_length, expected, listing
+from cellgraph_clr._core.errors import CellGraphError
+from cellgraph_clr._core.ids import as_whole
+from cellgraph_clr._core.numbers import as_float32
+from cellgraph_clr._core.positions import as_positions, check_positions
 
 __all__ = ["CellTable", "FeatureInfo"]
 
@@ -41,9 +44,11 @@ class CellTable:
     ShapeError
         If lengths or the number of dimensions do not fit.
     NonFiniteError
-        If a position is NaN or infinite.
+        If a position is NaN or infinite, or a feature too large for float32.
+    GeometryError
+        If cells are so far apart, or so near, that float32 holds no distances between them.
     CellGraphError
-        If an id is negative or above 2**63 - 1, or if (sample, frame, cell_id) or the feature names are not unique.
+        If an id is negative, above 2**63 - 1 or no whole number, or (sample, frame, cell_id) or feature names are not unique.
     """
 
     cell_id: np.ndarray
@@ -57,10 +62,7 @@ class CellTable:
     def __post_init__(self) -> None:
         """Check lengths, finiteness and uniqueness."""
         n = len(self.cell_id)
-        if self.position.ndim != 2 or self.position.shape[1] not in (2, 3):
-            raise ShapeError(
-                expected("positions of shape (n, 2) or (n, 3)", self.position.shape, "Give y, x or z, y, x per cell.")
-            )
+        as_positions(self.position)
         for name in ("position", "features", "sample", "frame"):
             check_same_length(n, len(getattr(self, name)), what_a="cell ids", what_b=f"`{name}` rows", remedy="Join.")
         check_same_length(
@@ -70,9 +72,8 @@ class CellTable:
             what_b="`info` entries",
             remedy="Name all.",
         )
-        if n and int(self.cell_id.min()) < 0:
-            raise CellGraphError(expected("cell ids of 0 and above", int(self.cell_id.min()), "Renumber the cells."))
-        check_finite(self.position, what="positions", remedy="Drop or repair these cells first.")
+        as_whole(self.cell_id, "cell ids", remedy="Renumber the cells.")
+        check_positions(self.position)
         names = [i.name for i in self.info]
         repeated = sorted({x for x in names if names.count(x) > 1}) if len(set(names)) != len(names) else []
         if repeated:
@@ -101,15 +102,14 @@ class CellTable:
         frame: np.ndarray | int = 0,
     ) -> CellTable:
         """Return a table from what is at hand; single samples and frames are broadcast, dtypes are made canonical."""
-        given = np.asarray(cell_id)
-        if given.dtype.kind in "ufO" and (given >= 2**63).any():
-            raise CellGraphError(expected("cell ids up to 2**63 - 1", int(given.max()), "Renumber the cells."))
-        ids = given.astype(np.int64, copy=False)
+        ids = as_whole(cell_id, "cell ids", remedy="Renumber the cells.")
         n = len(ids)
-        values = np.zeros((n, 0), np.float32) if features is None else np.asarray(features, np.float32)
+        values = np.zeros((n, 0)) if features is None else np.asarray(features)
         samples = np.full(n, sample, dtype=object) if isinstance(sample, str) else np.asarray(sample, dtype=object)
         frames = np.full(n, frame, np.int64) if np.ndim(frame) == 0 else np.asarray(frame, np.int64)
-        return cls(ids, np.asarray(position, np.float64), unit, values, info, samples.astype(str), frames)
+        place = np.asarray(position, np.float64)
+        narrow = as_float32(values, [i.name for i in info], stacklevel=3)
+        return cls(ids, place, unit, narrow, info, samples.astype(str), frames)
 
     def __len__(self) -> int:
         """Return the number of cells."""

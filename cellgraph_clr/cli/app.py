@@ -318,7 +318,13 @@ def cluster(
 
     target = _target(path, output, in_place)
     adata = read(path)
-    tl.cluster(adata, method=cast("Any", method), n_clusters=n_clusters or "auto", use_rep=use_rep, random_state=seed)
+    tl.cluster(
+        adata,
+        method=cast("Any", method),
+        n_clusters="auto" if n_clusters is None else n_clusters,
+        use_rep=use_rep,
+        random_state=seed,
+    )
     typer.echo(adata.obs[method].value_counts().to_string())
     _save(adata, target)
 

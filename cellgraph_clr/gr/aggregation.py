@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import check_finite, check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import check_writable
+from cellgraph_clr.adata.keys import PACKAGE_KEY
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, graph_keys, read_features
 from cellgraph_clr.graphs.aggregation import aggregate
 
@@ -52,7 +54,8 @@ def aggregate_neighbors(
     OptionError
         For wrong options.
     """
-    check_key_added(key_added, "obsm")
+    check_key_added(key_added, "obsm", beside=[PACKAGE_KEY, "spatialdata_attrs"])
+    check_writable(adata)
     adjacency = adjacency_of(adata, neighbors_key, weights)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     values, info = read_features(adata, use_rep)

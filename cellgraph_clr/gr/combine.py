@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.reading import graph_from_anndata, graph_keys
 from cellgraph_clr.gr.common import SpatialGraph, named, write_or_return
 from cellgraph_clr.graphs import combine
@@ -45,6 +46,7 @@ def intersect_graphs(
     NoGraphError
         If a graph is missing.
     """
+    check_writable(adata)
     a, b = (
         graph_from_anndata(adata, neighbors_key=key, library_key=library_key, features=False)
         for key in (first_key, second_key)
@@ -82,6 +84,7 @@ def surface_distances(
     LabelImageError, NoCellsError
         For bad labels.
     """
+    check_writable(adata)
     graph = graph_from_anndata(adata, neighbors_key=neighbors_key, library_key=library_key, features=False)
     parts = groups(graph.cells)
     image_of = labels_of_images(adata, labels, parts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.reading import table_from_anndata
 from cellgraph_clr.adata.writing import write_graph
 
@@ -44,7 +45,8 @@ def write_or_return(
 
 
 def cells_of(adata: AnnData, library_key: str | None) -> CellTable:
-    """Return the cells without their features."""
+    """Return the cells without their features. Raises as `table_from_anndata`, and for a selection of what is on disk."""
+    check_writable(adata)
     return table_from_anndata(adata, library_key=library_key, features=False)
 
 

@@ -130,7 +130,8 @@ def radius_graph(
     Parameters
     ----------
     adata : with `obsm["spatial"]`.
-    radius : in the unit of positions.
+    radius : in the unit of positions. Cells just as far apart as the radius may fall on either side of it by rounding; on a
+        lattice of pitch 0.1, pass 0.1001 rather than 0.1.
     distance : between "centroid"s, or between the nearest voxels of the "surface"s (needs `labels`); cells that share a
         face are at 0.
     labels : label image for `distance="surface"`, as in `contact_graph`.

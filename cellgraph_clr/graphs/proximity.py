@@ -96,7 +96,7 @@ def _nearest_by_tree(position: np.ndarray, k: int, n_jobs: int) -> tuple[np.ndar
     n = len(position)
     tree = cKDTree(position, balanced_tree=False, compact_nodes=False)
     order = tree.indices  # neighbours in space follow one another: each query finds the tree warm in cache
-    distance, found = tree.query(position[order], k + 1, workers=n_jobs)
+    distance, found = tree.query(position[order], k + 1, workers=n_workers(n_jobs))
     is_self = found == order[:, None]
     is_self[~is_self.any(axis=1), -1] = True  # a point hidden behind its doubles loses the farthest instead
     back = np.argsort(order)
@@ -174,7 +174,8 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
 def radius(cells: CellTable, *, radius: float, n_jobs: int = -1) -> CellGraph:
     """Return the graph of all pairs of cells within `radius` of one another (same unit as the positions).
 
-    Raises `OptionError` if the radius is not above 0. O(n + edges); a table without cells gives no edges.
+    Raises `OptionError` if the radius is not above 0. O(n + edges); a table without cells gives no edges. Distances are compared
+    in float64 as they are rounded: for cells on a lattice whose pitch is the radius, pass a radius a little larger.
     """
     check_in_range("radius", radius, low=0, low_open=True)
 

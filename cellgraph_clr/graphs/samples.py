@@ -12,9 +12,11 @@ from cellgraph_clr._core.checks import listing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from scipy.sparse import csr_matrix
+
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["Group", "edges_per_sample", "group_rows", "groups", "warn_of_small"]
+__all__ = ["Group", "edges_per_sample", "group_rows", "groups", "n_crossing", "warn_of_small"]
 
 
 class Group(NamedTuple):
@@ -71,6 +73,14 @@ def edges_per_sample(
         np.concatenate(edges) if edges else np.zeros((0, 2), np.int64),
         {"length": np.concatenate(lengths) if lengths else np.zeros(0, np.float32)},
     )
+
+
+def n_crossing(adjacency: csr_matrix, number: np.ndarray) -> int:
+    """Return how many entries of a symmetric matrix join cells with different numbers (n,), each edge counted once."""
+    pairs = adjacency.tocoo()
+    across = number[pairs.row] != number[pairs.col]
+    low, high = np.minimum(pairs.row, pairs.col)[across], np.maximum(pairs.row, pairs.col)[across]
+    return len(np.unique(low.astype(np.int64) * len(number) + high))
 
 
 def warn_of_small(names: Sequence[str], needed: str, *, stacklevel: int) -> None:

@@ -55,6 +55,22 @@ def _lengths(position: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.sqrt(square).astype(np.float32)
 
 
+def _left_out(unique: np.ndarray, inside: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Return the points (m, 2) that qhull left out, since they differ from others by rounding only, each with a vertex.
+
+    `named` are those it tells of, with the vertex they are at; the others go to the nearest point that is `inside`.
+    """
+    pairs = named.astype(np.int64).reshape(-1, 2)
+    lost = np.setdiff1d(np.flatnonzero(~inside), pairs[:, 0])
+    if len(lost) == 0:
+        return pairs
+    from scipy.spatial import cKDTree
+
+    kept = np.flatnonzero(inside)
+    near = kept[cKDTree(unique[kept]).query(unique[lost])[1]]
+    return np.concatenate([pairs, np.stack([lost, near], axis=1)])
+
+
 def delaunay(
     cells: CellTable,
     *,
@@ -127,8 +143,7 @@ def delaunay(
             raise GeometryError(
                 expected(f"cells that do not lie on one {plane}{where}", "degenerate positions", remedy)
             ) from error
-        # positions that differ by rounding only are left out by qhull, with the vertex that they are at
-        merged = first[triangles.coplanar[:, [0, 2]].astype(np.int64)].reshape(-1, 2)
+        merged = first[_left_out(unique, np.diff(indptr) > 0, triangles.coplanar[:, [0, 2]])]
         del triangles  # its planes and neighbours are most of the memory
         compact = first.astype(np.int32)
         rows, others = np.repeat(compact, np.diff(indptr)), compact[indices]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr._core.files import replacing
+from cellgraph_clr.adata.columns import unwritable_columns
 from cellgraph_clr.io.foreign import file_to_read, named_errors
 
 if TYPE_CHECKING:
@@ -42,11 +43,14 @@ def _zarr_v3() -> AbstractContextManager[object]:
 def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     """Write .h5ad (compressed) or .zarr by suffix and return the path; an old file stays until the new one is whole.
 
-    Raises `FileFormatError` for another suffix.
+    Raises `FileFormatError` for another suffix, and for columns that these files cannot hold.
     """
     target = Path(path)
     if target.suffix not in (".h5ad", ".zarr"):
         raise FileFormatError(expected("a path ending in .h5ad or .zarr", repr(target.name), "Choose one of them."))
+    problems = unwritable_columns(adata)
+    if problems:
+        raise FileFormatError(expected("columns that files can hold", " ".join(problems), "Then write again."))
     with replacing(target) as beside:
         if target.suffix == ".zarr":
             with _zarr_v3(), warnings.catch_warnings():

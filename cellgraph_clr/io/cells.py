@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.axes import to_xyz
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import expected, sample_name
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log
 from cellgraph_clr._core.units import unit_factor
@@ -155,6 +155,7 @@ def from_labels(
     One read of labels and intensities, O(voxels); exact integer sums per cell. Where many cells touch no other, the gaps of
     some of them are measured as well, so that `gr.contact_graph` can name a `max_gap`.
     """
+    library_id = sample_name(library_id)
     labels = as_label_image(labels, image, spacing=spacing, unit=unit, channels=channels)
     features = check_groups(features, has_image=labels.image is not None, ndim=labels.ndim)
     s = scan_labels(labels, surface="shape" in features, n_jobs=n_jobs)
@@ -165,7 +166,6 @@ def from_labels(
     if nuclei is not None:
         more, more_info, n_nuclei = _nucleus_features(labels, nuclei, s, features, n_jobs)
         values, info = np.concatenate([values, more], axis=1), info + more_info
-    library_id = None if library_id is None else str(library_id)
     region = library_id or "cells"
     cells = CellTable.build(
         s.cell_id,

@@ -12,6 +12,7 @@ from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
 from cellgraph_clr.adata.fit import check_labels_fit
 from cellgraph_clr.adata.images_of_cells import images_of, only_image, scaled_like
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.cells.blocks import array_like
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
@@ -102,7 +103,7 @@ def _is_stack(adata: AnnData, labels: Any) -> bool:
     """Return whether an array has one axis more than the cells: frames."""
     if isinstance(labels, (str, os.PathLike, LabelImage, Movie, Plate, Mapping)) or "frame" not in adata.obs:
         return False
-    return bool(np.ndim(labels) == adata.obsm["spatial"].shape[1] + 1)
+    return bool(np.ndim(labels) == position_of(adata, whole=False).shape[1] + 1)
 
 
 def of_image(adata: AnnData, given: Any, group: Group, *, what: str) -> Any:
@@ -143,7 +144,7 @@ def _check_frame(group: Group, n: int) -> None:
 def _label_image(adata: AnnData, given: Any, group: Group) -> LabelImage:
     """Return a `LabelImage` with the dimensions of the cells. Raises `ShapeError`."""
     found = as_label_image(given, warn=False)
-    d = int(adata.obsm["spatial"].shape[1])
+    d = position_of(adata, whole=False).shape[1]
     if found.ndim != d:
         where = f" of {group.name!r}" if group.name else ""
         remedy = "Select the plane, frame or volume that they were measured in."

@@ -65,6 +65,7 @@ def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") 
         features=features,
         obs=[c for c in rest if c not in features],
         unit=unit,
+        library_key="library_id" if "library_id" in rest else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.checks import expected, listing, sample_name
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
 from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
@@ -225,6 +225,7 @@ def from_movie(
 
     width = len(str(len(movie) - 1))
     images = ((f"frame_{t:0{width}d}", movie.label_image(t), {"frame": t}) for t in range(len(movie)))
+    library_id = sample_name(library_id)
     out = as_frames(concat_labelled(images, where="frame", features=features, n_jobs=n_jobs), library_id)
     out.obs["track"] = out.obs["cell_id"].to_numpy()
     if movie.tracks is not None:

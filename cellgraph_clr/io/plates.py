@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cellgraph_clr._core.checks import check_key, expected, listing
+from cellgraph_clr._core.checks import check_key, check_not_owned, expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.io.arrays import read_array
@@ -107,11 +107,12 @@ def from_plate(
     Raises
     ------
     OptionError
-        Without labels.
+        Without labels, or if a column of the layout has a name that says what cells are (`cell_id`, `region`, …).
     NoCellsError
         If no field has a cell.
     """
     plate.check_labels()
+    check_not_owned(list(plate.table.columns), "columns of a plate")
     images = (
         (
             "_".join(dict.fromkeys((row["sample"], row["well"], row["field"]))),

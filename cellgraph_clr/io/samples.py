@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected, listing
+from cellgraph_clr._core.checks import check_not_owned, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
 from cellgraph_clr.adata.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
 from cellgraph_clr.adata.keys import UNASSIGNED
-from cellgraph_clr.adata.provenance import package_info, unit_of
+from cellgraph_clr.adata.provenance import entries_of, package_info, unit_of
 from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.scaled import join_scaled
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,6 +37,8 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
     ------
     NoCellsError
         For an empty list.
+    OptionError
+        If `library_key` is a column that says which cell of a sample is which (`cell_id`, `frame`, …).
     CellGraphError
         If units differ, sample names repeat, or a graph, layer, representation or `obs["frame"]` is in some samples only.
     ShapeError
@@ -51,6 +54,7 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
 
     if len(adatas) == 0:
         raise NoCellsError(expected("at least one AnnData", "none", "Pass the samples to join."))
+    check_not_owned([library_key] if library_key != "library_id" else [], "`library_key`")
     parts = _named_parts(adatas, library_key)
     samples = [a for a, _ in parts]
     _check_alike(parts)
@@ -100,8 +104,21 @@ def _check_alike(parts: Sequence[tuple[AnnData, Mapping[str, str]]]) -> None:
     units = {unit_of(a) for a, _ in parts}
     if len(units) > 1:
         raise CellGraphError(expected("one unit of positions", sorted(units), "Convert the positions first."))
+    if not first.var_names.is_unique:
+        repeated = listing(sorted(set(first.var_names[first.var_names.duplicated()])))
+        raise CellGraphError(
+            expected("unique feature names", f"repeated {repeated}", "Make them unique: `var_names_make_unique`.")
+        )
+    if not any(a.n_obs for a, _ in parts):
+        raise NoCellsError(
+            expected("at least one cell", f"{len(parts)} AnnData without rows", "Check the filter before.")
+        )
     for a, new in parts:
         name = next(iter(new.values()), "")
+        if (a.X is None) != (first.X is None):
+            raise CellGraphError(
+                expected("features in `X` of all samples, or of none", f"others in {name!r}", "Measure alike.")
+            )
         if list(a.var_names) != list(first.var_names):
             difference = sorted(set(a.var_names) ^ set(first.var_names))
             found = f"others in {name!r}: {listing(difference)}"
@@ -114,9 +131,22 @@ def _check_alike(parts: Sequence[tuple[AnnData, Mapping[str, str]]]) -> None:
             if set(mine) != set(its):
                 found = f"{sorted(its)} in {name!r}"
                 raise CellGraphError(expected(f"the {what} {sorted(mine)} in every sample", found, remedy))
-        if ("frame" in first.obs) != ("frame" in a.obs):
-            found = f"{'one' if 'frame' in a.obs else 'none'} in {name!r}"
-            raise CellGraphError(expected("obs['frame'] in all samples or in none", found, "Join movies with movies."))
+        for key, matrix in first.obsm.items():
+            one, other = (_kind(m) for m in (matrix, a.obsm[key]))
+            if one != other:
+                remedy = "Convert DataFrames to arrays, or compute it alike."
+                raise ShapeError(expected(f"obsm[{key!r}] as {one} in every sample", f"{other} in {name!r}", remedy))
+        for column, remedy in (("frame", "Join movies with movies."), ("region", "Delete the column.")):
+            if (column in first.obs) != (column in a.obs):
+                found = f"{'one' if column in a.obs else 'none'} in {name!r}"
+                raise CellGraphError(expected(f"obs[{column!r}] in all samples or in none", found, remedy))
+
+
+def _kind(matrix: Any) -> str:
+    """Return what is to be alike of a representation in all samples; columns of DataFrames are joined by their names."""
+    return (
+        "a DataFrame" if hasattr(matrix, "columns") else f"an array of {' x '.join(map(str, matrix.shape[1:]))} columns"
+    )
 
 
 def concat_labelled(
@@ -177,8 +207,9 @@ def as_frames(adata: AnnData, library_id: str | None) -> AnnData:
 
 
 def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]], library_key: str) -> None:
-    for key, value in parts[0][0].uns.items():
+    for key in list(parts[0][0].uns):
         if key.endswith("_neighbors"):
+            value = entries_of(parts[0][0], key)
             entry = {k: v for k, v in value.items() if k != "params"}
             out.uns[key] = {**entry, "params": {**value.get("params", {}), "library_key": library_key}}
     if "region" in out.obs:
@@ -193,6 +224,7 @@ def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]],
     package["library_key"] = library_key
     for slot in ("contacts", "images", "runs"):
         package.pop(slot, None)
+    join_scaled(out, [a for a, _ in parts])
     for a, new in parts:
         only = next(iter(new.values())) if len(new) == 1 else None  # whatever it was called when it was measured
         for (sample, frame), contacts in stored_contacts(a).items():

@@ -9,7 +9,9 @@ import numpy as np
 
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
+from cellgraph_clr._core.ids import as_whole
+from cellgraph_clr._core.numbers import as_float32
 from cellgraph_clr._core.units import PIXEL, canonical_unit
 from cellgraph_clr.adata.keys import UNASSIGNED
 from cellgraph_clr.adata.provenance import package_info
@@ -17,7 +19,7 @@ from cellgraph_clr.adata.writing import anndata_of
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from anndata import AnnData
@@ -40,10 +42,11 @@ def from_table(
     Parameters
     ----------
     df : one row a cell.
-    cell_id : column of integer ids; None numbers the rows from 1.
+    cell_id : column of integer ids, 0 to 2**63 - 1 (held as floats: to 2**53); None numbers the rows from 1.
     position : columns of x, y or x, y, z, in `unit`.
     features : numeric columns for `X` (NaN is kept: see `pp.scale_features`).
-    obs : columns copied to `obs`; text becomes categorical, missing labels become "unassigned".
+    obs : columns copied to `obs`; text becomes categorical, missing labels become "unassigned". A column "frame" tells the
+        frames of a movie apart. What else says which cell is which ("cell_id", "library_id") comes from the arguments alone.
     unit : unit of the positions, e.g. "micrometer" or "pixel". A warning says that None leaves it unknown.
     library_key : column of samples, written to `obs["library_id"]`.
 
@@ -54,9 +57,19 @@ def from_table(
     MissingKeyError
         If a column is missing.
     NonFiniteError
-        If a position is NaN.
+        If a position is NaN, or a feature too large for float32.
+    GeometryError
+        If cells are too far apart, or too near, for distances in float32.
+    OptionError
+        If `obs` names a column that would be written over what the arguments say.
     CellGraphError
-        If ids are not whole numbers, or not unique per sample, a feature is not numeric, or a cell has no sample.
+        If ids are not whole numbers, or not unique per sample and frame, a feature is not numeric, a cell has no sample, or
+        text holds the character NUL.
+
+    Warns
+    -----
+    UserWarning
+        Without a unit; and for features of which float32 makes one value of several that differ, which it names.
     """
     import pandas as pd
 
@@ -68,22 +81,39 @@ def from_table(
     for name in (*position, *features, *obs, *(key for key in (cell_id, library_key) if key)):
         check_key(name, [str(c) for c in df.columns], where="df.columns", error=MissingKeyError)
     _check_numbers(df, position, features)
+    _check_owned(obs, {"cell_id": cell_id, "library_id": library_key})
+    info = tuple(FeatureInfo(str(f)) for f in features)
+    columns = {name: _obs_column(df[name]).array for name in obs}
+    remedy = "Number the frames, or rename the column."
+    frame = as_whole(df["frame"].to_numpy(), "the column 'frame'", low=None, remedy=remedy) if "frame" in obs else 0
     cells = CellTable.build(
         _ids(df, cell_id),
-        to_xyz(df[list(position)].to_numpy(np.float64)),
+        to_xyz(_matrix(df[list(position)]).astype(np.float64)),
         unit=PIXEL if unit is None else canonical_unit(unit),
-        features=df[list(features)].to_numpy(np.float32),
-        info=tuple(FeatureInfo(str(f)) for f in features),
+        features=as_float32(_matrix(df[list(features)]), list(map(str, features))),
+        info=info,
         sample=_samples(df, library_key),
+        frame=frame,
     )
     adata = anndata_of(cells, library_id=None, region="cells", region_key="cells" if "region" in obs else "region")
     if unit is None:
         del package_info(adata)["unit"]
     if library_key:
         adata.obs["library_id"] = pd.Categorical(cells.sample)
-    for name in obs:
-        adata.obs[name] = _obs_column(df[name]).array
+    for name, values in columns.items():
+        if name not in ("cell_id", "library_id"):  # which stand already
+            adata.obs[name] = cells.frame if name == "frame" else values
     return adata
+
+
+def _check_owned(obs: Sequence[str], owners: Mapping[str, str | None]) -> None:
+    """Raise `OptionError` for columns that say which cell is which, unless they are those that the arguments name."""
+    arguments = {"cell_id": "cell_id", "library_id": "library_key"}
+    for name, given in owners.items():
+        if name in obs and given != name:
+            remedy = f"Pass `{arguments[name]}={name!r}`, or rename the column."
+            found = f"`obs=[{name!r}]` with `{arguments[name]}={given!r}`"
+            raise OptionError(expected(f"{name!r} from the column that `{arguments[name]}` names", found, remedy))
 
 
 def _check_numbers(df: pd.DataFrame, position: Sequence[str], features: Sequence[str]) -> None:
@@ -99,19 +129,22 @@ def _check_numbers(df: pd.DataFrame, position: Sequence[str], features: Sequence
         text = [n for n in names if not pd.api.types.is_numeric_dtype(df[n])]
         if text:
             raise CellGraphError(expected(f"numeric {what}", f"text in {listing(text)}", remedy))
-    xyz = df[list(position)].to_numpy(np.float64)
+    xyz = _matrix(df[list(position)]).astype(np.float64)
     check_finite(xyz, what="positions", names=list(position), remedy="Drop the cells without a position.")
+
+
+def _matrix(df: pd.DataFrame) -> np.ndarray:
+    """Return numeric columns as one array, of integers where all are; values that are missing become NaN."""
+    values = df.to_numpy()
+    return values if values.dtype.kind in "biuf" else df.to_numpy(np.float64, na_value=np.nan)
 
 
 def _ids(df: pd.DataFrame, cell_id: str | None) -> np.ndarray:
     """Return the ids (n,) int64 of a column, or 1 … n. Raises `CellGraphError` for what are not whole numbers."""
     if cell_id is None:
         return np.arange(1, len(df) + 1)
-    ids = df[cell_id].to_numpy()
-    if ids.dtype.kind not in "iu" and not (ids.dtype.kind == "f" and (ids == np.floor(ids)).all()):
-        remedy = "Convert it, or number the cells: `cell_id=None`."
-        raise CellGraphError(expected(f"whole numbers in {cell_id!r}", f"dtype {ids.dtype}", remedy))
-    return ids.astype(np.int64)
+    remedy = "Convert it, or number the cells: `cell_id=None`."
+    return as_whole(df[cell_id].to_numpy(), repr(cell_id), remedy=remedy)
 
 
 def _samples(df: pd.DataFrame, library_key: str | None) -> np.ndarray | str:
@@ -135,4 +168,7 @@ def _obs_column(column: Any) -> Any:
     if column.dtype.kind in "biuf" and not missing:
         return column
     text = column.astype(object).where(column.notna(), UNASSIGNED).astype(str)
+    if (bad := text.str.contains("\0", regex=False)).any():
+        found = listing([repr(v) for v in text[bad].unique()], limit=3)
+        raise CellGraphError(expected(f"text without the character NUL in {column.name!r}", found, "Remove it."))
     return pd.Series(pd.Categorical(text), index=column.index)

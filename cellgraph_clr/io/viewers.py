@@ -10,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError, MissingDependencyError
 from cellgraph_clr.adata.images_of_cells import images_of
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import unit_of
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
@@ -78,7 +79,7 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
     table.uns.pop("spatialdata_attrs", None)
     table.obs["region"] = region
     table.obs["region"] = table.obs["region"].astype("category")
-    table.obsm["spatial"] = np.asarray(table.obsm["spatial"]) + np.asarray(labels.spacing)[::-1] / 2
+    table.obsm["spatial"] = position_of(table) + np.asarray(labels.spacing)[::-1] / 2
     parsed = TableModel.parse(table, region=region, region_key="region", instance_key="cell_id")
     element = model.parse(array, dims=axes, transformations=space)
     return sd.SpatialData(images=images, labels={region: element}, tables={"table": parsed})

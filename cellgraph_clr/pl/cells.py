@@ -8,6 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.pl.canvas import legend_beside, plain
 from cellgraph_clr.pl.colors import GREY, checked_cmap, legend_names
 from cellgraph_clr.pl.field import point_size
@@ -72,7 +73,7 @@ def draw_cells(
     masks = field.masks(group)
     if masks is not None:
         plane, extent = masks
-        ids = field.adata.obs["cell_id"].to_numpy()
+        ids = cell_ids(field.adata)
         picture = filled(plane, ids[group.rows], color[group.rows])
         picture[..., 3] *= alpha if alpha is not None else OVER_IMAGE if on_image else 1
         ax.imshow(picture, extent=extent, interpolation="nearest", zorder=2)

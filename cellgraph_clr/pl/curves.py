@@ -10,8 +10,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
-from cellgraph_clr.adata.keys import PACKAGE_KEY
 from cellgraph_clr.adata.labels import label_codes, label_names
+from cellgraph_clr.adata.provenance import recorded_runs
 from cellgraph_clr.analysis import calibration
 from cellgraph_clr.pl.canvas import finish, new_axes, one_axes
 
@@ -112,7 +112,7 @@ def reliability(
 
 def learned_from(adata: AnnData, pred_key: str) -> np.ndarray:
     """Return the cells (n,) bool that the classifier of a prediction learned from, as far as it is recorded."""
-    run = json.loads(adata.uns.get(PACKAGE_KEY, {}).get("runs", {}).get(pred_key, "{}"))
+    run = json.loads(recorded_runs(adata).get(pred_key, "{}"))
     label_key = run.get("label_key")
     if label_key is None or label_key not in adata.obs:
         return np.zeros(adata.n_obs, bool)

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionErro
 from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.adata.images_of_cells import Scale, chosen_images, scale_of
 from cellgraph_clr.adata.planes import in_slab, plane
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import recorded_unit
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
@@ -47,7 +48,7 @@ class Field:
     ) -> None:
         self.adata, self.projection, self.slab, self.image = adata, projection, slab, image
         self.xy, self.unit = plane(adata, projection), recorded_unit(adata)
-        self.ndim = int(adata.obsm["spatial"].shape[1])
+        self.ndim = position_of(adata, whole=False).shape[1]
         if adata.n_obs == 0:
             raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
         self.groups = _shown(chosen_images(adata, library_id, library_key), library_id is None)

@@ -8,8 +8,10 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import adjacency_of
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.outlines import cell_reach, polygons
 from cellgraph_clr.pl.canvas import finish, legend_beside, panel_axes
 from cellgraph_clr.pl.cells import color_bar, dot, number_scale, outlined
@@ -205,11 +207,11 @@ class _Found:
             return []
         masks = self.field.masks(group)
         if masks is not None:
-            return outlined(masks[0], self.field.adata.obs["cell_id"].to_numpy()[rows], masks[1])
+            return outlined(masks[0], cell_ids(self.field.adata)[rows], masks[1])
         if self.field.ndim == 3 or self.adjacency is None:
             return []
         beside = np.sort(group.rows)
-        position = np.asarray(self.field.adata.obsm["spatial"], float)
+        position = position_of(self.field.adata)
         reach = cell_reach(position, self.adjacency, rows)
         return polygons(position[beside], np.searchsorted(beside, rows), reach)
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole, expected
-from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.errors import NonFiniteError, OptionError
 from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import raw_values, read_features
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.io.matched_labels import labels_of_cells
@@ -102,7 +103,7 @@ def cell_gallery(
     rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
     vectors, _ = read_features(adata, use_rep or next((k for k in REPRESENTATIONS if k in adata.obsm), "X"))
     rows = rows[np.isfinite(vectors[rows]).all(axis=1)]
-    cell_id = adata.obs["cell_id"].to_numpy()
+    cell_id = cell_ids(adata)
     lines: dict[str, np.ndarray] = {}
     if groupby is not None:
         codes, names = label_codes(adata, groupby, as_listed=True)
@@ -162,19 +163,22 @@ def feature_range(
 
     Raises
     ------
-    MissingKeyError, OptionError, LabelImageError
-        For unknown features, and as `cell_gallery`.
+    MissingKeyError, OptionError, LabelImageError, NonFiniteError
+        For unknown features, and those without a value, and as `cell_gallery`.
     """
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     drawing = _Drawing(picture, style, channel)
     rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
-    cell_id = adata.obs["cell_id"].to_numpy()
+    cell_id = cell_ids(adata)
     lines, captions = {}, {}
     for feature in wanted:
         values, label, unit = _column(adata, feature, use_rep)
         column = values[rows]
+        if not np.isfinite(column).any():
+            remedy = "Choose another feature."
+            raise NonFiniteError(expected(f"finite values of {feature!r}", "none", remedy))
         along = rows_along(column, n_cells)
         lines[label] = cell_id[rows[along]]
         captions[label] = [f"{v:.0f}{unit}" if abs(v) >= 1000 else f"{v:.3g}{unit}" for v in column[along]]

@@ -13,6 +13,7 @@ from cellgraph_clr._core.checks import check_in_range, check_key_added, check_op
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import representation
@@ -88,7 +89,7 @@ def classify(
         check_option("prior", prior, ("training", "estimated"))
     if min_confidence is not None:
         check_in_range("min_confidence", min_confidence, low=0, high=1)
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     codes, classes = classes_of(adata, label_key)
     labelled = codes >= 0
     fixed: dict[str, Any] = {"loss": head, "calibrate": calibrate, "random_state": as_seed(random_state)}

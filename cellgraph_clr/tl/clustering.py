@@ -8,6 +8,7 @@ from cellgraph_clr._core.checks import check_in_range, check_key_added, check_op
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import representation
 from cellgraph_clr.analysis.clustering import SELECTIONS, gaussian_mixture, leiden
@@ -56,6 +57,8 @@ def cluster(
         For fewer than three cells.
     MissingKeyError, NonFiniteError, OptionError
         For a missing or NaN embedding, wrong options, or a number of clusters that no resolution gives.
+    CellGraphError
+        For an embedding on a scale at which float32 has no distances, or a mixture no covariances: scale it before.
     """
     import pandas as pd
 
@@ -69,7 +72,7 @@ def cluster(
     if adata.n_obs < 3:
         raise NoCellsError(expected("at least three cells to cluster", adata.n_obs, "Check the selection before."))
     check_key_added(key_added or method, "obs")
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     key = key_added or method
     vectors, _ = representation(adata, use_rep)
     seed = as_seed(random_state)

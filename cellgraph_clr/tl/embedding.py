@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.tl.common import check_model_alone, trained_with
 
@@ -66,7 +67,7 @@ def embed(
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
     check_key_added(key_added, "obsm")
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
     if model is None:
         model = CellGraphCLR(

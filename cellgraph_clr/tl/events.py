@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell, write_classes
 from cellgraph_clr.tl.common import check_model_alone, trained_with
@@ -67,7 +68,7 @@ def time_arrow(
     keys = cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
     if movie.labels is None:
         raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     if model is None:
         model = TimeArrow(random_state=random_state, device=device, progress=progress, **config)
         model.fit(movie, checkpoint=checkpoint)
@@ -118,6 +119,7 @@ def detect_events(
     from cellgraph_clr.models.time_arrow.places import cell_places, grid_places
 
     check_in_range("min_confidence", min_confidence, low=0, high=1)
+    check_key_added(key_added, "obs")
     if labels is not None:
         movie = Movie.build(
             movie.frames,

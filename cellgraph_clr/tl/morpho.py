@@ -9,9 +9,11 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.tl.common import check_model_alone, trained_with
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def morpho_features(
     check_key_added(key_added, "obsm")
     if model is not None:
         check_model_alone([*config, *trained_with(checkpoint, device)])
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     nuclei = None if nuclei is None else as_label_image(nuclei, warn=False).labels
     if model is None:
@@ -83,7 +85,7 @@ def morpho_features(
     table = pd.DataFrame(np.nan, index=adata.obs_names, columns=found.columns, dtype=np.float32)
     if isinstance(old, pd.DataFrame) and list(old.columns) == list(found.columns):
         table = old.copy()
-    table.iloc[rows] = found.loc[adata.obs["cell_id"].to_numpy()[rows]].to_numpy()
+    table.iloc[rows] = found.loc[cell_ids(adata)[rows]].to_numpy()
     adata.obsm[key_added] = table
     run = {"function": "tl.morpho_features", "config": model.options, "seed": model.seed_}
     record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})
@@ -137,7 +139,7 @@ def morpho_context(
     check_whole("n_hops", n_hops)
     if weights is not None and n_hops > 1:
         raise OptionError(expected("`weights` with n_hops = 1", n_hops, "Leave `weights` out for several hops."))
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     values, _ = representation(adata, use_rep or "X")
     adjacency = adjacency_of(adata, neighbors_key, weights)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)

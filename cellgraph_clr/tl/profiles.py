@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import package_info, record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell
 from cellgraph_clr.tl.common import check_model_alone, trained_with
@@ -118,7 +119,7 @@ def profile_cells(
     """
     check_key_added(key_added, "obsm")
     keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     plate.check_labels()
     run: dict[str, Any] = {"random_state": random_state, "device": device, "progress": progress}
     model = _fitted(plate, model, samples, checkpoint, run, config)

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, check_key_added, check_option, check_whole
+from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
+from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr.adata.images_of_cells import images_of
+from cellgraph_clr.adata.copies import check_writable
+from cellgraph_clr.adata.images_of_cells import image_numbers, images_of
+from cellgraph_clr.adata.keys import graph_stem
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run, unit_of
 from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values, representation
@@ -16,6 +20,7 @@ from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.outlines import cell_reach, outline
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
+from cellgraph_clr.graphs.samples import n_crossing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +75,8 @@ def retrieve_regions(
     ------
     EmptyQueryError, NoGraphError, MissingKeyError, NonFiniteError, OptionError
         As `retrieve`; NoGraphError without a graph, or for a graph without edges.
+    GeometryError, ShapeError, CellGraphError
+        For positions that are too far apart or too near, or not two or three columns, and for edges between samples or frames.
 
     Warns
     -----
@@ -83,11 +90,13 @@ def retrieve_regions(
         check_option("max_cells", max_cells, ("auto",))
     elif max_cells is not None:
         check_whole("max_cells", max_cells, low=min_cells)
-    check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
+    check_writable(adata)
+    xyz = position_of(adata)
     vectors, _ = representation(adata, use_rep)
     rows = query_rows(adata, query)
     adjacency = adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
+    image = _images_of_regions(adata, adjacency, neighbors_key)
     directions = standardised_directions(vectors)
     similarity = query_similarity(directions, directions[rows])
     scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
@@ -105,7 +114,7 @@ def retrieve_regions(
     member = np.zeros(adata.n_obs, np.int64)
     for number, region in enumerate(found, start=1):
         member[region.rows] = number
-    table = _region_table(adata, found, adjacency)
+    table = _region_table(adata, found, adjacency, xyz, image)
     adata.obs[f"{key_added}_score"] = scores.astype(np.float32)
     adata.obs[f"{key_added}_region"] = member
     adata.obs[f"{key_added}_query"] = np.isin(np.arange(adata.n_obs), rows)
@@ -125,29 +134,42 @@ def retrieve_regions(
     return table
 
 
-def _region_table(adata: AnnData, found: Sequence[region_search.Region], adjacency: csr_matrix) -> pd.DataFrame:
+def _images_of_regions(adata: AnnData, adjacency: csr_matrix, neighbors_key: str) -> np.ndarray:
+    """Return the number of the image of every cell. Raises `CellGraphError` for edges between images: regions lie in one."""
+    image = image_numbers(adata)
+    across = n_crossing(adjacency, image)
+    if across:
+        stem = graph_stem(neighbors_key)
+        what = f"edges of `adata.obsp['{stem}_connectivities']` within samples and frames"
+        remedy = "Build the graph again, now that the samples are named: `cgc.gr.delaunay_graph(adata)`."
+        raise CellGraphError(expected(what, f"{across} between them", remedy))
+    return image
+
+
+def _region_table(
+    adata: AnnData,
+    found: Sequence[region_search.Region],
+    adjacency: csr_matrix,
+    xyz: np.ndarray,
+    image: np.ndarray,
+) -> pd.DataFrame:
     """Return score, size, place and outline of every region, the best first."""
     import pandas as pd
 
     size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
     size = None if size_name is None else raw_values(adata, size_name)[0]
-    xyz = np.asarray(adata.obsm["spatial"], float)
-    images = images_of(adata)
-    samples = np.empty(adata.n_obs, np.int64)
-    for i, image in enumerate(images):
-        samples[image.rows] = i
-    reach = cell_reach(xyz, adjacency)
+    images, reach = images_of(adata), cell_reach(xyz, adjacency)
     records = []
     for number, region in enumerate(found, start=1):
         place = xyz[region.rows]
         record: dict[str, Any] = {"region": number, "score": region.score, "n_cells": len(region.rows)}
         if size is not None:
             record["size"] = float(size[region.rows].sum())
-        if name := images[samples[region.rows[0]]].name:
+        if name := images[image[region.rows[0]]].name:
             record["library_id"] = name
         record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
-        record["outline"] = outline(xyz, samples, region.rows, reach)
+        record["outline"] = outline(xyz, image, region.rows, reach)
         records.append(record)
     table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
     return table.set_index("region")

@@ -9,6 +9,8 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import check_writable
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.queries import Query, query_vectors
 from cellgraph_clr.adata.reading import representation
@@ -62,7 +64,7 @@ def retrieve(
     EmptyQueryError
         If the query matches no cell (absent ids are listed with the nearest ones), or excludes all.
     MissingKeyError, NonFiniteError, ShapeError, OptionError
-        For a missing or NaN representation, other widths, wrong options.
+        For a missing or NaN representation, other widths, positions that are not two or three columns, wrong options.
 
     Notes
     -----
@@ -72,6 +74,8 @@ def retrieve(
     """
     check_key_added(key_added, "obs")
     target = adata if reference is None else reference
+    check_writable(target)
+    position = position_of(target, whole=False) if "spatial" in target.obsm else None
     vectors, _ = representation(target, use_rep)
     own = vectors if reference is None else representation(adata, use_rep)[0]
     if own.shape[1] != vectors.shape[1]:
@@ -97,7 +101,7 @@ def retrieve(
     rank = np.full(len(directions), len(directions) + 1)
     np.minimum.at(rank, found, place)
     rank[rank > len(directions)] = 0
-    table = _places(target, found.ravel())
+    table = _places(target, found.ravel(), position)
     table.insert(0, "rank", place.ravel())
     table["score"] = similarity.ravel()
     if aggregate == "each":
@@ -115,10 +119,10 @@ def retrieve(
     return table
 
 
-def _places(adata: AnnData, rows: np.ndarray) -> pd.DataFrame:
+def _places(adata: AnnData, rows: np.ndarray, position: np.ndarray | None) -> pd.DataFrame:
     import pandas as pd
 
-    xyz = np.asarray(adata.obsm["spatial"])[rows] if "spatial" in adata.obsm else np.zeros((len(rows), 0))
+    xyz = position[rows] if position is not None else np.zeros((len(rows), 0))
     table = pd.DataFrame(xyz, columns=list("xyz")[: xyz.shape[1]], index=adata.obs_names[rows])
     if "library_id" in adata.obs:
         table.insert(0, "library_id", adata.obs["library_id"].astype(str).to_numpy()[rows])

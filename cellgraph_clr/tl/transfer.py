@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import LabelKeyError, ShapeError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import representation
@@ -72,7 +73,7 @@ def transfer_labels(
     labelled = codes >= 0
     if labelled.sum() < 2:
         raise LabelKeyError(expected("at least two labelled reference cells", int(labelled.sum()), "Label more."))
-    adata = adata.copy() if copy else adata
+    adata = own_or_copy(adata, copy=copy)
     k = min(k, int(labelled.sum()) - 1)
     vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k)
     far = vote.far if min_similarity == "auto" else min_similarity

@@ -6,7 +6,7 @@ import pytest
 from anndata import AnnData
 
 from cellgraph_clr._core.errors import LabelKeyError
-from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.labels import classes_of, label_codes
 
 
 def _adata(values, categories=None):
@@ -30,3 +30,16 @@ def test_clusters_come_in_the_order_of_their_categories():
     np.testing.assert_array_equal(codes, [2, 1, 0, -1])
     codes, names = label_codes(_adata(["z", "x"]), "c", as_listed=True)
     assert names == ["x", "z"]
+
+
+def test_classes_that_are_one_as_text_are_named():
+    with pytest.raises(LabelKeyError, match=r"classes of one type in obs\['c'\], found '1' as int, str\."):
+        label_codes(_adata(np.array([1, "1", 2, None], object)), "c")
+    assert label_codes(_adata(np.array([1, 2, None], object)), "c")[1] == ["1", "2"]
+    assert label_codes(_adata(["1", "2", "1"]), "c")[1] == ["1", "2"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("a/b", "a slash in a/b"), ("a\0", "the character NUL in 'a")])
+def test_classes_that_files_do_not_hold_as_columns_are_named(name, said):
+    with pytest.raises(LabelKeyError, match=said):
+        classes_of(_adata([name, "c"]), "c")

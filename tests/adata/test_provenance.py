@@ -6,9 +6,12 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from cellgraph_clr import from_labels, read, write
+from cellgraph_clr import from_labels, gr, read, write
+from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr.adata.images_of_cells import Scale, images_of, scale_of, store_contacts, store_scale, stored_contacts
-from cellgraph_clr.adata.provenance import package_info, record_run, recorded_unit, unit_of
+from cellgraph_clr.adata.provenance import package_info, record_run, recorded_runs, recorded_unit, unit_of
+from cellgraph_clr.adata.reading import graph_keys
+from cellgraph_clr.adata.samples import sample_of
 
 LABELS = np.kron(np.arange(1, 10).reshape(3, 3), np.ones((6, 6), int))
 
@@ -73,3 +76,18 @@ def test_images_are_read_back_by_sample_and_frame(cells, through_file):
     assert np.asarray(contacts["slide/1", 3]["area"]).tolist() == [4.0]
     back.obs["library_id"] = back.obs["library_id"].cat.rename_categories(["renamed"])
     assert scale_of(back, images_of(back)[0]) is None  # two images: which is whose is not guessed
+
+
+@pytest.mark.parametrize("other", [5, "x", [1], None, np.arange(3)], ids=["number", "text", "list", "None", "array"])
+def test_what_others_keep_under_our_keys_is_named(cells, other):
+    cells.uns["spatial_neighbors"] = other
+    cells.uns["cellgraph_clr"] = {"runs": other}
+    for call in (lambda: record_run(cells, "x", {}), lambda: recorded_runs(cells)):
+        with pytest.raises(CellGraphError, match=r"a mapping at `adata.uns\['cellgraph_clr'\]\['runs'\]`, found"):
+            call()
+    cells.uns["cellgraph_clr"] = other
+    for call in (package_info, recorded_unit, lambda a: sample_of(a, None), lambda a: gr.knn_graph(a, n_neighs=2)):
+        with pytest.raises(CellGraphError, match=r"a mapping at `adata.uns\['cellgraph_clr'\]`, found"):
+            call(cells)
+    with pytest.raises(CellGraphError, match="a mapping at"):
+        graph_keys(cells)

@@ -2,11 +2,19 @@
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import coo_matrix, csr_matrix
 
 from cellgraph_clr import LabelImage, from_labels, gr
-from cellgraph_clr.adata.reading import graph_from_anndata
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, ShapeError
+from cellgraph_clr.adata.reading import (
+    graph_from_anndata,
+    raw_values,
+    read_features,
+    read_numbers,
+    table_from_anndata,
+)
 from cellgraph_clr.graphs.graph import stored_values
 
 
@@ -78,3 +86,53 @@ def test_values_are_those_of_either_direction():
         assert stored_values(form, edges, missing).tolist() == [0.0, 1.0, 4.0, 9.0]
     assert stored_values(csr_matrix((4, 4)), edges, missing).tolist() == missing.tolist()
     assert stored_values(matrix, edges[:0], missing[:0]).tolist() == []
+
+
+def test_features_that_are_no_numbers_or_no_matrix_are_named(row):
+    adata = from_labels(row)
+    adata.obsm["text"] = pd.DataFrame([["a"]] * 4, index=adata.obs_names)
+    adata.obsm["cube"] = np.zeros((4, 2, 2))
+    adata.obsm["waves"] = np.ones((4, 2)) * 1j
+    for key, error in (("text", CellGraphError), ("waves", CellGraphError), ("cube", ShapeError)):
+        with pytest.raises(error, match=rf"features .*obsm\['{key}'\]"):
+            read_features(adata, key)
+
+
+def test_features_keep_their_dtype_until_they_are_narrowed(row):
+    adata = from_labels(row)
+    adata.obsm["far"] = 1e9 + np.linspace(0, 1, 4)[:, None]
+    assert read_numbers(adata, "far")[0].dtype == np.float64
+    with pytest.warns(UserWarning, match="several that differ in far_0"):
+        assert read_features(adata, "far")[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_features_on_disk_are_read(row, tmp_path, sparse):
+    adata = from_labels(row)
+    expected = adata.X.copy()
+    adata.X = csr_matrix(expected) if sparse else expected
+    adata.write_h5ad(tmp_path / "cells.h5ad")
+    backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
+    np.testing.assert_array_equal(read_features(backed, None)[0], expected)
+    np.testing.assert_array_equal(raw_values(backed, "area")[0], expected[:, 0])
+    gr.knn_graph(backed, n_neighs=2)
+    backed.file.close()
+
+
+def test_ids_and_names_that_repeat_or_are_no_numbers_are_named(row):
+    adata = from_labels(row)
+    adata.obs["cell_id"] = adata.obs["cell_id"].astype(float)
+    assert table_from_anndata(adata).cell_id.tolist() == [1, 2, 3, 4]
+    adata.obs["cell_id"] += 0.5
+    with pytest.raises(CellGraphError, match=r"whole numbers in obs\['cell_id'\], found 1.5"):
+        table_from_anndata(adata)
+    adata.var_names = ["f"] * adata.n_vars
+    with pytest.raises(CellGraphError, match="one feature 'f'"):
+        raw_values(adata, "f")
+
+
+def test_a_representation_without_columns_is_named(row):
+    adata = from_labels(row)
+    adata.obsm["none"] = np.zeros((4, 0))
+    with pytest.raises(MissingKeyError, match=r"features in obsm\['none'\], found no columns"):
+        read_features(adata, "none")

@@ -6,9 +6,17 @@ import pytest
 from anndata import AnnData
 
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
-from cellgraph_clr.adata.images_of_cells import chosen_images, images_of, only_image
+from cellgraph_clr.adata.images_of_cells import (
+    as_scale,
+    chosen_images,
+    image_numbers,
+    images_of,
+    only_image,
+    stored_images,
+)
 from cellgraph_clr.adata.provenance import package_info
-from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.adata.queries import query_rows
+from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 
 
 @pytest.fixture
@@ -68,3 +76,43 @@ def test_one_image_is_asked_for_where_there_are_several(cells):
     with pytest.raises(MissingKeyError, match="Expected 'c' in `the samples`"):
         only_image(cells, "c")
     assert only_image(cells[cells.obs["frame"] == 1].copy()).rows.tolist() == [0, 1]
+
+
+def test_frames_are_whole_numbers(cells):
+    assert frame_of(cells).tolist() == [1, 0, 0, 0, 1]
+    for bad in ([np.nan, 0, 0, 0, 1], list("abcde"), [0.5] * 5):
+        cells.obs["frame"] = bad
+        for read in (frame_of, images_of):
+            with pytest.raises(CellGraphError, match=r"whole numbers in obs\['frame'\], found"):
+                read(cells)
+    cells.obs["frame"] = pd.Categorical([-1, 0, 0, 0, -1])
+    assert frame_of(cells).tolist() == [-1, 0, 0, 0, -1]
+    del cells.obs["frame"]
+    assert frame_of(cells).tolist() == [0] * 5
+
+
+def test_images_are_numbered_as_they_are_listed(cells):
+    numbers = image_numbers(cells)
+    assert [numbers[g.rows].tolist() for g in images_of(cells)] == [[0] * 2, [1] * 1, [2] * 2]
+
+
+def test_entries_of_others_are_named(cells):
+    for broken in ([1], {"0": 5}, {"0": {"spacing": [1, 1]}}):
+        package_info(cells)["images"] = broken
+        with pytest.raises(CellGraphError, match=r"uns\['cellgraph_clr'\]\['images'\]"):
+            stored_images(cells, "images")
+    with pytest.raises(CellGraphError, match="spacing, unit and origin"):
+        as_scale({"spacing": "x", "origin": [0], "unit": "pixel"})
+
+
+def test_ids_of_cells_are_whole_numbers(cells):
+    with pytest.raises(MissingKeyError, match="'cell_id' in `adata.obs`"):
+        cell_ids(cells)
+    cells.obs["cell_id"] = pd.Categorical([5, 4, 3, 2, 1])
+    assert cell_ids(cells).tolist() == [5, 4, 3, 2, 1]
+    for bad in (list("abcde"), [1, 2, np.nan, 4, 5]):
+        cells.obs["cell_id"] = bad
+        with pytest.raises(CellGraphError, match=r"whole numbers in obs\['cell_id'\], found"):
+            cell_ids(cells)
+        with pytest.raises(CellGraphError, match=r"whole numbers in obs\['cell_id'\], found"):
+            query_rows(cells, [1])

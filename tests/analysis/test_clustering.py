@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError
 from cellgraph_clr.analysis import clustering
 from cellgraph_clr.analysis.clustering import gaussian_mixture, leiden
 
@@ -67,3 +67,20 @@ def test_of_numbers_as_stable_as_the_best_the_largest_is_taken(planted, monkeypa
     found = gaussian_mixture(planted[0], n_clusters=tuple(stability), select="stability")
     assert found.proba.shape[1] == 6  # 0.985 is within 0.01 of 0.99; 4 and 7 are not, however uncertain
     assert found.scores == {k: mean for k, (mean, _) in stability.items()}
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e20, 1e35])
+def test_scales_at_which_distances_are_lost_are_named(planted, scale):
+    vectors = (planted[0] * scale).astype(np.float32)
+    for call in (
+        lambda: leiden(vectors, "auto", resolution=1.0, n_neighbors=15),
+        lambda: gaussian_mixture(vectors, n_clusters=2),
+    ):
+        with pytest.raises(CellGraphError, match="vectors with an extent between 1e-15 and 1e"):
+            call()
+
+
+def test_a_mixture_that_cannot_be_fitted_is_named(planted):
+    vectors = (planted[0][::3] * 1e6).astype(np.float32)
+    with pytest.raises(CellGraphError, match="that 40 Gaussians can be fitted to.*`cgc.pp.scale_features"):
+        gaussian_mixture(vectors, n_clusters=40)

@@ -33,7 +33,14 @@ def test_refuses_what_is_no_label_image(labels, error, text):
 
 @pytest.mark.parametrize(
     ("spacing", "text"),
-    [((1.0,), "of 2 values .* found 1"), ((1, 0), "above 0"), ((1, -1), "above 0"), ((1, np.nan), "above 0")],
+    [
+        ((1.0,), "of 2 values .* found 1"),
+        ((1, 0), "above 0"),
+        ((1, -1), "above 0"),
+        ((1, np.nan), "above 0"),
+        *((bad, "as one number, or one per axis") for bad in ("ab", ("1", 1), (None, 1), [[1, 1]], True, {"y": 1}, 1j)),
+        *((bad, "between 1e-12 and 1e") for bad in ((1e-300, 1), (1e200, 1e200), (1, 1e9), 1e-13)),
+    ],
 )
 def test_refuses_wrong_spacing(spacing, text):
     with pytest.raises(OptionError, match=text):
@@ -50,3 +57,8 @@ def test_refuses_images_of_another_grid():
 def test_it_says_in_a_line_what_it_is():
     image = LabelImage(np.ones((4, 5), np.uint16), (0.5, 0.25), "micrometer", np.ones((1, 4, 5)), ("DNA",))
     assert repr(image) == "<LabelImage 4 x 5 uint16, 0.5 x 0.25 micrometer, channels DNA>"
+
+
+@pytest.mark.parametrize("spacing", [2, np.float32(2), np.array([2, 2]), [2.0, np.int64(2)], np.array(2.0)])
+def test_spacings_of_any_kind_of_number_are_taken(spacing):
+    assert LabelImage.build(GOOD, spacing=spacing).spacing == (2.0, 2.0)

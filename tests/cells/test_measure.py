@@ -96,6 +96,15 @@ def test_intensities_of_known_images():
     np.testing.assert_allclose(table["dapi_offset"][0], abs(weighted - 1.5))
 
 
+def test_intensities_whose_squares_overflow_are_not_called_infinite():
+    labels = np.array([[3, 3, 0, 8, 8]])
+    s = scan_labels(LabelImage.build(labels, np.array([[1.0, 2.0, 0.0, 1e160, 1.0]])))
+    with pytest.raises(
+        NonFiniteError, match=r"whose squares float64 holds .* found larger ones in 2 cells \(ids 3, 8\)"
+    ):
+        measure.intensity_features(s, (1.0, 1.0), "pixel", ["intensity"])
+
+
 def test_nan_intensities_name_the_cells():
     labels = np.array([[3, 3, 0, 8, 8]])
     image = np.array([[1.0, 2.0, 0.0, np.nan, 1.0]])

@@ -54,6 +54,9 @@ def test_the_path_from_labels_to_regions(tissue_2d, tmp_path):
     assert "niche 0" in run("classify", cells, "kind", *over)
     run("cluster", cells, "--n-clusters", 3, *over)
     before = cells.read_bytes()
+    result = CliRunner().invoke(app, ["cluster", str(cells), "--n-clusters", "0", *over])
+    assert result.exit_code != 0
+    assert "`n_clusters`" in str(result.exception)
     assert "rank" in run("retrieve", cells, "5,7", "--k", 3, "--table", tmp_path / "found.csv")
     assert (tmp_path / "found.csv").read_text().count("\n") == 4
     assert cells.read_bytes() == before  # a question changes nothing

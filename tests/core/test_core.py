@@ -83,3 +83,16 @@ def test_a_constant_column_has_a_spread_of_one():
     mean, scale = column_moments(x)
     np.testing.assert_allclose(mean, [0.1, 499, 0], rtol=1e-6)
     np.testing.assert_allclose(scale, [1, np.arange(999.0).std(), 1], rtol=1e-6)
+
+
+def test_names_of_samples_are_text_or_numbers():
+    assert [checks.sample_name(v) for v in (None, "a", 5, "")] == [None, "a", "5", ""]
+    for value in (["a"], 1.5, True, "a\0"):
+        with pytest.raises(errors.OptionError, match="`library_id` as text or a whole number"):
+            checks.sample_name(value)
+
+
+def test_columns_that_say_what_cells_are_are_owned():
+    checks.check_not_owned(["well", "slide"], "columns")
+    with pytest.raises(errors.OptionError, match="columns with another name than 'cell_id', .*found 'frame'"):
+        checks.check_not_owned(["well", "frame"], "columns")

@@ -135,3 +135,8 @@ def test_surfaces_and_crops_come_by_cell(tissue_3d, tmp_path):
     patches = im.extract_patches(image, size=8, place="inside", n_patches=2)
     assert patches.image.shape == (len(found.cell_id), 2, image.image.shape[0], 8, 8, 8)
     assert patches.mask.any(axis=(2, 3, 4)).all()
+
+
+def test_sizes_that_no_cell_can_have_are_refused():
+    with pytest.raises(OptionError, match="`min_size` up to `max_size`, found 9 and 4"):
+        im.label_qc(squares([2, 3, 4]), min_size=9, max_size=4)

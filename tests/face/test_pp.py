@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix, issparse
 
 from cellgraph_clr import pp
 from cellgraph_clr._core.errors import CellGraphError, NoGraphError, NonFiniteError, OptionError
@@ -70,13 +71,58 @@ def test_an_anndata_that_is_only_read_from_a_file_is_refused(raw, tmp_path):
     raw.write_h5ad(tmp_path / "a.h5ad")
     backed = ad.read_h5ad(tmp_path / "a.h5ad", backed="r")
     for copy in (False, True):
-        with pytest.raises(CellGraphError, match=r"an AnnData in memory, found one backed .* `adata.to_memory\(\)`"):
+        with pytest.raises(CellGraphError, match=r"an AnnData in memory, found one backed by .*`to_memory`"):
             pp.scale_features(backed, copy=copy)
     there = backed.to_memory()
     backed.file.close()
     pp.scale_features(there)
     pp.scale_features(raw)
     np.testing.assert_array_equal(there.X, raw.X)
+
+
+def test_layers_of_others_stay(raw):
+    raw.layers["raw"] = counts = np.full(raw.shape, 2**30 + 1, np.int64)
+    before = raw.X.copy()
+    pp.scale_features(raw)
+    assert raw.X[:, 0].std() > 0.5
+    assert raw.layers["raw"] is counts
+    raw.layers["cellgraph_raw"] = before * 2
+    del raw.uns["cellgraph_clr"]["scaled"]
+    with pytest.raises(CellGraphError, match="'cellgraph_raw' as `cgc.pp.scale_features` writes it"):
+        pp.scale_features(raw)
+
+
+@pytest.mark.parametrize("method", ["zscore", "robust", "quantile"])
+def test_new_values_are_scaled_anew(raw, method):
+    pp.scale_features(raw, method=method)
+    new = np.random.default_rng(0).gamma(1, 5, raw.shape).astype(np.float32)
+    raw.X = new
+    pp.scale_features(raw, method=method)
+    np.testing.assert_array_equal(raw.layers["cellgraph_raw"], new)
+    pp.scale_features(raw, method=method)
+    np.testing.assert_array_equal(raw.layers["cellgraph_raw"], new)
+
+
+def test_scaling_is_done_in_float64_and_keeps_what_was_measured(raw):
+    offset = 1e9 + np.random.default_rng(0).random(raw.shape)
+    for kept in (offset, (offset * 8).astype(np.int64), csr_matrix(raw.X)):
+        raw.X = kept
+        expected = kept.toarray() if issparse(kept) else kept
+        pp.scale_features(raw, method="zscore", clip=None)
+        found = raw.layers.pop("cellgraph_raw")
+        assert (type(found), found.dtype) == (type(kept), kept.dtype)
+        varies = expected.std(axis=0) > 0
+        np.testing.assert_array_equal(found.toarray() if issparse(found) else found, expected)
+        np.testing.assert_allclose(raw.X[:, varies].std(axis=0), 1, rtol=1e-4)
+        assert raw.X.dtype == np.float32
+
+
+def test_a_sparse_layer_is_scaled_again(raw):
+    raw.X = csr_matrix(raw.X)
+    pp.scale_features(raw)
+    once = raw.X.copy()
+    pp.scale_features(raw)
+    np.testing.assert_array_equal(raw.X, once)
 
 
 def test_split_by_block_writes_three_parts(adata):

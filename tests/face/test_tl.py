@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from cellgraph_clr import concat, gr, tl, validate, write
 from cellgraph_clr._core.errors import (
+    CellGraphError,
     EmptyQueryError,
     LabelKeyError,
     MissingKeyError,
@@ -386,3 +388,44 @@ def test_what_cells_are_is_not_written_over(adata, call, key):
         call(adata, key)
     np.testing.assert_array_equal(adata.obsm["spatial"], before.obsm["spatial"])
     pd.testing.assert_frame_equal(adata.obs, before.obs)
+
+
+def test_regions_lie_within_samples(embedded):
+    embedded.obs["library_id"] = pd.Categorical(["a", "b"] * (embedded.n_obs // 2) + ["a"] * (embedded.n_obs % 2))
+    with pytest.raises(
+        CellGraphError, match="within samples and frames, found [0-9]+ between them. Build the graph again"
+    ):
+        tl.retrieve_regions(embedded, {"library_id": "a"})
+    assert "retrieval_score" not in embedded.obs
+    gr.knn_graph(embedded)
+    assert len(tl.retrieve_regions(embedded, embedded.obs_names[:8], min_cells=1, min_similarity=-1.0))
+
+
+@pytest.mark.parametrize("kind", ["nan", "far", "flat", "wide", "sparse"])
+def test_positions_are_checked_before_regions_are_searched(embedded, kind):
+    xy = embedded.obsm["spatial"]
+    bad = {
+        "nan": np.where(np.arange(len(xy))[:, None] == 3, np.nan, xy),
+        "far": xy * 1e150,
+        "flat": xy[:, :1],
+        "wide": np.c_[xy, xy],
+        "sparse": csr_matrix(xy),
+    }
+    embedded.obsm["spatial"] = bad[kind]
+    with pytest.raises(CellGraphError, match="positions"):
+        tl.retrieve_regions(embedded, [5])
+    assert "retrieval_score" not in embedded.obs
+    if kind in ("flat", "wide", "sparse"):
+        with pytest.raises(CellGraphError, match=r"positions in obsm\['spatial'\]"):
+            tl.retrieve(embedded, [5])
+
+
+def test_positions_in_a_table_are_as_in_an_array(embedded):
+    options = {"min_cells": 1, "min_similarity": -1.0}
+    found = tl.retrieve_regions(embedded, [5, 6, 7], **options), tl.retrieve(embedded, [5])
+    embedded.obsm["spatial"] = pd.DataFrame(embedded.obsm["spatial"], index=embedded.obs_names)
+    again = tl.retrieve_regions(embedded, [5, 6, 7], **options), tl.retrieve(embedded, [5])
+    for one, other in zip(found, again, strict=True):
+        pd.testing.assert_frame_equal(
+            one.drop(columns="outline", errors="ignore"), other.drop(columns="outline", errors="ignore")
+        )

@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix, triu
 
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.proximity import knn
-from cellgraph_clr.graphs.samples import edges_per_sample, group_rows
+from cellgraph_clr.graphs.samples import edges_per_sample, group_rows, n_crossing
 
 
 @pytest.fixture
@@ -51,3 +52,10 @@ def test_no_edge_joins_two_frames(rng):
     both = knn(CellTable.build(np.arange(60), position, unit="pixel", frame=frame), n_neighs=3).edges
     alone = knn(CellTable.build(np.arange(30), position[:30], unit="pixel"), n_neighs=3).edges
     assert both.tolist() == np.concatenate([alone, alone + 30]).tolist()
+
+
+def test_edges_between_images_are_counted_once():
+    matrix = csr_matrix(np.array([[0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 0, 1], [0, 1, 1, 0]]))
+    assert n_crossing(matrix, np.array([0, 0, 0, 0])) == 0
+    assert n_crossing(matrix, np.array([0, 0, 1, 1])) == 2
+    assert n_crossing(triu(matrix), np.array([0, 0, 1, 1])) == 2

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from cellgraph_clr import concat, from_labels, from_pyg, gr, pp, to_networkx, to_pyg, validate
-from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
 
 
 @pytest.fixture
@@ -127,3 +127,41 @@ def test_a_graph_without_edges_survives_pyg(adata):
     with pytest.warns(UserWarning, match="Smaller contacts were left out: lower `min_area`"):
         gr.contact_graph(adata, min_area=1e9)
     assert from_pyg(to_pyg(adata)).obsp["spatial_connectivities"].nnz == 0
+
+
+def test_what_says_which_cell_is_which_is_no_name_of_samples(two):
+    with pytest.raises(OptionError, match="`library_key` with another name than 'cell_id', .*found 'cell_id'"):
+        concat(two, library_key="cell_id")
+
+
+def test_samples_that_do_not_go_together_are_named(two):
+    for change, said in (
+        (lambda a: setattr(a, "X", None), "features in `X` of all samples"),
+        (lambda a: a.obs.pop("region"), r"obs\['region'\] in all samples or in none"),
+    ):
+        other = two["right"].copy()
+        change(other)
+        with pytest.raises(CellGraphError, match=said):
+            concat([two["left"], other])
+    with pytest.raises(NoCellsError, match="at least one cell, found 2 AnnData without rows"):
+        concat({name: a[:0].copy() for name, a in two.items()})
+    for a in two.values():
+        a.var_names = ["f"] * a.n_vars
+    with pytest.raises(CellGraphError, match="unique feature names, found repeated f"):
+        concat(two)
+
+
+def test_representations_of_another_kind_or_width_are_named(two):
+    left, right = two["left"], two["right"]
+    xy = right.obsm["spatial"]
+    for other, said in (
+        (pd.DataFrame(xy, index=right.obs_names), "as an array of 2 columns in every sample, found a DataFrame in '1'"),
+        (np.c_[xy, xy[:, :1]], "found an array of 3 columns in '1'"),
+    ):
+        right.obsm["spatial"] = other
+        with pytest.raises(ShapeError, match=rf"obsm\['spatial'\].*{said}"):
+            concat([left, right])
+    left.obsm["spatial"], right.obsm["spatial"] = (
+        pd.DataFrame(m, index=a.obs_names, columns=["x", "y"]) for a, m in ((left, left.obsm["spatial"]), (right, xy))
+    )
+    gr.knn_graph(concat([left, right]))

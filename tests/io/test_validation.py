@@ -2,6 +2,7 @@
 
 import anndata as ad
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from cellgraph_clr import validate
 
@@ -34,3 +35,23 @@ def test_validate_accepts_what_anndata_writes(adata, tmp_path):
     back = ad.read_h5ad(tmp_path / "cells.h5ad")
     assert back.uns["settings"]["seed"] is None
     assert validate(back) == []
+
+
+def test_validate_reports_what_it_cannot_read(adata):
+    adata.obsm["spatial"] = adata.obsm["spatial"] * 1e200
+    adata.obs["frame"] = "a"
+    problems = "\n".join(validate(adata))
+    assert "extent between" in problems
+    assert "whole numbers in obs['frame']" in problems
+    adata.obsm["spatial"] = csr_matrix(adata.obsm["spatial"])
+    assert "a sparse csr matrix" in "\n".join(validate(adata))
+    adata.uns["cellgraph_clr"] = 5
+    assert "a mapping at `adata.uns['cellgraph_clr']`" in "\n".join(validate(adata))
+
+
+def test_validate_reports_edges_between_samples(adata):
+    adata.obs["library_id"] = pd.Categorical(["a", "b"] * (adata.n_obs // 2) + ["a"] * (adata.n_obs % 2))
+    name = adata.obs["library_id"].to_numpy()
+    rows, columns = adata.obsp["spatial_connectivities"].nonzero()
+    across = (name[rows] != name[columns]).sum() // 2
+    assert f"joins cells of two samples by {across} edges" in "\n".join(validate(adata))

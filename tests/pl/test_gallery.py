@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cellgraph_clr as cgc
-from cellgraph_clr._core.errors import EmptyQueryError, MissingKeyError, OptionError
+from cellgraph_clr._core.errors import EmptyQueryError, MissingKeyError, NonFiniteError, OptionError
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.datasets.shaped_cells import shapes
 from tests.pictures import check_picture
@@ -112,3 +112,9 @@ def test_the_scale_is_that_of_the_cells_whatever_is_passed(volume):
     assert bars[0] == bars[1]
     with pytest.raises(OptionError, match="with a spacing of"):
         cgc.pl.feature_range(adata, volume.image, ["volume"])
+
+
+def test_a_feature_without_a_value_is_named(cells, volume):
+    cells.obsm["X_none"] = np.full((cells.n_obs, 1), np.nan)
+    with pytest.raises(NonFiniteError, match="finite values of 'X_none_0', found none"):
+        cgc.pl.feature_range(cells, volume.image, "X_none_0", use_rep="X_none")
