@@ -38,7 +38,7 @@ class Case:
     call: Callable[[Path, int], object]
     seeded: bool = False
     tries: int = 1
-    limit: float = 20.0  # seconds of wall time
+    limit: float = 15.0  # seconds of wall time
 
 
 @dataclass(frozen=True)

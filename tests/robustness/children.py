@@ -30,7 +30,7 @@ def outcomes(cases: Iterable[Case], seed: int, *, until: float = float("inf")) -
         for result in _of_one_child(waiting, seed, until):
             done += 1
             if result.verdict == HANG:  # or the machine stood still: once more, and longer
-                patient = replace(waiting[done - 1], limit=3 * waiting[done - 1].limit)
+                patient = replace(waiting[done - 1], limit=2 * waiting[done - 1].limit)
                 result = next(_of_one_child([patient], seed, float("inf")))
             yield result
         waiting = waiting[done:]

@@ -177,7 +177,7 @@ def cases() -> Iterator[Case]:
             yield Case(CUT, f"{writer}: {more} bytes more", partial(_longer, writer, more))
     for name, (file, write) in WRONG_FILES.items():
         for read, must in ((cgc.read_labels, refused), (cgc.read_movie, either), (cgc.read, refused)):
-            yield Case(AREA, f"{name}: {read.__name__}", partial(_wrong, file, write, read, must), limit=8)
+            yield Case(AREA, f"{name}: {read.__name__}", partial(_wrong, file, write, read, must), limit=4)
     for name, header in DESCRIPTIONS.items():
         text = header if isinstance(header, str) else json.dumps(header)
         yield Case(AREA, f"header, {name}", partial(_described, "a.tif", text))

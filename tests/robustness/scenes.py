@@ -58,7 +58,7 @@ def movie():
     """Return a short movie with labels and tracks."""
     from cellgraph_clr.datasets.events import event_movie
 
-    return event_movie(8, 6, side=48, random_state=0)
+    return event_movie(8, 8, side=64, random_state=0)
 
 
 @cache
@@ -66,7 +66,7 @@ def plate():
     """Return a small plate of images."""
     from cellgraph_clr.datasets.plates import phenotype_plate
 
-    return phenotype_plate(3, 2, side=48, random_state=0)
+    return phenotype_plate(3, 2, side=64, random_state=0)
 
 
 @cache
@@ -111,13 +111,20 @@ def profiler():
 
 
 @cache
+def shapes_image():
+    """Return a label image of eight cells."""
+    from cellgraph_clr.datasets.shaped_cells import shapes
+
+    return shapes(8, ndim=2, random_state=0).image
+
+
+@cache
 def shaper():
     """Return a trained `MorphoFeatures`."""
-    from cellgraph_clr.datasets.shaped_cells import shapes
     from cellgraph_clr.models import MorphoFeatures
 
     config = {"n_points": 16, "n_features": 6, "n_hidden": 4, "batch_size": 4, "kinds": ("shape",)}
-    return MorphoFeatures(**config, **QUICK).fit(shapes(8, ndim=2, random_state=0).image)
+    return MorphoFeatures(**config, **QUICK).fit(shapes_image())
 
 
 def warm():
@@ -134,4 +141,5 @@ def warm():
         cgc.im.label_qc(image)
         cgc.im.extract_patches(image, size=4)
         cgc.im.sample_surfaces(image, n_points=8)
-    cells()
+    for made in (cells, embedder, classifier, graph_classifier, arrow, profiler, shaper):
+        made()
