@@ -83,7 +83,11 @@ def measured(path: Path) -> Any:
 
 FILES: dict[str, tuple[str, Callable[[Path], object], Callable[[Path], object]]] = {  # name, writer, reader
     **{w: (WRITERS[w][1], lambda p, w=w: written(w, p.parent), measured) for w in WRITERS},
-    "TIFF as frames": ("f0.tif", lambda p: written("TIFF of a plane", p.parent)[0].rename(p), lambda p: cgc.read_movie(p.parent).frame(0)),
+    "TIFF as frames": (
+        "f0.tif",
+        lambda p: written("TIFF of a plane", p.parent)[0].rename(p),
+        lambda p: cgc.read_movie(p.parent).frame(0),
+    ),
     "h5ad": ("a.h5ad", h5ad, cgc.read),
     "AnnData in Zarr": ("a.zarr", h5ad, cgc.read),
     "Zarr": ("a.zarr", zarr_of, measured),
@@ -99,7 +103,9 @@ def parts_of(kind: str) -> dict[str, bytes]:
     """Return the files, by name, that a writer makes."""
     with TemporaryDirectory() as folder:
         FILES[kind][1](Path(folder) / FILES[kind][0])
-        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+        return {
+            p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()
+        }
 
 
 def cases() -> Iterator[Case]:

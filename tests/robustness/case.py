@@ -31,6 +31,7 @@ class Case:
     """One thing to try: `call(folder, seed)` with an empty folder, which raises `Wrong` for a wrong result.
 
     `seeded` cases are other ones for another seed; the rest is tried once. `tries` tells how many inputs a case goes through.
+    `slow` ones need scanpy's neighbours, which take half a minute to compile, and are in no sample.
     """
 
     area: str
@@ -39,6 +40,7 @@ class Case:
     seeded: bool = False
     tries: int = 1
     limit: float = 15.0  # seconds of wall time
+    slow: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,12 @@ def verdict_of(error: BaseException | None) -> tuple[str, str]:
         return FINE, ""
     if isinstance(error, CellGraphError) or (isinstance(error, ValueError) and _from_sklearn(error)):
         return NAMED, ""
-    text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    text = (
+        " ".join(f"{type(error).__name__}: {error}".split())
+        .encode("ascii", "backslashreplace")
+        .decode()
+        .replace("\0", "?")[:300]
+    )
     if isinstance(error, Wrong):
         return WRONG, text.removeprefix("Wrong: ")
     at = _inside(error)

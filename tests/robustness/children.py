@@ -135,7 +135,10 @@ def _tried(case: Case, seed: int) -> tuple[str, str]:
     ran = (folder / "PWNED").exists()
     shutil.rmtree(folder, ignore_errors=True)
     if ran or canary() != before:
-        return WRONG, "code of the file ran" if ran else "the process was changed (NumPy's functions, or NumPy's random state)"
+        return (
+            WRONG,
+            "code of the file ran" if ran else "the process was changed (NumPy's functions, or NumPy's random state)",
+        )
     return verdict_of(error)
 
 

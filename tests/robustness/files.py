@@ -47,7 +47,11 @@ UM = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "
 WRITERS: dict[str, tuple[int, str, Callable[[Path, np.ndarray], object]]] = {  # axes, name of the file, writer
     "TIFF of ImageJ": (3, "a.tif", lambda p, a: tifffile.imwrite(p, a, imagej=True, metadata={"axes": "ZYX"})),
     "OME-TIFF": (3, "a.ome.tif", lambda p, a: tifffile.imwrite(p, a, metadata={"axes": "ZYX", **UM})),
-    "OME-TIFF, zlib": (3, "a.ome.tif", lambda p, a: tifffile.imwrite(p, a, compression="zlib", metadata={"axes": "ZYX"})),
+    "OME-TIFF, zlib": (
+        3,
+        "a.ome.tif",
+        lambda p, a: tifffile.imwrite(p, a, compression="zlib", metadata={"axes": "ZYX"}),
+    ),
     "TIFF page by page": (3, "a.tif", page_by_page),
     "TIFF of tifffile": (3, "a.tif", tifffile.imwrite),
     "TIFF in tiles": (3, "a.tif", lambda p, a: tifffile.imwrite(p, a, tile=(16, 16), compression="zlib")),

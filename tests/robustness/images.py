@@ -29,7 +29,9 @@ def hidden(a: np.ndarray) -> np.ma.MaskedArray:
     return out
 
 
-IMAGES: dict[str, tuple[Callable, Callable, Any]] = {  # what must come, what is passed, its truth where it is not what is passed
+IMAGES: dict[
+    str, tuple[Callable, Callable, Any]
+] = {  # what must come, what is passed, its truth where it is not what is passed
     **{f"dtype {t}": as_dtype(t) for t in ("u1", "i2", ">u2", "u4", "i8", "u8", "f2", "f4", ">f4", ">f8", "f8", "g")},
     "Fortran order": (right, lambda a, f: np.asfortranarray(a), None),
     "a view": (right, lambda a, f: np.repeat(a, 2, axis=-1)[..., ::2], None),
@@ -121,7 +123,10 @@ def cases() -> Iterator[Case]:
 def _image(use, must, make, truth, d, folder, seed):
     given = make(light(d), folder)
     meant = truth(light(d)) if truth else (np.asarray(given, float) if must is not refused else light(d))
-    must(lambda: use(plain(d), given, spacing=SPACING[d]), lambda found: check_measured(found, plain(d), meant, SPACING[d]))
+    must(
+        lambda: use(plain(d), given, spacing=SPACING[d]),
+        lambda found: check_measured(found, plain(d), meant, SPACING[d]),
+    )
 
 
 def _spacing(use, must, spacing, folder, seed):

@@ -61,7 +61,9 @@ def stored_in(kind: str, chunks: Any, a: np.ndarray, folder: Path) -> Any:
     """Labels in an HDF5 file or a Zarr array."""
     if kind == "h5":
         return h5py.File(folder / "a.h5", "w").create_dataset("a", data=a, chunks=chunks)
-    out = zarr.create_array(folder / "a.zarr", shape=a.shape, dtype=a.dtype, chunks=chunks or a.shape, zarr_format=int(kind[-1]))
+    out = zarr.create_array(
+        folder / "a.zarr", shape=a.shape, dtype=a.dtype, chunks=chunks or a.shape, zarr_format=int(kind[-1])
+    )
     out[...] = a
     return out
 
@@ -100,7 +102,9 @@ FORMS = {
     "a view backwards": same(lambda a: np.ascontiguousarray(a[..., ::-1])[..., ::-1]),
     "a view of every second": same(lambda a: np.repeat(a, 2, axis=0)[::2]),
     "a transposed view": same(lambda a: np.ascontiguousarray(a.T).T),
-    "a view without alignment": same(lambda a: np.frombuffer(b"x" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape)),
+    "a view without alignment": same(
+        lambda a: np.frombuffer(b"x" + a.tobytes(), np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    ),
     "read only": same(lambda a: a),
     "a field of a record": same(lambda a: np.rec.fromarrays([a, a], names="l,m")["l"]),
     "nested lists": same(lambda a: a.tolist()),
@@ -232,7 +236,10 @@ def compared(given: Any, truth: np.ndarray):
 
 
 USES = {f.__name__: f for f in (measured, measured_lit, touching, controlled, cut, walked, compared)}
-LOOSE = {"walked": right, "compared": refused}  # too few points on a surface are refused; bad labels may be told of instead
+LOOSE = {
+    "walked": right,
+    "compared": refused,
+}  # too few points on a surface are refused; bad labels may be told of instead
 
 
 def cases() -> Iterator[Case]:

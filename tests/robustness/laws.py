@@ -58,7 +58,9 @@ seeds = st.integers(0, 2**32 - 1)
 def table(position: np.ndarray) -> ad.AnnData:
     """Return cells at some positions z, y, x."""
     n = len(position)
-    out = ad.AnnData(np.zeros((n, 1), np.float32), pd.DataFrame({"cell_id": np.arange(1, n + 1)}, index=map(str, range(n))))
+    out = ad.AnnData(
+        np.zeros((n, 1), np.float32), pd.DataFrame({"cell_id": np.arange(1, n + 1)}, index=map(str, range(n)))
+    )
     out.obsm["spatial"] = position[:, ::-1].copy()
     return out
 
@@ -247,7 +249,8 @@ def models_follow_their_rows(seed):
 
 def seeds_repeat(seed):
     one, other = (
-        cgc.tl.embed(cells(), n_dims=3, n_hidden=4, random_state=seed, copy=True, **QUICK).obsm["X_cellgraph"] for _ in range(2)
+        cgc.tl.embed(cells(), n_dims=3, n_hidden=4, random_state=seed, copy=True, **QUICK).obsm["X_cellgraph"]
+        for _ in range(2)
     )
     close(one, other, "the same seed", rtol=0, atol=0)
 
@@ -279,8 +282,17 @@ def subsets_agree(seed):
     adata = cells()
     rows = np.sort(np.random.default_rng(seed).choice(adata.n_obs, 20, replace=False))
     part = adata[rows].copy()
-    close(classifier().predict_proba(np.asarray(part.X)), classifier().predict_proba(np.asarray(adata.X))[rows], "a subset", atol=1e-5)
-    close(part.obsp["touching_contact_area"].toarray(), adata.obsp["touching_contact_area"].toarray()[np.ix_(rows, rows)], "contacts")
+    close(
+        classifier().predict_proba(np.asarray(part.X)),
+        classifier().predict_proba(np.asarray(adata.X))[rows],
+        "a subset",
+        atol=1e-5,
+    )
+    close(
+        part.obsp["touching_contact_area"].toarray(),
+        adata.obsp["touching_contact_area"].toarray()[np.ix_(rows, rows)],
+        "contacts",
+    )
 
 
 class Law(NamedTuple):

@@ -16,10 +16,10 @@ import numpy as np
 
 import cellgraph_clr as cgc
 from cellgraph_clr import models
-from tests.robustness.case import Case, anything, either, refused
-from tests.robustness.scenes import QUICK, arrow, cells, embedder, light, movie, plain, plate, profiler, shaper
+from tests.robustness.case import Case, anything, either, refused, right
+from tests.robustness.scenes import QUICK, arrow, cells, embedder, light, movie, plain, plate, profiler, shaper, spotter
 
-AREA = "options"
+AREA, DATA = "options", "data of another kind"
 
 IMAGE = {"labels": lambda: plain(2), "spacing": lambda: 0.5}
 ADATA = {"adata": cells}
@@ -28,20 +28,29 @@ CALLS: dict[str, tuple[Callable, dict[str, Callable[[], Any]]]] = {  # function,
     "LabelImage.build": (cgc.LabelImage.build, {**IMAGE, "image": lambda: light(2)}),
     "LabelImage": (cgc.LabelImage, {"labels": lambda: plain(2), "spacing": lambda: (1.0, 1.0)}),
     "Movie.build": (cgc.Movie.build, {"frames": lambda: light(2)}),
-    "Plate.build": (cgc.Plate.build, {"table": lambda: plate().table, "images": lambda: list(map(plate().image, range(6)))}),
+    "Plate.build": (
+        cgc.Plate.build,
+        {"table": lambda: plate().table, "images": lambda: list(map(plate().image, range(6)))},
+    ),
     "from_movie": (cgc.from_movie, {"movie": movie}),
     "concat": (cgc.concat, {"adatas": lambda: {"a": cells(), "b": cells()}}),
     "validate": (cgc.validate, ADATA),
     "to_pyg": (cgc.to_pyg, ADATA),
     "to_networkx": (cgc.to_networkx, ADATA),
     "im.label_qc": (cgc.im.label_qc, {"labels": lambda: plain(2)}),
-    "im.extract_patches": (cgc.im.extract_patches, {"labels": lambda: plain(2), "image": lambda: light(2), "size": lambda: 4}),
+    "im.extract_patches": (
+        cgc.im.extract_patches,
+        {"labels": lambda: plain(2), "image": lambda: light(2), "size": lambda: 4},
+    ),
     "im.sample_surfaces": (cgc.im.sample_surfaces, {"labels": lambda: plain(2), "n_points": lambda: 8}),
     "gr.contact_graph": (cgc.gr.contact_graph, ADATA),
     "gr.delaunay_graph": (cgc.gr.delaunay_graph, ADATA),
     "gr.knn_graph": (cgc.gr.knn_graph, ADATA),
     "gr.radius_graph": (cgc.gr.radius_graph, {**ADATA, "radius": lambda: 9.0}),
-    "gr.intersect_graphs": (cgc.gr.intersect_graphs, {**ADATA, "first_key": lambda: "spatial", "second_key": lambda: "touching"}),
+    "gr.intersect_graphs": (
+        cgc.gr.intersect_graphs,
+        {**ADATA, "first_key": lambda: "spatial", "second_key": lambda: "touching"},
+    ),
     "gr.aggregate_neighbors": (cgc.gr.aggregate_neighbors, ADATA),
     "pp.scale_features": (cgc.pp.scale_features, ADATA),
     "pp.split": (cgc.pp.split, ADATA),
@@ -55,7 +64,7 @@ CALLS: dict[str, tuple[Callable, dict[str, Callable[[], Any]]]] = {  # function,
     "tl.build_index": (cgc.tl.build_index, ADATA),
     "tl.morpho_context": (cgc.tl.morpho_context, {**ADATA, "use_rep": lambda: "X"}),
     "tl.select_region": (cgc.tl.select_region, {**ADATA, "outline": lambda: [(0, 0), (99, 0), (99, 99)]}),
-    "tl.detect_events": (cgc.tl.detect_events, {"movie": movie, "model": arrow}),
+    "tl.detect_events": (cgc.tl.detect_events, {"movie": movie, "model": spotter}),
     "tl.profile": (cgc.tl.profile, {"plate": plate, "model": profiler}),
     "CellGraphCLR.fit": (models.CellGraphCLR(n_dims=4, n_hidden=4, **QUICK).fit, {"data": cells}),
     "CellGraphCLR.transform": (lambda data, **k: embedder().transform(data, **k), {"data": cells}),
@@ -68,9 +77,18 @@ CALLS: dict[str, tuple[Callable, dict[str, Callable[[], Any]]]] = {  # function,
     "datasets.tissue": (cgc.datasets.tissue, {"n_cells": lambda: 30}),
     "datasets.shapes": (cgc.datasets.shapes, {"n_cells": lambda: 5}),
     "datasets.movie": (cgc.datasets.movie, {"n_cells": lambda: 5, "n_frames": lambda: 3}),
-    "datasets.event_movie": (cgc.datasets.event_movie, {"n_cells": lambda: 5, "n_frames": lambda: 3, "side": lambda: 64}),
-    "datasets.phenotype_plate": (cgc.datasets.phenotype_plate, {"n_samples": lambda: 2, "n_fields": lambda: 1, "side": lambda: 64}),
-    "metrics.reliability": (cgc.metrics.reliability, {"confidence": lambda: np.linspace(0, 1, 9), "correct": lambda: np.arange(9) > 3}),
+    "datasets.event_movie": (
+        cgc.datasets.event_movie,
+        {"n_cells": lambda: 5, "n_frames": lambda: 3, "side": lambda: 64},
+    ),
+    "datasets.phenotype_plate": (
+        cgc.datasets.phenotype_plate,
+        {"n_samples": lambda: 2, "n_fields": lambda: 1, "side": lambda: 64},
+    ),
+    "metrics.reliability": (
+        cgc.metrics.reliability,
+        {"confidence": lambda: np.linspace(0, 1, 9), "correct": lambda: np.arange(9) > 3},
+    ),
     "metrics.precision_at_k": (
         cgc.metrics.precision_at_k,
         {"relevant": lambda: np.arange(9) > 3, "scores": lambda: np.arange(9.0), "k": lambda: 3},
@@ -83,12 +101,29 @@ ESTIMATORS: dict[str, Callable[..., Any]] = {
 }
 
 NUMBERS = {"NaN": float("nan"), "inf": float("inf"), "-inf": float("-inf"), "negative": -(10**9), "complex": 1j}
-KINDS = {"text": "no such", "a number as text": "3", "a list": [], "a dict": {}, "an object": object(), "an array": np.zeros(2)}
+KINDS = {
+    "text": "no such",
+    "a number as text": "3",
+    "a list": [],
+    "a dict": {},
+    "an object": object(),
+    "an array": np.zeros(2),
+}
 WHOLE = {"a half": 1.5, "bool": True, "a double": 2.0, "0-d": np.array(3)}
 HUGE = {"1e30": 10**30, "beyond 64 bits": 2**64}
-MORE = {"None": None, "empty text": "", "NUL": "a\0", "slash": "a/b", "a long text": "x" * 10_000, "bytes": b"x", "a set": {1, 2}}
+MORE = {
+    "None": None,
+    "empty text": "",
+    "NUL": "a\0",
+    "slash": "a/b",
+    "a long text": "x" * 10_000,
+    "bytes": b"x",
+    "a set": {1, 2},
+}
 TRIED = NUMBERS | KINDS | WHOLE | HUGE | MORE
-LONG = re.compile(r"n_steps|n_trees|n_fit|n_cells|n_frames|n_samples|n_fields|side|n_blocks|n_points|n_permutations|patience")  # huge ones take for ever
+LONG = re.compile(
+    r"n_steps|n_trees|n_fit|n_cells|n_frames|n_samples|n_fields|side|n_blocks|n_points|n_permutations|n_hops|patience"
+)  # huge ones take for ever
 SKIP = {"copy", "progress", "callbacks", "logger", "self"}
 
 # What an option of an annotation never takes: a value that is taken all the same is a silent mistake.
@@ -128,12 +163,14 @@ def never(option: str, annotation: str) -> set[str]:
 def cases() -> Iterator[Case]:
     """Yield every option of every function, configuration and estimator with every value."""
     for name, (function, needed) in CALLS.items():
+        yield Case(AREA, f"{name}, plain", partial(_plain, function, needed), slow="leiden" in name)
         for option, annotation in options_of(function).items():
-            first = option in needed and next(iter(needed)) == option
+            is_data = option in needed and next(iter(needed)) == option
             for value in TRIED:
                 if not (value in HUGE and LONG.fullmatch(option)):
-                    must = refused if value in never(option, annotation) and not first else either
-                    yield Case(AREA, f"{name}({option}={value})", partial(_called, function, needed, option, value, must))
+                    must = refused if value in never(option, annotation) and not is_data else either
+                    call = partial(_called, function, needed, option, value, must)
+                    yield Case(DATA if is_data else AREA, f"{name}({option}={value})", call, slow="leiden" in name)
     for name, config in CONFIGS.items():
         for field in dataclasses.fields(config):
             for value in TRIED:
@@ -144,6 +181,10 @@ def cases() -> Iterator[Case]:
             for value in TRIED:
                 if not (value in HUGE and LONG.fullmatch(option)):
                     yield Case(AREA, f"{name}({option}={value}).fit", partial(_fitted, estimator, option, value))
+
+
+def _plain(function, needed, folder, seed):
+    right(lambda: function(**{name: make() for name, make in needed.items()}), anything)
 
 
 def _called(function, needed, option, value, must, folder, seed):
@@ -158,4 +199,7 @@ def _made(config, field, value, must, folder, seed):
 def _fitted(estimator, option, value, folder, seed):
     adata = cells()
     quick = {"n_steps": 2} if estimator is models.SoftInfoNCEClassifier else {"n_trees": 4}
-    either(lambda: estimator(**(quick | {option: TRIED[value]})).fit(adata.X, adata.obs["kind"].astype(str).to_numpy()), anything)
+    either(
+        lambda: estimator(**(quick | {option: TRIED[value]})).fit(adata.X, adata.obs["kind"].astype(str).to_numpy()),
+        anything,
+    )

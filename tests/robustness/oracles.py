@@ -81,7 +81,9 @@ def close(found, wanted, what, *, rtol=1e-4, atol=1e-5):
     """Raise `Wrong` unless two arrays are near one another; a NaN is near a NaN."""
     found, wanted = np.asarray(found, float), np.asarray(wanted, float)
     if found.shape != wanted.shape or not np.allclose(found, wanted, rtol=rtol, atol=atol, equal_nan=True):
-        raise Wrong(f"{what}: {np.array2string(found.ravel(), threshold=9)}, not {np.array2string(wanted.ravel(), threshold=9)}")
+        raise Wrong(
+            f"{what}: {np.array2string(found.ravel(), threshold=9)}, not {np.array2string(wanted.ravel(), threshold=9)}"
+        )
 
 
 # --- Contacts: {(a, b): area} with a < b ---
@@ -140,7 +142,9 @@ def edges(matrix):
 
 def near(position, radius):
     """Pairs within a radius, by loops; those on its border by less than 1e-9 of it are left to either side."""
-    length = {(i, j): float(np.linalg.norm(position[i] - position[j])) for i, j in combinations(range(len(position)), 2)}
+    length = {
+        (i, j): float(np.linalg.norm(position[i] - position[j])) for i, j in combinations(range(len(position)), 2)
+    }
     sure = {p for p, v in length.items() if v <= radius * (1 - 1e-9)}
     return sure, {p for p, v in length.items() if v <= radius * (1 + 1e-9)}
 

@@ -1,6 +1,6 @@
 """Hostile inputs, many of them: what of the library holds, and what does not?
 
-``make torture`` runs all cases, then fuzzes and laws with ever new seeds, for twenty minutes; ``python -m tests.robustness.run
+``make torture`` runs all cases, then those that are drawn with ever new seeds, for twenty minutes; ``python -m tests.robustness.run
 --minutes 3 --seed 5`` for less. ``--only TEXT`` tries the cases whose name holds a text, which is how a failure is repeated. A
 file beside this one holds the cases of one kind, in tables: a new case is one line there. Exit code 1 if any case fails: a raw
 traceback, a wrong result without a word, a hang or a crash.
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from itertools import zip_longest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: threads do not outlive a fork
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
@@ -31,21 +33,18 @@ def cases_of(kinds: Sequence[str] = KINDS) -> list[Case]:
     return [case for kind in kinds for case in import_module(f"tests.robustness.{kind}").cases()]
 
 
-def sampled(cases: Sequence[Case], share: float, seed: int) -> list[Case]:
-    """Return a share of the cases of every area, at least five of it, drawn by a seed."""
-    import random
-
-    out, areas = [], dict.fromkeys(c.area for c in cases)
-    for area in areas:
-        of_area = [c for c in cases if c.area == area]
-        n = min(len(of_area), max(5, round(share * len(of_area))))
-        out += random.Random(f"{seed} {area}").sample(of_area, n)
-    return out
+def sampled(cases: Sequence[Case], each: int, seed: int) -> list[Case]:
+    """Return some cases of every area, drawn by a seed, the areas taking turns; none that are slow."""
+    drawn = []
+    for area in dict.fromkeys(c.area for c in cases):
+        of_area = [c for c in cases if c.area == area and not c.slow]
+        drawn.append(random.Random(f"{seed} {area}").sample(of_area, min(each, len(of_area))))
+    return [c for turn in zip_longest(*drawn) for c in turn if c is not None]
 
 
 def rounds(cases: Sequence[Case], seed: int, until: float) -> Iterator[Result]:
-    """Yield the results of all cases, and then of those that are others for another seed, until a time."""
-    yield from outcomes(cases, seed, until=until)
+    """Yield the results of all cases, in an order of the seed, and then of those that other seeds make others, until a time."""
+    yield from outcomes(random.Random(seed).sample(cases, len(cases)), seed, until=until)
     again = [c for c in cases if c.seeded]
     while again and time.monotonic() < until:
         seed += 1
@@ -85,7 +84,7 @@ def main() -> int:
     parser.add_argument("kinds", nargs="*", help=f"all by default: {', '.join(KINDS)}")
     parser.add_argument("--minutes", type=float, default=20.0, help="when to stop")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--share", type=float, default=1.0, help="of the cases of every area, drawn by the seed")
+    parser.add_argument("--each", type=int, default=0, help="so many cases of every area, drawn by the seed, once each")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds a text, once each")
     chosen = parser.parse_args()
     if unknown := set(chosen.kinds) - set(KINDS):
@@ -93,11 +92,11 @@ def main() -> int:
     from tests.robustness.scenes import warm
 
     start = time.monotonic()
-    warm()
     cases = [c for c in cases_of(chosen.kinds or KINDS) if chosen.only in c.name]
-    once = bool(chosen.only) or chosen.share < 1
-    if chosen.share < 1:
-        cases = sampled(cases, chosen.share, chosen.seed)
+    if chosen.each:
+        cases = sampled(cases, chosen.each, chosen.seed)
+    once = bool(chosen.only or chosen.each)
+    warm(slow=any(c.slow for c in cases))
     until = start + 60 * chosen.minutes
     results = []
     for r in outcomes(cases, chosen.seed, until=until) if once else rounds(cases, chosen.seed, until):
@@ -107,7 +106,9 @@ def main() -> int:
     failures = [r for r in results if r.verdict in FAILURES]
     print(told(failures), f"\n{table(results)}", sep="\n")
     left = len(cases) - len(results)
-    print(f"{len(failures)} failures in {time.monotonic() - start:.0f} s{f'; time was up before {left} cases' if left > 0 else ''}")
+    print(
+        f"{len(failures)} failures in {time.monotonic() - start:.0f} s{f'; time was up before {left} cases' if left > 0 else ''}"
+    )
     return int(bool(failures) or not results)
 
 

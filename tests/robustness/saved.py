@@ -19,7 +19,7 @@ from cellgraph_clr import models
 from cellgraph_clr.analysis.index import VectorIndex
 from tests.robustness import scenes
 from tests.robustness.bytes import changed
-from tests.robustness.case import Case, Wrong, anything, either, refused
+from tests.robustness.case import Case, Wrong, anything, either, refused, right
 from tests.robustness.scenes import cells
 from tests.robustness.zarrs import DROP, put
 
@@ -37,6 +37,8 @@ def used(model: Any) -> np.ndarray:
         return model.transform(cells())
     if isinstance(model, models.TimeArrow):
         return np.asarray(model.transform(scenes.movie()).select_dtypes("number"))
+    if isinstance(model, models.EventClassifier):
+        return model.predict_proba(scenes.movie())
     if isinstance(model, models.DeepInfoMax):
         return np.asarray(model.transform(scenes.plate()).select_dtypes("number"))
     return np.asarray(model.transform(scenes.shapes_image()).select_dtypes("number"))
@@ -47,6 +49,7 @@ MODELS: dict[str, Callable[[], Any]] = {
     "SoftInfoNCEClassifier": scenes.classifier,
     "CellGraphClassifier": scenes.graph_classifier,
     "TimeArrow": scenes.arrow,
+    "EventClassifier": scenes.spotter,
     "DeepInfoMax": scenes.profiler,
     "MorphoFeatures": scenes.shaper,
 }
@@ -149,11 +152,14 @@ def index_parts(approximate: bool) -> tuple[dict[str, np.ndarray], bytes]:
 def cases() -> Iterator[Case]:
     """Yield tampered headers, tensors and bytes of everything that is saved."""
     for name in (*MODELS, "checkpoint"):
+        yield Case(AREA, f"{name}: as it was saved", partial(_whole, name))
         for text in HEADERS:
             yield Case(AREA, f"{name}: header {text}", partial(_header, name, HEADERS[text]))
         for place in leaves(file_of(name)[0]):
             for value in VALUES:
-                yield Case(AREA, f"{name}: header {'.'.join(map(str, place))} {value}", partial(_value, name, place, value))
+                yield Case(
+                    AREA, f"{name}: header {'.'.join(map(str, place))} {value}", partial(_value, name, place, value)
+                )
         yield Case(AREA, f"{name}: tensors left out or added", partial(_named, name))
         for change in TENSORS:
             yield Case(AREA, f"{name}: a tensor {change}", partial(_tensor, name, change), seeded=True)
@@ -185,6 +191,11 @@ def write(path: Path, header: Any, tensors: dict[str, torch.Tensor]) -> Path:
     """Write a model as it would be saved."""
     save_file({k: v.clone().contiguous() for k, v in tensors.items()}, str(path), {"cellgraph_clr": json.dumps(header)})
     return path
+
+
+def _whole(name, folder, seed):
+    (folder / "m.safetensors").write_bytes(file_of(name)[2])
+    right(lambda: read(name, folder / "m.safetensors"), check)
 
 
 def _header(name, header, folder, seed):
@@ -238,7 +249,9 @@ def _index(approximate, part, change, folder, seed):
 
 
 def _index_bytes(approximate, number, folder, seed):
-    (folder / "j.npz").write_bytes(changed(index_parts(approximate)[1], np.random.default_rng([seed, number, approximate])))
+    (folder / "j.npz").write_bytes(
+        changed(index_parts(approximate)[1], np.random.default_rng([seed, number, approximate]))
+    )
     either(lambda: search(folder / "j.npz", approximate), anything)
 
 

@@ -83,7 +83,9 @@ def classifier():
     from cellgraph_clr.models import SoftInfoNCEClassifier
 
     adata = cells()
-    return SoftInfoNCEClassifier(n_steps=3, progress=False).fit(np.asarray(adata.X), adata.obs["kind"].astype(str).to_numpy())
+    return SoftInfoNCEClassifier(n_steps=3, progress=False).fit(
+        np.asarray(adata.X), adata.obs["kind"].astype(str).to_numpy()
+    )
 
 
 @cache
@@ -100,6 +102,14 @@ def arrow():
     from cellgraph_clr.models import TimeArrow
 
     return TimeArrow(n_hidden=4, n_features=5, n_levels=1, size=16, batch_size=4, **QUICK).fit(movie())
+
+
+@cache
+def spotter():
+    """Return a trained `EventClassifier`."""
+    from cellgraph_clr.models import EventClassifier
+
+    return EventClassifier(arrow(), size=8, calibrate=False, **QUICK).fit(movie())
 
 
 @cache
@@ -127,8 +137,8 @@ def shaper():
     return MorphoFeatures(**config, **QUICK).fit(shapes_image())
 
 
-def warm():
-    """Compile and import what cases use, so that their children need not."""
+def warm(*, slow=False):
+    """Compile and import what cases use, so that their children need not; what is slow to compile on request."""
     import cellgraph_clr as cgc
 
     for d in (2, 3):
@@ -141,5 +151,7 @@ def warm():
         cgc.im.label_qc(image)
         cgc.im.extract_patches(image, size=4)
         cgc.im.sample_surfaces(image, n_points=8)
-    for made in (cells, embedder, classifier, graph_classifier, arrow, profiler, shaper):
+    for made in (cells, embedder, classifier, graph_classifier, spotter, profiler, shaper):
         made()
+    if slow:
+        cgc.tl.cluster(cells())

@@ -22,7 +22,9 @@ def good() -> pd.DataFrame:
     """Return a table of cells."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(N, 4))
-    return pd.DataFrame({"id": range(1, N + 1), "x": x[:, 0], "y": x[:, 1], "z": x[:, 2], "f": x[:, 3], "kind": list("ababab")})
+    return pd.DataFrame(
+        {"id": range(1, N + 1), "x": x[:, 0], "y": x[:, 1], "z": x[:, 2], "f": x[:, 3], "kind": list("ababab")}
+    )
 
 
 COLUMNS: dict[str, tuple[Callable, str, Any]] = {  # what must come; a column, and its new values
@@ -155,7 +157,10 @@ def cases() -> Iterator[Case]:
 
 def made(table: Any, **options: Any) -> Any:
     """Return `from_table` of the columns of `good`."""
-    return cgc.from_table(table, **{"cell_id": "id", "position": ["x", "y", "z"], "features": ["f"], "obs": ["kind"], "unit": "pixel"} | options)
+    return cgc.from_table(
+        table,
+        **{"cell_id": "id", "position": ["x", "y", "z"], "features": ["f"], "obs": ["kind"], "unit": "pixel"} | options,
+    )
 
 
 def check_columns(adata: Any, table: pd.DataFrame) -> None:
@@ -164,7 +169,11 @@ def check_columns(adata: Any, table: pd.DataFrame) -> None:
     if adata.obs["cell_id"].tolist() != ids:
         raise Wrong(f"ids {adata.obs['cell_id'].tolist()}, not {ids}")
     close(adata.obsm["spatial"], table[["x", "y", "z"]].to_numpy(float), "positions")
-    feature = table["f"].to_numpy(float, na_value=np.nan) if hasattr(table["f"].array, "_mask") else table["f"].to_numpy(float)
+    feature = (
+        table["f"].to_numpy(float, na_value=np.nan)
+        if hasattr(table["f"].array, "_mask")
+        else table["f"].to_numpy(float)
+    )
     found = np.asarray(adata.X, float)[:, 0]
     close(found, feature, "features", rtol=1e-6)
     if len(np.unique(found)) < len(np.unique(feature)):
@@ -179,7 +188,10 @@ def _column(must, column, values, folder, seed):
 
 
 def _options(must, options, folder, seed):
-    must(lambda: made(good().assign(cell_id=9, library_id=list("ababab"), region="b"), **options), lambda a: cgc.write(a, "t.h5ad"))
+    must(
+        lambda: made(good().assign(cell_id=9, library_id=list("ababab"), region="b"), **options),
+        lambda a: cgc.write(a, "t.h5ad"),
+    )
 
 
 def _frame(must, change, folder, seed):

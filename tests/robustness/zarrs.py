@@ -78,7 +78,10 @@ VALUES = {  # further values of some
     "a step of text": (PLACES["a step of the scale"], "0.5"),
     "a scale of one step": (PLACES["the scale"], [1]),
     "a translation of text": (PLACES["transformations"], [*SCALE, {"type": "translation", "translation": "x"}]),
-    "a translation of NaN": (PLACES["transformations"], [*SCALE, {"type": "translation", "translation": [float("nan")] * 2}]),
+    "a translation of NaN": (
+        PLACES["transformations"],
+        [*SCALE, {"type": "translation", "translation": [float("nan")] * 2}],
+    ),
     "an unknown unit": (PLACES["a unit"], "parsec"),
     "a time as unit": (PLACES["a unit"], "second"),
 }
@@ -102,7 +105,9 @@ def _set(path: Path, attributes: Any, version: int = 2) -> None:
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {  # to what lies on disk
-    "no chunk": lambda p: [c.unlink() for c in (p / "0").rglob("*") if c.is_file() and not c.name.startswith((".z", "zarr"))][:1],
+    "no chunk": lambda p: [
+        c.unlink() for c in (p / "0").rglob("*") if c.is_file() and not c.name.startswith((".z", "zarr"))
+    ][:1],
     "a chunk of noise": lambda p: (p / "0" / "0.0").write_bytes(bytes(range(200))),
     "an empty chunk": lambda p: (p / "0" / "0.0").write_bytes(b""),
     "a chunk that is a folder": lambda p: ((p / "0" / "0.0").unlink(), (p / "0" / "0.0").mkdir()),
@@ -148,7 +153,16 @@ PLATE_PLACES = {
     "an image": ("well", ("well", "images", 0)),
     "the path of an image": ("well", ("well", "images", 0, "path")),
 }
-OUTSIDE = ("../../../secret.zarr", "../../secret.zarr", "{}/secret.zarr", "0/../../../../secret.zarr", "..", "/", "0\0", "x" * 300)
+OUTSIDE = (
+    "../../../secret.zarr",
+    "../../secret.zarr",
+    "{}/secret.zarr",
+    "0/../../../../secret.zarr",
+    "..",
+    "/",
+    "0\0",
+    "x" * 300,
+)
 
 
 def write_plate(path: Path, plate: Any = PLATE, well: Any = WELL) -> None:
