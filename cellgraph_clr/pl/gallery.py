@@ -17,7 +17,7 @@ from cellgraph_clr.adata.reading import raw_values, read_features
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.io.matched_labels import labels_of_cells
-from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
+from cellgraph_clr.pl.canvas import check_save, finish, picture_grid, plain, scale_bar
 from cellgraph_clr.pl.tiles import SIZE, Tiles
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def cell_gallery(
     -----
     One scan of the labels; of each cell drawn the plane where it is widest, or its box.
     """
+    check_save(save)
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
         raise OptionError(expected("either `query` or `groupby`", found, "Pass one of them."))
@@ -165,6 +166,7 @@ def feature_range(
     MissingKeyError, OptionError, LabelImageError
         For unknown features, and as `cell_gallery`.
     """
+    check_save(save)
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)

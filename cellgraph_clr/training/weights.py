@@ -27,12 +27,17 @@ def _plain(value: object) -> object:
 
 
 def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON header to `path`, beside first, then renamed."""
+    """Write tensors and a JSON header to `path`, beside first, then renamed. Raises `OutputError` as `replacing`."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     with replacing(path) as beside:
         clean = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        save_file(clean, str(beside), metadata={"cellgraph_clr": json.dumps(header, sort_keys=True, default=_plain)})
+        about = {"cellgraph_clr": json.dumps(header, sort_keys=True, default=_plain)}
+        try:
+            save_file(clean, str(beside), metadata=about)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
