@@ -7,7 +7,7 @@ PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: demo test mutate lint bench interop docs clean
+.PHONY: demo test mutate torture lint bench interop docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ test: $(STAMP)
 
 mutate: $(STAMP)  # plants faults and runs the tests that must fail; PARTS="losses graphs" for some
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(PARTS)
+
+torture: $(STAMP)  # kills, full disks, missing rights, interrupts and races on all that writes
+	$(BIN)/python -m tests.robustness.faults --kills 200
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .

@@ -40,7 +40,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _leave(130, "Interrupted: what was being written was not replaced.")
     except MemoryError as error:
-        _leave(3, f"MemoryError: {error or 'out of memory'}")
+        _leave(3, f"MemoryError: {str(error) or 'out of memory'}")
     except OSError as error:
         _leave(2, f"{type(error).__name__}: {error}")
     except RuntimeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
@@ -71,12 +72,7 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     target = check_write(path)
     with replacing(target, folder=target.suffix == ".zarr") as beside:
         try:
-            if target.suffix == ".zarr":
-                with _zarr_v3(), warnings.catch_warnings():
-                    warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-                    adata.write_zarr(beside)
-            else:
-                _write_h5ad(adata, beside)
+            (_write_zarr if target.suffix == ".zarr" else _write_h5ad)(adata, beside)
         except (OSError, MemoryError):
             raise
         except Exception as error:  # of anndata, h5py and zarr: many kinds
@@ -84,6 +80,23 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
             remedy = "Change it, or leave it out."
             raise OutputError(expected("an AnnData that files can hold", " ".join(reason.split()), remedy)) from error
     return target
+
+
+def _write_zarr(adata: AnnData, path: Path) -> None:
+    """Write a Zarr store; where that fails no thread goes on writing afterwards."""
+    from zarr.core.sync import sync
+
+    async def others() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with _zarr_v3(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        try:
+            adata.write_zarr(path)
+        except Exception:
+            sync(others())
+            raise
 
 
 def _write_h5ad(adata: AnnData, path: Path) -> None:
