@@ -30,8 +30,9 @@ test: $(STAMP)
 mutate: $(STAMP)  # plants faults and runs the tests that must fail; PARTS="losses graphs" for some
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(PARTS)
 
-torture: $(STAMP)  # hostile inputs, crashes and races; see tests/robustness
+torture: $(STAMP)  # hostile inputs, then kills, full disks, missing rights, interrupts and races on all that writes
 	$(BIN)/python -m tests.robustness.run --minutes 20
+	$(BIN)/python -m tests.robustness.faults --kills 200
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .

@@ -17,6 +17,7 @@ __all__ = [
     "NoGraphError",
     "NonFiniteError",
     "OptionError",
+    "OutputError",
     "PairsError",
     "ShapeError",
     "TaskError",
@@ -37,6 +38,14 @@ class MissingFileError(CellGraphError, FileNotFoundError):
 
 class FileFormatError(CellGraphError):
     """A file exists but cannot be read as what was asked for."""
+
+
+class OutputError(CellGraphError, OSError):
+    """A file cannot be written: full disk, missing rights, something else in its place, contents no file can hold."""
+
+    def __str__(self) -> str:
+        """Return the message as it was written (`OSError` would print the tuple)."""
+        return str(self.args[0]) if self.args else ""
 
 
 class LabelImageError(CellGraphError):

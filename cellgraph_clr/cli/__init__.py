@@ -1,19 +1,59 @@
-"""The command line: `cellgraph-clr` mirrors the Python functions one to one; nothing heavy loads before it is needed."""
+"""The command line: `cellgraph-clr` mirrors the Python functions one to one; nothing heavy loads before it is needed.
+
+Whatever fails ends in one line on stderr and an exit code:
+
+0    done
+1    `inspect` found problems
+2    wrong usage, a named error of the package, or a file that cannot be read or written
+3    out of memory
+130  interrupted (Ctrl-C)
+141  nobody reads what is printed (a closed pipe)
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
 
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory")  # as torch says it
+
 
 def main() -> None:
-    """Run the command line; a named error of the package becomes one line on stderr and exit code 2."""
-    from cellgraph_clr._core.errors import CellGraphError
-    from cellgraph_clr.cli.app import app
-
+    """Run the command line and leave with an exit code, see above."""
     try:
-        app()
-    except CellGraphError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(2)
+        from cellgraph_clr._core.errors import CellGraphError
+
+        try:
+            from cellgraph_clr.cli.app import app
+
+            app()
+        except CellGraphError as error:
+            _leave(2, f"{type(error).__name__}: {error}")
+    except SystemExit as stop:  # typer's own end
+        if stop.code == 130:
+            _leave(130, "Interrupted: what was being written was not replaced.")
+        if isinstance(stop.__context__, BrokenPipeError):
+            _leave(141, "BrokenPipeError: nobody reads what is printed.")
+        raise
+    except KeyboardInterrupt:
+        _leave(130, "Interrupted: what was being written was not replaced.")
+    except MemoryError as error:
+        _leave(3, f"MemoryError: {str(error) or 'out of memory'}")
+    except OSError as error:
+        _leave(2, f"{type(error).__name__}: {error}")
+    except RuntimeError as error:
+        if not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        _leave(3, f"MemoryError: {error}")
+
+
+def _leave(code: int, line: str) -> None:
+    """Print one line on stderr and leave; what was printed before is dropped where nobody reads it."""
+    print(" ".join(line.split()), file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except (OSError, AttributeError):  # a closed pipe, no stdout at all
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional, cast
 
 import typer
 
 from cellgraph_clr.cli.events import events
+from cellgraph_clr.cli.outputs import check_written, save_anndata, save_model, save_table, where_to_write
 from cellgraph_clr.cli.profile import profile
 
 app = typer.Typer(
     name="cellgraph-clr",
     help="Spatial cell graphs: from segmented cells to learned, queryable tissue in AnnData.",
+    epilog="Exit codes: 0 done; 1 `inspect` found problems; 2 wrong usage, or an input, option or output that does not fit, in"
+    " one line on stderr; 3 out of memory; 130 interrupted; 141 nobody reads what is printed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,31 +27,6 @@ Output = Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to
 InPlace = Annotated[bool, typer.Option("--in-place", help="Write over the input")]
 Rep = Annotated[Optional[str], typer.Option(help="obsm key of the features; default: X")]  # noqa: UP045
 Seed = Annotated[int, typer.Option(help="Seed of everything random")]
-
-
-def _target(path: Path, output: Path | None, in_place: bool) -> Path:
-    """Return where to write. Raises `OptionError` unless that is said, before any work."""
-    from cellgraph_clr._core.checks import expected
-    from cellgraph_clr._core.errors import OptionError
-
-    if (output is None) != in_place:
-        found = "both" if in_place else "neither"
-        remedy = f"Pass `-o new{path.suffix}`, or `--in-place` to write over {path.name}."
-        raise OptionError(expected("either `--output` or `--in-place`", found, remedy))
-    if output is not None and output.resolve() == path.resolve():
-        raise OptionError(expected("another file for `--output`", "the input", "Pass `--in-place` to write over it."))
-    return path if output is None else output
-
-
-def _not_over(inputs: Sequence[Path | None], outputs: Sequence[Path | None]) -> None:
-    """Raise `OptionError` for a file to write that is read as well, before any work."""
-    from cellgraph_clr._core.checks import expected
-    from cellgraph_clr._core.errors import OptionError
-
-    read = {p.resolve() for p in inputs if p is not None}
-    for path in outputs:
-        if path is not None and path.resolve() in read:
-            raise OptionError(expected("another file to write than those read", path.name, "Choose another name."))
 
 
 def _spacing(text: str | None) -> float | list[float] | None:
@@ -65,13 +42,6 @@ def _spacing(text: str | None) -> float | list[float] | None:
     return sizes[0] if sizes is not None and len(sizes) == 1 else sizes
 
 
-def _save(adata: Any, path: Path) -> None:
-    from cellgraph_clr.io.anndata_files import write
-
-    write(adata, path)
-    typer.echo(f"wrote {path} ({adata.n_obs} cells)")
-
-
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for pictures and demo.h5ad")] = Path(
@@ -85,13 +55,15 @@ def demo(
 ) -> None:
     """Run the main job: a real tissue image and generated tissue with known truth (or the Platynereis table)."""
     if data is not None:
-        from cellgraph_clr.cli.demo_platynereis import run_platynereis
+        from cellgraph_clr.cli.demo_platynereis import PLATYNEREIS_FILES, run_platynereis
 
+        check_written(files=[output / name for name in PLATYNEREIS_FILES])
         run_platynereis(data, output, random_state=seed, say=typer.echo)
         return
-    from cellgraph_clr.cli.demo_colon import run_colon
-    from cellgraph_clr.cli.demo_planted import run_planted
+    from cellgraph_clr.cli.demo_colon import COLON_FILES, run_colon
+    from cellgraph_clr.cli.demo_planted import PLANTED_FILES, run_planted
 
+    check_written(files=[output / name for name in (*COLON_FILES, *PLANTED_FILES)])
     run_colon(output, random_state=seed, say=typer.echo)
     run_planted(output, random_state=seed, say=typer.echo)
 
@@ -142,7 +114,7 @@ def measure(
     """Measure cells of a label image and write AnnData (`cgc.from_labels`)."""
     from cellgraph_clr.io.cells import from_labels
 
-    _not_over([labels, image, nuclei], [output])
+    check_written(anndata=output, inputs=[labels, image, nuclei])
     adata = from_labels(
         labels,
         image,
@@ -152,7 +124,7 @@ def measure(
         features=features.split(","),
         library_id=library_id,
     )
-    _save(adata, output)
+    save_anndata(adata, output)
 
 
 @app.command()
@@ -174,7 +146,8 @@ def graph(
     from cellgraph_clr.io.anndata_files import read
 
     check_option("method", method, ("contact", "delaunay", "knn", "radius"))
-    target = _target(path, output, in_place)
+    target = where_to_write(path, output, in_place)
+    check_written(anndata=target, inputs=[path, labels], in_place=in_place)
     adata = read(path)
     if method == "contact":
         gr.contact_graph(adata, labels, max_gap=max_gap, min_area=min_area, key_added=key_added)
@@ -184,8 +157,8 @@ def graph(
         gr.knn_graph(adata, n_neighs=n_neighs, key_added=key_added)
     else:
         gr.radius_graph(adata, radius=radius, key_added=key_added)
+    save_anndata(adata, target)
     typer.echo(f"{int(adata.obsp[f'{key_added}_connectivities'].nnz) // 2} edges")
-    _save(adata, target)
 
 
 @app.command()
@@ -201,7 +174,10 @@ def embed(
     use_rep: Rep = None,
     key_added: Annotated[str, typer.Option(help="obsm key to write")] = "X_cellgraph",
     model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045
-    save_model: Annotated[Optional[Path], typer.Option(help="Write the trained model here (.safetensors)")] = None,  # noqa: UP045
+    model_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--save-model", help="Write the trained model here (.safetensors)"),
+    ] = None,
     checkpoint: Annotated[Optional[Path], typer.Option(help="Save training here; go on from it if it exists")] = None,  # noqa: UP045
     scale: Annotated[bool, typer.Option(help="Bring features to one scale first (median for missing ones)")] = True,
     seed: Seed = 0,
@@ -214,8 +190,8 @@ def embed(
     from cellgraph_clr.io.anndata_files import read
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
-    _not_over([path, model], [save_model])
-    target = _target(path, output, in_place)
+    target = where_to_write(path, output, in_place)
+    check_written(anndata=target, files=[model_file, checkpoint], inputs=[path, model], in_place=in_place)
     adata = read(path)
     if scale and use_rep is None and RAW_LAYER not in adata.layers:
         pp.scale_features(adata, impute="median")
@@ -232,10 +208,9 @@ def embed(
         )
         fitted.fit(adata, use_rep=use_rep, checkpoint=checkpoint)
     tl.embed(adata, model=fitted, use_rep=use_rep, key_added=key_added)
-    if save_model is not None:
-        fitted.save(save_model)
-        typer.echo(f"wrote {save_model}")
-    _save(adata, target)
+    save_anndata(adata, target)
+    if model_file is not None:
+        save_model(fitted, model_file, written=[target])
 
 
 @app.command()
@@ -254,11 +229,12 @@ def classify(
     from cellgraph_clr import tl
     from cellgraph_clr.io.anndata_files import read
 
-    target = _target(path, output, in_place)
+    target = where_to_write(path, output, in_place)
+    check_written(anndata=target, inputs=[path], in_place=in_place)
     adata = read(path)
     tl.classify(adata, label_key, head=head, min_confidence=min_confidence, random_state=seed)
+    save_anndata(adata, target)
     typer.echo(adata.obs[f"{label_key}_pred"].value_counts().to_string())
-    _save(adata, target)
 
 
 @app.command()
@@ -275,11 +251,10 @@ def retrieve(
     """Find cells or regions like a query (`cgc.tl.retrieve`, `cgc.tl.retrieve_regions`); writes what it is told to."""
     from cellgraph_clr import tl
     from cellgraph_clr._core.errors import OptionError
-    from cellgraph_clr._core.files import replacing
     from cellgraph_clr.io.anndata_files import read
 
-    _not_over([path], [table])
-    target = _target(path, output, in_place) if output is not None or in_place else None
+    target = where_to_write(path, output, in_place) if output is not None or in_place else None
+    check_written(anndata=target, files=[table], inputs=[path], in_place=in_place)
     adata = read(path)
     if "=" in query:
         column, _, value = query.partition("=")
@@ -293,13 +268,11 @@ def retrieve(
         found = tl.retrieve_regions(adata, asked, use_rep=use_rep).drop(columns="outline", errors="ignore")
     else:
         found = tl.retrieve(adata, asked, k=k, use_rep=use_rep)
-    typer.echo(found.to_string())
-    if table is not None:
-        with replacing(table) as beside:
-            found.to_csv(beside)
-        typer.echo(f"wrote {table}")
     if target is not None:
-        _save(adata, target)
+        save_anndata(adata, target)
+    if table is not None:
+        save_table(found, table, index=True)
+    typer.echo(found.to_string())
 
 
 @app.command()
@@ -316,7 +289,8 @@ def cluster(
     from cellgraph_clr import tl
     from cellgraph_clr.io.anndata_files import read
 
-    target = _target(path, output, in_place)
+    target = where_to_write(path, output, in_place)
+    check_written(anndata=target, inputs=[path], in_place=in_place)
     adata = read(path)
     tl.cluster(
         adata,
@@ -325,8 +299,8 @@ def cluster(
         use_rep=use_rep,
         random_state=seed,
     )
+    save_anndata(adata, target)
     typer.echo(adata.obs[method].value_counts().to_string())
-    _save(adata, target)
 
 
 @app.command()
@@ -343,10 +317,10 @@ def table(
     """Turn a table of cells into AnnData (`cgc.from_table`)."""
     from cellgraph_clr.cli.pictures import from_file
 
-    _not_over([path], [output])
+    check_written(anndata=output, inputs=[path])
     columns = {"position": position, "features": features, "obs": obs}
     adata = from_file(path, cell_id=cell_id, unit=unit, library_key=library_key, columns=columns)
-    _save(adata, output)
+    save_anndata(adata, output)
 
 
 @app.command()
@@ -362,7 +336,7 @@ def plot(
     """Draw cells, their graph, or what a query found (`cgc.pl.spatial`, `cgc.pl.graph`, `cgc.pl.retrieval`)."""
     from cellgraph_clr.cli.pictures import draw
 
-    _not_over([path, image, labels], [output])
+    check_written(files=[output], inputs=[path, image, labels])
     colors = color.split(",") if color else []
     draw(path, output, kind=kind, colors=colors, image=image, labels=labels, library_id=library_id)
     typer.echo(f"wrote {output}")

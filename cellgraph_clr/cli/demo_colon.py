@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.datasets.colon import ColonTissue
 
-__all__ = ["colon_cells", "colon_figures", "colon_overview", "run_colon"]
+__all__ = ["COLON_FILES", "colon_cells", "colon_figures", "colon_overview", "run_colon"]
 
 # One small section: neighbours say more about this gland than about glands, so few of them and one layer.
 COLON: dict[str, Any] = {"positives": "both", "n_positives": 2, "mask_features": 0.3, "n_layers": 1, "n_steps": 60}
 QUERY_GLAND_YX = (400, 315)  # a pixel inside the round gland at the bottom of the section
+COLON_FILES = ("colon.png", "colon_graph.png", "colon_compartments.png", "colon_retrieval.png", "demo.h5ad")
 
 
 def colon_cells(tissue: ColonTissue) -> AnnData:

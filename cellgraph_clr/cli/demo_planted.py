@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.datasets.synth import Noise
 
-__all__ = ["LABELLED_SHARE", "LOCAL", "NICHE", "planted_cells", "planted_figures", "run_planted"]
+__all__ = ["LABELLED_SHARE", "LOCAL", "NICHE", "PLANTED_FILES", "planted_cells", "planted_figures", "run_planted"]
 
 LABELLED_SHARE = 0.02
 # The documented pair: a sharp embedding for what and where a cell is, and a broad one for which tissue it is part of.
@@ -29,6 +29,7 @@ NICHE: dict[str, Any] = {
     "n_steps": 100,
     "key_added": "X_niche",
 }
+PLANTED_FILES = ("planted_types.png", "planted_retrieval.png", "planted_reliability.png", "planted.h5ad")
 
 
 def planted_cells(n_cells: int = 5000, *, noise: Noise | None = None, random_state: int = 0) -> AnnData:

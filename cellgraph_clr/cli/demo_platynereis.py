@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-__all__ = ["IDENTITY", "ORGANS", "PLACE", "accuracy", "organ_retrieval", "prepare", "run_platynereis", "twins"]
+__all__ = [
+    "IDENTITY",
+    "ORGANS",
+    "PLACE",
+    "PLATYNEREIS_FILES",
+    "accuracy",
+    "organ_retrieval",
+    "prepare",
+    "run_platynereis",
+    "twins",
+]
 
 ORGANS = ("foregut", "midgut", "muscle", "vnc", "lateralectoderm", "crypticsegment", "pygidium", "head")
 N_NEIGHS = 10
@@ -35,6 +45,7 @@ PLACE: dict[str, Any] = {
     "n_steps": 150,
     "key_added": "X_place",
 }
+PLATYNEREIS_FILES = ("platynereis_types.png", "platynereis_cord.png", "platynereis.h5ad")
 
 
 def prepare(data: Path | str | None) -> AnnData:

@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from cellgraph_clr.cli.outputs import check_written, save_anndata, save_model, save_table
+
 __all__ = ["events"]
 
 
@@ -16,7 +18,10 @@ def events(
     labels: Annotated[Optional[Path], typer.Option(help="Masks of all frames, in one of these forms")] = None,  # noqa: UP045
     tracks: Annotated[Optional[Path], typer.Option(help="Lineage to learn from: man_track.txt or .csv")] = None,  # noqa: UP045
     model: Annotated[Optional[Path], typer.Option(help="Apply this saved classifier instead of training")] = None,  # noqa: UP045
-    save_model: Annotated[Optional[Path], typer.Option(help="Write the trained classifier here (.safetensors)")] = None,  # noqa: UP045
+    model_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--save-model", help="Write the trained classifier here (.safetensors)"),
+    ] = None,
     axes: Annotated[Optional[str], typer.Option(help="Order of the axes, e.g. tcyx; default: as the file says")] = None,  # noqa: UP045
     frame_interval: Annotated[Optional[float], typer.Option(help="Seconds between frames")] = None,  # noqa: UP045
     steps: Annotated[int, typer.Option(help="Frames between the two of a pair, for the time arrow")] = 1,
@@ -32,8 +37,6 @@ def events(
     from cellgraph_clr import io, tl
     from cellgraph_clr._core.checks import expected
     from cellgraph_clr._core.errors import OptionError
-    from cellgraph_clr._core.files import replacing
-    from cellgraph_clr.io.anndata_files import write
     from cellgraph_clr.models import EventClassifier, TimeArrow
 
     if model is None and (labels is None or tracks is None):
@@ -41,6 +44,7 @@ def events(
         raise OptionError(expected("masks and lineage to learn events from", found, "Pass both, or `--model`."))
     if output is not None and labels is None:
         raise OptionError(expected("`--labels` for cells", "none", "Leave `--output` out, or pass masks."))
+    check_written(anndata=output, files=[table, model_file], inputs=[movie, labels, tracks, model])
     frames = io.read_movie(movie, labels, tracks, axes=axes, frame_interval=frame_interval)
     typer.echo(str(frames))
     if model is not None:
@@ -51,14 +55,10 @@ def events(
         fitted = EventClassifier(arrow, n_steps=max(1, n_steps // 2), random_state=seed).fit(frames)
     adata = io.from_movie(frames) if output is not None else None
     found_events = tl.detect_events(frames, model=fitted, min_confidence=min_confidence, adata=adata)
+    save_table(found_events, table, index=False)
     typer.echo(found_events["event"].value_counts().to_string() if len(found_events) else "no event")
-    with replacing(table) as beside:
-        found_events.to_csv(beside, index=False)
-    typer.echo(f"wrote {table}")
-    if save_model is not None:
-        fitted.save(save_model)
-        typer.echo(f"wrote {save_model}")
     if adata is not None and output is not None:
         tl.time_arrow(adata, frames, model=fitted.arrow)
-        write(adata, output)
-        typer.echo(f"wrote {output} ({adata.n_obs} cells)")
+        save_anndata(adata, output)
+    if model_file is not None:
+        save_model(fitted, model_file, written=[table, output])

@@ -70,7 +70,9 @@ def draw(
     from cellgraph_clr import pl
     from cellgraph_clr.io.anndata_files import read
     from cellgraph_clr.io.arrays import read_pixels
+    from cellgraph_clr.pl.canvas import check_save
 
+    check_save(output)
     check_option("kind", kind, ("spatial", "graph", "retrieval"))
     adata = read(path)
     pixels = None if image is None else read_pixels(image, channels_axis=True).data

@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from cellgraph_clr.cli.outputs import check_written, save_anndata, save_model
+
 __all__ = ["profile"]
 
 
@@ -23,7 +25,10 @@ def profile(
     channels: Annotated[Optional[str], typer.Option(help="Channels in order, separated by commas")] = None,  # noqa: UP045
     samples: Annotated[Optional[str], typer.Option(help="Samples to learn from, separated by commas")] = None,  # noqa: UP045
     model: Annotated[Optional[Path], typer.Option(help="Apply this saved model instead of training")] = None,  # noqa: UP045
-    save_model: Annotated[Optional[Path], typer.Option(help="Write the trained model here (.safetensors)")] = None,  # noqa: UP045
+    model_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--save-model", help="Write the trained model here (.safetensors)"),
+    ] = None,
     size: Annotated[int, typer.Option(help="Pixels along the side of a window")] = 128,
     stride: Annotated[Optional[int], typer.Option(help="Pixels between windows; default: side by side")] = None,  # noqa: UP045
     foreground: Annotated[str, typer.Option(help="mixture, otsu or all")] = "mixture",
@@ -32,9 +37,9 @@ def profile(
 ) -> None:
     """Profile the fields of a plate (`cgc.read_plate`, `cgc.models.DeepInfoMax`, `cgc.tl.profile`)."""
     from cellgraph_clr import io, tl
-    from cellgraph_clr.io.anndata_files import write
     from cellgraph_clr.models import DeepInfoMax
 
+    check_written(anndata=output, files=[model_file], inputs=[plate, layout, model])
     names = channels.split(",") if channels else None
     fields = io.read_plate(plate, pattern, channels=names, layout=layout)
     typer.echo(str(fields))
@@ -44,8 +49,6 @@ def profile(
         fitted = DeepInfoMax(size=size, foreground=foreground, n_steps=n_steps, random_state=seed)
         fitted.fit(fields, samples=samples.split(",") if samples else None)
     adata = tl.profile(fields, model=fitted, stride=stride)
-    if save_model is not None:
-        fitted.save(save_model)
-        typer.echo(f"wrote {save_model}")
-    write(adata, output)
-    typer.echo(f"wrote {output} ({adata.n_obs} windows)")
+    save_anndata(adata, output, "windows")
+    if model_file is not None:
+        save_model(fitted, model_file, written=[output])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import FileFormatError
+from cellgraph_clr._core.errors import FileFormatError, OutputError
 from cellgraph_clr._core.files import replacing
+from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.adata.columns import unwritable_columns
 from cellgraph_clr.io.foreign import file_to_read, named_errors
+from cellgraph_clr.io.held_files import HeldFile
 
 if TYPE_CHECKING:
     import os
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
 
-__all__ = ["read", "write"]
+__all__ = ["check_write", "read", "write"]
 
 
 def read(path: str | os.PathLike[str]) -> AnnData:
@@ -40,22 +43,73 @@ def _zarr_v3() -> AbstractContextManager[object]:
     return settings.override(**known) if known else nullcontext()
 
 
-def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
-    """Write .h5ad (compressed) or .zarr by suffix and return the path; an old file stays until the new one is whole.
-
-    Raises `FileFormatError` for another suffix, and for columns that these files cannot hold.
-    """
+def check_write(path: str | os.PathLike[str]) -> Path:
+    """Return the path of an AnnData to write. Raises `FileFormatError` for its suffix, `OutputError` as `check_output`."""
     target = Path(path)
     if target.suffix not in (".h5ad", ".zarr"):
         raise FileFormatError(expected("a path ending in .h5ad or .zarr", repr(target.name), "Choose one of them."))
+    check_output(target, "store" if target.suffix == ".zarr" else "file")
+    return target
+
+
+def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
+    """Write .h5ad (compressed) or .zarr by suffix and return the path; an old file stays until the new one is whole.
+
+    Parameters
+    ----------
+    adata : what is written.
+    path : a file, or for .zarr a folder; a folder is replaced if it is empty or an AnnData. Links are followed.
+
+    Raises
+    ------
+    FileFormatError
+        For another suffix, and for columns that these files cannot hold.
+    OutputError
+        If it cannot be written there (full disk, no rights, another folder), or holds what files cannot.
+    """
+    target = check_write(path)
     problems = unwritable_columns(adata)
     if problems:
         raise FileFormatError(expected("columns that files can hold", " ".join(problems), "Then write again."))
-    with replacing(target) as beside:
-        if target.suffix == ".zarr":
-            with _zarr_v3(), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-                adata.write_zarr(beside)
-        else:
-            adata.write_h5ad(beside, compression="gzip")
+    with replacing(target, folder=target.suffix == ".zarr") as beside:
+        try:
+            (_write_zarr if target.suffix == ".zarr" else _write_h5ad)(adata, beside)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # of anndata, h5py and zarr: many kinds
+            reason = f"{type(error).__name__}: {' '.join([str(error), *getattr(error, '__notes__', [])])}"
+            remedy = "Change it, or leave it out."
+            raise OutputError(expected("an AnnData that files can hold", " ".join(reason.split()), remedy)) from error
     return target
+
+
+def _write_zarr(adata: AnnData, path: Path) -> None:
+    """Write a Zarr store; where that fails no thread goes on writing afterwards."""
+    from zarr.core.sync import sync
+
+    async def others() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with _zarr_v3(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        try:
+            adata.write_zarr(path)
+        except Exception:
+            sync(others())
+            raise
+
+
+def _write_h5ad(adata: AnnData, path: Path) -> None:
+    """Write a compressed .h5ad, as `AnnData.write_h5ad`. Raises `OSError` where the disk has no room."""
+    import h5py
+    from anndata.io import write_elem
+
+    adata.strings_to_categoricals()
+    if adata.raw is not None:
+        adata.strings_to_categoricals(adata.raw.var)
+    with HeldFile(path, "w+") as file:
+        with h5py.File(file, "w") as store:
+            write_elem(store, "/", adata, dataset_kwargs={"compression": "gzip"})
+        if file.refused is not None:
+            raise file.refused

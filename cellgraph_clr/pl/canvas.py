@@ -11,6 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.files import replacing
+from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr._core.units import round_length
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_PANELS",
     "check_axes",
+    "check_save",
     "finish",
     "legend_beside",
     "new_axes",
@@ -165,17 +167,24 @@ def scale_bar(ax: Axes, unit: str | None, *, share: float = 0.25, step: float = 
     ax.add_artist(bar)
 
 
+def check_save(save: str | os.PathLike[str] | None) -> None:
+    """Raise `OptionError` for a name that is none of a picture, and `OutputError` where it cannot be written."""
+    if save is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = sorted(FigureCanvasBase.get_supported_filetypes())
+    if Path(save).suffix.lower().removeprefix(".") not in known:
+        remedy = f"End it in .png, .pdf or .svg ({', '.join(known)} are known)."
+        raise OptionError(expected("`save` as the name of a picture", f"{os.fspath(save)!r}", remedy))
+    check_output(save)
+
+
 def finish(ax: Axes, *, show: bool | None, save: str | os.PathLike[str] | None) -> None:
     """Make room for what lies outside the axes of a figure of ours; write it (beside, then renamed); show it."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    if save is not None:
-        known = sorted(figure.canvas.get_supported_filetypes())
-        suffix = Path(save).suffix.lower()
-        if suffix.removeprefix(".") not in known:
-            found = f"{os.fspath(save)!r}"
-            remedy = f"End it in .png, .pdf or .svg ({', '.join(known)} are known)."
-            raise OptionError(expected("`save` as the name of a picture", found, remedy))
+    check_save(save)
     if figure.get_label() == "cellgraph_clr":
         _fit(figure)
     if save is not None:

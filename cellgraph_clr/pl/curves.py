@@ -13,7 +13,7 @@ from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr.adata.labels import label_codes, label_names
 from cellgraph_clr.adata.provenance import recorded_runs
 from cellgraph_clr.analysis import calibration
-from cellgraph_clr.pl.canvas import finish, new_axes, one_axes
+from cellgraph_clr.pl.canvas import check_save, finish, new_axes, one_axes
 
 if TYPE_CHECKING:
     import os
@@ -74,6 +74,7 @@ def reliability(
     Intervals are those of Wilson (1927). Cells learned from are those with a class in the `label_key` of `tl.classify`: their
     confidences would be too good.
     """
+    check_save(save)
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
     proba = adata.obsm[f"{pred_key}_proba"]
@@ -149,6 +150,7 @@ def training(
     MissingKeyError, OptionError
         If there is no loss in the history; for anything but a model or a history.
     """
+    check_save(save)
     history = getattr(history, "history_", history)
     if not isinstance(history, Mapping):
         remedy = "Fit one by `cgc.models.CellGraphCLR().fit(adata)`; an AnnData keeps no history."
@@ -236,6 +238,7 @@ def loss_weights(
     from cellgraph_clr.losses.soft_targets import soft_cross_entropy, soft_infonce
     from cellgraph_clr.models.classifiers.targets import smooth_one_hot
 
+    check_save(save)
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
     table = adata.obsm[f"{pred_key}_proba"]

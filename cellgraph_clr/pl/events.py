@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole
-from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, scale_bar
+from cellgraph_clr.pl.canvas import check_save, finish, legend_beside, one_axes, scale_bar
 
 if TYPE_CHECKING:
     import os
@@ -53,6 +53,7 @@ def event_errors(
     """
     from matplotlib.ticker import MaxNLocator
 
+    check_save(save)
     for name in ("events", "found", "false_alarms", "missed"):
         check_key(name, list(table.columns), where="the table", remedy="Pass that of `cgc.metrics.errors_over_time`.")
     ax = one_axes(ax, (7, 3.5), figsize)
@@ -110,6 +111,7 @@ def arrow_attribution(
     import matplotlib.pyplot as plt
     from scipy.ndimage import gaussian_filter
 
+    check_save(save)
     check_whole("n_insets", n_insets)
     check_option("channel", channel, (*range(len(movie.channels)), *movie.channels))
     channel = movie.channels.index(channel) if isinstance(channel, str) else channel

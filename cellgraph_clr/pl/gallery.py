@@ -18,7 +18,7 @@ from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.io.matched_labels import labels_of_cells
-from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
+from cellgraph_clr.pl.canvas import check_save, finish, picture_grid, plain, scale_bar
 from cellgraph_clr.pl.tiles import SIZE, Tiles
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def cell_gallery(
     -----
     One scan of the labels; of each cell drawn the plane where it is widest, or its box.
     """
+    check_save(save)
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
         raise OptionError(expected("either `query` or `groupby`", found, "Pass one of them."))
@@ -166,6 +167,7 @@ def feature_range(
     MissingKeyError, OptionError, LabelImageError, NonFiniteError
         For unknown features, and those without a value, and as `cell_gallery`.
     """
+    check_save(save)
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)

@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr.adata.labels import label_codes
-from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, plain
+from cellgraph_clr.pl.canvas import check_save, finish, legend_beside, one_axes, plain
 from cellgraph_clr.pl.colors import checked_cmap, palette_colors
 from cellgraph_clr.pl.curves import learned_from
 
@@ -52,6 +52,7 @@ def label_qc(
     MissingKeyError, NoCellsError
         If there are no flags; for no cells.
     """
+    check_save(save)
     if not hasattr(table, "columns") and not hasattr(table, "obs"):  # labels
         from cellgraph_clr import im
 
@@ -113,6 +114,7 @@ def confusion(
     """
     import matplotlib.pyplot as plt
 
+    check_save(save)
     codes, classes = label_codes(adata, truth_key, as_listed=True)
     check_key(pred_key, list(adata.obs.columns), where="adata.obs")
     known = codes >= 0
@@ -185,6 +187,7 @@ def composition(
     """
     from cellgraph_clr.pl.cells import dot
 
+    check_save(save)
     check_option("orientation", orientation, ("horizontal", "vertical"))
     codes, groups = label_codes(adata, groupby, as_listed=True)
     of, names = label_codes(adata, key, as_listed=True)

@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.adata.reading import adjacency_of
-from cellgraph_clr.pl.canvas import finish, panel_axes
+from cellgraph_clr.pl.canvas import check_save, finish, panel_axes
 from cellgraph_clr.pl.cells import category_legend, color_bar, draw_cells, number_scale
 from cellgraph_clr.pl.colors import Coloring, coloring
 from cellgraph_clr.pl.field import Field, point_size
@@ -95,6 +95,7 @@ def spatial(
     -----
     The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
     """
+    check_save(save)
     keys: list[Any] = list(color) if isinstance(color, (list, tuple)) else [color]
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
@@ -187,6 +188,7 @@ def graph(
     NoGraphError, MissingKeyError, OptionError, ShapeError
         For a missing graph, and as `spatial`.
     """
+    check_save(save)
     adjacency = adjacency_of(adata, neighbors_key).tocoo()
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab

@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.provenance import record_run
@@ -73,6 +74,8 @@ def morpho_features(
     check_key_added(key_added, "obsm")
     if model is not None:
         check_model_alone([*config, *trained_with(checkpoint, device)])
+    if checkpoint is not None:
+        check_output(checkpoint, "folder")
     adata = own_or_copy(adata, copy=copy)
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     nuclei = None if nuclei is None else as_label_image(nuclei, warn=False).labels

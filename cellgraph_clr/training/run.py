@@ -22,6 +22,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 
 from cellgraph_clr._core.checks import check_precision, check_whole, expected
 from cellgraph_clr._core.errors import NonFiniteError, OptionError
+from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.training.checkpoints import SafeCheckpoints, check_run
 from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.module import NOT_FINITE, TaskModule
@@ -96,6 +97,8 @@ class Watch:
         if self.checkpoint is not None and Path(self.checkpoint).is_dir():
             found, remedy = f"the folder {str(self.checkpoint)!r}", "Pass the path of a file in it."
             raise OptionError(expected("`checkpoint` as a file", found, remedy))
+        if self.checkpoint is not None:
+            check_output(self.checkpoint)
 
     def _check_told(self) -> None:
         """Raise `OptionError` for callbacks or loggers that are none of Lightning's."""
@@ -117,6 +120,8 @@ class Watches(Watch):
         if self.checkpoint is not None and Path(self.checkpoint).is_file():
             remedy = "Pass another path: each of several runs has its file in it."
             raise OptionError(expected("`checkpoint` as a folder", f"the file {str(self.checkpoint)!r}", remedy))
+        if self.checkpoint is not None:
+            check_output(self.checkpoint, "folder")
 
     def named(self, name: str) -> Watch:
         """Return that of the run of this name."""
@@ -197,8 +202,6 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
         resume = path if path is not None and path.exists() else None
         if resume is not None and _finished(module, resume):
             return _result(module, device)
-        if path is not None:
-            _check_writable(path)
         watchers = _watchers(task, runtime, watch, path)
         with _quiet():
             trainer = lightning.Trainer(
@@ -237,17 +240,6 @@ def _watchers(task: Task, runtime: Runtime, watch: Watch, path: Path | None) -> 
     if shown and not any(isinstance(w, ProgressBar) for w in watchers):
         watchers.append(Bar())
     return watchers
-
-
-def _check_writable(path: Path) -> None:
-    """Raise `OptionError` before work starts where no checkpoint can be written; the folder is made."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        remedy = "Pass a path in a folder of yours."
-        raise OptionError(expected("a `checkpoint` that can be written", f"{path} ({error})", remedy)) from error
 
 
 def _finished(module: TaskModule, path: Path) -> bool:

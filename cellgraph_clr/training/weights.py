@@ -26,14 +26,18 @@ HEADER, DIGEST = "cellgraph_clr", "sha256"  # keys of the metadata
 def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and a JSON header to `path`, beside first, then renamed.
 
-    Raises `OptionError` for a header that JSON cannot hold.
+    Raises `OptionError` for a header that JSON cannot hold, `OutputError` as `replacing`.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     text = json.dumps(header, sort_keys=True, default=_plain)
     clean = _apart({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
     with replacing(path) as beside:
-        save_file(clean, str(beside), metadata={HEADER: text, DIGEST: _digest(clean, text)})
+        try:
+            save_file(clean, str(beside), metadata={HEADER: text, DIGEST: _digest(clean, text)})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
 
 def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -41,16 +41,17 @@ def test_a_failed_write_leaves_the_old(tmp_path, kind):
             path.write_text(text)
         else:
             path.mkdir()
+            (path / ".zattrs").write_text('{"encoding-type": "anndata"}')
             (path / "a").write_text(text)
 
     def text():
         return (target if kind == "file" else target / "a").read_text()
 
     for version in ("old", "new"):
-        with replacing(target) as beside:
+        with replacing(target, folder=kind == "folder") as beside:
             make(beside, version)
         assert text() == version
-    with pytest.raises(RuntimeError, match="killed"), replacing(target) as beside:
+    with pytest.raises(RuntimeError, match="killed"), replacing(target, folder=kind == "folder") as beside:
         make(beside, "half")
         raise RuntimeError("killed")
     assert text() == "new"

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
 
-from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, OptionError, TaskError
+from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, OptionError, OutputError, TaskError
 from cellgraph_clr.training.run import Runtime, Watch, Watches, train
 from cellgraph_clr.training.task import Schedule, generators
 
@@ -294,6 +294,9 @@ def test_bad_options_are_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OptionError, match=r"`checkpoint` as a folder, found the file"):
         Watches(tmp_path / "file")
+    for kind in (Watch, Watches):
+        with pytest.raises(OutputError, match="to be writable, found Not a directory"):
+            kind(tmp_path / "file" / "x")
     assert Watches(tmp_path).named("fold_1").checkpoint == tmp_path / "fold_1.ckpt"
     assert Watches().named("fold_1").checkpoint is None
     for bad in ({"num_workers": -1}, {"n_processes": 0}, {"precision": "16"}):

@@ -1,9 +1,11 @@
 """Weights come back as they were, or say why not."""
 
+import resource
+
 import pytest
 import torch
 
-from cellgraph_clr._core.errors import MissingFileError, ModelFileError, OptionError
+from cellgraph_clr._core.errors import MissingFileError, ModelFileError, OptionError, OutputError
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 
@@ -31,3 +33,17 @@ def test_bad_files_are_named(tmp_path):
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(ModelFileError, match="unreadable file"):
         load_weights(path, "Thing")
+
+
+def test_a_disk_that_refuses_is_named_and_the_old_file_stays(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_weights(path, {"a": torch.ones(3)}, {"kind": "Thing"})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"m\.safetensors' to be writable, found .*File too large"):
+            save_weights(path, {"a": torch.ones(10_000)}, {"kind": "Thing"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert load_weights(path, "Thing")[0]["a"].tolist() == [1, 1, 1]
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
