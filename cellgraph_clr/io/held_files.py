@@ -21,13 +21,12 @@ class HeldFile(io.FileIO):
     def write(self, data: Any) -> int:
         """Write all of `data` and return its size in bytes."""
         left = memoryview(data).cast("B")
-        n, start = left.nbytes, self.tell()
+        n = left.nbytes
         while left.nbytes and self.refused is None:
             try:
                 left = left[super().write(left) :]
             except OSError as error:
                 self._hold(error)
-                self._memory.seek(start + n - left.nbytes)
         return n if self.refused is None else n - left.nbytes + self._memory.write(left)
 
     def truncate(self, size: int | None = None) -> int:

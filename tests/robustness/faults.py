@@ -103,7 +103,7 @@ class Bench:
             before = self.references[job.name, OLD, name] if old else ""
             try:
                 found = digest(folder / name)
-            except (CellGraphError, OSError) as error:
+            except Exception as error:  # whatever readers say of half a file
                 raise Failed(f"{name} cannot be read: {error}") from error
             if found not in (before, self.references[job.name, NEW, name]):
                 raise Failed(f"{name} is {'gone' if not found else 'neither the old nor the new'}")
