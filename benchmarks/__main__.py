@@ -8,6 +8,7 @@ NAMES = (
     "measure",
     "hull",
     "chunked",
+    "out_of_core",
     "points",
     "scale",
     "ablation",

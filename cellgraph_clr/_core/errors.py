@@ -9,6 +9,7 @@ __all__ = [
     "GeometryError",
     "LabelImageError",
     "LabelKeyError",
+    "LostProcessError",
     "MissingDependencyError",
     "MissingFileError",
     "MissingKeyError",
@@ -102,6 +103,10 @@ class TaskError(CellGraphError):
 
 class ModelFileError(CellGraphError):
     """A saved model or checkpoint is truncated, of another kind, or was fitted on other features."""
+
+
+class LostProcessError(CellGraphError):
+    """A process that shared the work was killed or is out of reach."""
 
 
 class MissingDependencyError(CellGraphError, ImportError):

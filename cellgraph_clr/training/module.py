@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import signal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,11 @@ class TaskModule(lightning.LightningModule):
         """Keep Lightning's advice from users, in every process."""
         for name in ("lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
+
+    def on_train_start(self) -> None:
+        """Let SIGTERM end a process of several: Lightning's answer is a broadcast that the others do not take part in."""
+        if self.trainer.world_size > 1:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def configure_optimizers(self) -> Any:
         """Return AdamW with the learning rates of the task's schedule."""

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import lightning.pytorch as lightning
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
-from torch.multiprocessing.spawn import ProcessRaisedException
 
 from cellgraph_clr._core.checks import check_precision, check_whole, expected
-from cellgraph_clr._core.errors import NonFiniteError, OptionError
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.training.checkpoints import SafeCheckpoints, check_run
 from cellgraph_clr.training.devices import seeded, usable_device
-from cellgraph_clr.training.module import NOT_FINITE, TaskModule
+from cellgraph_clr.training.endings import fit
+from cellgraph_clr.training.module import TaskModule
 from cellgraph_clr.training.saved import DAMAGED
 from cellgraph_clr.training.watchers import Bar, EarlyStop, KeepRun, stalled
 from cellgraph_clr.training.weights import check_same_shapes
@@ -179,6 +179,8 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
         When the loss stops being finite.
     OptionError
         For a device that cannot be used, or several processes on one numbered device.
+    LostProcessError
+        When one of several processes, or one that draws batches, is killed; a checkpoint keeps what was saved last.
     KeyboardInterrupt
         When it is interrupted; a checkpoint keeps what was saved last.
     ModelFileError
@@ -221,7 +223,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
                 use_distributed_sampler=False,
                 default_root_dir=folder,
             )
-            _fit(trainer, module, resume)
+            fit(trainer, module, resume=resume, checkpoint=None if watch.checkpoint is None else path)
         if several and path is not None:  # the weights came to be in other processes
             saved = SafeCheckpoints().load_checkpoint(path)
             module.load_state_dict(saved["state_dict"])
@@ -253,17 +255,6 @@ def _finished(module: TaskModule, path: Path) -> bool:
     if over:
         module.load_state_dict(saved["state_dict"])
     return over
-
-
-def _fit(trainer: lightning.Trainer, module: TaskModule, resume: Path | None) -> None:
-    try:
-        trainer.fit(module, ckpt_path=resume)
-    except SystemExit as stop:  # Lightning's way of ending on Ctrl-C
-        raise KeyboardInterrupt from stop
-    except ProcessRaisedException as error:
-        if NonFiniteError.__name__ not in str(error):
-            raise
-        raise NonFiniteError(expected("a finite loss", "another in a process", NOT_FINITE)) from error
 
 
 def _result(module: TaskModule, device: str) -> Trained:

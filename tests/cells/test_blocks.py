@@ -1,9 +1,4 @@
-"""Chunked arrays give what arrays in memory give, for any chunks; and a worker may die."""
-
-import os
-import signal
-import threading
-import time
+"""Chunked arrays give what arrays in memory give, for any chunks."""
 
 import numpy as np
 import pytest
@@ -88,29 +83,6 @@ def test_dask_of_any_chunks_equals_memory(case):
     light = np.random.default_rng(seed).random((2, *shape)).astype(np.float32)
     lazy = LabelImage.build(da.from_array(labels, chunks=chunks), da.from_array(light), spacing=spacing)
     same(scan_labels(LabelImage.build(labels, light, spacing=spacing)), scan_labels(lazy))
-
-
-def slow(block, *, block_info=None):
-    time.sleep(0.05)
-    return block
-
-
-@pytest.mark.filterwarnings("ignore")  # a dying worker is loud
-def test_a_worker_that_dies_costs_time_not_results():
-    da = pytest.importorskip("dask.array")
-    distributed = pytest.importorskip("distributed")
-    labels = blobs((24, 24, 24), 3)
-    lazy = da.from_array(labels, chunks=(4, 8, 8)).map_blocks(slow, dtype=labels.dtype)
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
-    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
-        client.wait_for_workers(2)
-        victim = next(iter(client.run(os.getpid).values()))
-        killed = threading.Timer(0.8, os.kill, (victim, signal.SIGKILL))
-        killed.start()
-        found = scan_labels(LabelImage.build(lazy))
-        killed.join()
-        assert victim not in client.run(os.getpid).values()  # another process took its place
-    same(scan_labels(LabelImage.build(labels)), found)
 
 
 def test_every_voxel_is_read_once_and_the_halo_is_right():

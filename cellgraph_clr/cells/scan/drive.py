@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import LabelImageError, NoCellsError
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr.cells.blocks import block_shape, is_chunked, is_dask, walk_blocks
 from cellgraph_clr.cells.lazy_arrays import RowsAsPlanes
+from cellgraph_clr.cells.scan.clusters import computed
 from cellgraph_clr.cells.scan.columns import SECOND_AXES, WEIGHTED_Y, WEIGHTED_Z, X, Y, Z
 from cellgraph_clr.cells.scan.parts import Block, Plan, as_3d, mean_intensity, no_image, plan_of, scan_in_slabs
 from cellgraph_clr.cells.scan.statistics import merge_statistics
@@ -46,6 +47,8 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
         If an id is negative or above 2**63 - 1.
     NoCellsError
         If there is only background.
+    LostProcessError
+        If a dask cluster loses its workers, or each worker that takes up a chunk (see `clusters.computed`).
 
     Notes
     -----
@@ -151,7 +154,7 @@ def _scan_dask(image: LabelImage, plan: Plan) -> list[LabelStatistics]:
     merge = dask.delayed(merge_statistics, pure=True)
     while len(parts) > 1:
         parts = [merge(parts[i : i + MERGED]) for i in range(0, len(parts), MERGED)]
-    return [parts[0].compute()]
+    return [computed(parts[0])]
 
 
 def _delayed_pixels(image: LabelImage, chunks: tuple[tuple[int, ...], ...]) -> tuple[Any, np.ndarray]:
@@ -164,7 +167,7 @@ def _delayed_pixels(image: LabelImage, chunks: tuple[tuple[int, ...], ...]) -> t
 
     pixels = as_3d(da.asarray(image.image), image.ndim).rechunk({0: -1, 1: chunks[0], 2: chunks[1], 3: chunks[2]})
     delayed = pixels.to_delayed()
-    return delayed, dask.delayed(mean_intensity)(delayed[0, 0, 0, 0]).compute()
+    return delayed, computed(dask.delayed(mean_intensity)(delayed[0, 0, 0, 0]))
 
 
 def _scan_chunk(
