@@ -21,7 +21,10 @@ def check_in_memory(adata: AnnData) -> None:
 
 
 def check_writable(adata: AnnData) -> None:
-    """Raise `CellGraphError` for a selection of an AnnData on disk: results cannot be written to it."""
+    """Raise `CellGraphError` for anything but an AnnData, and for a selection of one on disk: results cannot be written to it."""
+    if not hasattr(adata, "is_view"):
+        remedy = "Read it from its file: `cgc.read`."
+        raise CellGraphError(expected("an AnnData", type(adata).__name__, remedy))
     if adata.is_view:
         check_in_memory(adata)
 

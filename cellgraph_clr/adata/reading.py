@@ -11,6 +11,7 @@ from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
 from cellgraph_clr._core.numbers import as_float32, as_numbers
+from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, graph_stem
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import entries_of, unit_of
@@ -79,6 +80,7 @@ def read_numbers(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple
             for i, name in enumerate(adata.var_names)
         )
     else:
+        check_writable(adata)
         check_key(str(use_rep), list(adata.obsm), where="adata.obsm", remedy="Compute it first, or pass `use_rep='X'`.")
         matrix = adata.obsm[use_rep]
         columns = getattr(matrix, "columns", None)

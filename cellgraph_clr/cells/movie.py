@@ -169,6 +169,9 @@ class Movie:
 def _checked(tracks: pd.DataFrame | None, n_frames: int) -> pd.DataFrame | None:
     if tracks is None:
         return None
+    if not hasattr(tracks, "columns"):
+        remedy = f"Pass a DataFrame with the columns {', '.join(TRACK_COLUMNS)}."
+        raise OptionError(expected("`tracks` as a table", type(tracks).__name__, remedy))
     absent = [c for c in TRACK_COLUMNS if c not in tracks.columns]
     if absent:
         raise MissingKeyError(

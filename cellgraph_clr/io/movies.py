@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing, sample_name
-from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
@@ -223,6 +223,9 @@ def from_movie(
     """
     from cellgraph_clr.io.samples import as_frames, concat_labelled
 
+    if not hasattr(movie, "label_image"):
+        remedy = "Make one: `cgc.Movie.build`, or `cgc.read_movie`."
+        raise OptionError(expected("a `Movie`", type(movie).__name__, remedy))
     width = len(str(len(movie) - 1))
     images = ((f"frame_{t:0{width}d}", movie.label_image(t), {"frame": t}) for t in range(len(movie)))
     library_id = sample_name(library_id)
