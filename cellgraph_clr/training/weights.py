@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_same_shapes", "load_weights", "save_weights"]
 
-HEADER, DIGEST = "cellgraph_clr", "sha256"  # keys of the metadata
+HEADER, DIGEST = "cellgraph_clr", "sha256"  # the one key of the metadata (safetensors shuffles several), and one of ours
 
 
 def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -31,11 +31,11 @@ def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], he
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    text = json.dumps(header, sort_keys=True, default=_plain)
+    held = json.loads(json.dumps(header, default=_plain))
     clean = _apart({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
     with replacing(path) as beside:
         try:
-            save_file(clean, str(beside), metadata={HEADER: text, DIGEST: _digest(clean, text)})
+            save_file(clean, str(beside), metadata={HEADER: _text({**held, DIGEST: _digest(clean, held)})})
         except SafetensorError as error:
             raise OSError(str(error)) from error
 
@@ -66,7 +66,7 @@ def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Ten
             header.get("kind", "no model of cellgraph_clr") if isinstance(header, dict) else "a header of another kind"
         )
         raise ModelFileError(expected(f"a saved {kind}", found, "Load it with its own class."))
-    if DIGEST in metadata and metadata[DIGEST] != _digest(tensors, metadata[HEADER]):
+    if header.pop(DIGEST, None) != _digest(tensors, header):
         remedy = "It was changed after it was written: copy or save it again."
         raise ModelFileError(expected(f"the content that was saved at {str(target)!r}", "another one", remedy))
     return tensors, header
@@ -104,8 +104,12 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
-    digest = hashlib.sha256(text.encode())
+def _text(header: Mapping[str, Any]) -> str:
+    return json.dumps(header, sort_keys=True)
+
+
+def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(_text(header).encode())
     for name in sorted(tensors):
         value = tensors[name]
         digest.update(f"{name}{value.dtype}{tuple(value.shape)}".encode())

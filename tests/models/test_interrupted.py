@@ -61,7 +61,7 @@ def soft(adata):
     x, y = np.asarray(adata.X), adata.obs["true_niche"].astype(str).to_numpy()
     other = other_cells(adata)
     given = other.X[:, 1:], other.obs["true_type"].to_numpy()
-    return models.SoftInfoNCEClassifier(n_steps=3), (x, y), given, STEP, 17
+    return models.SoftInfoNCEClassifier(n_steps=3), (x, y), given, STEP, 3  # the last of the one run of all heads
 
 
 def graph(adata):
