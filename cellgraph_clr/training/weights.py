@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_same_shapes", "load_weights", "save_weights"]
 
-HEADER, DIGEST = "cellgraph_clr", "sha256"  # the one key of the metadata (safetensors shuffles several), and one of ours
+HEADER, DIGEST = "cellgraph_clr", "sha256"  # the one key of the metadata (several are shuffled), and one below it
 
 
 def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
