@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
+BARE := .venv-wheel
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: demo test mutate torture lint bench interop docs clean
+.PHONY: demo test mutate torture wheel oldest lint bench interop docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -34,6 +35,17 @@ torture: $(STAMP)  # hostile inputs, then kills, full disks, missing rights, int
 	$(BIN)/python -m tests.robustness.run --minutes 20
 	$(BIN)/python -m tests.robustness.faults --kills 200
 
+# The wheel in an empty environment without extras: names, `doctor`, `demo --quick`, extras that are missing. torch stays pinned.
+wheel: NEEDS = grep '^torch==' constraints.txt
+oldest: NEEDS = $(PYTHON) tests/packaging/oldest.py
+wheel oldest:
+	rm -rf $(BARE) && $(PYTHON) -m venv $(BARE)
+	$(NEEDS) > $(BARE)/constraints.txt
+	$(BARE)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(BARE)/dist .
+	$(BARE)/bin/python -m pip install --quiet -c $(BARE)/constraints.txt torch
+	$(BARE)/bin/python -m pip install --quiet -c $(BARE)/constraints.txt $(BARE)/dist/*.whl
+	cd $(BARE) && MPLBACKEND=Agg bin/python -I ../tests/packaging/check.py
+
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
@@ -50,4 +62,4 @@ docs: $(STAMP)
 	$(BIN)/python -m pdoc cellgraph_clr --docformat numpy --output-directory docs_html
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(JUNK) demo_output docs_html
+	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html

@@ -51,9 +51,14 @@ def demo(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder with platynereis/cells.parquet: run the whole-animal table instead"),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few cells and training steps: does everything run? (without --data)")
+    ] = False,
     seed: Seed = 0,
 ) -> None:
     """Run the main job: a real tissue image and generated tissue with known truth (or the Platynereis table)."""
+    if data is not None and quick:
+        raise typer.BadParameter("it goes with the data that ship; leave out --data or --quick", param_hint="--quick")
     if data is not None:
         from cellgraph_clr.cli.demo_platynereis import PLATYNEREIS_FILES, run_platynereis
 
@@ -64,8 +69,8 @@ def demo(
     from cellgraph_clr.cli.demo_planted import PLANTED_FILES, run_planted
 
     check_written(files=[output / name for name in (*COLON_FILES, *PLANTED_FILES)])
-    run_colon(output, random_state=seed, say=typer.echo)
-    run_planted(output, random_state=seed, say=typer.echo)
+    run_colon(output, random_state=seed, say=typer.echo, quick=quick)
+    run_planted(output, random_state=seed, say=typer.echo, quick=quick)
 
 
 def _is_anndata(path: Path) -> bool:
@@ -347,9 +352,13 @@ app.command()(profile)
 
 
 @app.command()
-def doctor() -> None:
-    """Say which versions are installed, what hardware is used, and run the smallest possible job."""
-    from cellgraph_clr.cli.doctor import report
+def doctor(
+    licenses: Annotated[
+        bool, typer.Option("--licenses", help="List what is installed with it, and its licenses")
+    ] = False,
+) -> None:
+    """Say which versions are installed, what hardware is used, and run the smallest possible job (or list licenses)."""
+    from cellgraph_clr.cli.doctor import license_lines, report
 
-    for line in report():
+    for line in license_lines() if licenses else report():
         typer.echo(line)

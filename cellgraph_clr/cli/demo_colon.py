@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.datasets.colon import ColonTissue
 
-__all__ = ["COLON_FILES", "colon_cells", "colon_figures", "colon_overview", "run_colon"]
+__all__ = ["COLON_FILES", "QUICK", "colon_cells", "colon_figures", "colon_overview", "run_colon"]
 
 # One small section: neighbours say more about this gland than about glands, so few of them and one layer.
 COLON: dict[str, Any] = {"positives": "both", "n_positives": 2, "mask_features": 0.3, "n_layers": 1, "n_steps": 60}
+QUICK: dict[str, Any] = {"n_steps": 10}  # shows that everything runs, not what it finds
 QUERY_GLAND_YX = (400, 315)  # a pixel inside the round gland at the bottom of the section
 COLON_FILES = ("colon.png", "colon_graph.png", "colon_compartments.png", "colon_retrieval.png", "demo.h5ad")
 
@@ -68,8 +69,8 @@ def colon_overview(adata: AnnData, tissue: ColonTissue, save: Path) -> None:
         figure.savefig(beside, dpi=90, bbox_inches="tight")
 
 
-def run_colon(output: Path, *, random_state: int, say: Callable[[str], None]) -> AnnData:
-    """Run the section end to end, write pictures and demo.h5ad to `output`, and return the AnnData."""
+def run_colon(output: Path, *, random_state: int, say: Callable[[str], None], quick: bool = False) -> AnnData:
+    """Run the section end to end, write pictures and demo.h5ad to `output`, and return the AnnData; `quick`: ten steps."""
     from cellgraph_clr import pl, tl
     from cellgraph_clr.datasets.colon import colon_glands
     from cellgraph_clr.io.anndata_files import write
@@ -78,7 +79,7 @@ def run_colon(output: Path, *, random_state: int, say: Callable[[str], None]) ->
     tissue = colon_glands()
     adata = colon_cells(tissue)
     say(f"   {adata.n_obs} nuclei, {adata.n_vars} features, {adata.obsp['spatial_connectivities'].nnz // 2} edges")
-    tl.embed(adata, random_state=random_state, **COLON)
+    tl.embed(adata, random_state=random_state, **COLON | (QUICK if quick else {}))
     tl.cluster(adata, method="gmm", n_clusters=2, key_added="compartment", random_state=random_state)
     gland = adata.obs["gland"].to_numpy()
     query = gland == tissue.glands[QUERY_GLAND_YX]

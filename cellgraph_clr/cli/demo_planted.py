@@ -82,18 +82,23 @@ def planted_figures(adata: AnnData, *, types: Any, place: str, niche: str) -> di
     }
 
 
-def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], n_cells: int = 5000) -> AnnData:
-    """Run the generated tissue end to end, print figures beside chance, write pictures and planted.h5ad to `output`."""
+def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], quick: bool = False) -> AnnData:
+    """Run the generated tissue end to end, print figures beside chance, write pictures and planted.h5ad to `output`.
+
+    5,000 cells; with `quick` 600 and ten steps.
+    """
     from cellgraph_clr import pl, tl
+    from cellgraph_clr.cli.demo_colon import QUICK
     from cellgraph_clr.io.anndata_files import write
 
     say("2. Generated 3D tissue: cells of 8 types in 4 niches, mirrored left to right, truth known")
-    adata = planted_cells(n_cells, random_state=random_state)
+    fewer = QUICK if quick else {}
+    adata = planted_cells(600 if quick else 5000, random_state=random_state)
     known = int((adata.obs["cell_type"] != "unassigned").sum())
     say(f"   {adata.n_obs} cells, {adata.n_vars} features, {adata.obsp['spatial_connectivities'].nnz // 2} contacts")
     say(f"   {known} cells carry a label")
-    tl.embed(adata, random_state=random_state, **LOCAL)
-    tl.embed(adata, random_state=random_state, **NICHE)
+    tl.embed(adata, random_state=random_state, **LOCAL | fewer)
+    tl.embed(adata, random_state=random_state, **NICHE | fewer)
     measured = planted_figures(adata, types="X", place="X", niche="X")
     learned = planted_figures(adata, types="X_cellgraph", place="X_cellgraph", niche="X_niche")
     say("                                            measured   learned    chance")

@@ -37,13 +37,13 @@ def segment_nuclei(hematoxylin: np.ndarray) -> np.ndarray:
     """Return nucleus labels (y, x) int32 of a hematoxylin density: local threshold, then watershed on the density."""
     from skimage.feature import peak_local_max
     from skimage.filters import gaussian, threshold_local
-    from skimage.morphology import disk, opening, remove_small_objects
+    from skimage.morphology import area_opening, disk, opening
     from skimage.segmentation import watershed
 
     smooth = gaussian(hematoxylin, 1.0)
     floor = np.quantile(smooth, 0.3)
     mask = (smooth > threshold_local(smooth, 51, offset=0)) & (smooth > floor)
-    mask = remove_small_objects(opening(mask, disk(1)), max_size=SMALLEST_NUCLEUS)
+    mask = area_opening(opening(mask, disk(1)), SMALLEST_NUCLEUS + 1)
     density = gaussian(hematoxylin, NUCLEUS_SIGMA)
     peaks = peak_local_max(density, min_distance=NUCLEUS_DISTANCE, labels=mask.astype(int), exclude_border=False)
     markers = np.zeros(mask.shape, np.int32)
@@ -58,11 +58,11 @@ def stained_regions(dab: np.ndarray) -> np.ndarray:
     """Return labels (y, x) of connected regions dense in a stain: smoothed, above Otsu's threshold, not tiny."""
     from scipy.ndimage import label
     from skimage.filters import gaussian, threshold_otsu
-    from skimage.morphology import closing, disk, remove_small_objects
+    from skimage.morphology import area_opening, closing, disk
 
     smooth = gaussian(dab, GLAND_SIGMA)
     mask = closing(smooth > threshold_otsu(smooth), disk(6))
-    return label(remove_small_objects(mask, max_size=SMALLEST_GLAND))[0]
+    return label(area_opening(mask, SMALLEST_GLAND + 1))[0]
 
 
 def colon_glands() -> ColonTissue:

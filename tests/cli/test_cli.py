@@ -152,6 +152,30 @@ def test_tables_and_pictures(tmp_path, suffix):
     assert "Save the table as one" in process("table", tmp_path / "p.png", "--position", "x,y", "-o", "b.h5ad").stderr
 
 
+def test_doctor_lists_the_licenses_of_all_that_is_needed():
+    lines = run("doctor", "--licenses").splitlines()
+    named = {line.split()[0]: line for line in lines[:-1]}
+    assert named.keys() >= {
+        "cellgraph-clr",
+        "torch",
+        "numpy",
+        "igraph",
+        "llvmlite",
+        "setuptools",
+    }  # the last two by others
+    assert "BSD-3-Clause" in named["cellgraph-clr"]
+    assert lines[-1].startswith("copyleft: ")
+    assert "igraph" in lines[-1]
+    assert "numpy" not in lines[-1]
+
+
+def test_a_quick_demo_goes_with_the_data_that_ship(tmp_path):
+    done = CliRunner().invoke(app, ["demo", "--quick", "--data", str(tmp_path), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "leave out --data or --quick" in done.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_doctor_runs_the_smallest_job():
     output = run("doctor")
     assert "sound" in output
