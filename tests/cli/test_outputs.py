@@ -147,7 +147,13 @@ def test_what_nobody_foresaw_is_shown_as_it_is(files, monkeypatch):
 
 def start(*words, **options):
     words = [sys.executable, "-m", "cellgraph_clr", *map(str, words)]
-    return subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(words, text=True, preexec_fn=_heed_interrupts, **options)
+
+
+def _heed_interrupts():
+    """Undo what a shell does to what it starts in the background: those ignore Ctrl-C, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_closed_pipe_and_an_interrupt(files):
@@ -162,7 +168,7 @@ def test_a_closed_pipe_and_an_interrupt(files):
     while not checkpoint.exists() and time.monotonic() < until:
         time.sleep(0.05)
     long.send_signal(signal.SIGINT)
-    said = long.communicate()[1]
+    said = long.communicate(timeout=120)[1]
     assert long.returncode == 130
     assert said.splitlines()[-1] == "Interrupted: what was being written was not replaced."
     assert "Traceback" not in said

@@ -50,7 +50,9 @@ def extras() -> list[str]:
     adata = cgc.from_labels(labels, np.ones(labels.shape), spacing=(1, 1))
     calls = {
         "usearch": lambda: cgc.tl.build_index(adata, use_rep="X", approximate=True),
-        "cp_measure": lambda: cgc.from_labels(labels, np.ones(labels.shape), spacing=(1, 1), features=("cellprofiler",)),
+        "cp_measure": lambda: cgc.from_labels(
+            labels, np.ones(labels.shape), spacing=(1, 1), features=("cellprofiler",)
+        ),
         "spatialdata": lambda: cgc.to_spatialdata(adata, labels),
     }
     named = []

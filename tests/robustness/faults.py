@@ -378,6 +378,7 @@ def main() -> int:
     parser.add_argument("--only-saves", action="store_true", help="neither commands nor fits: done in seconds")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has Ctrl-C ignored
     import warnings
 
     warnings.simplefilter("ignore")
