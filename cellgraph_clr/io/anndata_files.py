@@ -70,7 +70,7 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     target = check_write(path)
     problems = unwritable_columns(adata)
     if problems:
-        raise FileFormatError(expected("columns that files can hold", " ".join(problems), "Then write again."))
+        raise FileFormatError(expected("columns that files can hold", " ".join(problems).rstrip("."), "Then write again."))
     with replacing(target, folder=target.suffix == ".zarr") as beside:
         try:
             (_write_zarr if target.suffix == ".zarr" else _write_h5ad)(adata, beside)

@@ -84,7 +84,7 @@ def task_of(
     cells = CellTable.build(np.arange(N), np.arange(2.0 * N).reshape(N, 2), unit="pixel", sample=sample)
     given = {"n_dims": 4, "n_layers": 2, "batch_size": 4, "temperature": 0.37, "encoder": Plain} | options
     source = Positives(SparseRelation(adjacency if relation is None else relation), n_related, with_self)
-    return kind(CellGraphCLRConfig(**given), x, adjacency, attr, cells, source, 5, start)
+    return kind(CellGraphCLRConfig(**given), x, adjacency, attr, cells, source, 5, start or {})
 
 
 def networks_of(task):
