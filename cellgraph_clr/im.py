@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
@@ -46,6 +47,7 @@ def _bounds(size: np.ndarray, min_size: float | None, max_size: float | None) ->
     return float(least * (1 - ROUNDING)), float(most * (1 + ROUNDING))
 
 
+@checked
 def label_qc(
     labels: Labels,
     *,
@@ -126,6 +128,7 @@ def label_qc(
     return out
 
 
+@checked
 def sample_surfaces(
     labels: Labels,
     *,
@@ -162,6 +165,7 @@ def sample_surfaces(
     return surfaces.sample_surfaces(image, s, n_points, smoothing=smoothing, seed=as_seed(random_state), n_jobs=n_jobs)
 
 
+@checked
 def extract_patches(
     labels: Labels,
     image: Any = None,

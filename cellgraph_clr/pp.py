@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy.sparse import issparse
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key_added, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
@@ -43,6 +44,7 @@ def _scaled(values: np.ndarray, method: str) -> np.ndarray:
     return (values - centre) / np.where(spread > 0, spread, 1)
 
 
+@checked
 def scale_features(
     adata: AnnData,
     *,
@@ -118,6 +120,7 @@ def scale_features(
     return adata if copy else None
 
 
+@checked
 def split(
     adata: AnnData,
     *,
@@ -165,9 +168,9 @@ def split(
     check_option("by", by, ("library", "block", "cell"))
     if label_key is not None and by != "cell":
         raise OptionError(expected("`label_key` with by='cell'", f"by={by!r}", "Leave `label_key` out."))
+    adata = own_or_copy(adata, copy=copy)
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
-    adata = own_or_copy(adata, copy=copy)
     rng = as_rng(random_state)
     samples = sample_of(adata, library_key)
     if by == "library":

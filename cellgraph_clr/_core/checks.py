@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from collections.abc import Hashable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +30,7 @@ __all__ = [
     "check_option",
     "check_precision",
     "check_same_length",
+    "check_text",
     "check_whole",
     "expected",
     "listing",
@@ -48,7 +52,7 @@ def listing(items: Collection[Any], *, limit: int = 10) -> str:
 
 def check_option(name: str, value: object, allowed: Sequence[object]) -> None:
     """Raise `OptionError` unless `value` is one of `allowed`."""
-    if value not in allowed:
+    if not isinstance(value, Hashable) or value not in allowed:  # arrays would compare element by element
         choices = ", ".join(repr(a) for a in allowed)
         raise OptionError(expected(f"`{name}` to be one of {choices}", repr(value), "Choose one of them."))
 
@@ -71,7 +75,8 @@ def check_in_range(
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     inside = (
         number
-        and np.isfinite(value)
+        and not (isinstance(value, int) and abs(value) > sys.float_info.max)
+        and math.isfinite(value)
         and (value > low if low_open else value >= low)
         and (value < high if high_open else value <= high)
     )
@@ -89,6 +94,12 @@ def check_whole(name: str, value: object, *, low: int = 1, high: float = np.inf)
         raise OptionError(expected(f"`{name}` to be a whole number {limit}", repr(value), f"Pass such a `{name}`."))
 
 
+def check_text(name: str, value: object) -> None:
+    """Raise `OptionError` unless `value` is text."""
+    if not isinstance(value, str):
+        raise OptionError(expected(f"`{name}` as text", repr(value), f"Pass such a `{name}`."))
+
+
 def check_key(
     key: str,
     keys: Collection[str],
@@ -98,7 +109,7 @@ def check_key(
     error: type[CellGraphError] = MissingKeyError,
 ) -> None:
     """Raise `error` unless `key` is in `keys`, naming close matches and what is there."""
-    if key in keys:
+    if isinstance(key, Hashable) and key in keys:
         return
     close = get_close_matches(str(key), [str(k) for k in keys], n=3)
     hint = f"Did you mean {', '.join(map(repr, close))}? " if close else ""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NonFiniteError
+from cellgraph_clr._core.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +35,13 @@ def as_numbers(values: Any, what: str) -> np.ndarray:
     return found
 
 
-def as_float32(values: np.ndarray, names: Sequence[str], *, stacklevel: int = 2) -> np.ndarray:
+def as_float32(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Return features (n, f) as float32; NaN stays.
 
     Parameters
     ----------
     values : (n, f) numbers.
     names : of the columns.
-    stacklevel : whose line the warning shows, 1 is that of this call.
 
     Raises
     ------
@@ -72,7 +71,7 @@ def as_float32(values: np.ndarray, names: Sequence[str], *, stacklevel: int = 2)
     merged = [n for j, n in enumerate(names[: values.shape[1]]) if _merges(values[:, j], out[:, j])]
     if merged:
         said = f"float32 makes one value of several that differ in {listing(merged)}. Subtract a constant from them before."
-        warnings.warn(said, UserWarning, stacklevel=stacklevel + 1)
+        warn(said)
     return out
 
 

@@ -9,17 +9,19 @@ from cellgraph_clr._core.errors import OptionError
 
 __all__ = ["n_workers"]
 
+MOST = 4096
+
 
 def n_workers(n_jobs: int | None) -> int:
     """Return the number of workers that `n_jobs` asks for, at least one.
 
     None and -1 are all cores that this process may use (by affinity, cgroups and `LOKY_MAX_CPU_COUNT`), -2 all but one, and
-    so on, as joblib counts. Raises `OptionError` for 0 and for what is no whole number.
+    so on, as joblib counts. Raises `OptionError` for 0, more than 4,096, and for what is no whole number.
     """
     from joblib import cpu_count
 
     count = -1 if n_jobs is None else n_jobs
-    if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count == 0:
+    if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count == 0 or count > MOST:
         remedy = "Pass 1 for one worker, -1 or None for all cores."
         raise OptionError(expected("`n_jobs` as a whole number other than 0, or None", repr(n_jobs), remedy))
     return int(count) if count > 0 else max(1, int(cpu_count()) + 1 + int(count))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_text, expected
 from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
@@ -52,8 +52,12 @@ SPELLINGS = {
 
 
 def canonical_unit(unit: str) -> str:
-    """Return the full name of a unit of length ("um", "µm" and "micron" are "micrometer"); other names pass in lower case."""
-    name = str(unit).strip().lower().replace("metre", "meter")
+    """Return the full name of a unit of length ("um", "µm" and "micron" are "micrometer"); other names pass in lower case.
+
+    Raises `OptionError` for what is no text.
+    """
+    check_text("unit", unit)
+    name = unit.strip().lower().replace("metre", "meter")
     name = {sign.lower(): full for full, sign in SIGNS.items()}.get(name, SPELLINGS.get(name, name))
     return name.removesuffix("s") if name.removesuffix("s") in METERS else name
 

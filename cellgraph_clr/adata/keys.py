@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from cellgraph_clr._core.checks import check_text
+
 __all__ = [
     "BUILDERS",
     "EDGE_SLOTS",
@@ -26,7 +28,11 @@ BUILDERS = "`cgc.gr.contact_graph(adata)`, `cgc.gr.delaunay_graph(adata)` or `cg
 
 
 def graph_stem(neighbors_key: str) -> str:
-    """Return what the keys of a graph begin with: "spatial" for itself, "spatial_connectivities", "spatial_neighbors"."""
+    """Return what the keys of a graph begin with: "spatial" for itself, "spatial_connectivities", "spatial_neighbors".
+
+    Raises `OptionError` for what is no text.
+    """
+    check_text("neighbors_key", neighbors_key)
     return neighbors_key.removesuffix("_connectivities").removesuffix("_neighbors")
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import check_key
 from cellgraph_clr._core.positions import as_positions, check_positions
+from cellgraph_clr.adata.copies import check_anndata
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,7 @@ def position_of(adata: AnnData, *, whole: bool = True) -> np.ndarray:
     NonFiniteError, GeometryError
         As `_core.positions.check_positions`.
     """
+    check_anndata(adata)
     check_key("spatial", list(adata.obsm), where="adata.obsm", remedy="Set `adata.obsm['spatial']` to x, y(, z).")
     position = as_positions(adata.obsm["spatial"], "positions in obsm['spatial']")
     if whole:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import CellGraphError
+from cellgraph_clr.adata.copies import check_anndata
 from cellgraph_clr.adata.keys import PACKAGE_KEY, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def entries_of(adata: AnnData, key: str, slot: str | None = None) -> Mapping[str
 
     Raises `CellGraphError` for something else than a mapping, which this package did not write.
     """
+    check_anndata(adata)
     found, where = adata.uns.get(key, {}), f"uns[{key!r}]"
     if isinstance(found, Mapping) and slot is not None:
         found, where = found.get(slot, {}), f"{where}[{slot!r}]"

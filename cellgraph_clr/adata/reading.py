@@ -58,7 +58,7 @@ def read_features(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tupl
         If float32 makes one of values that differ (`_core.numbers.as_float32`).
     """
     values, info = read_numbers(adata, use_rep)
-    return as_float32(values, [i.name for i in info], stacklevel=3), info
+    return as_float32(values, [i.name for i in info]), info
 
 
 def read_numbers(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple[FeatureInfo, ...]]:

@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.ids import as_whole
+from cellgraph_clr.adata.copies import check_anndata
 from cellgraph_clr.adata.keys import PACKAGE_KEY
 from cellgraph_clr.adata.provenance import entries_of
 
@@ -23,6 +24,7 @@ def cell_ids(adata: AnnData) -> np.ndarray:
 
     Raises `MissingKeyError` without the column, `CellGraphError` for ids that are no whole numbers of 0 and above.
     """
+    check_anndata(adata)
     remedy = "It holds the ids in the labels. Query by `obs_names` instead."
     check_key("cell_id", list(adata.obs.columns), where="adata.obs", remedy=remedy)
     remedy = "Keep text ids in `obs_names` and drop the column."
@@ -34,6 +36,7 @@ def frame_of(adata: AnnData) -> np.ndarray:
 
     Raises `CellGraphError` for frames that are no whole numbers.
     """
+    check_anndata(adata)
     if "frame" not in adata.obs:
         return np.zeros(adata.n_obs, np.int64)
     remedy = "Number the frames, or rename the column."

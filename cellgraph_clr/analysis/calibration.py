@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_option, check_same_length, expected
 from cellgraph_clr._core.errors import ShapeError
 
@@ -24,6 +25,7 @@ __all__ = [
 LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
 
 
+@checked
 def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray | None = None) -> float:
     """Return the temperature that minimises the negative log-likelihood of held-out labels, each of which may be wrong.
 
@@ -82,6 +84,7 @@ class Reliability:
         return float((self.count * np.abs(self.accuracy - self.confidence)).sum() / max(total, 1))
 
 
+@checked
 def reliability(
     confidence: np.ndarray, correct: np.ndarray, *, n_bins: int = 15, binning: str = "width"
 ) -> Reliability:
@@ -130,6 +133,7 @@ def wilson_interval(successes: np.ndarray, n: np.ndarray, *, z: float = 1.96) ->
     return middle - half, middle + half
 
 
+@checked
 def expected_calibration_error(
     proba: np.ndarray, codes: np.ndarray, *, n_bins: int = 15, binning: str = "width"
 ) -> float:
@@ -144,6 +148,7 @@ def expected_calibration_error(
     return reliability(proba.max(axis=1), proba.argmax(axis=1) == codes, n_bins=n_bins, binning=binning).ece
 
 
+@checked
 def classwise_calibration_error(
     proba: np.ndarray, codes: np.ndarray, *, n_bins: int = 15, binning: str = "width"
 ) -> np.ndarray:
@@ -158,6 +163,7 @@ def classwise_calibration_error(
     )
 
 
+@checked
 def risk_coverage(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Return, for every number of cells kept by falling confidence, the share kept, the error among them, and the mean error.
 

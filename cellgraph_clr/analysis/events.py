@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_same_length
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = ["brier_skill", "errors_over_time", "event_scores", "local_maxima"]
 SCORES = ("precision", "recall", "f1", "average_precision", "share")
 
 
+@checked
 def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
     """Return precision, recall, F1, average precision and share (its chance) of every class.
 
@@ -49,6 +51,7 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
     return pd.DataFrame(dict(zip(SCORES, columns, strict=True)), index=list(classes))
 
 
+@checked
 def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
     """Return 1 - Brier score / that of always saying the shares of the classes; 0 is no skill, 1 perfect.
 
@@ -61,6 +64,7 @@ def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
     return float(1 - ((proba - true) ** 2).sum(axis=1).mean() / base) if base > 0 else float("nan")
 
 
+@checked
 def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
     """Return by frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
 

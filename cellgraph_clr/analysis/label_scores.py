@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_same_length, expected
 from cellgraph_clr._core.errors import NoCellsError, ShapeError
 from cellgraph_clr.analysis.calibration import expected_calibration_error
@@ -29,6 +30,7 @@ class Score:
         return f"{self.value:.3f} (chance {self.chance:.3f})"
 
 
+@checked
 def classification_scores(proba: np.ndarray, codes: np.ndarray) -> dict[str, Score]:
     """Return accuracy, balanced accuracy, macro AUC and ECE of probabilities.
 
@@ -73,6 +75,7 @@ def classification_scores(proba: np.ndarray, codes: np.ndarray) -> dict[str, Sco
     }
 
 
+@checked
 def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Score]:
     """Return adjusted Rand index and normalised mutual information of clusters (n,) with known labels (n,).
 
@@ -90,6 +93,7 @@ def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Scor
     }
 
 
+@checked
 def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) -> Score:
     """Return the mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells; chance by shuffling them.
 
@@ -107,6 +111,7 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) 
     return Score(float(silhouette_score(some, names)), float(silhouette_score(some, rng.permutation(names))))
 
 
+@checked
 def neighborhood_purity(adjacency: csr_matrix, labels: np.ndarray) -> Score:
     """Return the share of neighbours that have a cell's own label, averaged over cells with neighbours.
 
@@ -123,6 +128,7 @@ def neighborhood_purity(adjacency: csr_matrix, labels: np.ndarray) -> Score:
     return Score(float((same[has] / degree[has]).mean()) if has.any() else 0.0, chance)
 
 
+@checked
 def precision_at_k(relevant: np.ndarray, scores: np.ndarray, k: int) -> Score:
     """Return the share of relevant cells among the k of highest score (ties by row); chance is their share among all.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_same_length, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.retrieval import standardised_directions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["assignments", "confusion", "effect_sizes", "reproducibility", "sphering"]
 
 
+@checked
 def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray | None = None) -> pd.DataFrame:
     """Return of which phenotype every group (field, well, sample) is, from the probabilities of its windows or cells.
 
@@ -56,6 +58,7 @@ def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray 
     return out
 
 
+@checked
 def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
     """Return how many rows of every known condition are of every phenotype.
 
@@ -85,6 +88,7 @@ def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
     return table[[*matched, *table.columns.difference(matched)]]
 
 
+@checked
 def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> pd.DataFrame:
     """Return how far each group lies from the others in each value, in standard deviations (Cohen's d, pooled).
 
@@ -124,6 +128,7 @@ def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -
     return pd.DataFrame(out, index=list(names)).T.rename_axis("group")
 
 
+@checked
 def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
     """Return the mean average precision of finding the other fields (or windows) of a sample from one, and chance.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_same_length, expected
 from cellgraph_clr._core.errors import EmptyQueryError
 from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["average_precision", "bilateral_score", "mask_retrieval", "partner_rank", "probe_accuracy"]
 
 
+@checked
 def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
     """Return the average precision of a ranking by `scores` (ties share the precision at their end).
 
@@ -34,6 +36,7 @@ def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
     return float((np.diff(found, prepend=0) / n_relevant * found / (last + 1)).sum())
 
 
+@checked
 def mask_retrieval(
     vectors: np.ndarray, masks: Mapping[str, np.ndarray], *, n_queries: int = 30, random_state: RandomState = 0
 ) -> dict[str, tuple[float, float]]:
@@ -67,6 +70,7 @@ def mask_retrieval(
     return out
 
 
+@checked
 def partner_rank(
     vectors: np.ndarray, cell: np.ndarray, candidate: np.ndarray, *, block: int = 512
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -106,6 +110,7 @@ def partner_rank(
     return rows, rank, len(x) / (count + 1)
 
 
+@checked
 def bilateral_score(
     clusters: np.ndarray,
     cell: np.ndarray,
@@ -141,6 +146,7 @@ def bilateral_score(
     return share(codes), float(np.mean([share(rng.permutation(codes)) for _ in range(n_permutations)]))
 
 
+@checked
 def probe_accuracy(
     vectors: np.ndarray, labels: np.ndarray, *, n_splits: int = 5, n_repeats: int = 5, random_state: RandomState = 0
 ) -> np.ndarray:

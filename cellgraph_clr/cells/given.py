@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NonFiniteError
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.cells.blocks import array_like
 
 __all__ = ["given_image", "given_labels"]
@@ -36,7 +36,7 @@ def given_labels(labels: Any) -> Any:
         return labels
     n = int(np.ma.count_masked(labels))
     if n:
-        warnings.warn(f"{n} masked pixels of the labels are taken as background (0).", UserWarning, stacklevel=4)
+        warn(f"{n} masked pixels of the labels are taken as background (0).")
     return labels.filled(0)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
@@ -17,7 +18,7 @@ from cellgraph_clr.cells.lazy_arrays import OneChannel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LabelImage", "check_axes", "check_spacing", "check_unit_alone"]
+__all__ = ["LabelImage", "check_axes", "check_grid", "check_origin", "check_spacing", "check_unit_alone"]
 
 FINEST, COARSEST = 1e-12, 1e12  # whose cubes float32 holds
 MOST_UNLIKE = 1e5
@@ -52,6 +53,22 @@ def check_axes(labels: Any) -> None:
     if labels.ndim not in (2, 3):
         found, remedy = f"shape {labels.shape}", "Select one frame or field."
         raise LabelImageError(expected("labels of 2 (y, x) or 3 (z, y, x) axes", found, remedy))
+
+
+def check_origin(origin: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    """Return an origin as floats, one per axis, empty for None. Raises `OptionError` for anything else than finite numbers."""
+    given = np.asarray(() if origin is None else origin, dtype=object)
+    numbers = [v for v in given.ravel() if isinstance(v, (int, float, np.integer, np.floating)) and np.isfinite(v)]
+    if given.ndim != 1 or len(numbers) != len(given) or len(given) not in (0, ndim):
+        raise OptionError(expected(f"`origin` of {ndim} finite values", repr(origin), "One per axis."))
+    return tuple(map(float, numbers))
+
+
+def check_grid(image: tuple[int, ...], labels: tuple[int, ...], *, bare: bool) -> None:
+    """Raise `ShapeError` unless an image of this shape has channels in front of the grid of labels, or with `bare` none."""
+    if not (bare and image == labels) and (image[1:] != labels or image[0] == 0):
+        wanted = f"an image of shape (channels, {', '.join(map(str, labels))})"
+        raise ShapeError(expected(wanted, image, "Image and labels need one pixel grid; channels come first."))
 
 
 def check_unit_alone(unit: str) -> None:
@@ -109,24 +126,17 @@ class LabelImage:
             )
         object.__setattr__(self, "spacing", check_spacing(self.spacing, labels.ndim))
         object.__setattr__(self, "unit", canonical_unit(self.unit))
-        if self.origin and (len(self.origin) != labels.ndim or not np.isfinite(self.origin).all()):
-            raise OptionError(expected(f"`origin` of {labels.ndim} finite values", self.origin, "One per axis."))
+        object.__setattr__(self, "origin", check_origin(self.origin, labels.ndim))
         if self.image is None:
             return
-        if self.image.ndim != labels.ndim + 1 or self.image.shape[1:] != labels.shape:
-            raise ShapeError(
-                expected(
-                    f"an image of shape (channels, {', '.join(map(str, labels.shape))})",
-                    self.image.shape,
-                    "Image and labels need one pixel grid; channels come first.",
-                )
-            )
+        check_grid(tuple(self.image.shape), tuple(labels.shape), bare=False)
         if len(self.channels) != self.image.shape[0]:
             raise ShapeError(
                 expected(f"{self.image.shape[0]} channel names", len(self.channels), "Name every channel.")
             )
 
     @classmethod
+    @checked
     def build(
         cls,
         labels: Any,
@@ -149,6 +159,7 @@ class LabelImage:
             image = given_image(image)
             if image.ndim == labels.ndim:
                 image = OneChannel(image) if is_chunked(image) and not is_dask(image) else image[None]
+            check_grid(tuple(image.shape), tuple(labels.shape), bare=True)
             if channels is None:
                 channels = ["intensity"] if image.shape[0] == 1 else [f"channel_{i}" for i in range(image.shape[0])]
         if spacing is None:
@@ -160,7 +171,7 @@ class LabelImage:
             unit,
             image,
             tuple(channels or ()),
-            tuple(map(float, origin or ())),
+            check_origin(origin, labels.ndim),
         )
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -180,7 +181,10 @@ def check_groups(features: Sequence[str], *, has_image: bool, ndim: int = 3) -> 
 
     Raises `OptionError` for an unknown group, or one that needs an image where there is none.
     """
-    if features == "all" or list(features) == ["all"]:
+    if not isinstance(features, Iterable):
+        raise OptionError(expected("`features` as a sequence of groups", repr(features), "Pass ('shape',)."))
+    features = features if isinstance(features, str) else tuple(features)
+    if features in ("all", ("all",)):
         absent = {"cellprofiler"} | (set() if ndim == 3 else {"mesh"}) | (set() if has_image else set(NEED_IMAGE))
         return tuple(g for g in FEATURE_GROUPS if g not in absent)
     if isinstance(features, str):

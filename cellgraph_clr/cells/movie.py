@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL, canonical_unit
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["TRACK_COLUMNS", "Movie"]
+__all__ = ["TRACK_COLUMNS", "Movie", "check_movie"]
 
 TRACK_COLUMNS = ("track", "begin", "end", "parent")
 AXES = ("tyx", "tcyx", "tzyx", "tczyx")
@@ -52,6 +53,7 @@ class Movie:
     channels: tuple[str, ...] = ()
 
     @classmethod
+    @checked
     def build(
         cls,
         frames: Any,
@@ -182,3 +184,10 @@ def _checked(tracks: pd.DataFrame | None, n_frames: int) -> pd.DataFrame | None:
         found = f"track {late['track'].iloc[0]} from {late['begin'].iloc[0]} to {late['end'].iloc[0]}"
         raise ShapeError(expected(f"tracks between frames 0 and {n_frames - 1}", found, "Is it of another movie?"))
     return tracks[list(TRACK_COLUMNS)].astype(np.int64).reset_index(drop=True)
+
+
+def check_movie(movie: object) -> None:
+    """Raise `OptionError` for anything but a `Movie`."""
+    if not isinstance(movie, Movie):
+        remedy = "Make one: `cgc.Movie.build`, or `cgc.read_movie`."
+        raise OptionError(expected("a `Movie`", type(movie).__name__, remedy))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_option, expected, listing
 from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL
@@ -50,6 +51,7 @@ class Plate:
     _by_field: bool = field(default=False, repr=False)
 
     @classmethod
+    @checked
     def build(
         cls,
         table: pd.DataFrame,

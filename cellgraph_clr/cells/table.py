@@ -108,7 +108,7 @@ class CellTable:
         samples = np.full(n, sample, dtype=object) if isinstance(sample, str) else np.asarray(sample, dtype=object)
         frames = np.full(n, frame, np.int64) if np.ndim(frame) == 0 else np.asarray(frame, np.int64)
         place = np.asarray(position, np.float64)
-        narrow = as_float32(values, [i.name for i in info], stacklevel=3)
+        narrow = as_float32(values, [i.name for i in info])
         return cls(ids, place, unit, narrow, info, samples.astype(str), frames)
 
     def __len__(self) -> int:

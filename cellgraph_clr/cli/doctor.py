@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
+from typing import Any
 
 __all__ = ["license_lines", "report"]
 
@@ -75,7 +76,7 @@ def license_lines() -> list[str]:
 
 def _license(package: Distribution) -> str:
     """Return the license that a package declares: its SPDX expression, else its classifiers, else the first line of its text."""
-    about = package.metadata
+    about: Any = package.metadata
     classifiers = [
         c.split(" :: ")[-1]
         for c in about.get_all("Classifier") or []

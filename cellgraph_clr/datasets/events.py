@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_whole
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.cells.movie import Movie
@@ -35,6 +36,7 @@ class _Cell:
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
 
+@checked
 def event_movie(
     n_cells: int = 30,
     n_frames: int = 40,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_whole
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.cells.plate import Plate
@@ -35,6 +36,7 @@ class _Phenotype:
     density: float = 0.35  # share of the field that cells cover
 
 
+@checked
 def phenotype_plate(
     n_samples: int = 14,
     n_fields: int = 4,

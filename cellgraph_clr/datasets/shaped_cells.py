@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_option, check_whole
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.cells.label_image import LabelImage
@@ -50,6 +51,7 @@ N_LOBES = {
 }
 
 
+@checked
 def shapes(n_cells: int = 600, *, ndim: int = 3, random_state: RandomState = 0) -> Tissue:
     """Return cells whose shape and texture are of known families, each in a box of its own.
 

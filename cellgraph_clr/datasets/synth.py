@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_option
+from cellgraph_clr._core.arguments import checked
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.rng import RandomState, as_rng
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
@@ -133,6 +134,7 @@ def _spread_directions(n: int, d: int, rng: np.random.Generator) -> np.ndarray:
     return pool[chosen]
 
 
+@checked
 def tissue(
     n_cells: int = 5000,
     *,
@@ -285,6 +287,7 @@ def _painted(
     return out
 
 
+@checked
 def movie(
     n_cells: int = 40, n_frames: int = 12, *, division_rate: float = 0.03, random_state: RandomState = 0
 ) -> Movie:
@@ -309,8 +312,8 @@ def movie(
     """
     import pandas as pd
 
-    check_in_range("n_cells", n_cells, low=2)
-    check_in_range("n_frames", n_frames, low=1)
+    check_whole("n_cells", n_cells, low=2)
+    check_whole("n_frames", n_frames)
     check_in_range("division_rate", division_rate, low=0, high=1)
     rng = as_rng(random_state)
     side = int(np.ceil(np.sqrt(n_cells * 2.0) * CELL_SIZE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import check_writable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["aggregate_neighbors"]
 
 
+@checked
 def aggregate_neighbors(
     adata: AnnData,
     *,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.reading import graph_from_anndata, graph_keys
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["intersect_graphs", "surface_distances"]
 
 
+@checked
 def intersect_graphs(
     adata: AnnData,
     first_key: str,
@@ -56,6 +58,7 @@ def intersect_graphs(
     return write_or_return("gr.intersect_graphs", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
+@checked
 def surface_distances(
     adata: AnnData,
     labels: Labels,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
 from cellgraph_clr._core.units import unit_sign
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.fit import same_places
 from cellgraph_clr.adata.images_of_cells import scale_of, stored_contacts
 from cellgraph_clr.adata.keys import obs_prefix
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["contact_graph"]
 
 
+@checked
 def contact_graph(
     adata: AnnData,
     labels: Labels | None = None,
@@ -162,11 +164,9 @@ def _warn_of_isolates(
         reason, call = "Smaller contacts were left out", "lower `min_area`"
     else:
         reason, call = "No gap was measured", "bridge gaps by `cgc.gr.contact_graph(adata, labels, max_gap=…)`"
-    warnings.warn(
+    warn(
         f"{n_alone} of {n} cells touch no other cell. {reason}: {call}, or join neighbours by their position: "
-        "`cgc.gr.delaunay_graph(adata)`.",
-        UserWarning,
-        stacklevel=3,
+        "`cgc.gr.delaunay_graph(adata)`."
     )
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import MissingKeyError
+from cellgraph_clr._core.rng import as_rng
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, named, write_or_return
 from cellgraph_clr.graphs import proximity, triangulation
 from cellgraph_clr.graphs.combine import with_isolates
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["delaunay_graph", "knn_graph", "radius_graph"]
 
 
+@checked
 def delaunay_graph(
     adata: AnnData,
     *,
@@ -70,7 +73,7 @@ def delaunay_graph(
         max_distance=max_distance,
         duplicates=duplicates,
         degenerate=degenerate,
-        rng=np.random.default_rng(random_state),
+        rng=as_rng(random_state),
     )
     graph = with_isolates(graph, isolates)
     params: dict[str, Any] = {"method": "delaunay", "max_distance": float(longest), **named(library_key)}
@@ -78,6 +81,7 @@ def delaunay_graph(
     return write_or_return("gr.delaunay_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
+@checked
 def knn_graph(
     adata: AnnData,
     *,
@@ -113,6 +117,7 @@ def knn_graph(
     return write_or_return("gr.knn_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
+@checked
 def radius_graph(
     adata: AnnData,
     *,

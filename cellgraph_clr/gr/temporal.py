@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr.cells.movie import Movie
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["temporal_graph"]
 
 
+@checked
 def temporal_graph(
     adata: AnnData,
     *,

@@ -167,7 +167,7 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
         return np.stack([low, high], axis=1), length
 
     edges, features = edges_per_sample(cells, build)
-    warn_of_small(small, f"{n_neighs + 1} cells, which {n_neighs} neighbours need", stacklevel=4)
+    warn_of_small(small, f"{n_neighs + 1} cells, which {n_neighs} neighbours need")
     return CellGraph.from_pairs(cells, edges, features)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from cellgraph_clr._core.checks import listing
+from cellgraph_clr._core.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,10 +83,10 @@ def n_crossing(adjacency: csr_matrix, number: np.ndarray) -> int:
     return len(np.unique(low.astype(np.int64) * len(number) + high))
 
 
-def warn_of_small(names: Sequence[str], needed: str, *, stacklevel: int) -> None:
+def warn_of_small(names: Sequence[str], needed: str) -> None:
     """Warn of samples that have fewer cells than a builder needs, whose cells were all joined to one another."""
     if len(names) == 0:
         return
     which = f"{len(names)} samples ({listing(names, limit=5)}) have" if names[0] else "The sample has"
     text = f"{which} fewer than {needed}: every cell there is joined to every other."
-    warnings.warn(text, UserWarning, stacklevel=stacklevel)
+    warn(text)

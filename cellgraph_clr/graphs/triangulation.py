@@ -156,7 +156,7 @@ def delaunay(
         return edges, _lengths(position, edges)
 
     graph = CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
-    warn_of_small(small, f"{cells.position.shape[1] + 2} cells at different positions", stacklevel=4)
+    warn_of_small(small, f"{cells.position.shape[1] + 2} cells at different positions")
     length = graph.edge_features["length"]
     if max_distance is None:
         return graph, float(length.max(initial=0.0))

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError, OutputError
 from cellgraph_clr._core.files import replacing
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["check_write", "read", "write"]
 
 
+@checked
 def read(path: str | os.PathLike[str]) -> AnnData:
     """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`."""
     import anndata as ad
@@ -43,6 +45,7 @@ def _zarr_v3() -> AbstractContextManager[object]:
     return settings.override(**known) if known else nullcontext()
 
 
+@checked
 def check_write(path: str | os.PathLike[str]) -> Path:
     """Return the path of an AnnData to write. Raises `FileFormatError` for its suffix, `OutputError` as `check_output`."""
     target = Path(path)
@@ -52,6 +55,7 @@ def check_write(path: str | os.PathLike[str]) -> Path:
     return target
 
 
+@checked
 def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     """Write .h5ad (compressed) or .zarr by suffix and return the path; an old file stays until the new one is whole.
 
@@ -70,7 +74,9 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     target = check_write(path)
     problems = unwritable_columns(adata)
     if problems:
-        raise FileFormatError(expected("columns that files can hold", " ".join(problems).rstrip("."), "Then write again."))
+        raise FileFormatError(
+            expected("columns that files can hold", " ".join(problems).rstrip("."), "Then write again.")
+        )
     with replacing(target, folder=target.suffix == ".zarr") as beside:
         try:
             (_write_zarr if target.suffix == ".zarr" else _write_h5ad)(adata, beside)

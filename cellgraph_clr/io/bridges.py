@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr.adata.reading import graph_from_anndata
 from cellgraph_clr.adata.writing import write_graph
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["from_pyg", "to_networkx", "to_pyg"]
 
 
+@checked
 def to_pyg(
     adata: AnnData,
     *,
@@ -58,6 +60,7 @@ def to_pyg(
     return data
 
 
+@checked
 def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
     """Return the AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed); the inverse of `to_pyg`.
 
@@ -86,6 +89,7 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
     return adata
 
 
+@checked
 def to_networkx(
     adata: AnnData, *, use_rep: str | None = None, neighbors_key: str = "spatial", library_key: str | None = None
 ) -> nx.Graph:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected, sample_name
 from cellgraph_clr._core.errors import OptionError
@@ -96,6 +97,7 @@ def _on_one_grid(cells: LabelImage, nuclei: Any) -> LabelImage:
     return replace(cells, labels=given.labels)
 
 
+@checked
 def from_labels(
     labels: Labels,
     image: Any = None,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.cells.blocks import array_like, named_channels
 from cellgraph_clr.cells.given import given_labels
 from cellgraph_clr.cells.label_image import LabelImage, check_axes
@@ -38,6 +39,7 @@ Labels: TypeAlias = (
 )
 
 
+@checked
 def read_labels(
     path: str | os.PathLike[str],
     image: str | os.PathLike[str] | None = None,
@@ -80,10 +82,11 @@ def read_labels(
     """
     out = open_labels(path, image, spacing=spacing, unit=unit, channels=channels, level=level)
     if spacing is None and not out.has_scale:
-        warn_spacing(3)
+        warn_spacing()
     return out
 
 
+@checked
 def open_labels(
     labels: Any,
     image: Any = None,
@@ -133,6 +136,7 @@ def _opened(source: Any, *, channels_axis: bool, level: int) -> Pixels:
     return Pixels(array, named_channels(source) if channels_axis else None)
 
 
+@checked
 def warn_of_pieces(image: LabelImage, s: LabelStatistics) -> None:
     """Warn where most labels lie scattered in pieces, none of which holds half of it: no segmentation of cells does.
 
@@ -146,15 +150,14 @@ def warn_of_pieces(image: LabelImage, s: LabelStatistics) -> None:
     pieces = label_pieces(image)
     scattered = (pieces.largest_fragment < 0.5) & (pieces.n_fragments > 1)
     if scattered.mean() > 0.5:
-        warnings.warn(
+        warn(
             f"{int(scattered.sum())} of {len(scattered)} labels are scattered in pieces (typically "
             f"{int(np.median(pieces.n_fragments))}): this looks like an intensity image, a binary mask or a class map, not "
-            "like one label per cell. Pass the segmentation; a mask is labelled by `skimage.measure.label(mask)`.",
-            UserWarning,
-            stacklevel=3,
+            "like one label per cell. Pass the segmentation; a mask is labelled by `skimage.measure.label(mask)`."
         )
 
 
+@checked
 def as_label_image(
     labels: Labels,
     image: Any = None,
@@ -186,7 +189,7 @@ def as_label_image(
     else:
         out = _changed(labels, image, spacing=spacing, unit=unit, channels=channels)
     if warn and spacing is None and not out.has_scale and not isinstance(labels, LabelImage):
-        warn_spacing(4)
+        warn_spacing()
     return out
 
 

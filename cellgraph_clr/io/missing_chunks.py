@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.log import log
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.io.foreign import Stored, named_errors
 
@@ -30,9 +30,11 @@ def warn_of_missing_chunks(labels: Any) -> None:
     stored = labels.array if isinstance(labels, Squeezed) else labels
     array = getattr(stored, "array", None)
     folder: Path | None = getattr(getattr(array, "store", None), "root", None)
-    if not isinstance(stored, Stored) or folder is None or array is None or array.shards or array.nchunks > MOST:
+    if not isinstance(stored, Stored) or folder is None or array is None or array.shards:
         return
     with named_errors(stored.path, "a Zarr array"):
+        if array.nchunks > MOST:
+            return
         sizes = _chunks_of(folder / array.path, array.ndim)
     n_missing = array.nchunks - len(sizes)
     if n_missing <= 0 or not sizes:
@@ -43,7 +45,7 @@ def warn_of_missing_chunks(labels: Any) -> None:
     if np.any(part):
         log.info("%s", said)
     else:
-        warnings.warn(f"{said}, though it holds chunks of background: cells may be lost.", UserWarning, stacklevel=4)
+        warn(f"{said}, though it holds chunks of background: cells may be lost.")
 
 
 def _chunks_of(folder: Path, ndim: int) -> dict[tuple[int, ...], int]:

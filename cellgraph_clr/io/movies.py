@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected, listing, sample_name
-from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
+from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
 from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
@@ -110,6 +111,7 @@ def _read_stack(path: Any) -> tuple[RawImage, str | None]:
     return raw, "".join(found[i] for i in order).lower()
 
 
+@checked
 def read_movie(
     path: Any,
     labels: Any = None,
@@ -171,6 +173,7 @@ def read_movie(
     )
 
 
+@checked
 def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return a lineage table with the columns track, begin, end, parent.
 
@@ -187,11 +190,12 @@ def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
             else:
                 table = pd.read_csv(target, sep=r"\s+", header=None, names=list(TRACK_COLUMNS))
         return table[list(TRACK_COLUMNS)].astype(np.int64)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OverflowError) as error:
         remedy = "man_track.txt has four numbers a line: track begin end parent."
         raise FileFormatError(expected(f"tracks in {str(target)!r}", f"{error}", remedy)) from error
 
 
+@checked
 def from_movie(
     movie: Movie,
     *,
@@ -223,9 +227,6 @@ def from_movie(
     """
     from cellgraph_clr.io.samples import as_frames, concat_labelled
 
-    if not hasattr(movie, "label_image"):
-        remedy = "Make one: `cgc.Movie.build`, or `cgc.read_movie`."
-        raise OptionError(expected("a `Movie`", type(movie).__name__, remedy))
     width = len(str(len(movie) - 1))
     images = ((f"frame_{t:0{width}d}", movie.label_image(t), {"frame": t}) for t in range(len(movie)))
     library_id = sample_name(library_id)

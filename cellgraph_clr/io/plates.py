@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_not_owned, expected, listing
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, OptionError, ShapeError
 from cellgraph_clr.cells.plate import Plate
@@ -30,6 +31,7 @@ PICTURES = (".png", ".bmp", ".dib", ".jpg", ".jpeg")
 FORMATS = ("PNG", "BMP", "DIB", "JPEG")  # no others, whatever a file is called
 
 
+@checked
 def read_plate(
     path: str | os.PathLike[str],
     pattern: str | None = None,
@@ -83,6 +85,7 @@ def read_plate(
     return Plate.build(table, images, channels=channels or found, labels=masks)
 
 
+@checked
 def from_plate(
     plate: Plate,
     *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_not_owned, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
 from cellgraph_clr.adata.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["as_frames", "concat", "concat_labelled"]
 
 
+@checked
 def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: str = "library_id") -> AnnData:
     """Return one AnnData of several samples, graphs kept block-diagonal.
 
@@ -149,6 +151,7 @@ def _kind(matrix: Any) -> str:
     )
 
 
+@checked
 def concat_labelled(
     images: Iterable[tuple[str, LabelImage, Mapping[str, Any]]],
     *,
@@ -189,6 +192,7 @@ def concat_labelled(
     return concat(samples)
 
 
+@checked
 def as_frames(adata: AnnData, library_id: str | None) -> AnnData:
     """Return the cells of images that are frames of one movie as one sample, told apart by `obs["frame"]`; edits `adata`."""
     frame = adata.obs.groupby("library_id", observed=True)["frame"].first()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.units import PIXEL, unit_factor
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.images_of_cells import SAME
 from cellgraph_clr.cells.label_image import check_spacing, check_unit_alone
 
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["in_unit", "settled_scale", "warn_difference", "warn_spacing"]
 
 
-def warn_spacing(stacklevel: int) -> None:
+def warn_spacing() -> None:
     """Warn that no spacing is known and 1 pixel is assumed."""
-    warnings.warn(
+    warn(
         "No spacing was given and none is in the metadata: 1 pixel is assumed along every axis, and features are in "
-        "pixels. Pass `spacing=(z, y, x)` and `unit=` for physical units.",
-        UserWarning,
-        stacklevel=stacklevel,
+        "pixels. Pass `spacing=(z, y, x)` and `unit=` for physical units."
     )
 
 
@@ -78,9 +76,7 @@ def warn_difference(labels: Pixels, image: Pixels, ndim: int) -> None:
     for what, (mine, its) in pairs.items():
         if not np.allclose(mine, its, rtol=SAME, atol=SAME * min(one) if what.endswith("at") else 0):
             texts = [f"{' x '.join(f'{v:g}' for v in values)} {unit}" for values in (mine, its)]
-            warnings.warn(
+            warn(
                 f"The labels have {what} {texts[0]}, the image {texts[1]}: that of the labels is used. Pass `spacing=` and "
-                "`unit=` to say which is right.",
-                UserWarning,
-                stacklevel=4,
+                "`unit=` to say which is right."
             )

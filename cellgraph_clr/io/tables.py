@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.ids import as_whole
 from cellgraph_clr._core.numbers import as_float32
 from cellgraph_clr._core.units import PIXEL, canonical_unit
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.keys import UNASSIGNED
 from cellgraph_clr.adata.provenance import package_info
 from cellgraph_clr.adata.writing import anndata_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["from_table"]
 
 
+@checked
 def from_table(
     df: pd.DataFrame,
     *,
@@ -75,7 +77,7 @@ def from_table(
 
     if unit is None:
         said = "No unit of the positions was given: distances and pictures have none. Pass `unit='micrometer'` or `unit='pixel'`."
-        warnings.warn(said, UserWarning, stacklevel=2)
+        warn(said)
     if len(df) == 0:
         raise NoCellsError(expected("a table with rows", "none", "Check the filter before."))
     for name in (*position, *features, *obs, *(key for key in (cell_id, library_key) if key)):
@@ -126,7 +128,7 @@ def _check_numbers(df: pd.DataFrame, position: Sequence[str], features: Sequence
         ("positions", position, "Convert these columns."),
         ("features", features, "Convert or move them to `obs`."),
     ):
-        text = [n for n in names if not pd.api.types.is_numeric_dtype(df[n])]
+        text = [n for n in names if not pd.api.types.is_numeric_dtype(df[n]) or df[n].dtype.kind == "c"]
         if text:
             raise CellGraphError(expected(f"numeric {what}", f"text in {listing(text)}", remedy))
     xyz = _matrix(df[list(position)]).astype(np.float64)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from cellgraph_clr._core.errors import FileFormatError, OptionError
 from cellgraph_clr._core.units import canonical_unit, in_one_unit
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.io.foreign import named_errors
 from cellgraph_clr.io.whole_tiff import check_chain, check_names, check_series
 
@@ -145,13 +145,15 @@ def series_pixels(file: TiffFile, i: int = 0) -> np.ndarray:
 
 
 def _warn_of_more(file: TiffFile, path: Path) -> None:
-    n = sum(s.shape == file.series[0].shape for s in file.series)
+    """Warn of further images like the first. Raises `FileFormatError` unless these are whole: a stack may be meant."""
+    alike = [i for i, s in enumerate(file.series) if s.shape == file.series[0].shape]
+    n = len(alike)
+    for i in alike[1:]:
+        check_series(file, i)
     if n > 1:
-        warnings.warn(
+        warn(
             f"{path.name!r} holds {n} images of shape {file.series[0].shape}: the first is read. Planes of one stack, or "
-            "frames of one movie, are to be written as one image.",
-            UserWarning,
-            stacklevel=5,
+            "frames of one movie, are to be written as one image."
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from scipy.sparse import issparse
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import listing
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.positions import check_positions
@@ -27,6 +28,7 @@ __all__ = ["validate"]
 T = TypeVar("T")
 
 
+@checked
 def validate(adata: AnnData, labels: Labels | None = None) -> list[str]:
     """Return what is wrong with an AnnData, one sentence each; an empty list when it follows the layout.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import FileFormatError, MissingDependencyError
 from cellgraph_clr.adata.images_of_cells import images_of
@@ -31,6 +32,7 @@ def _need_spatialdata() -> None:
         raise MissingDependencyError(expected("the package `spatialdata`", "not installed", remedy))
 
 
+@checked
 def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "global") -> SpatialData:
     """Return SpatialData of one sample: labels (and image) with their scale, and the AnnData as the table of the labels.
 
@@ -85,6 +87,7 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
     return sd.SpatialData(images=images, labels={region: element}, tables={"table": parsed})
 
 
+@checked
 def from_spatialdata(
     sdata: SpatialData, labels: str, *, image: str | None = None, coordinate_system: str = "global", unit: str = "pixel"
 ) -> LabelImage:
@@ -139,6 +142,7 @@ def _finest(element: Any) -> Any:
     return element if hasattr(element, "dims") and hasattr(element, "data") else next(iter(element["scale0"].values()))
 
 
+@checked
 def to_napari(
     adata: AnnData, labels: Labels, *, name: str = "cells", library_id: str | int | None = None
 ) -> tuple[Any, dict[str, Any], str]:

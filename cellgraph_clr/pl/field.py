@@ -10,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.images_of_cells import Scale, chosen_images, scale_of
 from cellgraph_clr.adata.planes import in_slab, plane
 from cellgraph_clr.adata.positions import position_of
@@ -186,12 +187,10 @@ class Field:
 
 def _shown(groups: list[Group], everything: bool) -> list[Group]:  # noqa: FBT001
     """Return the samples that get a panel; of very many the first, with a warning."""
-    import warnings
-
     if not everything or len(groups) <= MOST_PANELS:
         return groups
     text = f"{MOST_PANELS} of {len(groups)} samples are drawn, one panel each. Choose others by `library_id=`."
-    warnings.warn(text, UserWarning, stacklevel=4)
+    warn(text)
     return groups[:MOST_PANELS]
 
 

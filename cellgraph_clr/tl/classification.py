@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import entr
 from sklearn.utils.class_weight import compute_sample_weight
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, expected, listing
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
@@ -32,6 +33,7 @@ __all__ = ["classify"]
 TREES = "trees"
 
 
+@checked
 def classify(
     adata: AnnData,
     label_key: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster"]
 
 
+@checked
 def cluster(
     adata: AnnData,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import own_or_copy
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["embed"]
 
 
+@checked
 def embed(
     adata: AnnData,
     *,

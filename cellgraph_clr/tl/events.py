@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["detect_events", "time_arrow"]
 
 
+@checked
 def time_arrow(
     adata: AnnData,
     movie: Movie,
@@ -81,6 +83,7 @@ def time_arrow(
     return adata if copy else None
 
 
+@checked
 def detect_events(
     movie: Movie,
     labels: np.ndarray | None = None,

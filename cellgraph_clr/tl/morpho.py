@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["morpho_context", "morpho_features"]
 
 
+@checked
 def morpho_features(
     adata: AnnData,
     labels: LabelImage | np.ndarray | str | os.PathLike[str],
@@ -96,6 +98,7 @@ def morpho_features(
     return adata if copy else None
 
 
+@checked
 def morpho_context(
     adata: AnnData,
     *,

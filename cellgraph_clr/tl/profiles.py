@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.units import PIXEL
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["profile", "profile_cells"]
 
 
+@checked
 def profile(
     plate: Plate,
     *,
@@ -88,6 +90,7 @@ def profile(
     return adata
 
 
+@checked
 def profile_cells(
     adata: AnnData,
     plate: Plate,

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import image_numbers, images_of
 from cellgraph_clr.adata.keys import graph_stem
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["retrieve_regions"]
 
 
+@checked
 def retrieve_regions(
     adata: AnnData,
     query: Query,
@@ -179,8 +182,6 @@ def _warn_of_nothing(
     scores: np.ndarray, adjacency: csr_matrix, *, threshold: float, blocked: np.ndarray, min_cells: int
 ) -> None:
     """Warn that no region was found, and why."""
-    import warnings
-
     from scipy.sparse.csgraph import connected_components
 
     alike = (scores >= threshold) & ~blocked
@@ -197,4 +198,4 @@ def _warn_of_nothing(
             f"to {largest}, or find single cells by `cgc.tl.retrieve`."
         )
     text = f"No region of {min_cells} cells or more with a similarity of {threshold:.2f} or above: {why}"
-    warnings.warn(text, UserWarning, stacklevel=3)
+    warn(text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 from cellgraph_clr._core.log import log_written
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["build_index", "retrieve"]
 
 
+@checked
 def retrieve(
     adata: AnnData,
     query: Query,
@@ -131,6 +133,7 @@ def _places(adata: AnnData, rows: np.ndarray, position: np.ndarray | None) -> pd
     return table
 
 
+@checked
 def build_index(adata: AnnData, *, use_rep: str = "X_cellgraph", approximate: bool = False) -> VectorIndex:
     """Return an index of the cells by an embedding, for many queries or for another session.
 

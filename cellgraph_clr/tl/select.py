@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["select_region"]
 
 
+@checked
 def select_region(
     adata: AnnData,
     outline: np.ndarray | Sequence[tuple[float, float]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import LabelKeyError, ShapeError
 from cellgraph_clr._core.log import log_written
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["transfer_labels"]
 
 
+@checked
 def transfer_labels(
     adata: AnnData,
     reference: AnnData,

@@ -18,7 +18,16 @@ from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.objects import Absent, identity, is_object, name_of, plain, with_objects
 from cellgraph_clr.training.run import Runtime
-from cellgraph_clr.training.saved import DAMAGED, FORMAT, at_most, below, check_header, check_networks, header_below
+from cellgraph_clr.training.saved import (
+    DAMAGED,
+    FORMAT,
+    at_most,
+    below,
+    check_form,
+    check_header,
+    check_networks,
+    header_below,
+)
 from cellgraph_clr.training.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -65,6 +74,7 @@ class Learner:
     models: ClassVar[
         Mapping[str, type[Learner]]
     ] = {}  # fitted models that the constructor takes first, saved in the same file
+    about_form: ClassVar[Mapping[str, Any]] = {}  # of what `Fitted.about` holds, see `check_form`
     objects_for_fit: ClassVar[Collection[str]] = ()  # options whose objects a fitted model can do without
     _state: Fitted | None = None
 
@@ -161,6 +171,7 @@ class Learner:
     ) -> Self:
         """Return a fitted model from what `state` gave; raises as `load`."""
         check_header(header)
+        check_form(header["about"], cls.about_form, "about")
         device = usable_device(device)
         inner = [
             kind.from_state(below(tensors, f"models.{name}"), header_below(header, name), device=device)

@@ -42,6 +42,8 @@ ONE_AT_A_TIME = threading.RLock()  # runs in threads would share torch's generat
 
 __all__ = ["Runtime", "Trained", "Watch", "Watches", "train"]
 
+MOST_WORKERS = 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
@@ -70,7 +72,7 @@ class Runtime:
     def __post_init__(self) -> None:
         """Check the options."""
         check_precision(self.precision)
-        check_whole("num_workers", self.num_workers, low=0)
+        check_whole("num_workers", self.num_workers, low=0, high=MOST_WORKERS)
         check_whole("n_processes", self.n_processes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["DAMAGED", "FORMAT", "at_most", "below", "check_header", "check_networks", "header_below"]
+__all__ = ["DAMAGED", "FORMAT", "at_most", "below", "check_form", "check_header", "check_networks", "header_below"]
 
 FORMAT = 2  # of saved models
 FIELDS = {"config": dict, "seed": int, "about": dict, "history": dict, "networks": list, "models": dict}
@@ -36,6 +37,31 @@ def check_header(header: Mapping[str, Any]) -> None:
         odd += [] if 0 <= header["seed"] < 2**32 else ["seed"]
     if odd:
         raise ModelFileError(expected("a whole header", f"none or another {listing(odd)}", DAMAGED))
+
+
+def check_form(value: Any, form: Any, where: str) -> None:
+    """Raise `ModelFileError` unless a value of a header has a form.
+
+    A form is a type (`float` takes whole numbers too, and is finite; `object` anything); ``[form]``, a list of such;
+    ``{str: form}``, a mapping to such; or ``{name: form}``, a mapping that has these names, of such.
+    """
+    if isinstance(form, list):
+        fits = isinstance(value, list)
+        below = {f"{where}[{i}]": (v, form[0]) for i, v in enumerate(value)} if fits else {}
+    elif isinstance(form, dict):
+        any_name = str in form
+        fits = isinstance(value, dict) and (any_name or form.keys() <= value.keys())
+        wanted = dict.fromkeys(value, form[str]) if fits and any_name else form
+        below = {f"{where}.{k}": (value[k], v) for k, v in wanted.items()} if fits else {}
+    else:
+        kinds = (int, float) if form is float else form
+        fits = isinstance(value, kinds) and (form in (bool, object) or not isinstance(value, bool))
+        fits = fits and (form is not float or math.isfinite(value))
+        below = {}
+    if not fits:
+        raise ModelFileError(expected(f"`{where}` as a model keeps it", f"{value!r:.60}", DAMAGED))
+    for name, (inner, wanted) in below.items():
+        check_form(inner, wanted, name)
 
 
 def header_below(header: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -64,7 +64,11 @@ def test_what_files_cannot_hold_is_named(tmp_path, suffix, what):
         bad.obs["kind"] = np.array([1, "a", 2.5] * 10, object)
     else:
         bad.uns["thing"] = object()
-    error, found = (OutputError, r"an AnnData.* found .*thing") if what == "object" else (FileFormatError, r"columns.*obs\['kind'\]")
+    error, found = (
+        (OutputError, r"an AnnData.* found .*thing")
+        if what == "object"
+        else (FileFormatError, r"columns.*obs\['kind'\]")
+    )
     with pytest.raises(error, match=f"Expected {found}"):
         write(bad, path)
     assert read(path).obs["kind"].cat.categories.tolist() == ["a", "b", "c"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,19 @@ def refused(call: Callable[[], Any], check: object = None) -> None:
     """Bad input: it is refused by a named error."""
     value = call()
     raise Wrong(f"accepted, gave {value!r:.150}")
+
+
+def told(words: str) -> Callable[[Callable[[], Any], Callable[[Any], object]], None]:
+    """Doubtful input: it is refused by a named error, a warning tells of it in these words, or `check` holds for the result."""
+
+    def must(call: Callable[[], Any], check: Callable[[Any], object]) -> None:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            value = call()
+        if not any(words in str(w.message) for w in seen):
+            check(value)
+
+    return must
 
 
 def anything(value: object) -> None:

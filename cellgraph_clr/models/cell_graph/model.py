@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import CellGraphError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -67,6 +68,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     """
 
     config_class = CellGraphCLRConfig
+    about_form = {"features": [str], "edge_features": [str], "unit": str, "n_in": int}  # noqa: RUF012 - never changed
     objects_for_fit = ("objective", "augment")
 
     def __init__(
@@ -94,6 +96,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         """Names of the edge features it reads."""
         return [] if self._state is None else list(self._state.about["edge_features"])
 
+    @checked
     def fit(
         self,
         data: AnnData | Sequence[AnnData],
@@ -177,6 +180,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         graph = (task.adjacency.indptr, task.adjacency.indices, task.cells.position, task.sample)
         return run_digest(about, (task.x.numpy(), *graph, *edges, *related))
 
+    @checked
     def transform(
         self,
         data: AnnData,

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -66,6 +67,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
     """
 
     config_class = CellGraphClassifierConfig
+    about_form = {"classes": [str], "temperature": float, "keys": {str: object}, "sizes": [int]}  # noqa: RUF012 - never changed
     models = {"base": CellGraphCLR}  # noqa: RUF012 - never changed
 
     def __init__(
@@ -98,6 +100,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         """What logits are divided by; 1 without calibration."""
         return 1.0 if self._state is None else float(self._state.about["temperature"])
 
+    @checked
     def fit(
         self,
         data: AnnData,
@@ -164,6 +167,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         self._state = Fitted(trained.networks, trained.history, seed, about, {"class_prior": prior})
         return self
 
+    @checked
     def predict_proba(self, data: AnnData, **keys: Any) -> np.ndarray:
         """Return calibrated probabilities (n, k) float64 of all cells, columns in the order of `classes_`.
 

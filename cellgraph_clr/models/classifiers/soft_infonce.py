@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected, listing
-from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr._core.errors import ModelFileError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr._core.whole import whole_or_none
@@ -30,6 +30,7 @@ from cellgraph_clr.models.classifiers.targets import starting_targets
 from cellgraph_clr.models.classifiers.task import HeadTask, new_head
 from cellgraph_clr.training.recipe import Fitted, Learner, run_digest
 from cellgraph_clr.training.run import Runtime, Watch, train
+from cellgraph_clr.training.saved import DAMAGED, check_form, check_header
 from cellgraph_clr.training.task import Schedule
 from cellgraph_clr.training.together import Together
 
@@ -80,6 +81,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     ------
     Hugger and Uhlmann 2024, arXiv 2404.14076.
     """
+
+    about_form = {"classes": [object], "temperature": float, "n_in": int}  # noqa: RUF012 - never changed
 
     def __init__(
         self,
@@ -214,10 +217,16 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
     ) -> Self:
         """Return a fitted model from what `state` gave; raises as `load`."""
-        options = dict(header.get("config", {}))
+        check_header(header)
+        options = dict(header["config"])
         if isinstance(options.get("class_weight"), list):
-            options["class_weight"] = dict(options["class_weight"])
+            check_form(options["class_weight"], [[object]], "config.class_weight")
+            options["class_weight"] = {pair[0]: pair[-1] for pair in options["class_weight"] if pair}
         model = super().from_state(tensors, {**header, "config": options}, device=device, **objects)
+        try:
+            model._check_options()  # noqa: SLF001 - of the same class; scikit-learn leaves it to `fit`
+        except OptionError as error:
+            raise ModelFileError(expected("the options of a model", f"others ({error})", DAMAGED)) from error
         model.n_features_in_ = header["about"]["n_in"]
         model._state = replace(model._fitted(), options=model._options())  # noqa: SLF001 - of the same class
         return model
@@ -299,4 +308,4 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
 
 def _standardised(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:  # noqa: N803
-    return (X - mean) / scale
+    return np.asarray((X - mean) / scale, np.float32)

@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cellgraph_clr._core.checks import check_in_range, check_whole
+from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.whole import whole_or_none
 from cellgraph_clr.models.classifiers.data import calibration_folds, class_codes, out_of_fold_temperature
@@ -105,7 +106,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         return ExtraTreesClassifier(
             self.n_trees,
             max_features=float(self.max_features),
-            n_jobs=-1 if self.n_jobs is None else self.n_jobs,
+            n_jobs=n_workers(self.n_jobs),
             random_state=as_seed(self.random_state),
         ).fit(X, y)
 

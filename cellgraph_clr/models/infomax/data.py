@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.models.infomax.network import STRIDE
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def warn_saturated(plate: Plate, rows: np.ndarray) -> None:
         worst = int(share.argmax())
         text = f"{int((share > SATURATED).sum())} of {len(rows)} fields looked at are saturated"
         share_text = f"{share[worst]:.0%} of the pixels of line {rows[worst]} have its highest value"
-        warnings.warn(f"{text}: {share_text}.", UserWarning, stacklevel=4)
+        warn(f"{text}: {share_text}.")
 
 
 def coarse(mask: np.ndarray) -> np.ndarray:

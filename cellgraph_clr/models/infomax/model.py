@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,9 +9,11 @@ import numpy as np
 import torch
 
 from cellgraph_clr._core.ahead import ahead
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_whole, expected, listing
 from cellgraph_clr._core.errors import NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.rng import as_seed
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.foreground import Foreground, fit_foreground
 from cellgraph_clr.cells.label_means import label_means
@@ -67,6 +68,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     """
 
     config_class = DeepInfoMaxConfig
+    about_form = {"channels": [str], "samples": [str], "foreground": {"method": str, "threshold": float}}  # noqa: RUF012 - never changed
 
     @property
     def samples_(self) -> list[str]:
@@ -78,6 +80,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         """How foreground was told."""
         return None if self._state is None else Foreground(**self._state.about["foreground"])
 
+    @checked
     def fit(
         self,
         plate: Plate,
@@ -124,9 +127,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         rows = [plate.rows([name]) for name in names]
         single = [name for name, own in zip(names, rows, strict=True) if len(own) == 1]
         if single:
-            warnings.warn(
-                f"One field only of {listing(single)}: its crops are all of that field.", UserWarning, stacklevel=3
-            )
+            warn(f"One field only of {listing(single)}: its crops are all of that field.")
         used = np.sort(np.concatenate(rows))
         some = np.random.default_rng(seed).choice(used, min(LOOKED_AT, len(used)), replace=False)
         scaled = plate.normalised(c.normalise, illumination=c.illumination, random_state=seed)
@@ -152,6 +153,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         self._state = state
         return self
 
+    @checked
     def transform(self, plate: Plate, *, stride: int | None = None, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the profile of every window of every field.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, ShapeError
 from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.patches import covering_resolution, extract_patches, longest_sides
@@ -133,7 +133,7 @@ def _warn_nuclei(count: np.ndarray, n_nuclei: int) -> None:
         found = [f"{outside} of {n_nuclei} nuclei lie in no cell and are left out"] if outside else []
         found += [f"{several} cells have several nuclei, of which the largest is taken"] if several else []
         remedy = '`cgc.from_labels(labels, nuclei=nuclei)` counts them in obs["n_nuclei"].'
-        warnings.warn(f"{'; '.join(found)}. {remedy}", UserWarning, stacklevel=4)
+        warn(f"{'; '.join(found)}. {remedy}")
 
 
 def _learnable(s: LabelStatistics) -> np.ndarray:

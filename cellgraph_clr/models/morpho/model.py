@@ -15,6 +15,7 @@ from cellgraph_clr.models.morpho.groups import CodeGroup
 from cellgraph_clr.models.morpho.networks import new_networks
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
+from cellgraph_clr.training.saved import check_form
 
 if TYPE_CHECKING:
     import os
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["MorphoFeatures"]
 
 BLOCK = 512  # cells whose inputs are held at a time when codes are read
+
+TEXTURE = {"resolution": float, "moments": [[float]]}  # of what groups of crops learned from
 
 
 class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
@@ -66,6 +69,7 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
     """
 
     config_class = MorphoFeaturesConfig
+    about_form = {"groups": {str: {"ndim": int, "n_channels": int}}, "missing": {str: str}}  # noqa: RUF012 - never changed
 
     @property
     def groups_(self) -> list[str]:
@@ -185,6 +189,8 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
         names = [f"{part}_{kind}" for part in COMPARTMENTS for kind in self.config.kinds]
         groups = {name: about["groups"][name] for name in names if name in about["groups"]}
+        for name, form in groups.items():
+            check_form(form, {} if name.endswith("_shape") else TEXTURE, f"about.groups.{name}")
         return {
             name: new_networks(self.config, name.split("_")[1], form["ndim"], form["n_channels"])["encoder"]
             for name, form in groups.items()

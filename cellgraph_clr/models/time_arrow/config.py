@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -70,6 +70,8 @@ class TimeArrowConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        if not isinstance(self.steps, Iterable):
+            raise OptionError(expected("`steps` as a sequence of whole numbers", repr(self.steps), "Pass (1, 2)."))
         object.__setattr__(self, "steps", tuple(self.steps))
         lowest = {"n_hidden": 4, "size": 16, "batch_size": 2}
         for name in ("n_features", "n_hidden", "n_levels", "size", "n_steps", "batch_size"):

@@ -60,6 +60,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
     """
 
     config_class = EventClassifierConfig
+    about_form = {"classes": [str], "temperature": float, "shift": [float]}  # noqa: RUF012 - never changed
     models = {"arrow": TimeArrow}  # noqa: RUF012 - never changed
 
     def __init__(

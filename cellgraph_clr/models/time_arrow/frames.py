@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import NoCellsError, ShapeError
-from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.cells.movie import check_movie
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from cellgraph_clr.cells.movie import Movie
 
 __all__ = ["check_movies", "dense_by_tiles", "normalised", "stacked_frames", "time_ranges"]
 
@@ -22,13 +24,14 @@ LOW, HIGH = 1.0, 99.8  # percentiles that become 0 and 1
 def check_movies(movies: Movie | Sequence[Movie], *, size: int, reach: int) -> list[Movie]:
     """Return the movies as a list.
 
-    Raises `ShapeError` for movies of fewer than 1 + `reach` frames, smaller than `size`, or that differ in dimension or channels,
-    and `NoCellsError` for an empty list.
+    Raises `OptionError` for anything but movies, `ShapeError` for movies of fewer than 1 + `reach` frames, smaller than `size`,
+    or that differ in dimension or channels, and `NoCellsError` for an empty list.
     """
-    several = [movies] if isinstance(movies, Movie) else list(movies)
+    several: list[Any] = list(movies) if isinstance(movies, (list, tuple)) else [movies]
     if not several:
         raise NoCellsError(expected("at least one movie", "an empty list", "Pass movies."))
     for i, movie in enumerate(several):
+        check_movie(movie)
         if len(movie) <= reach:
             remedy = "Time needs more frames; or lower `steps`."
             raise ShapeError(expected(f"movies of at least {reach + 1} frames", f"{len(movie)} in movie {i}", remedy))

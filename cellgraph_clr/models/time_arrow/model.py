@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.cells.label_means import label_means
+from cellgraph_clr.cells.movie import check_movie
 from cellgraph_clr.models.time_arrow.config import TimeArrowConfig
 from cellgraph_clr.models.time_arrow.data import FramePairs
 from cellgraph_clr.models.time_arrow.frames import check_movies, dense_by_tiles, normalised, stacked_frames, time_ranges
@@ -65,6 +67,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
     """
 
     config_class = TimeArrowConfig
+    about_form = {"ndim": int, "n_channels": int}  # noqa: RUF012 - never changed
 
     @property
     def accuracy_(self) -> float | None:
@@ -181,6 +184,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
             tile=tile,
         )
 
+    @checked
     def transform(self, movie: Movie, *, out: Any = None) -> pd.DataFrame | np.ndarray:
         """Return features of cells and frames where the movie has labels, else dense features.
 
@@ -202,6 +206,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         """
         import pandas as pd
 
+        check_movie(movie)
         c = self.config
         shape = (len(movie), c.n_features, *movie.frames.shape[2:])
         if out is not None and tuple(out.shape) != shape:
@@ -268,6 +273,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         Statistics of normalisation are those of 8 frames of the movie.
         """
+        check_movie(movie)
         about = {"ndim": movie.ndim, "n_channels": int(movie.frames.shape[1])}
         seed = as_seed(random_state)
         with seeded(seed):
@@ -284,6 +290,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         return net
 
     def _check(self, movie: Movie) -> None:
+        check_movie(movie)
         about = self._fitted().about
         found = (movie.ndim, int(movie.frames.shape[1]))
         if found != (about["ndim"], about["n_channels"]):
