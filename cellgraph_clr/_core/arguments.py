@@ -57,6 +57,7 @@ NOUNS: dict[str, tuple[tuple[str, ...], str]] = {  # classes: what tells one, an
     "Plate": (("table", "channels"), "Make one: `cgc.Plate.build`, or `cgc.read_plate`."),
     "DataFrame": (("columns", "iloc"), "Make a `pandas.DataFrame` of it."),
 }
+NOUNS["Noise"] = (("mixing", "pixel"), "Make one: `cgc.datasets.Noise`.")
 MODELS = ("CellGraphCLR", "MorphoFeatures", "TimeArrow", "EventClassifier", "DeepInfoMax")
 NOUNS |= dict.fromkeys(MODELS, (("state", "save", "options"), "Fit one, or load it: `cgc.models`."))
 

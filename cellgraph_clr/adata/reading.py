@@ -239,7 +239,7 @@ def graph_from_anndata(
     NoGraphError, NoCellsError, MissingKeyError
         If a part is missing; the message names the call that makes it.
     NonFiniteError
-        If features hold NaN; the message counts them per feature.
+        If features, or what is stored of edges, hold NaN; the message counts them per feature.
     """
     from scipy.sparse import triu
 
@@ -259,4 +259,5 @@ def graph_from_anndata(
         if slot in keys:
             missing = stored.get(name, np.zeros(len(graph.edges), np.float32))
             stored[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
+            check_finite(stored[name], what=f"values in `adata.obsp[{keys[slot]!r}]`", remedy=f"Call {BUILDERS} again.")
     return CellGraph(cells, graph.edges, stored)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SurfacePoints", "sample_surface", "sample_surfaces"]
 
 AHEAD = 64  # crops in memory at a time, per worker
+MOST_SMOOTHING = 100.0
 MARGIN = 2  # voxels that differences of the smoothed cell need beyond what it spreads
 
 
@@ -57,7 +58,7 @@ def sample_surface(
     Raises
     ------
     OptionError
-        If `n_points` is below 1 or `smoothing` not above 0.
+        If `n_points` is below 1 or `smoothing` not above 0, or above 100.
 
     Notes
     -----
@@ -67,7 +68,7 @@ def sample_surface(
     from cellgraph_clr.cells.surface_rows import draw_points, smooth
 
     check_whole("n_points", n_points)
-    check_in_range("smoothing", smoothing, low=0, low_open=True)
+    check_in_range("smoothing", smoothing, low=0, low_open=True, high=MOST_SMOOTHING)
     flat = mask.ndim == 2
     solid = mask[None] if flat else mask
     size = np.array([1.0, *spacing] if flat else spacing, np.float64)

@@ -139,6 +139,11 @@ def array_shape(path: Path) -> tuple[int, ...]:
 def _squeezed(raw: RawImage, *, keep: str, path: object) -> tuple[Any, str]:
     """Drop axes of length 1 that are not in `keep`, and a z of length 1; refuse longer ones. Chunked arrays stay so."""
     data, axes, fixed = raw.data, raw.axes, []
+    if len(axes) != data.ndim:
+        found = f"{len(axes)} ({axes}) for shape {data.shape}"
+        raise FileFormatError(
+            expected(f"a name for each axis at {str(path)!r}", found, "Save it again, with its axes.")
+        )
     for i in reversed(range(len(axes))):
         if axes[i] not in keep:
             meant = next((a for a in "ZC" if a in keep and a not in axes), None) if axes[i] in "IQ" else None

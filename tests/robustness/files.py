@@ -217,13 +217,17 @@ def _used(writer, use, folder, seed):
 def _cut(writer, step, folder, seed):
     path, whole = folder / WRITERS[writer][1], bytes_of(writer)
     path.write_bytes(whole[: len(whole) * step // STEPS])
-    either(lambda: cgc.read_labels(path, spacing=1), lambda found: check_labels(found, stack(WRITERS[writer][0])))
+    told(SEVERAL)(
+        lambda: cgc.read_labels(path, spacing=1), lambda found: check_labels(found, stack(WRITERS[writer][0]))
+    )
 
 
 def _longer(writer, more, folder, seed):
     path = folder / WRITERS[writer][1]
     path.write_bytes(bytes_of(writer) + bytes(more))
-    either(lambda: cgc.read_labels(path, spacing=1), lambda found: check_labels(found, stack(WRITERS[writer][0])))
+    told(SEVERAL)(
+        lambda: cgc.read_labels(path, spacing=1), lambda found: check_labels(found, stack(WRITERS[writer][0]))
+    )
 
 
 def _wrong(file, write, read, must, folder, seed):

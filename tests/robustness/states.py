@@ -258,7 +258,7 @@ CALLS: dict[str, Callable[[ad.AnnData], Any]] = {  # each gives arrays or a tabl
     ),
     "tl.retrieve": lambda a: cgc.tl.retrieve(a, [1, 2], k=5),
     "tl.retrieve_regions": lambda a: cgc.tl.retrieve_regions(a, list(range(1, 6))),
-    "tl.build_index": lambda a: cgc.tl.build_index(a).query(np.asarray(a.obsm["X_cellgraph"])[:3], 2)[1],
+    "tl.build_index": lambda a: cgc.tl.build_index(a).query(cells().obsm["X_cellgraph"][:3], 2)[1],
     "tl.morpho_context": lambda a: cgc.tl.morpho_context(a, use_rep="X", copy=True).obsm["X_morphocontext"],
     "to_pyg": lambda a: cgc.to_pyg(a, label_key="kind").x,
     "to_networkx": lambda a: sorted(cgc.to_networkx(a).edges),
