@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_in_range, expected
+from cellgraph_clr._core.checks import check_in_range, expected, listing
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
+from cellgraph_clr.adata.provenance import package_info
 from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.cells import patches, surfaces
 from cellgraph_clr.cells.components import label_pieces
@@ -198,6 +200,13 @@ def _write(adata: AnnData, found: pd.DataFrame, group: Group) -> None:
     """Write the columns to `obs` of the cells of one sample; cells of others keep what they have (else 0 or False)."""
     rows = rows_of_labels(adata, found.index.to_numpy(), group)
     ids = cell_ids(adata)
+    info = package_info(adata)
+    older = [str(c) for c in info.get("label_qc", [])]
+    taken = [c for c in found.columns if c in adata.obs and c not in (*older, "touches_border")]
+    if taken:
+        warn(f"obs columns {listing(taken)} are not of `cgc.im.label_qc` and stay as they were.")
+    found = found.drop(columns=taken)
+    info["label_qc"] = list(found.columns)
     for name in found.columns:
         values = found[name].to_numpy()
         column = adata.obs[name].to_numpy().copy() if name in adata.obs else np.zeros(adata.n_obs, values.dtype)

@@ -18,6 +18,7 @@ __all__ = [
 PACKAGE_KEY = "cellgraph_clr"  # in `uns`
 SCHEMA_VERSION = 1
 UNASSIGNED = "unassigned"  # the class of cells without one
+X_CONTEXT = "X_context"  # in `obsm`, of `tl.context`
 RAW_LAYER = "cellgraph_raw"  # features as measured, kept by `pp.scale_features`
 EDGE_SLOTS = {
     "length": "distances",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["classes_of", "label_codes", "label_names"]
+__all__ = ["classes_of", "column_name", "label_codes", "label_names"]
 
 
 def label_names(adata: AnnData, label_key: str) -> np.ndarray:
@@ -58,15 +58,18 @@ def label_codes(adata: AnnData, label_key: str, *, as_listed: bool = False) -> t
 
 
 def classes_of(adata: AnnData, label_key: str) -> tuple[np.ndarray, list[str]]:
-    """Return `label_codes`; raises `LabelKeyError` as it does, and for names that files cannot hold as columns."""
+    """Return `label_codes`; raises `LabelKeyError` as it does, and for names that are one as columns (`column_name`)."""
     codes, classes = label_codes(adata, label_key)
-    slashed = [c for c in classes if "/" in c]
-    if slashed:
-        remedy = "Rename these classes."
-        raise LabelKeyError(
-            expected("class names that files can hold as columns", f"a slash in {listing(slashed)}", remedy)
-        )
+    doubles = [c for c in classes if "/" in c and column_name(c) in classes]
+    if doubles:
+        remedy = "Rename one of them."
+        raise LabelKeyError(expected("class names that columns tell apart", f"{listing(doubles)} and with |", remedy))
     return codes, classes
+
+
+def column_name(name: str) -> str:
+    """Return what a column of probabilities of a class is called: its name, "|" for each slash, which files cannot hold."""
+    return name.replace("/", "|")
 
 
 def _check_told_apart(column: pd.Series, label_key: str) -> None:

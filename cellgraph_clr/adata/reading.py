@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +13,13 @@ from cellgraph_clr._core.checks import check_finite, check_key, expected
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
 from cellgraph_clr._core.numbers import as_float32, as_numbers
 from cellgraph_clr.adata.copies import check_writable
-from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, graph_stem
+from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, X_CONTEXT, graph_stem
 from cellgraph_clr.adata.positions import position_of
-from cellgraph_clr.adata.provenance import entries_of, unit_of
+from cellgraph_clr.adata.provenance import entries_of, recorded_runs, unit_of
 from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph, stored_values
+from cellgraph_clr.graphs.samples import n_crossing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,6 +120,17 @@ def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple
     return np.concatenate(blocks, axis=1), names
 
 
+def searched(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, bool]:
+    """Return name and vectors (n, d) of what is searched or clustered, and whether its columns are weights (of `tl.context`).
+
+    None takes `obsm["X_context"]` where it exists, else `obsm["X_cellgraph"]`. Raises as `representation`.
+    """
+    name = (X_CONTEXT if X_CONTEXT in adata.obsm else "X_cellgraph") if use_rep is None else use_rep
+    vectors, _ = representation(adata, name)
+    run = recorded_runs(adata).get(name, "{}")
+    return name, vectors, json.loads(run).get("function") == "tl.context"
+
+
 def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:
     """Return a feature (n,) float64 as it was measured and its unit ("" where none is known).
 
@@ -194,19 +207,35 @@ def graph_keys(adata: AnnData, neighbors_key: str = "spatial") -> dict[str, str]
 def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | None = None) -> csr_matrix:
     """Return the (n, n) CSR matrix of a graph: of ones, or of `weights` ("contact_area", "distances", an obsp key).
 
-    Of ones it is undirected: an edge in either direction counts, stored zeros do not.
+    Of ones it is undirected: an edge in either direction counts, stored zeros do not. Raises `CellGraphError` for edges that join
+    samples.
     """
     from scipy.sparse import csr_matrix
 
     keys = graph_keys(adata, neighbors_key)
     if weights is None:
         stored = csr_matrix(adata.obsp[keys["connectivities"]])
-        return csr_matrix((stored + stored.T).astype(bool), dtype=np.float32)
+        pattern = csr_matrix((stored + stored.T).astype(bool), dtype=np.float32)
+        _check_within_samples(adata, pattern, keys["connectivities"])
+        return pattern
     name = keys.get(weights, weights)
     check_key(
         name, list(adata.obsp), where="adata.obsp", remedy="Contact areas come from `cgc.gr.contact_graph(adata)`."
     )
     return csr_matrix(adata.obsp[name], dtype=np.float32)
+
+
+def _check_within_samples(adata: AnnData, adjacency: csr_matrix, key: str) -> None:
+    """Raise `CellGraphError` for edges between samples: they were named after the graph was built. O(edges)."""
+    sample = sample_of(adata, None)
+    if len(sample) == 0 or (sample == sample[0]).all():
+        return
+    across = n_crossing(adjacency, np.unique(sample, return_inverse=True)[1])
+    if across:
+        remedy = "Build the graph again, now that the samples are named: `cgc.gr.delaunay_graph(adata)`."
+        raise CellGraphError(
+            expected(f"edges of `adata.obsp[{key!r}]` within samples", f"{across} between them", remedy)
+        )
 
 
 def check_edges(n_edges: int, n_cells: int, neighbors_key: str = "spatial") -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr.adata.keys import UNASSIGNED
+from cellgraph_clr.adata.labels import column_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def write_classes(
     categories = [*classes, UNASSIGNED] if refused.any() else list(classes)
     adata.obs[key] = pd.Categorical(predicted, categories=categories)
     adata.obs[f"{key}_confidence"] = proba.max(axis=1).astype(np.float32)
-    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=list(classes))
+    adata.obsm[f"{key}_proba"] = pd.DataFrame(proba, index=adata.obs_names, columns=[column_name(c) for c in classes])
     return [f"obs[{key!r}]", f"obs['{key}_confidence']", f"obsm['{key}_proba']"]
 
 

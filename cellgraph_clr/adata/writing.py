@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.axes import to_xyz
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.keys import EDGE_SLOTS, obs_prefix
-from cellgraph_clr.adata.provenance import package_info
+from cellgraph_clr.adata.provenance import entries_of, package_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.table import CellTable
     from cellgraph_clr.graphs.graph import CellGraph
 
-__all__ = ["anndata_of", "write_graph"]
+__all__ = ["anndata_of", "write_graph", "write_graph_columns"]
 
 
 def _constant(value: str, n: int) -> pd.Categorical:
@@ -80,10 +81,36 @@ def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Map
             written[f"{slot}_key"] = name
         elif name in adata.obsp:  # of an older graph under the same key
             del adata.obsp[name]
-    adata.uns[f"{key_added}_neighbors"] = {**written, "params": {**params, "unit": graph.cells.unit}}
-    prefix = obs_prefix(key_added)
-    adata.obs[f"{prefix}n_neighbors"] = np.diff(adjacency.indptr)
-    if f"{prefix}contact_fraction" in adata.obs:  # of an older graph under the same key
-        del adata.obs[f"{prefix}contact_fraction"]
+    older = entries_of(adata, f"{key_added}_neighbors").get("obs", [])
+    adata.uns[f"{key_added}_neighbors"] = {
+        **written,
+        "params": {**params, "unit": graph.cells.unit},
+        "obs": list(older),
+    }
+    columns = write_graph_columns(adata, key_added, {"n_neighbors": np.diff(adjacency.indptr)})
     package_info(adata)
-    return [*(f"obsp[{v!r}]" for v in written.values()), f"uns['{key_added}_neighbors']", f"obs['{prefix}n_neighbors']"]
+    return [*(f"obsp[{v!r}]" for v in written.values()), f"uns['{key_added}_neighbors']", *columns]
+
+
+def write_graph_columns(adata: AnnData, key_added: str, columns: Mapping[str, np.ndarray]) -> list[str]:
+    """Write `obs` columns of a graph in place of its older ones, and return the keys written.
+
+    Which they are is kept in ``uns[f"{key_added}_neighbors"]["obs"]``; a column of the same name that is none of them is left as
+    it was, which a UserWarning says.
+    """
+    entry = adata.uns[f"{key_added}_neighbors"]
+    older = [str(c) for c in entry.get("obs", [])]
+    names = {f"{obs_prefix(key_added)}{name}": values for name, values in columns.items()}
+    for name in older:
+        if name in adata.obs:
+            del adata.obs[name]
+    taken = [name for name in names if name in adata.obs]
+    if taken:
+        warn(
+            f"obs columns {listing(taken)} are not of this graph and stay as they were; those of the graph are left out."
+        )
+    for name, values in names.items():
+        if name not in taken:
+            adata.obs[name] = values
+    entry["obs"] = [name for name in names if name not in taken]
+    return [f"obs[{name!r}]" for name in entry["obs"]]

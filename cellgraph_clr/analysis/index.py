@@ -23,7 +23,7 @@ RECALL_QUERIES = 200
 class VectorIndex:
     """Vectors with ids, searched by cosine similarity.
 
-    Columns are standardised by the mean and spread of the indexed vectors, as everywhere in retrieval.
+    Columns are standardised by the mean and spread of the indexed vectors, or only centred.
 
     Made by `build` or `load`.
 
@@ -52,7 +52,9 @@ class VectorIndex:
         self._directions, self._mean, self._scale, self._graph = directions, mean, scale, graph
 
     @classmethod
-    def build(cls, vectors: np.ndarray, ids: np.ndarray | None = None, *, approximate: bool = False) -> VectorIndex:
+    def build(
+        cls, vectors: np.ndarray, ids: np.ndarray | None = None, *, approximate: bool = False, standardize: bool = True
+    ) -> VectorIndex:
         """Return an index of vectors.
 
         Parameters
@@ -61,6 +63,7 @@ class VectorIndex:
         ids : (n,) what a hit is called, numbers or text; None takes 0 … n - 1.
         approximate : build a graph index (HNSW, `usearch`) beside the vectors: queries take a small part of the time, and
             miss a few neighbours.
+        standardize : divide columns by their spread; False only centres them, where their scales are weights (`tl.context`).
 
         Raises
         ------
@@ -78,6 +81,8 @@ class VectorIndex:
         if names.shape != values.shape[:1]:
             raise ShapeError(expected(f"{len(values)} ids", names.shape, "One per vector."))
         mean, scale = (v.astype(np.float32) for v in column_scale(values))
+        if not standardize:
+            scale = np.ones_like(scale)
         directions = unit_rows(values, mean, scale)
         if not approximate:
             return cls(names, directions, mean, scale, None, 1.0)

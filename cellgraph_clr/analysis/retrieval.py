@@ -11,7 +11,16 @@ from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.parallel import n_workers
 
-__all__ = ["AGGREGATES", "column_scale", "nearest", "query_similarity", "standardised_directions", "top_k", "unit_rows"]
+__all__ = [
+    "AGGREGATES",
+    "centred_directions",
+    "column_scale",
+    "nearest",
+    "query_similarity",
+    "standardised_directions",
+    "top_k",
+    "unit_rows",
+]
 
 AGGREGATES = ("mean", "max")
 BLOCK_ENTRIES = 2**22  # similarities held at a time, 16 MiB
@@ -50,6 +59,12 @@ def standardised_directions(vectors: np.ndarray, reference: np.ndarray | None = 
     Constant columns and zero rows stay zero. (n, d) float32; O(n d).
     """
     return unit_rows(vectors, *column_scale(np.asarray(vectors if reference is None else reference)))
+
+
+def centred_directions(vectors: np.ndarray, reference: np.ndarray | None = None) -> np.ndarray:
+    """Return unit vectors about the mean of `reference` (itself by default), columns as they are: their scales are weights."""
+    mean = np.asarray(vectors if reference is None else reference).mean(axis=0, dtype=np.float64)
+    return unit_rows(vectors, mean, np.ones_like(mean))
 
 
 def query_similarity(directions: np.ndarray, query: np.ndarray, *, aggregate: str = "mean") -> np.ndarray:

@@ -52,6 +52,16 @@ class Movie:
     tracks: pd.DataFrame | None = None
     channels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Check that frames have channels, and the spacing their axes."""
+        n_axes = getattr(self.frames, "ndim", 0)
+        if n_axes not in (4, 5):
+            remedy = "Make one: `cgc.Movie.build(frames, labels)`, or `cgc.read_movie`."
+            raise ShapeError(
+                expected("frames (t, c, [z,] y, x)", getattr(self.frames, "shape", type(self.frames)), remedy)
+            )
+        object.__setattr__(self, "spacing", check_spacing(self.spacing, n_axes - 2))
+
     @classmethod
     @checked
     def build(

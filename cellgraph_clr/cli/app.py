@@ -26,6 +26,7 @@ Input = Annotated[Path, typer.Argument(help="AnnData: .h5ad or .zarr")]
 Output = Annotated[Optional[Path], typer.Option("--output", "-o", help="Where to write: .h5ad or .zarr")]  # noqa: UP045
 InPlace = Annotated[bool, typer.Option("--in-place", help="Write over the input")]
 Rep = Annotated[Optional[str], typer.Option(help="obsm key of the features; default: X")]  # noqa: UP045
+SEARCHED = "obsm key; default: X_context where it exists, else X_cellgraph"
 Seed = Annotated[int, typer.Option(help="Seed of everything random")]
 
 
@@ -219,6 +220,43 @@ def embed(
 
 
 @app.command()
+def context(
+    path: Input,
+    learn: Annotated[bool, typer.Option(help="Learn codes of single cells from the graph too")] = True,
+    n_types: Annotated[int, typer.Option(help="Soft types of each representation")] = 64,
+    region_weight: Annotated[float, typer.Option(help="Of coarse parts of the tissue; 0 for finer ones")] = 1.0,
+    batch_key: Annotated[Optional[str], typer.Option(help="obs column of batches to standardise apart")] = None,  # noqa: UP045
+    use_rep: Rep = None,
+    key_added: Annotated[str, typer.Option(help="obsm key to write")] = "X_context",
+    scale: Annotated[bool, typer.Option(help="Bring features to one scale first (median for missing ones)")] = True,
+    seed: Seed = 0,
+    output: Output = None,
+    in_place: InPlace = False,
+) -> None:
+    """Describe cells by themselves, their surroundings and tissue like theirs (`cgc.pp.scale_features`, `cgc.tl.context`)."""
+    from cellgraph_clr import pp, tl
+    from cellgraph_clr.adata.keys import RAW_LAYER
+    from cellgraph_clr.io.anndata_files import read
+
+    target = where_to_write(path, output, in_place)
+    check_written(anndata=target, inputs=[path], in_place=in_place)
+    adata = read(path)
+    if scale and use_rep is None and RAW_LAYER not in adata.layers:
+        pp.scale_features(adata, impute="median")
+    tl.context(
+        adata,
+        use_rep=use_rep or "X",
+        learn=learn,
+        n_types=n_types,
+        batch_key=batch_key,
+        key_added=key_added,
+        random_state=seed,
+        region_weight=region_weight,
+    )
+    save_anndata(adata, target)
+
+
+@app.command()
 def classify(
     path: Input,
     label_key: Annotated[str, typer.Argument(help="obs column of classes")],
@@ -248,7 +286,7 @@ def retrieve(
     query: Annotated[str, typer.Argument(help="cell ids like 12,15 or a category like cell_type=neuron")],
     k: Annotated[int, typer.Option(help="Cells returned")] = 50,
     regions: Annotated[bool, typer.Option(help="Find connected regions like the query's cells instead")] = False,
-    use_rep: Annotated[str, typer.Option(help="obsm key searched")] = "X_cellgraph",
+    use_rep: Annotated[Optional[str], typer.Option(help=SEARCHED)] = None,  # noqa: UP045
     table: Annotated[Optional[Path], typer.Option(help="Write the table as .csv")] = None,  # noqa: UP045
     output: Output = None,
     in_place: InPlace = False,
@@ -285,7 +323,7 @@ def cluster(
     path: Input,
     method: Annotated[str, typer.Option(help="leiden or gmm")] = "leiden",
     n_clusters: Annotated[Optional[int], typer.Option(help="Number; default: chosen")] = None,  # noqa: UP045
-    use_rep: Annotated[str, typer.Option(help="obsm key clustered")] = "X_cellgraph",
+    use_rep: Annotated[Optional[str], typer.Option(help=SEARCHED)] = None,  # noqa: UP045
     seed: Seed = 0,
     output: Output = None,
     in_place: InPlace = False,

@@ -15,8 +15,8 @@ from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.fit import same_places
 from cellgraph_clr.adata.images_of_cells import scale_of, stored_contacts
-from cellgraph_clr.adata.keys import obs_prefix
 from cellgraph_clr.adata.provenance import unit_of
+from cellgraph_clr.adata.writing import write_graph_columns
 from cellgraph_clr.cells.gaps import MANY_ISOLATES
 from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, named, write_or_return
 from cellgraph_clr.graphs import contact
@@ -108,7 +108,9 @@ def contact_graph(
     params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(library_key)}
     out = write_or_return("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
     if out is None and labels is None:
-        adata.obs[f"{obs_prefix(key_added)}contact_fraction"] = _contact_fraction(adata, cells, graph)
+        degree = np.diff(adata.obsp[f"{key_added}_connectivities"].indptr)
+        share = _contact_fraction(adata, cells, graph)
+        write_graph_columns(adata, key_added, {"n_neighbors": degree, "contact_fraction": share})
     if isolates == "keep":
         _warn_of_isolates(touching, [c.gap for c in found], unit_of(adata), max_gap=max_gap, min_area=min_area)
     return out

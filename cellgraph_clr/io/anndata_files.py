@@ -117,5 +117,7 @@ def _write_h5ad(adata: AnnData, path: Path) -> None:
     with HeldFile(path, "w+") as file:
         with h5py.File(file, "w") as store:
             write_elem(store, "/", adata, dataset_kwargs={"compression": "gzip"})
+            if adata.raw is None and "raw" in store:  # an empty one, which anndata does not read in backed mode
+                del store["raw"]
         if file.refused is not None:
             raise file.refused

@@ -10,7 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
-from cellgraph_clr.adata.labels import label_codes, label_names
+from cellgraph_clr.adata.labels import column_name, label_codes, label_names
 from cellgraph_clr.adata.provenance import recorded_runs
 from cellgraph_clr.analysis import calibration
 from cellgraph_clr.pl.canvas import check_save, finish, new_axes, one_axes
@@ -84,7 +84,7 @@ def reliability(
         remedy = "Hold labelled cells out, or choose cells by `rows=`."
         raise NoCellsError(expected("cells with a true class that were not learned from", "none", remedy))
     best = np.asarray(proba.columns, dtype=str)[proba.to_numpy().argmax(axis=1)]
-    correct = best == np.asarray([*classes, ""])[codes]
+    correct = best == np.asarray([*map(column_name, classes), ""])[codes]
     confidence = proba.to_numpy().max(axis=1)[use]
     bins = calibration.reliability(confidence, correct[use], n_bins=n_bins)
     low, high = calibration.wilson_interval(bins.accuracy * bins.count, bins.count)
@@ -243,7 +243,7 @@ def loss_weights(
     codes, classes = label_codes(adata, truth_key)
     table = adata.obsm[f"{pred_key}_proba"]
     column = {str(name): i for i, name in enumerate(table.columns)}
-    own = np.array([column.get(str(name), -1) for name in classes] + [-1])[codes]
+    own = np.array([column.get(column_name(str(name)), -1) for name in classes] + [-1])[codes]
     use = own >= 0 if rows is None else (own >= 0) & rows
     if not use.any():
         raise NoCellsError(expected("cells with a class that was learned", "none", "Check `truth_key` and `rows`."))

@@ -11,7 +11,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
-from cellgraph_clr.adata.reading import representation
+from cellgraph_clr.adata.reading import searched
 from cellgraph_clr.analysis.clustering import SELECTIONS, gaussian_mixture, leiden
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def cluster(
     method: Literal["leiden", "gmm"] = "leiden",
     n_clusters: int | Literal["auto"] = "auto",
     select: Literal["bic", "stability"] = "bic",
-    use_rep: str = "X_cellgraph",
+    use_rep: str | None = None,
     resolution: float = 1.0,
     n_neighbors: int = 15,
     n_fit: int = 100_000,
@@ -45,7 +45,7 @@ def cluster(
         (`resolution` is where the search starts), GMM fits it.
     select : how GMM chooses the number: "bic" (lowest Bayesian information criterion, as many Gaussians as the density asks
         for) or "stability" (the largest number whose clusters come back when learned from halves of the cells).
-    use_rep : representation.
+    use_rep : representation; None takes "X_context" (`tl.context`: niches) where it exists, else "X_cellgraph".
     resolution, n_neighbors : of Leiden and its graph.
     n_fit : with more cells than this, the clusters are learned on a random subset of this size; the others are assigned in
         blocks, GMM by probability, Leiden by a vote of the `n_neighbors` nearest. Memory beyond the embedding stays flat.
@@ -76,7 +76,7 @@ def cluster(
     check_key_added(key_added or method, "obs")
     adata = own_or_copy(adata, copy=copy)
     key = key_added or method
-    vectors, _ = representation(adata, use_rep)
+    use_rep, vectors, _ = searched(adata, use_rep)
     seed = as_seed(random_state)
     run: dict[str, Any] = {"function": "tl.cluster", "method": method, "use_rep": use_rep, "seed": seed}
     if method == "gmm":

@@ -17,11 +17,11 @@ from cellgraph_clr.adata.keys import graph_stem
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run, unit_of
 from cellgraph_clr.adata.queries import Query, query_rows
-from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values, representation
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values, searched
 from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.outlines import cell_reach, outline
-from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
+from cellgraph_clr.analysis.retrieval import centred_directions, query_similarity, standardised_directions
 from cellgraph_clr.graphs.samples import n_crossing
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def retrieve_regions(
     *,
     min_cells: int = 5,
     max_cells: int | Literal["auto"] | None = "auto",
-    use_rep: str = "X_cellgraph",
+    use_rep: str | None = None,
     n_smooth: int = 1,
     min_similarity: float | Literal["auto"] = "auto",
     exclude_query: bool = True,
@@ -57,7 +57,8 @@ def retrieve_regions(
     min_cells : smallest region returned.
     max_cells : regions grow from the most similar cells down until they would be larger; "auto" is twice the query, so that
         answers are of its kind; None returns whole connected components, however large.
-    use_rep : representation compared by cosine, columns standardised.
+    use_rep : representation compared by cosine; None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
+        Columns are standardised, but for those of `tl.context`, whose scales are weights.
     n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
     min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
         reach, or where the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
@@ -95,12 +96,12 @@ def retrieve_regions(
         check_whole("max_cells", max_cells, low=min_cells)
     check_writable(adata)
     xyz = position_of(adata)
-    vectors, _ = representation(adata, use_rep)
+    use_rep, vectors, weighted = searched(adata, use_rep)
     rows = query_rows(adata, query)
     adjacency = adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     image = _images_of_regions(adata, adjacency, neighbors_key)
-    directions = standardised_directions(vectors)
+    directions = (centred_directions if weighted else standardised_directions)(vectors)
     similarity = query_similarity(directions, directions[rows])
     scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
     if min_similarity == "auto":

@@ -14,10 +14,16 @@ from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.queries import Query, query_vectors
-from cellgraph_clr.adata.reading import representation
+from cellgraph_clr.adata.reading import representation, searched
 from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis.index import VectorIndex
-from cellgraph_clr.analysis.retrieval import nearest, query_similarity, standardised_directions, top_k
+from cellgraph_clr.analysis.retrieval import (
+    centred_directions,
+    nearest,
+    query_similarity,
+    standardised_directions,
+    top_k,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +38,7 @@ def retrieve(
     query: Query,
     *,
     reference: AnnData | None = None,
-    use_rep: str = "X_cellgraph",
+    use_rep: str | None = None,
     k: int = 50,
     aggregate: Literal["mean", "max", "each"] = "mean",
     exclude_query: bool = True,
@@ -46,7 +52,8 @@ def retrieve(
     query : a bool mask (n,), cell ids, `obs_names`, a mapping such as {"cell_type": "neuron"}, or float vector(s) of
         `use_rep`.
     reference : where to search; None searches `adata`.
-    use_rep : representation; columns are standardised over the reference, similarity is the cosine.
+    use_rep : representation; similarity is the cosine. None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
+        Columns are standardised over the reference, but for those of `tl.context`, whose scales are weights.
     k : cells returned (fewer when there are fewer).
     aggregate : "mean" compares with the mean direction of the query, "max" with its nearest member; "each" answers every
         member by itself, `k` cells each.
@@ -78,7 +85,7 @@ def retrieve(
     target = adata if reference is None else reference
     check_writable(target)
     position = position_of(target, whole=False) if "spatial" in target.obsm else None
-    vectors, _ = representation(target, use_rep)
+    use_rep, vectors, weighted = searched(target, use_rep)
     own = vectors if reference is None else representation(adata, use_rep)[0]
     if own.shape[1] != vectors.shape[1]:
         raise ShapeError(expected(f"a reference of width {own.shape[1]}", vectors.shape[1], "Embed both by one model."))
@@ -88,7 +95,8 @@ def retrieve(
         raise EmptyQueryError(
             expected("cells outside the query to search", "a query of all cells", "Pass `exclude_query=False`.")
         )
-    directions, wanted = standardised_directions(vectors), standardised_directions(chosen, vectors)
+    to_directions = centred_directions if weighted else standardised_directions
+    directions, wanted = to_directions(vectors), to_directions(chosen, vectors)
     allowed = np.ones(len(directions), bool)
     if reference is None and exclude_query:
         allowed[rows] = False
@@ -134,13 +142,13 @@ def _places(adata: AnnData, rows: np.ndarray, position: np.ndarray | None) -> pd
 
 
 @checked
-def build_index(adata: AnnData, *, use_rep: str = "X_cellgraph", approximate: bool = False) -> VectorIndex:
+def build_index(adata: AnnData, *, use_rep: str | None = None, approximate: bool = False) -> VectorIndex:
     """Return an index of the cells by an embedding, for many queries or for another session.
 
     Parameters
     ----------
     adata : with the embedding.
-    use_rep : representation; columns are standardised over `adata`, similarity is the cosine.
+    use_rep : representation; as in `retrieve`.
     approximate : a graph index (extra `ann`) that takes a small part of the time and misses a few cells; how many is measured
         and kept as `recall_`.
 
@@ -154,5 +162,6 @@ def build_index(adata: AnnData, *, use_rep: str = "X_cellgraph", approximate: bo
     MissingKeyError, NonFiniteError, NoCellsError, MissingDependencyError
         For a missing or NaN representation, no cells, or `usearch` that is not installed.
     """
-    vectors, _ = representation(adata, use_rep)
-    return VectorIndex.build(vectors, adata.obs_names.to_numpy().astype(str), approximate=approximate)
+    _, vectors, weighted = searched(adata, use_rep)
+    names = adata.obs_names.to_numpy().astype(str)
+    return VectorIndex.build(vectors, names, approximate=approximate, standardize=not weighted)

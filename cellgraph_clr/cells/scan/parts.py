@@ -78,10 +78,15 @@ def no_image(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def mean_intensity(image: np.ndarray) -> np.ndarray:
-    """Return a value (c,) near the mean of each channel, about which squares are summed."""
+    """Return a value (c,) near the mean of each channel, about which squares are summed.
+
+    It has eight significant bits, so that differences from integers and from float32, and their sums, are exact in float64: the
+    sum of a cell without signal is 0, whatever blocks it lies in.
+    """
     step = max(1, image.shape[1] // 64)
     mean = image[:, ::step].mean(axis=tuple(range(1, image.ndim)), dtype=np.float64) if len(image) else np.zeros(0)
-    return np.where(np.isfinite(mean), mean, 0.0)
+    part, exponent = np.frexp(np.where(np.isfinite(mean), mean, 0.0))
+    return np.ldexp(np.round(part * 256), exponent - 8)
 
 
 def scan_in_slabs(block: Block, shift: np.ndarray, plan: Plan, workers: int) -> list[LabelStatistics]:

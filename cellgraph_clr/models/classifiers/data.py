@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelKeyError
+from cellgraph_clr._core.warn import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,13 +31,22 @@ def class_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def calibration_folds(codes: np.ndarray, n_folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return rows to train and to test on, stratified; fewer folds for small classes, none where one has a single cell."""
+    """Return rows to train and to test on, stratified: every class is among those to train on.
+
+    The only cell of a class is trained on in every fold. No folds, and a UserWarning, where no class has two cells.
+    """
     from sklearn.model_selection import StratifiedKFold
 
-    n_folds = min(n_folds, int(np.bincount(codes).min()))
+    count = np.bincount(codes)
+    rows, alone = np.flatnonzero(count[codes] > 1), np.flatnonzero(count[codes] == 1)
+    n_folds = min(n_folds, int(count.max()))
     if n_folds < 2:
+        warn("No class has two labelled cells: confidences cannot be calibrated.")
         return []
-    return list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(codes, codes))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        folds = list(StratifiedKFold(n_folds, shuffle=True, random_state=0).split(rows, codes[rows]))
+    return [(np.sort(np.concatenate([rows[train], alone])), rows[test]) for train, test in folds]
 
 
 def out_of_fold_temperature(

@@ -1,0 +1,151 @@
+"""Context: what a cell is and where it belongs, in one vector."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.arguments import checked
+from cellgraph_clr._core.checks import check_key_added, check_whole
+from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.copies import own_or_copy
+from cellgraph_clr.adata.images_of_cells import image_numbers
+from cellgraph_clr.adata.keys import X_CONTEXT
+from cellgraph_clr.adata.positions import position_of
+from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
+from cellgraph_clr.adata.samples import sample_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anndata import AnnData
+
+__all__ = ["context"]
+
+# What a single cell says of the tissue around it: a perceptron on its own features, alike for cells within two steps.
+CODES: dict[str, Any] = {
+    "positives": "neighbors",
+    "n_hops": 2,
+    "n_layers": 0,
+    "mask_features": 0.3,
+    "jitter": 0.3,
+    "drop_edges": 0.0,
+    "n_steps": 200,
+}
+
+
+@checked
+def context(
+    adata: AnnData,
+    *,
+    use_rep: str | Sequence[str] | None = "X",
+    learn: bool = True,
+    n_types: int | None = 64,
+    batch_key: str | None = None,
+    n_dims: int = 128,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+    key_added: str = X_CONTEXT,
+    random_state: RandomState = 0,
+    n_jobs: int | None = None,
+    progress: bool | None = None,
+    copy: bool = False,
+    **options: Any,
+) -> AnnData | None:
+    """Describe cells by what they are, by the types around them, and by tissue like theirs elsewhere, without labels.
+
+    Vectors for "where else does the tissue look like this?": `tl.retrieve_regions` takes them by default where they exist.
+
+    Parameters
+    ----------
+    adata : features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
+    use_rep : features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned codes,
+        principal components of genes).
+    learn : add soft types of a code that is learned from `use_rep`: alike for cells within two steps on the graph
+        (`models.CellGraphCLR` with InfoNCEp; a few seconds).
+    n_types : soft types of each representation; None takes the features themselves as codes.
+    batch_key : `obs` column of batches whose features are standardised apart: a shift between them is taken away, and with it
+        what their compositions differ in. None standardises all cells together.
+    n_dims : principal components kept, not whitened; all columns where there are fewer.
+    neighbors_key, library_key : the graph; the samples.
+    key_added : `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
+    random_state : seed.
+    n_jobs : threads; they do not change the result.
+    progress : of learning.
+    copy : return a new AnnData.
+    **options : of `analysis.context.ContextOptions`. `region_weight=0` leaves out the coarse parts of the tissue, for finer ones.
+
+    Raises
+    ------
+    NoGraphError, MissingKeyError, NonFiniteError, NoCellsError, OptionError
+        For missing parts, NaN, wrong options.
+    GeometryError, ShapeError
+        For positions that are too far apart or too near, or not two or three columns.
+
+    Notes
+    -----
+    Positions only say which cells are near: tissue that was turned or mirrored has the same vectors. The vectors are of the cells
+    at hand: work out samples together that are to be compared. The method, with its letters: `analysis.context`.
+    """
+    from cellgraph_clr._core.scaling import column_moments
+    from cellgraph_clr.analysis.context import ContextOptions, context_vectors, principal
+    from cellgraph_clr.analysis.soft_types import soft_types
+
+    check_key_added(key_added, "obsm")
+    check_whole("n_dims", n_dims)
+    if n_types is not None:
+        check_whole("n_types", n_types, low=2)
+    chosen = ContextOptions.of(options)
+    adata = own_or_copy(adata, copy=copy)
+    xyz, image = position_of(adata), image_numbers(adata, library_key)
+    adjacency = adjacency_of(adata, neighbors_key)
+    check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
+    names = representation(adata, use_rep)[1]
+    batch = (
+        np.zeros(adata.n_obs, int)
+        if batch_key is None
+        else np.unique(sample_of(adata, batch_key), return_inverse=True)[1]
+    )
+    blocks = []
+    for name in names:
+        values = representation(adata, name)[0].astype(np.float32)
+        for number in range(batch.max(initial=0) + 1):
+            rows = batch == number
+            mean, scale = column_moments(values[rows])
+            values[rows] = (values[rows] - mean) / scale
+        blocks.append(values)
+    seed = as_seed(random_state)
+    x = np.concatenate(blocks, axis=1)
+    if learn:
+        blocks.append(_learned(adata, x, neighbors_key, library_key, seed=seed, progress=progress))
+    codes = blocks if n_types is None else [soft_types(b, n_types, random_state=seed) for b in blocks]
+    rng = np.random.default_rng(seed)
+    wide = context_vectors(
+        x, np.concatenate(codes, axis=1), adjacency, xyz, image, options=chosen, rng=rng, n_jobs=n_jobs
+    )
+    adata.obsm[key_added] = principal(wide, n_dims)
+    run = {"function": "tl.context", "use_rep": names, "learn": learn, "n_types": n_types, "batch_key": batch_key}
+    run |= {"n_dims": n_dims, "neighbors_key": neighbors_key, "library_key": library_key, "seed": seed}
+    record_run(adata, key_added, run | {"options": asdict(chosen)})
+    log_written("tl.context", [f"obsm[{key_added!r}]"])
+    return adata if copy else None
+
+
+def _learned(
+    adata: AnnData, x: np.ndarray, neighbors_key: str, library_key: str | None, *, seed: int, progress: bool | None
+) -> np.ndarray:
+    """Return the learned codes (n, 64) of features (n, f), columns standardised."""
+    from anndata import AnnData as Cells
+
+    from cellgraph_clr._core.scaling import column_moments
+    from cellgraph_clr.models.cell_graph.model import CellGraphCLR
+
+    cells = Cells(x, obs=adata.obs, obsm={"spatial": adata.obsm["spatial"]}, obsp=dict(adata.obsp), uns=dict(adata.uns))
+    model = CellGraphCLR(random_state=seed, progress=progress, **CODES)
+    found = model.fit_transform(cells, neighbors_key=neighbors_key, library_key=library_key)
+    mean, scale = column_moments(found)
+    return np.asarray((found - mean) / scale, np.float32)
