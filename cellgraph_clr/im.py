@@ -10,8 +10,8 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, expected, listing
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.rng import RandomState, as_seed
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.provenance import package_info

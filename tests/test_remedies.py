@@ -23,7 +23,7 @@ from tests.documented import check_code, resolve
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cellgraph_clr"
 NAMES = ("remedy", "hint", "maker")
-FORWARDED = "_core/checks.py"  # hands the remedies of others on
+FORWARDED = ("_core/checks.py", "_core/notices.py", "_core/arguments.py")  # hand the remedies of others on
 PARTS = ("datasets", "gr", "im", "io", "losses", "metrics", "models", "pl", "pp", "tl")
 
 
@@ -85,7 +85,8 @@ def remedies():
     """Return {(file, text)} of the package, in the order of files."""
     trees = {p.relative_to(PACKAGE).as_posix(): ast.parse(p.read_text()) for p in sorted(PACKAGE.rglob("*.py"))}
     shared = {name: value for tree in trees.values() for name, value in constants_of(tree).items()}  # may be imported
-    del trees[FORWARDED]
+    for name in FORWARDED:
+        del trees[name]
     found = {f: in_module(tree, shared | constants_of(tree)) for f, tree in trees.items()}
     return list(dict.fromkeys((file, text) for file, parts in found.items() for text in parts))
 

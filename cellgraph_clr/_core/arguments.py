@@ -17,7 +17,7 @@ __all__ = ["checked"]
 P = ParamSpec("P")
 R = TypeVar("R")
 MOST = 2**63  # what 64 bits hold
-BARE = (str, bytes, Mapping, set)  # can be gone through, and are no sequence of values
+BARE = (bytes, Mapping, set)  # can be gone through, and are no sequence of values; what text is, the function knows
 
 
 def _is_whole(value: Any) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NonFiniteError
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.adata.keys import EDGE_SLOTS, obs_prefix
 from cellgraph_clr.adata.provenance import entries_of, package_info
 

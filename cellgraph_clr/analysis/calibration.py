@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_option, check_same_length, expected
+from cellgraph_clr._core.checks import check_option, check_same_length, check_whole, expected
 from cellgraph_clr._core.errors import ShapeError
 
 __all__ = [
@@ -102,9 +102,10 @@ def reliability(
     ShapeError
         If both have different lengths, or a confidence is outside [0, 1].
     OptionError
-        For another binning.
+        For another binning, or less than one bin.
     """
     check_option("binning", binning, ("width", "mass"))
+    check_whole("n_bins", n_bins, high=2**20)
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
     check_same_length(len(confidence), len(correct), what_a="confidences", what_b="outcomes", remedy="One per cell.")
     if len(confidence) and not (confidence.min() >= 0 and confidence.max() <= 1 + 1e-6):

@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NonFiniteError
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.cells.blocks import array_like
 
 __all__ = ["given_image", "given_labels"]

@@ -11,8 +11,8 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.ids import rows_of
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.units import unit_sign
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.fit import same_places
 from cellgraph_clr.adata.images_of_cells import scale_of, stored_contacts
 from cellgraph_clr.adata.provenance import unit_of

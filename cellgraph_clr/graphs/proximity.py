@@ -115,6 +115,7 @@ def radius_lists(position: np.ndarray, radius: float, *, n_jobs: int = -1) -> tu
         return np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
     from cellgraph_clr.graphs.cell_lists import count_within, fill_within
 
+    radius = float(radius)
     grid = _Grid(position, radius)
     where = (grid.points, grid.order, grid.starts, grid.low, grid.size, grid.shape, radius)
     degree = np.empty(n, np.int64)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cellgraph_clr._core.checks import listing
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

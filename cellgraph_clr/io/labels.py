@@ -12,7 +12,7 @@ import numpy as np
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.cells.blocks import array_like, named_channels
 from cellgraph_clr.cells.given import given_labels
 from cellgraph_clr.cells.label_image import LabelImage, check_axes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.log import log
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.io.foreign import Stored, named_errors
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.units import PIXEL, unit_factor
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.images_of_cells import SAME
 from cellgraph_clr.cells.label_image import check_spacing, check_unit_alone
 

@@ -11,9 +11,9 @@ from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.ids import as_whole
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import as_float32
 from cellgraph_clr._core.units import PIXEL, canonical_unit
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.keys import UNASSIGNED
 from cellgraph_clr.adata.provenance import package_info
 from cellgraph_clr.adata.writing import anndata_of

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from cellgraph_clr._core.errors import FileFormatError, OptionError
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.units import canonical_unit, in_one_unit
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.io.foreign import named_errors
 from cellgraph_clr.io.whole_tiff import check_chain, check_names, check_series
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.units import PIXEL
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.adata.images_of_cells import Scale, chosen_images, scale_of
 from cellgraph_clr.adata.planes import in_slab, plane
 from cellgraph_clr.adata.positions import position_of

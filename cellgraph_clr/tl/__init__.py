@@ -2,7 +2,7 @@
 
 from cellgraph_clr.tl.classification import classify
 from cellgraph_clr.tl.clustering import cluster
-from cellgraph_clr.tl.context import context
+from cellgraph_clr.tl.contexts import context
 from cellgraph_clr.tl.embedding import embed
 from cellgraph_clr.tl.events import detect_events, time_arrow
 from cellgraph_clr.tl.morpho import morpho_context, morpho_features

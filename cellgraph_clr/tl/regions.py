@@ -10,7 +10,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.log import log_written
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import image_numbers, images_of
 from cellgraph_clr.adata.keys import graph_stem

@@ -45,7 +45,7 @@ RIGHT = {
     "k": [1, np.int32(4), -1],
     "share": [0.25, 1, np.float32(0.5), "auto"],
     "copy": [True, np.bool_(False)],
-    "names": [["a"], ("a",), np.array(["a"]), pd.Index(["a"])],
+    "names": ["abc", ["a"], ("a",), np.array(["a"]), pd.Index(["a"])],
     "random_state": [7, None, np.random.default_rng(0)],
     "labels": ["a path", 3, None],  # of kinds that are not known here
     "other": ["anything"],
@@ -55,7 +55,7 @@ WRONG = {
     "k": ["3", 1.0, True, None, 2**70, np.array(3)],
     "share": ["half", None, [0.5], 1j],
     "copy": [1, "yes", [], None],
-    "names": ["abc", 3, {"a": 1}, None, np.array("a")],
+    "names": [3, {"a": 1}, None, np.array("a")],
     "random_state": [-1, 0.5, "seed", 2**32],
 }
 

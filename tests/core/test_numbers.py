@@ -51,7 +51,7 @@ def test_values_beyond_float32_are_named_and_infinities_stay():
 def test_values_that_become_one_are_warned_of_by_name(column):
     other = np.linspace(0, 1, len(column)).astype(column.dtype)
     with pytest.warns(UserWarning, match="several that differ in b. Subtract") as seen:
-        as_float32(np.stack([other, column], axis=1), ["a", "b"], stacklevel=1)
+        as_float32(np.stack([other, column], axis=1), ["a", "b"])
     assert [w.filename for w in seen] == [__file__]
 
 

@@ -141,7 +141,7 @@ class CellGraphCLRConfig:
             names = tuple(self.positives)
             object.__setattr__(self, "positives", names[0] if len(names) == 1 else names)
         sources = (self.positives,) if isinstance(self.positives, str) else self.positives
-        if not sources or not all(isinstance(k, str) for k in sources):
+        if not isinstance(sources, (list, tuple)) or not sources or not all(isinstance(k, str) for k in sources):
             raise OptionError(expected("`positives` as a name or names", repr(self.positives), "Pass 'both'."))
         one = self.positives == "views" or (self.n_positives == 1 and not isinstance(self.positives, tuple))
         if self.objective == "infonce" and not one:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelKeyError
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

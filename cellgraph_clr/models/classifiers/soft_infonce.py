@@ -246,6 +246,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         check_in_range("mixup", self.mixup, low=0)
         if not isinstance(self.class_weight, Mapping):
             check_option("class_weight", self.class_weight, (None, "balanced"))
+        check_option("calibrate", self.calibrate, (True, False))
         check_whole("n_steps", self.n_steps)
         check_whole("batch_size", self.batch_size, low=2)
         for name in ("temperature", "learning_rate"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.models.infomax.network import STRIDE
 
 if TYPE_CHECKING:

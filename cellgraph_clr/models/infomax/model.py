@@ -11,9 +11,9 @@ import torch
 from cellgraph_clr._core.ahead import ahead
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_whole, expected, listing
-from cellgraph_clr._core.errors import NoCellsError, OptionError, PairsError, ShapeError
+from cellgraph_clr._core.errors import ModelFileError, NoCellsError, OptionError, PairsError, ShapeError
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.rng import as_seed
-from cellgraph_clr._core.warn import warn
 from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.foreground import Foreground, fit_foreground
 from cellgraph_clr.cells.label_means import label_means
@@ -239,6 +239,8 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             found = ", ".join(plate.channels)
             remedy = "Pass the channels that were learned from, in their order."
             raise ShapeError(expected(f"channels {', '.join(channels)}", found, remedy))
+        if ("low" in state.arrays) != ("high" in state.arrays):
+            raise ModelFileError(expected("both limits of intensities", "one", "Save the model again."))
         limits = (state.arrays["low"], state.arrays["high"]) if "low" in state.arrays else None
         scaled = plate.with_scales(limits, state.arrays.get("illumination"), by_field=c.normalise == "field")
         foreground = Foreground(**state.about["foreground"])

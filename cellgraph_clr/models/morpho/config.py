@@ -18,6 +18,8 @@ KINDS = ("shape", "coarse", "fine")
 NORMALISATIONS = ("cell", "image")
 POSITIVES = ("views", "patches", "neighbors")
 
+MOST = {"n_points": 2**16, "n_patches": 2**10}
+
 
 class SurfaceNetwork(Protocol):
     """An encoder of surfaces of your own: a torch module that is called like this."""
@@ -84,7 +86,7 @@ class MorphoFeaturesConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        object.__setattr__(self, "kinds", tuple(self.kinds))
+        object.__setattr__(self, "kinds", tuple(self.kinds) if isinstance(self.kinds, (list, tuple)) else (self.kinds,))
         if not self.kinds:
             raise OptionError(expected("at least one of shape, coarse, fine", "none", "Pass `kinds=('shape',)`."))
         for kind in self.kinds:
@@ -96,7 +98,7 @@ class MorphoFeaturesConfig:
         check_option("positives", self.positives, POSITIVES)
         lowest = {"n_points": 16, "batch_size": 2, "n_hidden": 4}
         for name in ("n_features", "n_hidden", "n_points", "n_patches", "n_steps", "batch_size"):
-            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1), high=MOST.get(name, 2**31))
         for name in ("coarse_size", "fine_size"):
             check_whole(name, getattr(self, name), low=8)
             if getattr(self, name) % 8:

@@ -10,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NoCellsError, ShapeError
 from cellgraph_clr._core.ids import rows_of
-from cellgraph_clr._core.warn import warn
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.cells.compartments import check_same_grid, nucleus_of_cells
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.patches import covering_resolution, extract_patches, longest_sides

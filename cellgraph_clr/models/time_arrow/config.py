@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Backbone", "TimeArrowConfig"]
 
+MOST = {"n_levels": 16, "size": 4096}
+
 
 class Backbone(Protocol):
     """A backbone of your own: a torch module that is called like this.
@@ -75,7 +77,7 @@ class TimeArrowConfig:
         object.__setattr__(self, "steps", tuple(self.steps))
         lowest = {"n_hidden": 4, "size": 16, "batch_size": 2}
         for name in ("n_features", "n_hidden", "n_levels", "size", "n_steps", "batch_size"):
-            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1), high=MOST.get(name, 2**31))
         if not callable(self.backbone):
             check_option("backbone", self.backbone, ("unet",))
         if isinstance(self.backbone, str) and self.size % 2**self.n_levels:

@@ -5,7 +5,7 @@ import pytest
 from sklearn.cluster import MiniBatchKMeans
 
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr.analysis.soft_types import soft_types
+from cellgraph_clr.analysis.prototypes import soft_types
 
 
 def test_the_formula():

@@ -93,7 +93,7 @@ def context(
     """
     from cellgraph_clr._core.scaling import column_moments
     from cellgraph_clr.analysis.context import ContextOptions, context_vectors, principal
-    from cellgraph_clr.analysis.soft_types import soft_types
+    from cellgraph_clr.analysis.prototypes import soft_types
 
     check_key_added(key_added, "obsm")
     check_whole("n_dims", n_dims)
