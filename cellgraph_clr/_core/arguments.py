@@ -17,6 +17,7 @@ __all__ = ["checked"]
 P = ParamSpec("P")
 R = TypeVar("R")
 MOST = 2**63  # what 64 bits hold
+ELSEWHERE = ("spacing", "origin")  # checked for all who take them, with the axes they need
 BARE = (bytes, Mapping, set)  # can be gone through, and are no sequence of values; what text is, the function knows
 
 
@@ -78,7 +79,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         for name, value in given.items():
             parameter = signature.parameters[name]
-            if parameter.kind is parameter.VAR_KEYWORD or value is parameter.default:
+            if parameter.kind is parameter.VAR_KEYWORD or name in ELSEWHERE or value is parameter.default:
                 continue
             _check(name, value, str(parameter.annotation))
         return function(*args, **kwargs)

@@ -170,7 +170,7 @@ class LabelImage:
             check_spacing(spacing, labels.ndim),
             unit,
             image,
-            tuple(channels or ()),
+            () if channels is None else tuple(channels),
             check_origin(origin, labels.ndim),
         )
 

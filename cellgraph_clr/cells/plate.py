@@ -83,7 +83,7 @@ class Plate:
             if given is not None and len(given) != len(table):
                 raise ShapeError(expected(f"{len(table)} {name}", len(given), "One for every row of the table."))
         n = int(np.shape(images[0])[0])
-        names = tuple(channels or (f"channel_{i}" for i in range(n)))
+        names = tuple((f"channel_{i}" for i in range(n)) if channels is None else channels)
         if len(names) != n:
             raise ShapeError(expected(f"{n} names of channels", len(names), "Name every channel."))
         masks = None if labels is None else (lambda i: np.asarray(given_labels(labels[i])))

@@ -114,7 +114,7 @@ def open_labels(
         None if of_image is None else of_image.data,
         spacing=sizes,
         unit=name,
-        channels=channels or (None if of_image is None else of_image.channels),
+        channels=channels if channels is not None or of_image is None else of_image.channels,
         origin=in_unit(placed.start(d) or (), placed.unit, name),
     )
 

@@ -55,8 +55,8 @@ def retrieve_regions(
     adata : with a spatial graph and an embedding.
     query : cells of the region: a mask, ids, names or a category (see `retrieve`).
     min_cells : smallest region returned.
-    max_cells : regions grow from the most similar cells down until they would be larger; "auto" is twice the query, so that
-        answers are of its kind; None returns whole connected components, however large.
+    max_cells : regions grow from the most similar cells down until they would be larger; "auto" is twice the query (or
+        `min_cells`), so that answers are of its kind; None returns whole connected components, however large.
     use_rep : representation compared by cosine; None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
         Columns are standardised, but for those of `tl.context`, whose scales are weights.
     n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
@@ -111,7 +111,7 @@ def retrieve_regions(
         threshold = float(min_similarity)
     blocked = np.zeros(adata.n_obs, bool)
     blocked[rows] = exclude_query
-    most = max(2 * len(rows), int(min_cells)) if max_cells == "auto" else max_cells
+    most = 2 * max(len(rows), int(min_cells)) if max_cells == "auto" else max_cells
     found = region_search.find_regions(
         scores, adjacency, threshold=threshold, min_cells=min_cells, max_cells=most, blocked=blocked
     )
@@ -194,9 +194,11 @@ def _warn_of_nothing(
     else:
         pieces = connected_components(adjacency[alike][:, alike], directed=False)[1]
         largest = int(np.bincount(pieces).max())
-        why = (
-            f"{int(alike.sum())} cells are similar enough, but at most {largest} of them are connected. Lower `min_cells` "
-            f"to {largest}, or find single cells by `cgc.tl.retrieve`."
-        )
+        found = f"{int(alike.sum())} cells are similar enough, but "
+        if largest < min_cells:
+            remedy = f"Lower `min_cells` to {largest}, or find single cells by `cgc.tl.retrieve`."
+            why = f"{found}at most {largest} of them are connected. {remedy}"
+        else:
+            why = f"{found}regions reach `max_cells` before they have {min_cells} of them. Raise `max_cells`."
     text = f"No region of {min_cells} cells or more with a similarity of {threshold:.2f} or above: {why}"
     warn(text)

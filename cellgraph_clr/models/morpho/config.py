@@ -18,7 +18,7 @@ KINDS = ("shape", "coarse", "fine")
 NORMALISATIONS = ("cell", "image")
 POSITIVES = ("views", "patches", "neighbors")
 
-MOST = {"n_points": 2**16, "n_patches": 2**10}
+MOST = {"n_points": 2**16, "n_patches": 2**10, "batch_size": 2**20}
 
 
 class SurfaceNetwork(Protocol):
