@@ -101,9 +101,11 @@ def context_vectors(
     -----
     Positions, turned, mirrored or shifted, give the same vectors. Of the cells at hand: other cells are to be worked out together
     with them. O(n_far edges k) and the searches of `alike_elsewhere` and `spectral_coordinates`; about 4 n (4 k + 2 f) bytes.
-    Fewer than three cells have the vectors of their own blocks, without R.
+    Fewer than three cells have the vectors of their own blocks, without R; no cells give no rows.
     """
     o = options
+    if len(x) == 0:
+        return np.zeros((0, 2 * codes.shape[1] + x.shape[1]), np.float32)
     own = _units(x)
     step = lazy_walk(adjacency)
     near = walked(step, codes, o.n_near, n_jobs=n_jobs)
