@@ -16,6 +16,9 @@ __all__ = ["unwritable_columns"]
 def unwritable_columns(adata: AnnData) -> list[str]:
     """Return one sentence for every column of `obs` and `var` that h5ad and Zarr cannot hold. O(distinct values)."""
     tables = (("obs", adata.obs), ("var", adata.var))
+    doubles = [f"{w}[{c!r}] is there twice: rename one." for w, t in tables for c in t.columns[t.columns.duplicated()]]
+    if doubles:
+        return doubles
     return [said for where, table in tables for c in table.columns for said in _why_not(f"{where}[{c!r}]", table[c])]
 
 

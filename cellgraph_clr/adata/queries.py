@@ -69,6 +69,10 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
 
 def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
     keep = np.ones(adata.n_obs, bool)
+    if not query:
+        raise EmptyQueryError(
+            expected("a query of at least one cell", "an empty mapping", "Name a column and its value.")
+        )
     for column, value in query.items():
         check_key(column, list(adata.obs.columns), where="adata.obs")
         text = adata.obs[column].astype(str).to_numpy()

@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_option, check_same_length, check_whole, expected
-from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.checks import check_finite, check_option, check_same_length, check_whole, expected
+from cellgraph_clr._core.errors import OptionError, ShapeError
 
 __all__ = [
     "Reliability",
@@ -22,7 +22,26 @@ __all__ = [
     "wilson_interval",
 ]
 
+CLASSES = "Leave cells without a class (-1) out: `known = codes >= 0`."
 LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
+
+
+def true_classes(table: np.ndarray, codes: np.ndarray, *, what: str = "probabilities") -> np.ndarray:
+    """Return classes (n,) int64 of the rows of a table (n, k).
+
+    Raises `ShapeError` for other shapes, `NonFiniteError` for NaN in the table, `OptionError` unless they are whole numbers from
+    0 to k - 1.
+    """
+    found, given = np.asarray(table), np.asarray(codes)
+    if found.ndim != 2 or given.ndim != 1:
+        raise ShapeError(
+            expected(f"{what} (n, k) and classes (n,)", f"{found.shape}, {given.shape}", "One row per cell.")
+        )
+    check_same_length(len(found), len(given), what_a=what, what_b="labels", remedy="One per cell.")
+    check_finite(found, what=what, remedy="Leave these cells out.")
+    if len(given) and (given.dtype.kind not in "iub" or given.min() < 0 or given.max() >= found.shape[1]):
+        raise OptionError(expected(f"classes from 0 to {found.shape[1] - 1}", f"others ({given.dtype})", CLASSES))
+    return given.astype(np.int64)
 
 
 @checked
@@ -52,7 +71,7 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
     Source: Guo et al. 2017, section 4.2 (the temperature); Platt 1999, section 2.1 (the targets), here for the true class
     against all others.
     """
-    check_same_length(len(logits), len(codes), what_a="logits", what_b="labels", remedy="Give one label per row.")
+    codes = true_classes(logits, codes, what="logits")
     n, k = np.shape(logits)
     if n == 0 or k < 2:
         return 1.0
@@ -143,7 +162,7 @@ def expected_calibration_error(
     Raises `ShapeError` for different lengths, `OptionError` for another binning. Source: Naeini et al. 2015.
     """
     proba = np.asarray(proba, float)
-    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="labels", remedy="One per cell.")
+    codes = true_classes(proba, codes)
     if len(proba) == 0:
         return 0.0
     return reliability(proba.max(axis=1), proba.argmax(axis=1) == codes, n_bins=n_bins, binning=binning).ece
@@ -158,7 +177,7 @@ def classwise_calibration_error(
     `proba` (n, k), `codes` (n,). 0 for no cells. Source: Kull et al. 2019, eq. 3 (their classwise ECE is the mean).
     """
     proba = np.asarray(proba, float)
-    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="labels", remedy="One per cell.")
+    codes = true_classes(proba, codes)
     return np.array(
         [reliability(p, codes == c, n_bins=n_bins, binning=binning).ece for c, p in enumerate(proba.T.clip(0, 1))]
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_same_length
+from cellgraph_clr.analysis.calibration import true_classes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
 
     from cellgraph_clr.analysis.scores import average_precision
 
-    check_same_length(len(proba), len(codes), what_a="probabilities", what_b="classes", remedy="One per place.")
+    codes = true_classes(proba, codes)
     numbers = np.arange(len(classes))
     if len(codes) == 0:
         return pd.DataFrame(np.nan, index=list(classes), columns=list(SCORES))
@@ -57,6 +57,7 @@ def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
 
     NaN for no places, or where but one class occurs.
     """
+    codes = true_classes(proba, codes)
     if len(codes) == 0:
         return float("nan")
     true = np.eye(proba.shape[1])[codes]

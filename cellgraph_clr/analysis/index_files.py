@@ -40,6 +40,8 @@ def read_index(path: str | os.PathLike[str]) -> tuple[float, dict[str, np.ndarra
         If there is no such file; unless its arrays are whole, finite, belong together and are those that were written.
     """
     target = existing_path(path)
+    if not target.is_file():
+        raise ModelFileError(expected(f"a saved index at {str(target)!r}", "no file", DAMAGED))
     try:
         with ZipFile(target) as archive:
             declared = sum(info.file_size for info in archive.infolist())

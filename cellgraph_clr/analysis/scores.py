@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_same_length, expected
+from cellgraph_clr._core.checks import check_finite, check_same_length, expected
 from cellgraph_clr._core.errors import EmptyQueryError
 from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
 from cellgraph_clr.analysis.retrieval import standardised_directions
@@ -25,6 +25,7 @@ def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
     `relevant` (n,) bool, `scores` (n,). 0 when nothing is relevant. The chance level is the share of relevant cells.
     """
     check_same_length(len(relevant), len(scores), what_a="relevances", what_b="scores", remedy="One per cell.")
+    check_finite(np.asarray(scores, float), what="scores", remedy="Leave these cells out.")
     relevant = np.asarray(relevant, bool)
     n_relevant = int(relevant.sum())
     if n_relevant == 0:

@@ -164,7 +164,13 @@ def graph(
     else:
         gr.radius_graph(adata, radius=radius, key_added=key_added)
     save_anndata(adata, target)
-    typer.echo(f"{int(adata.obsp[f'{key_added}_connectivities'].nnz) // 2} edges")
+    n_edges = int(adata.obsp[f"{key_added}_connectivities"].nnz) // 2
+    typer.echo(f"{n_edges} edges")
+    if n_edges == 0 and method == "contact":
+        remedy = (
+            "bridge the background by `--labels LABELS --max-gap 1`, or join cells by position: `--method delaunay`"
+        )
+        typer.echo(f"no cells touch: {remedy}", err=True)
 
 
 @app.command()

@@ -43,6 +43,9 @@ def validate(adata: AnnData, labels: Labels | None = None) -> list[str]:
     explicit zeros, no edge between samples), label columns without NaN, and columns and `uns` that h5ad can
     hold. O(cells + edges).
     """
+    doubles = unwritable_columns(adata) if adata.obs.columns.has_duplicates or adata.var.columns.has_duplicates else []
+    if doubles:
+        return doubles
     problems: list[str] = []
     problems += _check_ids(adata)
     problems += _check_positions(adata)

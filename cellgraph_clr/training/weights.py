@@ -53,6 +53,10 @@ def load_weights(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Ten
     from safetensors.torch import load
 
     target = existing_path(path)
+    if not target.is_file():
+        raise ModelFileError(
+            expected(f"a saved {kind} at {str(target)!r}", "no file", "Pass the file it was saved to.")
+        )
     try:
         content = target.read_bytes()  # once: another may be put in its place meanwhile
         about = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
