@@ -1,5 +1,7 @@
 """Label columns as codes: missing ones, sorted or as they are listed."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,7 +41,7 @@ def test_classes_that_are_one_as_text_are_named():
     assert label_codes(_adata(["1", "2", "1"]), "c")[1] == ["1", "2"]
 
 
-@pytest.mark.parametrize(("name", "said"), [("a/b", "a slash in a/b"), ("a\0", "the character NUL in 'a")])
+@pytest.mark.parametrize(("name", "said"), [("a/b", "found a/b and with |"), ("a\0", "the character NUL in 'a")])
 def test_classes_that_files_do_not_hold_as_columns_are_named(name, said):
-    with pytest.raises(LabelKeyError, match=said):
-        classes_of(_adata([name, "c"]), "c")
+    with pytest.raises(LabelKeyError, match=re.escape(said)):
+        classes_of(_adata([name, "a|b"]), "c")

@@ -6,7 +6,8 @@ import pytest
 from anndata import AnnData
 from scipy.sparse import csr_matrix
 
-from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError, NonFiniteError
+import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import MissingKeyError, NonFiniteError
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.reading import raw_values, read_features, representation
 from cellgraph_clr.adata.results import cell_keys, forget_column, write_by_cell, write_classes
@@ -86,10 +87,17 @@ def test_values_as_measured_are_those_kept_by_scaling(cells):
         raw_values(cells, "lenght")
 
 
-def test_class_names_that_files_cannot_hold_are_refused(cells):
+def test_columns_of_classes_have_no_slash(cells, tmp_path):
     cells.obs["kind"] = ["a", "b/c", "unassigned"]
-    with pytest.raises(LabelKeyError, match="a slash in b/c"):
-        classes_of(cells, "kind")
+    names = classes_of(cells, "kind")[1]
+    write_classes(cells, "found", np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]), names, np.zeros(3, bool))
+    assert list(cells.obsm["found_proba"].columns) == ["a", "b|c"]
+    assert cells.obs["found"].tolist() == ["a", "b/c", "a"]
+    back = cgc.read(cgc.write(cells, tmp_path / "a.h5ad"))
+    assert list(back.obsm["found_proba"].columns) == ["a", "b|c"]
+
+
+def test_class_names_are_those_known(cells):
     cells.obs["kind"] = ["a", "b", "unassigned"]
     codes, names = classes_of(cells, "kind")
     assert (codes.tolist(), names) == ([0, 1, -1], ["a", "b"])

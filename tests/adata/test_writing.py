@@ -5,9 +5,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from cellgraph_clr import read, validate, write
-from cellgraph_clr._core.errors import NoGraphError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, NoGraphError, ShapeError
 from cellgraph_clr.adata.reading import adjacency_of, graph_from_anndata, graph_keys, table_from_anndata
-from cellgraph_clr.adata.writing import anndata_of, write_graph
+from cellgraph_clr.adata.writing import anndata_of, write_graph, write_graph_columns
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph
 
@@ -79,19 +79,41 @@ def test_graphs_come_back(cells, graph, through_file):
 def test_nothing_of_an_older_graph_stays(cells, graph):
     adata = written(cells)
     write_graph(adata, graph, key_added="spatial", params={})
-    adata.obs["contact_fraction"] = 1.0
+    write_graph_columns(adata, "spatial", {"n_neighbors": np.ones(4), "contact_fraction": np.ones(4)})
+    adata.obs["mine"] = 7
     plain = CellGraph.from_pairs(cells, graph.edges[:1])
     write_graph(adata, plain, key_added="spatial", params={})
     assert set(graph_keys(adata)) == {"connectivities", "distances"}
     assert "contact_fraction" not in adata.obs
     assert adata.obs["n_neighbors"].tolist() == [1, 1, 0, 0]
+    assert adata.obs["mine"].tolist() == [7] * 4
     with pytest.raises(ShapeError, match="a graph of 3 cells, found 4"):
         write_graph(adata[:3].copy(), graph, key_added="spatial", params={})
+
+
+def test_columns_of_a_user_are_left_alone(cells, graph, through_file):
+    adata = written(cells)
+    adata.obs["n_neighbors"] = list("wxyz")
+    with pytest.warns(UserWarning, match="obs columns n_neighbors are not of this graph and stay"):
+        write_graph(adata, graph, key_added="spatial", params={})
+    assert adata.obs["n_neighbors"].tolist() == list("wxyz")
+    write_graph(adata, graph, key_added="other", params={})
+    back = through_file(adata)
+    write_graph(back, graph, key_added="other", params={})  # its own, which it may write over
+    assert back.obs["other_n_neighbors"].tolist() == [2, 1, 1, 0]
+
+
+def test_edges_between_samples_are_refused(cells):
+    adata = written(cells)
+    adata.obsp["spatial_connectivities"] = csr_matrix(([1.0], ([3], [2])), shape=(4, 4))
+    with pytest.raises(CellGraphError, match="within samples, found 1 between them"):
+        adjacency_of(adata)
 
 
 def test_an_edge_in_either_direction_counts_and_stored_zeros_do_not(cells):
     adata = written(cells)
     adata.obsp["spatial_connectivities"] = csr_matrix(([1.0, 0.0, 5.0], ([1, 0, 3], [0, 2, 2])), shape=(4, 4))
+    adata.obs["library_id"] = "a"
     expected = np.zeros((4, 4))
     expected[[0, 1, 2, 3], [1, 0, 3, 2]] = 1
     np.testing.assert_array_equal(adjacency_of(adata).toarray(), expected)
