@@ -52,7 +52,7 @@ def transfer_labels(
     Raises
     ------
     LabelKeyError
-        If the column is missing, a class has a slash in its name, or fewer than two cells of the reference are labelled.
+        If the column is missing, classes are one as columns (a/b and a|b), or fewer than two cells of the reference are labelled.
     ShapeError
         If both representations have different widths.
     MissingKeyError, NonFiniteError, OptionError
