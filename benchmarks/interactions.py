@@ -3,18 +3,15 @@
 import time
 
 import numpy as np
+from anndata import AnnData
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, triu
 from scipy.stats import t as student
 
 from benchmarks.inputs import real_data
 from cellgraph_clr import from_table, gr, read_labels, tl
-from cellgraph_clr.analysis.interactions import (
-    choices_of,
-    fit_interactions,
-    pair_numbers,
-    tissue_blocks,
-)
+from cellgraph_clr.analysis.contact_choices import choices_of, pair_numbers, tissue_blocks
+from cellgraph_clr.analysis.interactions import fit_interactions
 from cellgraph_clr.datasets.touching import planted_contacts
 from cellgraph_clr.graphs.candidates import candidates_within
 
@@ -35,6 +32,7 @@ def run(*, size: str, data: str | None) -> None:
     for name, setting in SETTINGS.items():
         _planted(name, *setting[:-1], n_sets=2 if size == "small" else setting[-1])
     _growth((300, 600) if size == "small" else (500, 1000, 2000, 4000, 8000), 2 if size == "small" else 20)
+    _by_position(2 if size == "small" else 200)
     folder = real_data(size, data)
     if folder is not None:
         _tnbc(folder / "mibi_tnbc_cohort" / "cells.parquet")
@@ -210,6 +208,26 @@ def _growth(sizes, n_sets: int) -> None:
         print(
             f"  {n:6d} cells: z {z:7.1f}   log ratio to permutations {ratio:+.2f}   log odds {odds:+.2f} ± {reach:.2f} "
             f"(planted {truth:+.2f})",
+            flush=True,
+        )
+
+
+def _by_position(n_sets: int) -> None:
+    """Print how often intervals leave out 0 in tissue with regions whose contacts are those of positions alone."""
+    for name in ("knn", "delaunay"):
+        inside = {False: [], True: []}
+        for seed in range(n_sets):
+            drawn = planted_contacts(1000, 4, random_state=seed)
+            adata = AnnData(obs={"type": np.array(list("abcd"))[drawn.types]}, obsm={"spatial": drawn.position})
+            (gr.knn_graph if name == "knn" else gr.delaunay_graph)(adata)
+            for with_distance, found in inside.items():
+                covariates = ["distance"] if with_distance else []
+                table = tl.interactions(adata, "type", covariates=covariates)
+                found.append((table["p_value"] < 0.05)[table["p_value"].notna()])
+        shares = {key: 100 * np.concatenate(found).mean() for key, found in inside.items()}
+        print(
+            f" regions of 4 types, {name} graph of positions: {shares[False]:.1f} % of intervals leave out 0, with the distance as "
+            f"covariate {shares[True]:.1f} %",
             flush=True,
         )
 

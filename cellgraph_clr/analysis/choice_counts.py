@@ -68,25 +68,34 @@ def _times(left, right, top, p, out):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def _moments(f, size, chosen, p, log_factorial, room, mean, cov):  # noqa: ANN001, ANN202
+def _moments(f, size, chosen, p, log_factorial, exact, room, mean, cov):  # noqa: ANN001, ANN202
     """Write the means (G,) and covariances (G, G) of the counts chosen, and return the log likelihood of those seen.
 
-    `room` (5, G + 1, p + 1) is working space. O(G² p min(p, sizes)).
+    Covariances are those of independent counts whose sum is given (a normal law) unless `exact`. `room` (5, G + 1, p + 1) is
+    working space. O(G p min(p, sizes)), exact O(G² p min(p, sizes)).
     """
     before, after, pmf, drawn, tail = room[0], room[1], room[2], room[3], room[4]
     n_groups = f.size
     t = _tilt(f, size, p)
     loglik = 0.0
+    spread = 0.0
     for g in range(n_groups):
         x = f[g] + t
         log_q = -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
         log_r = log_q - x
         loglik += chosen[g] * log_q + (size[g] - chosen[g]) * log_r
         n = size[g]
+        mean[g] = n * math.exp(log_q + log_r)
+        spread += mean[g]
         for k in range(min(n, p) + 1):
             ways = log_factorial[n] - log_factorial[k] - log_factorial[n - k]
             pmf[g, k] = math.exp(ways + k * log_q + (n - k) * log_r)
             drawn[g, k] = k * pmf[g, k]
+    if not exact:
+        for g in range(n_groups):
+            for h in range(n_groups):
+                cov[g, h] = -mean[g] * mean[h] / max(spread, 1e-300)
+            cov[g, g] += mean[g]
     before[0, : p + 1] = 0.0
     before[0, 0] = 1.0
     after[n_groups, : p + 1] = 0.0
@@ -95,7 +104,8 @@ def _moments(f, size, chosen, p, log_factorial, room, mean, cov):  # noqa: ANN00
         _times(before[g], pmf[g], min(size[g], p), p, before[g + 1])
     for g in range(n_groups - 1, -1, -1):
         _times(after[g + 1], pmf[g], min(size[g], p), p, after[g])
-        _times(after[g + 1], drawn[g], min(size[g], p), p, tail[g])  # sum_k k pmf(k) of g and of all after it
+        if exact:
+            _times(after[g + 1], drawn[g], min(size[g], p), p, tail[g])  # sum_k k pmf(k) of g and of all after it
     whole = before[n_groups, p]
     path = np.empty(p + 1)
     step = np.empty(p + 1)
@@ -110,8 +120,9 @@ def _moments(f, size, chosen, p, log_factorial, room, mean, cov):  # noqa: ANN00
             first += k * pmf[g, k] * rest
             second += k * k * pmf[g, k] * rest
         mean[g] = first / whole
-        cov[g, g] = second / whole - mean[g] ** 2
-    for g in range(n_groups):
+        if exact:
+            cov[g, g] = second / whole - mean[g] ** 2
+    for g in range(n_groups if exact else 0):
         _times(before[g], drawn[g], min(size[g], p), p, path)
         for h in range(g + 1, n_groups):
             both = 0.0
@@ -125,7 +136,7 @@ def _moments(f, size, chosen, p, log_factorial, room, mean, cov):  # noqa: ANN00
 
 
 @njit(cache=True, nogil=True)
-def choice_sums(starts, size, chosen, column, extra, block, beta, log_factorial, score, information):  # noqa: ANN001, ANN201
+def choice_sums(starts, size, chosen, column, extra, block, beta, log_factorial, exact, score, information):  # noqa: ANN001, ANN201
     """Add up scores and information by block of anchors, and return the log likelihood in nats.
 
     Parameters
@@ -137,6 +148,7 @@ def choice_sums(starts, size, chosen, column, extra, block, beta, log_factorial,
     block : (a,) int64; the block of every anchor.
     beta : (d0 + q,) float64.
     log_factorial : of 0 to the most candidates of an anchor.
+    exact : the information is exact, else that of a normal law of the counts: near it, and faster to work out.
     score, information : (blocks, d) and (blocks, d, d) float64 zeros, filled here; the negative Hessian without a prior.
     """
     q = extra.shape[1]
@@ -159,7 +171,7 @@ def choice_sums(starts, size, chosen, column, extra, block, beta, log_factorial,
             f[g] = beta[column[s + g]]
             for r in range(q):
                 f[g] += extra[s + g, r] * beta[d0 + r]
-        loglik += _moments(f[:n], size[s : s + n], chosen[s : s + n], p, log_factorial, room, mean, cov)
+        loglik += _moments(f[:n], size[s : s + n], chosen[s : s + n], p, log_factorial, exact, room, mean, cov)
         u = score[block[i]]
         info = information[block[i]]
         for g in range(n):

@@ -20,68 +20,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_same_length, expected
+from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import CellGraphError
-from cellgraph_clr.analysis.splits import blocks as halved
+from cellgraph_clr.analysis.contact_choices import random_mixing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from cellgraph_clr.analysis.contact_choices import Choices
 
-    from cellgraph_clr.graphs.candidates import Candidates
+__all__ = ["Interactions", "fit_interactions"]
 
-__all__ = [
-    "Choices",
-    "Interactions",
-    "choices_of",
-    "fit_interactions",
-    "pair_numbers",
-    "random_mixing",
-    "tissue_blocks",
-]
-
-BLOCK_CELLS = {2: 2.9, 3: 6.4}  # in times of the candidates of a cell: a square or cube three radii wide
-FEWEST_BLOCKS, MOST_BLOCKS = 16, 400  # of an image; the fewest as long as a block holds four cells
 
 MOST_STEPS = 50
 TOLERANCE = 1e-8  # of the Newton decrement, relative to the number of contacts
+ROUNDING, SMALLEST_STEP = 1e-12, 1e-6
 RIDGE = 1e-3  # of covariates, which are of the order of one: keeps those that are constant or double from dividing by 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Choices:
-    """Candidates counted by anchor and kind: groups of anchor i are starts[i] to starts[i + 1].
-
-    size, chosen, pair (m,) : candidates, contacts among them, and number of the pair of types (`pair_numbers`).
-    extra (m, q) : covariates. anchor (a,) : rows. n_types. Anchors that choose none or all are kept: they tell nothing but count.
-    """
-
-    starts: np.ndarray
-    size: np.ndarray
-    chosen: np.ndarray
-    pair: np.ndarray
-    extra: np.ndarray
-    anchor: np.ndarray
-    n_types: int
-
-    @property
-    def informative(self) -> np.ndarray:
-        """Return which anchors (a,) choose some but not all of their candidates."""
-        n, p = (np.add.reduceat(v, self.starts[:-1]) if len(self.anchor) else v for v in (self.size, self.chosen))
-        return (p > 0) & (p < n)
-
-    def of(self, which: np.ndarray) -> Choices:
-        """Return those of some anchors (a,) bool."""
-        length = np.diff(self.starts)
-        kept = np.repeat(which, length)
-        return Choices(
-            starts=np.concatenate([[0], np.cumsum(length[which])]),
-            size=self.size[kept],
-            chosen=self.chosen[kept],
-            pair=self.pair[kept],
-            extra=self.extra[kept],
-            anchor=self.anchor[which],
-            n_types=self.n_types,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,93 +57,6 @@ class Interactions:
     null: float
     n_anchors: int
     n_blocks: int
-
-
-def pair_numbers(n_types: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the number (t, t) of every unordered pair of types, and the two types (pairs,) of every number."""
-    first, second = np.triu_indices(n_types)
-    number = np.empty((n_types, n_types), np.int64)
-    number[first, second] = number[second, first] = np.arange(len(first))
-    return number, first, second
-
-
-def choices_of(
-    types: np.ndarray, candidates: Candidates, *, n_types: int, covariates: np.ndarray | None = None
-) -> Choices:
-    """Return the candidates of every anchor counted by type, or one by one where they have covariates.
-
-    Parameters
-    ----------
-    types : (n,) int64 below `n_types`; cells of an unknown type (-1) are neither anchors nor candidates.
-    candidates : of all cells.
-    covariates : (m, q) float64 of every candidate.
-
-    Raises
-    ------
-    ShapeError
-        For types of other cells, or covariates of other candidates.
-
-    Notes
-    -----
-    O(m log m); without cells there are no choices.
-    """
-    check_same_length(len(candidates.indptr) - 1, len(types), what_a="cells", what_b="types", remedy="One per cell.")
-    anchor, rows = candidates.anchors, candidates.rows
-    known = (types[anchor] >= 0) & (types[rows] >= 0)
-    anchor, rows, contact = anchor[known], rows[known], candidates.contact[known]
-    number = pair_numbers(n_types)[0]
-    if covariates is None:
-        code, inverse = np.unique(anchor * n_types + types[rows], return_inverse=True)
-        size, chosen = np.bincount(inverse, minlength=len(code)), np.bincount(inverse, contact, minlength=len(code))
-        owner, other, extra = code // n_types, code % n_types, np.zeros((len(code), 0))
-    else:
-        check_same_length(
-            len(candidates.rows), len(covariates), what_a="candidates", what_b="covariates", remedy="One row each."
-        )
-        size, chosen, owner, other, extra = (
-            np.ones(len(rows), np.int64),
-            contact,
-            anchor,
-            types[rows],
-            covariates[known],
-        )
-    which, first = np.unique(owner, return_index=True)
-    return Choices(
-        starts=np.append(first, len(owner)).astype(np.int64),
-        size=size.astype(np.int64),
-        chosen=chosen.astype(np.int64),
-        pair=number[types[owner], other],
-        extra=np.ascontiguousarray(extra, np.float64),
-        anchor=which,
-        n_types=n_types,
-    )
-
-
-def tissue_blocks(position: np.ndarray, images: Sequence[np.ndarray], candidates: Candidates) -> np.ndarray:
-    """Return the block (n,) int64 of every cell: about three radii of the candidates wide, of about equal numbers of cells.
-
-    `images` are the rows of the cells of every image, which no block leaves; -1 for cells in none. 16 to 400 blocks an image,
-    but four cells or more in each. O(n log blocks).
-    """
-    out = np.full(len(position), -1, np.int64)
-    n_near = np.diff(candidates.indptr)
-    start = 0
-    for rows in images:
-        wanted = len(rows) / (BLOCK_CELLS[position.shape[1]] * max(float(n_near[rows].mean()), 1.0))
-        n_blocks = int(np.clip(wanted, FEWEST_BLOCKS, MOST_BLOCKS))
-        out[rows] = start + halved(position[rows], max(min(n_blocks, len(rows) // 4), 1))
-        start = int(out.max()) + 1
-    return out
-
-
-def random_mixing(choices: Choices) -> np.ndarray:
-    """Return how many contacts every pair (pairs,) would have if each anchor chose among its candidates at random."""
-    n_pairs = choices.n_types * (choices.n_types + 1) // 2
-    if len(choices.anchor) == 0:
-        return np.zeros(n_pairs)
-    n, p = (np.add.reduceat(v, choices.starts[:-1]) for v in (choices.size, choices.chosen))
-    share = np.repeat(p / n, np.diff(choices.starts))
-    return np.bincount(choices.pair, share * choices.size, minlength=n_pairs) / 2
 
 
 def fit_interactions(
@@ -223,7 +88,8 @@ def fit_interactions(
 
     Notes
     -----
-    Newton steps with halving; every one costs O(groups² p²) an anchor and O(pairs³). Errors: the jackknife over blocks
+    Newton steps with halving on a curvature near the exact one: O(groups p²) an anchor and O(pairs³) each; then the exact
+    information once, O(groups² p²) an anchor and O(pairs³) a block. Errors: the jackknife over blocks
     (Tukey 1958) in one Newton step each, ``theta_(-g) - theta = -(H - H_g)^-1 U_g``; not below those of the Hessian, since blocks
     without a contact show no spread. Degrees of freedom after Satterthwaite (Bell and McCaffrey 2002) from the shares
     ``v_g`` of the blocks in the information, ``(sum v)² / sum v² - 1``: a pair that lies in few blocks has few.
@@ -242,8 +108,8 @@ def fit_interactions(
     shown = mixing[seen] >= min_expected
     weight = (mixing if weights is None else weights)[seen]
     constraint = _constraints(model.linked(), np.where(shown, weight, 0.0), mixing[seen], model.n_extra)
-    beta, log_likelihood, inverse = _newton(model, constraint)
-    error, dof = _jackknife(model, constraint, beta, inverse)
+    beta, log_likelihood = _newton(model, constraint)
+    error, dof = _jackknife(model, constraint, beta)
     out = np.full((3, n_pairs), np.nan)
     d0 = len(seen)
     out[:, seen[shown]] = np.stack([beta[:d0], error[:d0], dof[:d0]])[:, shown]
@@ -276,7 +142,7 @@ class _Model:
         self.log_factorial = gammaln(np.arange(int(np.add.reduceat(choices.size, choices.starts[:-1]).max()) + 1) + 1)
 
     def sums(self, beta: np.ndarray, *, by_block: bool = False) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return the log likelihood, scores (blocks, d) and information (blocks, d, d) without the prior."""
+        """Return the log likelihood, scores (blocks, d) and information (blocks, d, d) without the prior; exact by block."""
         from cellgraph_clr.analysis.choice_counts import choice_sums
 
         c, d = self.choices, len(beta)
@@ -292,6 +158,7 @@ class _Model:
             block,
             beta,
             self.log_factorial,
+            by_block,
             score,
             information,
         )
@@ -326,46 +193,44 @@ def _constraints(component: np.ndarray, weight: np.ndarray, spare: np.ndarray, n
     return rows
 
 
-def _within(matrix: np.ndarray, constraint: np.ndarray) -> np.ndarray:
-    """Return the inverse (d, d) of a matrix among vectors that meet the constraints."""
+def _solve(matrix: np.ndarray, constraint: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return the solution (d, ...) among vectors that meet the constraints."""
     d, c = len(matrix), len(constraint)
     whole = np.block([[matrix, constraint.T], [constraint, np.zeros((c, c))]])
-    return np.linalg.inv(whole)[:d, :d]
+    return np.linalg.solve(whole, np.concatenate([right, np.zeros((c, *right.shape[1:]))]))[:d]
 
 
-def _newton(model: _Model, constraint: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Return the parameters, the log likelihood and the inverse information at the maximum under the constraints."""
+def _newton(model: _Model, constraint: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the parameters and the log likelihood at the maximum under the constraints."""
     beta = np.zeros(constraint.shape[1])
     value, score, information = model.sums(beta)
     n_contacts = model.choices.chosen.sum()
     for _ in range(MOST_STEPS):
         prior, gradient, curvature = model.prior_terms(beta)
-        inverse = _within(information[0] + np.diag(curvature), constraint)
-        step = inverse @ (score[0] + gradient)
-        gain = float(step @ (score[0] + gradient))
-        if gain < TOLERANCE * n_contacts:
+        slope = score[0] + gradient
+        step = _solve(information[0] + np.diag(curvature), constraint, slope)
+        if float(step @ slope) < TOLERANCE * n_contacts:
             break
         scale = 1.0
         while True:
             new = beta + scale * step
             tried, score, information = model.sums(new)
-            if tried + model.prior_terms(new)[0] >= value + prior or scale < 1e-6:
+            if tried + model.prior_terms(new)[0] >= value + prior - ROUNDING * abs(value) or scale < SMALLEST_STEP:
                 break
             scale /= 2
         beta, value = new, tried
-    return beta, value, inverse
+    return beta, value
 
 
-def _jackknife(
-    model: _Model, constraint: np.ndarray, beta: np.ndarray, inverse: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _jackknife(model: _Model, constraint: np.ndarray, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return standard errors and degrees of freedom (d,); NaN where fewer than two blocks tell."""
     _, score, information = model.sums(beta, by_block=True)
     whole = information.sum(axis=0) + np.diag(model.prior_terms(beta)[2])
-    moved = np.stack([_within(whole - i, constraint) @ u for i, u in zip(information, score, strict=True)])
+    inverse = _solve(whole, constraint, np.eye(len(beta)))
+    moved = np.stack([_solve(whole - i, constraint, u) for i, u in zip(information, score, strict=True)])
     n = model.n_blocks
     variance = (n - 1) / n * (moved**2).sum(axis=0)
-    share = np.einsum("ij,bjk,ik->bi", inverse, information, inverse, optimize=True)
+    share = np.stack([((inverse @ i) * inverse).sum(axis=1) for i in information])
     with np.errstate(invalid="ignore", divide="ignore"):
         dof = share.sum(axis=0) ** 2 / (share**2).sum(axis=0) - 1
     error = np.sqrt(np.maximum(variance, np.diag(inverse)))

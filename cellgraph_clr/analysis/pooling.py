@@ -29,7 +29,8 @@ def random_effects(estimate: np.ndarray, error: np.ndarray) -> Pooled:
     Notes
     -----
     Variance between samples after DerSimonian and Laird (1986); error and t interval with samples - 1 degrees of freedom after
-    Hartung and Knapp (2001), their factor never below 1 (Röver, Knapp and Friede 2015). With one sample it is that sample, and
+    Hartung and Knapp (2001), their factor never below 1 (Röver, Knapp and Friede 2015): intervals cover too much where samples
+    hardly differ. With one sample it is that sample, and
     has no error: a difference between samples cannot be told. NaN without any.
     """
     told = np.isfinite(estimate) & np.isfinite(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.analysis.interactions import pair_numbers
+from cellgraph_clr.analysis.contact_choices import pair_numbers
 from cellgraph_clr.analysis.pooling import Pooled, false_discovery, group_difference, interval, random_effects
 
 if TYPE_CHECKING:

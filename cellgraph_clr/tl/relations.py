@@ -18,14 +18,8 @@ from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run, unit_of
 from cellgraph_clr.adata.reading import adjacency_of, check_edges
 from cellgraph_clr.adata.samples import sample_of
-from cellgraph_clr.analysis.interactions import (
-    Choices,
-    Interactions,
-    choices_of,
-    fit_interactions,
-    random_mixing,
-    tissue_blocks,
-)
+from cellgraph_clr.analysis.contact_choices import Choices, choices_of, random_mixing, tissue_blocks
+from cellgraph_clr.analysis.interactions import Interactions, fit_interactions
 from cellgraph_clr.analysis.relation_tables import relation_table
 from cellgraph_clr.graphs.candidates import Candidates, candidates_within, contact_lengths, usual_radius
 from cellgraph_clr.graphs.samples import n_crossing
@@ -71,7 +65,9 @@ def interactions(
         radius within which 95 % of the contacts lie where that is larger, the same for all samples. Contacts beyond it are
         candidates too. A larger radius asks for a coarser relation: regions of a type then show as attraction.
     covariates : of the candidates, beside the types: "distance" (of the centres: itself and its square, in radii) or numeric
-        `obs` columns (of the candidate, scaled by their standard deviation), such as a size.
+        `obs` columns (of the candidate, scaled by their standard deviation), such as a size. Without "distance", cells that
+        touch are compared with all that are near, so that a type whose cells lie nearer to one another is attracted to itself;
+        with it, with those as far away: for contacts of masks, with a size beside it (large cells touch from farther).
     min_expected : pairs with fewer contacts than this under random mixing of what is near have no estimate in a sample (NaN).
     prior_contacts : contacts at log odds 0 that are added to each pair, so that pairs that never touch stay finite.
     confidence : of the intervals.

@@ -9,26 +9,31 @@ from scipy.stats import t as student
 
 from cellgraph_clr._core.errors import CellGraphError, OptionError, ShapeError
 from cellgraph_clr.analysis.choice_counts import choice_sums
-from cellgraph_clr.analysis.interactions import (
-    choices_of,
-    fit_interactions,
-    pair_numbers,
-    random_mixing,
-    tissue_blocks,
-)
+from cellgraph_clr.analysis.contact_choices import choices_of, pair_numbers, random_mixing, tissue_blocks
+from cellgraph_clr.analysis.interactions import fit_interactions
 from cellgraph_clr.datasets.touching import planted_contacts
 from cellgraph_clr.graphs.candidates import candidates_within
 
 T = 4
 
 
-def sums(choices, beta, block=None, n_blocks=1):
+def sums(choices, beta, block=None, n_blocks=1, *, exact=True):
     block = np.zeros(len(choices.anchor), np.int64) if block is None else block
     score, information = np.zeros((n_blocks, len(beta))), np.zeros((n_blocks, len(beta), len(beta)))
     most = int(np.add.reduceat(choices.size, choices.starts[:-1]).max())
     c = choices
     value = choice_sums(
-        c.starts, c.size, c.chosen, c.pair, c.extra, block, beta, gammaln(np.arange(most + 1) + 1.0), score, information
+        c.starts,
+        c.size,
+        c.chosen,
+        c.pair,
+        c.extra,
+        block,
+        beta,
+        gammaln(np.arange(most + 1) + 1.0),
+        exact,
+        score,
+        information,
     )
     return value, score, information
 
