@@ -226,8 +226,8 @@ def _by_position(n_sets: int) -> None:
                 found.append((table["p_value"] < 0.05)[table["p_value"].notna()])
         shares = {key: 100 * np.concatenate(found).mean() for key, found in inside.items()}
         print(
-            f" regions of 4 types, {name} graph of positions: {shares[False]:.1f} % of intervals leave out 0, with the distance as "
-            f"covariate {shares[True]:.1f} %",
+            f" regions of 4 types, {name} graph of positions: {shares[False]:.1f} % of intervals leave out 0, with distance "
+            f"as covariate {shares[True]:.1f} %",
             flush=True,
         )
 
@@ -333,7 +333,7 @@ def _auc(adata, values: dict[str, float]) -> str:
 def _granuloma(folder) -> None:
     import pandas as pd
 
-    labels = read_labels(folder / "fov6_mask.tif")
+    labels = read_labels(folder / "fov6_mask.tif", spacing=1.0, unit="pixel")
     table = pd.read_parquet(folder / "fov6_cells.parquet")
     adata = from_table(
         table,

@@ -121,6 +121,16 @@ def test_derivatives_by_finite_differences_and_at_steep_scores(scale):
         np.testing.assert_allclose((down[1] - up[1])[0] / (2 * h), information[0, k], atol=1e-4 * max(scale, 1))
 
 
+def test_the_fast_curvature_is_near_the_exact_one_and_nothing_else_changes():
+    _, _, choices, _ = few(200)
+    beta = np.random.default_rng(3).normal(size=T * (T + 1) // 2) * 0.5
+    exact, fast = sums(choices, beta), sums(choices, beta, exact=False)
+    assert fast[0] == exact[0]
+    np.testing.assert_array_equal(fast[1], exact[1])
+    off = np.abs(np.diagonal(fast[2][0]) / np.diagonal(exact[2][0]) - 1)
+    assert 0.002 < off.max() < 0.2
+
+
 def test_blocks_add_up_and_a_constant_changes_nothing():
     _, _, choices, _ = few(80)
     beta = np.random.default_rng(4).normal(size=T * (T + 1) // 2)
