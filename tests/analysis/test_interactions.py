@@ -128,7 +128,7 @@ def test_the_fast_curvature_is_near_the_exact_one_and_nothing_else_changes():
     assert fast[0] == exact[0]
     np.testing.assert_array_equal(fast[1], exact[1])
     off = np.abs(np.diagonal(fast[2][0]) / np.diagonal(exact[2][0]) - 1)
-    assert 0.002 < off.max() < 0.2
+    assert 0.002 < off.max() < 0.4
 
 
 def test_blocks_add_up_and_a_constant_changes_nothing():
