@@ -21,7 +21,7 @@ SETTINGS = {  # n cells, types, near, contacts, each cell draws by itself, sets 
     "the same, 8 of 16": (1000, 5, 16, 8, False, 500),
     "the same, 3 of 30": (1000, 5, 30, 3, False, 500),
     "10 types, 2,000 cells, 6 of 16": (2000, 10, 16, 6, False, 500),
-    "5 types, 6 of 16, each cell draws its own": (1000, 5, 16, 6, True, 500),
+    "5 types, 6 of 16, each cell draws its own": (1000, 5, 16, 6, True, 50),
 }
 TUMOUR = ("Epithelial", "Tumor/EGFR", "Tumor/Keratin")
 OTHER = ("Endothelial/Vim", "Mesenchymal/SMA", "Other")
@@ -83,7 +83,7 @@ def _planted(name: str, n: int, n_types: int, near: int, contacts: int, alone: b
 def _drawn_alone(candidates, drawn, rng):
     """Return the candidates with as many contacts of every cell, drawn by itself from the conditional likelihood.
 
-    Rejection: independent draws are kept when their number is right; a cell that 2,000 draws do not serve has no contact.
+    Rejection: independent draws are kept when their number is right; a cell that 200 draws do not serve has no contact.
     """
     contact = np.zeros(len(candidates.rows), bool)
     score = drawn.log_odds[drawn.types[candidates.anchors], drawn.types[candidates.rows]]
@@ -94,7 +94,7 @@ def _drawn_alone(candidates, drawn, rng):
             contact[at] = p > 0
             continue
         chance = 1 / (1 + np.exp(-(score[at] - score[at].mean() + np.log(p / (n - p)))))
-        tries = rng.random((2000, n)) < chance
+        tries = rng.random((200, n)) < chance
         good = np.flatnonzero(tries.sum(axis=1) == p)
         if len(good):
             contact[at] = tries[good[0]]

@@ -102,7 +102,7 @@ def interactions(
 
 def _table_of(adata: AnnData, key: str) -> tuple[pd.DataFrame, list[str]]:
     """Return the table and the types under a key. Raises `MissingKeyError`."""
-    remedy = "Call `cgc.tl.interactions(adata, label_key)` first."
+    remedy = "Call `cgc.tl.interactions` first."
     check_key(key, list(adata.uns), where="adata.uns", remedy=remedy, error=MissingKeyError)
     entry = entries_of(adata, key)
     if "table" not in entry or "types" not in entry:
