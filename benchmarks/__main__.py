@@ -23,6 +23,7 @@ NAMES = (
     "time_arrow",
     "deep_infomax",
     "infomax_graphs",
+    "interactions",
     "first_contact",
     "start_up",
     "planted",

@@ -136,7 +136,9 @@ def test_import_is_light():
     assert not heavy & loaded_after("import cellgraph_clr")
 
 
-@pytest.mark.parametrize("part", ["cells.scan", "graphs.contact", "adata.reading", "analysis.scores", "gr", "pp"])
+@pytest.mark.parametrize(
+    "part", ["cells.scan", "graphs.contact", "adata.reading", "analysis.scores", "analysis.interactions", "gr", "pp"]
+)
 def test_these_need_no_torch(part):
     assert "torch" not in loaded_after(f"import cellgraph_clr.{part}")
 
@@ -176,6 +178,8 @@ PUBLIC = [
     "tl.retrieve",
     "tl.retrieve_regions",
     "tl.cluster",
+    "tl.interactions",
+    "pl.interactions",
     "models.CellGraphCLR",
     "models.SoftInfoNCEClassifier",
     "losses.InfoNCE",

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "gallery": ["cell_gallery", "feature_range"],
         "windows": ["window_gallery"],
         "quality": ["composition", "confusion", "label_qc"],
+        "relations": ["interactions"],
         "curves": ["loss_weights", "reliability", "training"],
     },
 )

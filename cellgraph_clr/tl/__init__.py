@@ -8,6 +8,7 @@ from cellgraph_clr.tl.events import detect_events, time_arrow
 from cellgraph_clr.tl.morpho import morpho_context, morpho_features
 from cellgraph_clr.tl.profiles import profile, profile_cells
 from cellgraph_clr.tl.regions import retrieve_regions
+from cellgraph_clr.tl.relations import interactions
 from cellgraph_clr.tl.retrieval import build_index, retrieve
 from cellgraph_clr.tl.select import select_region
 from cellgraph_clr.tl.transfer import transfer_labels
@@ -19,6 +20,7 @@ __all__ = [
     "context",
     "detect_events",
     "embed",
+    "interactions",
     "morpho_context",
     "morpho_features",
     "profile",
