@@ -20,6 +20,7 @@ NAMES = (
     "morpho_images",
     "morpho_volumes",
     "context",
+    "regions",
     "time_arrow",
     "deep_infomax",
     "infomax_graphs",

@@ -10,7 +10,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_same_length, expected
 from cellgraph_clr._core.errors import EmptyQueryError
 from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
-from cellgraph_clr.analysis.retrieval import standardised_directions
+from cellgraph_clr.analysis.retrieval import centred_directions, standardised_directions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,15 +39,21 @@ def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
 
 @checked
 def mask_retrieval(
-    vectors: np.ndarray, masks: Mapping[str, np.ndarray], *, n_queries: int = 30, random_state: RandomState = 0
+    vectors: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+    *,
+    n_queries: int = 30,
+    standardize: bool = True,
+    random_state: RandomState = 0,
 ) -> dict[str, tuple[float, float]]:
     """Return, per mask, the mean average precision of finding its other cells from one of them, and chance.
 
     Parameters
     ----------
-    vectors : (n, d); columns are standardised, similarity is the cosine.
+    vectors : (n, d); similarity is the cosine.
     masks : name -> (n,) bool; every cell of the mask but the query itself is relevant.
     n_queries : query cells drawn per mask (all when there are fewer).
+    standardize : divide columns by their spread; False only centres them, where their scales are weights (`tl.context`).
     random_state : seed, or a generator, of the drawing.
 
     Raises
@@ -55,7 +61,8 @@ def mask_retrieval(
     EmptyQueryError
         If a mask holds fewer than two cells.
     """
-    rng, directions = as_rng(random_state), standardised_directions(vectors)
+    rng = as_rng(random_state)
+    directions = (standardised_directions if standardize else centred_directions)(vectors)
     out = {}
     for name, mask in masks.items():
         members = np.flatnonzero(mask)
@@ -73,14 +80,16 @@ def mask_retrieval(
 
 @checked
 def partner_rank(
-    vectors: np.ndarray, cell: np.ndarray, candidate: np.ndarray, *, block: int = 512
+    vectors: np.ndarray, cell: np.ndarray, candidate: np.ndarray, *, standardize: bool = True, block: int = 512
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return, per cell with candidates, the best rank of a candidate partner among all other cells, and chance.
 
     Parameters
     ----------
-    vectors : (n, d); columns are standardised, distance is Euclidean (as in the published protocol).
+    vectors : (n, d); distance is Euclidean, of standardised columns (as in the published protocol).
     cell, candidate : (m,) rows; one line per candidate partner of a cell.
+    standardize : False takes the cosine of columns as they are, centred, where their scales are weights (`tl.context`).
+    block : cells compared at a time.
 
     Returns
     -------
@@ -94,8 +103,9 @@ def partner_rank(
     Source: MorphoFeatures (Zinchenko et al. 2023), bilateral analysis.
     """
     x = np.asarray(vectors, np.float64)
-    spread = x.std(axis=0)
-    x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    x = x - x.mean(axis=0)
+    scale = x.std(axis=0) if standardize else np.linalg.norm(x, axis=1, keepdims=True)
+    x = x / np.where(scale > 0, scale, 1)
     rows, inverse, count = np.unique(cell, return_inverse=True, return_counts=True)
     order = np.argsort(inverse, kind="stable")
     partners = np.split(np.asarray(candidate)[order], np.cumsum(count)[:-1]) if len(rows) else []

@@ -203,5 +203,5 @@ def test_bad_input_is_named():
         adata.obsp["every_connectivities"] = every
         tl.interactions(adata, "type", neighbors_key="every", radius=1.0)
     adata.obs["library_id"] = np.where(np.arange(200) % 2, "a", "b")
-    with pytest.raises(CellGraphError, match="within samples and frames"):
+    with pytest.raises(CellGraphError, match="within samples"):
         tl.interactions(adata, "type")
