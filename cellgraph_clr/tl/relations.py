@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
 from cellgraph_clr._core.log import log_written
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["interactions"]
 
 
+@checked
 def interactions(
     adata: AnnData,
     label_key: str,
