@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["temporal_graph"]
+__all__ = ["check_frames", "masks_of_samples", "temporal_graph"]
 
 
 def temporal_graph(
@@ -60,13 +60,7 @@ def temporal_graph(
         raise OptionError(
             expected("either `tracks` or `labels`", found, "Pass the column of the tracks, or the masks.")
         )
-    check_key(
-        "frame",
-        list(adata.obs.columns),
-        where="adata.obs",
-        remedy="Set `adata.obs['frame']` to the frame numbers.",
-        error=MissingKeyError,
-    )
+    check_frames(adata)
     cells = cells_of(adata, library_key)
     params: dict[str, Any] = {"method": "temporal", **named(library_key)}
     if tracks is not None:
@@ -79,13 +73,18 @@ def temporal_graph(
     return write_or_return("gr.temporal_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
-def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
-    """Return the edges of overlapping masks of every sample. Raises `MissingKeyError` for samples without labels."""
+def check_frames(adata: AnnData) -> None:
+    """Raise `MissingKeyError` without `obs["frame"]`."""
+    remedy = "Set `adata.obs['frame']` to the frame numbers."
+    check_key("frame", list(adata.obs.columns), where="adata.obs", remedy=remedy, error=MissingKeyError)
+
+
+def masks_of_samples(cells: CellTable, labels: Any) -> Iterator[tuple[np.ndarray, Any]]:
+    """Yield the rows of every sample and its masks. Raises `MissingKeyError` for samples without labels."""
     samples = np.unique(cells.sample)
     if len(samples) > 1 and not isinstance(labels, Mapping):
         found, remedy = f"one for {listing(samples)}", "Pass {sample: labels, …}."
         raise MissingKeyError(expected(f"labels for each of {len(samples)} samples", found, remedy))
-    edges, shares = [], []
     for sample in samples:
         given = labels
         if isinstance(labels, Mapping):
@@ -95,7 +94,13 @@ def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
         if isinstance(given, Movie):
             given.label_image(0)  # which refuses a movie without labels
             given = given.labels
-        rows = np.flatnonzero(cells.sample == sample)
+        yield np.flatnonzero(cells.sample == sample), given
+
+
+def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
+    """Return the edges of overlapping masks of every sample. Raises `MissingKeyError` for samples without labels."""
+    edges, shares = [], []
+    for rows, given in masks_of_samples(cells, labels):
         graph = temporal.from_overlap(cells.select(rows), given, min_overlap=min_overlap)
         edges.append(rows[graph.edges])
         shares.append(graph.edge_features["overlap"])
