@@ -21,6 +21,7 @@ NAMES = (
     "morpho_volumes",
     "context",
     "time_arrow",
+    "events",
     "deep_infomax",
     "infomax_graphs",
     "first_contact",

@@ -13,7 +13,7 @@ from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import raw_values
 from cellgraph_clr.gr.common import cells_of, named
 from cellgraph_clr.gr.temporal import check_frames, masks_of_samples
-from cellgraph_clr.graphs.match_features import match_features, split_scores
+from cellgraph_clr.graphs.match_columns import match_features, split_scores
 from cellgraph_clr.graphs.matches import Matches, match_masks, match_nearest, match_tracks
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def temporal_matches(
         few labels they did not help.
     min_overlap : with `labels`, the least Jaccard index of two masks that match.
     library_key : `obs` column of the samples; None as in `contact_graph`.
-    key_added : `obsm` key of a DataFrame, float32; its columns are those of `graphs.match_features`, without NaN: cells of the
+    key_added : `obsm` key of a DataFrame, float32; its columns are those of `graphs.match_columns`, without NaN: cells of the
         last frame have `next_frame` 0 and 0 in all other columns of "next", those of the first frame likewise "previous".
     score_key : `obs` column of the score of splitting, 0 to 1, which needs no label: above one half where there are several
         matches, the higher the smaller the largest of them is beside the cell. NaN for cells of the last frame.

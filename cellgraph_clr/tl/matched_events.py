@@ -33,6 +33,7 @@ __all__ = ["events_from_matches"]
 NONE = "none"
 PER_EVENT = 10  # cells drawn to stand for "none", for every marked event
 MATCHES = "X_matches"
+N_TREES = 200  # enough: the trees are few features deep, and most calls learn from tens of cells
 
 
 def events_from_matches(
@@ -101,7 +102,7 @@ def _predicted(
     """Return the probabilities of all cells, the classes, "none" first, and the temperature of calibration."""
     from cellgraph_clr.models.classifiers.trees import CalibratedTrees
 
-    trees = CalibratedTrees(random_state=seed).fit(vectors[rows], names.astype(str))
+    trees = CalibratedTrees(n_trees=N_TREES, random_state=seed).fit(vectors[rows], names.astype(str))
     proba = trees.predict_proba(vectors)
     classes = [str(c) for c in trees.classes_]
     order = sorted(range(len(classes)), key=lambda k: (classes[k] != NONE, classes[k]))

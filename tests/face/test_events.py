@@ -73,6 +73,11 @@ def test_without_labels_places_that_overlap_count_once(movie, model):
 # --- From matches: a few marked cells, all cells predicted ---
 
 
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch):
+    monkeypatch.setattr("cellgraph_clr.tl.matched_events.N_TREES", 30)
+
+
 @pytest.fixture(scope="module")
 def longer():
     return event_movie(30, 30, side=160, random_state=3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cellgraph_clr.graphs.match_features import SIDES, match_features, split_scores
+from cellgraph_clr.graphs.match_columns import SIDES, match_features, split_scores
 from cellgraph_clr.graphs.matches import match_masks, match_nearest
 from tests.graphs.test_matches import blobs
 
