@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_finite, check_key, check_key_added, expected
+from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, expected
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.provenance import record_run
@@ -17,7 +18,7 @@ from cellgraph_clr.graphs.match_columns import match_features, split_scores
 from cellgraph_clr.graphs.matches import Matches, match_masks, match_nearest, match_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pandas as pd
     from anndata import AnnData
@@ -94,12 +95,16 @@ def temporal_matches(
     import pandas as pd
 
     check_key_added(key_added, "obsm")
-    check_key_added(score_key, "obs", beside=[tracks or ""])
+    check_key_added(score_key, "obs", beside=[tracks] if isinstance(tracks, str) else [])
     if tracks is not None and labels is not None:
         raise OptionError(expected("either `tracks` or `labels`", "both", "Pass the one to be trusted."))
+    if tracks is not None and not isinstance(tracks, str):
+        raise OptionError(expected("`tracks` as the name of a column", repr(tracks), "Name a column of `obs`."))
     if parents is not None and tracks is None:
         raise OptionError(expected("`tracks` beside `parents`", "none", "Name the column of the tracks."))
+    check_in_range("min_overlap", min_overlap, low=0, high=1)
     check_frames(adata)
+    _check_columns(adata, size, features)
     cells = cells_of(adata, library_key)
     matches, voxels = _matched(adata, cells, labels, tracks, parents, min_overlap)
     sizes, source = _sizes(adata, size, voxels)
@@ -128,6 +133,16 @@ def temporal_matches(
     record_run(adata, key_added, {**run, **named(library_key)})
     log_written("gr.temporal_matches", [f"obsm[{key_added!r}]", f"obs[{score_key!r}]"])
     return None
+
+
+def _check_columns(adata: AnnData, size: str | None, features: Sequence[str]) -> None:
+    """Raise `OptionError` for what is no name of a column of `X`, or no list of them, `MissingKeyError` for unknown ones."""
+    if isinstance(features, str) or not isinstance(features, Sequence):
+        raise OptionError(expected("`features` as a list of names", repr(features), "Pass ['area']."))
+    for name in [*features, *([] if size is None else [size])]:
+        if not isinstance(name, str):
+            raise OptionError(expected("names of columns of `X`", repr(name), "Choose from `adata.var_names`."))
+        check_key(name, list(adata.var_names), where="adata.var_names")
 
 
 def _matched(

@@ -80,7 +80,7 @@ def check_frames(adata: AnnData) -> None:
 
 
 def masks_of_samples(cells: CellTable, labels: Any) -> Iterator[tuple[np.ndarray, Any]]:
-    """Yield the rows of every sample and its masks. Raises `MissingKeyError` for samples without labels."""
+    """Yield the rows of every sample and its masks. Raises `MissingKeyError` for samples without labels, `OptionError` for no masks."""
     samples = np.unique(cells.sample)
     if len(samples) > 1 and not isinstance(labels, Mapping):
         found, remedy = f"one for {listing(samples)}", "Pass {sample: labels, …}."
@@ -94,6 +94,9 @@ def masks_of_samples(cells: CellTable, labels: Any) -> Iterator[tuple[np.ndarray
         if isinstance(given, Movie):
             given.label_image(0)  # which refuses a movie without labels
             given = given.labels
+        if isinstance(given, (str, bytes)) or not hasattr(given, "__getitem__") or getattr(given, "ndim", 3) < 3:
+            remedy = "Pass an array (t, [z,] y, x), a list of frames, or the `Movie`."
+            raise OptionError(expected("label images of all frames", type(given).__name__, remedy))
         yield np.flatnonzero(cells.sample == sample), given
 
 

@@ -49,7 +49,7 @@ def events_from_matches(
 ) -> pd.DataFrame:
     """Do what `tl.detect_events` says of an AnnData."""
     if label_key is None:
-        remedy = "Name it by `label_key=`. The score of `cgc.gr.temporal_matches(adata)` needs no marks."
+        remedy = "Name it by `label_key=`. The score of `cgc.gr.temporal_matches` needs no marks."
         raise LabelKeyError(expected("the column of marked events", "none", remedy))
     check_writable(adata)
     check_frames(adata)

@@ -175,6 +175,14 @@ def test_what_is_refused(movie, cells):
         temporal_matches(AnnData(obsm={"spatial": np.zeros((3, 2))}))
     with pytest.raises(ShapeError, match="a mask of every cell"):
         temporal_matches(adata, labels=np.asarray(movie.labels) * 2)
+    with pytest.raises(OptionError, match="label images of all frames, found float"):
+        temporal_matches(adata, labels=0.5)
+    with pytest.raises(OptionError, match="min_overlap"):
+        temporal_matches(adata, min_overlap=2)
+    with pytest.raises(OptionError, match="`features` as a list"):
+        temporal_matches(adata, features="area")
+    with pytest.raises(MissingKeyError, match="aera"):
+        temporal_matches(adata, size="aera")
     with pytest.raises(OptionError, match="key_added"):
         temporal_matches(adata, score_key="frame")
     adata.X[3, 0] = np.nan
