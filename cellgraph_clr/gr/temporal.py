@@ -80,7 +80,7 @@ def check_frames(adata: AnnData) -> None:
 
 
 def masks_of_samples(cells: CellTable, labels: Any) -> Iterator[tuple[np.ndarray, Any]]:
-    """Yield the rows of every sample and its masks. Raises `MissingKeyError` for samples without labels, `OptionError` for no masks."""
+    """Yield the rows of every sample and its masks. Raises `MissingKeyError` for samples without, `OptionError` for no masks."""
     samples = np.unique(cells.sample)
     if len(samples) > 1 and not isinstance(labels, Mapping):
         found, remedy = f"one for {listing(samples)}", "Pass {sample: labels, …}."
