@@ -22,6 +22,7 @@ NAMES = (
     "context",
     "regions",
     "time_arrow",
+    "events",
     "deep_infomax",
     "infomax_graphs",
     "interactions",

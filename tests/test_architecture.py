@@ -162,6 +162,7 @@ PUBLIC = [
     "gr.intersect_graphs",
     "gr.surface_distances",
     "gr.temporal_graph",
+    "gr.temporal_matches",
     "gr.delaunay_graph",
     "gr.knn_graph",
     "gr.radius_graph",

@@ -1,4 +1,4 @@
-"""Graphs on AnnData: contact, Delaunay, nearest-neighbour, radius and temporal graphs, and sums over neighbours.
+"""Graphs on AnnData: contact, Delaunay, nearest-neighbour, radius and temporal graphs, matches in time, sums over neighbours.
 
 Follows squidpy: results go to `obsp` and `uns`, `copy=True` returns them instead.
 """
@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "positions": ["delaunay_graph", "knn_graph", "radius_graph"],
         "combine": ["intersect_graphs", "surface_distances"],
         "temporal": ["temporal_graph"],
+        "matches": ["TemporalMatches", "temporal_matches"],
         "aggregation": ["aggregate_neighbors"],
     },
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["temporal_graph"]
+__all__ = ["check_frames", "masks_of_samples", "temporal_graph"]
 
 
 @checked
@@ -62,13 +62,7 @@ def temporal_graph(
         raise OptionError(
             expected("either `tracks` or `labels`", found, "Pass the column of the tracks, or the masks.")
         )
-    check_key(
-        "frame",
-        list(adata.obs.columns),
-        where="adata.obs",
-        remedy="Set `adata.obs['frame']` to the frame numbers.",
-        error=MissingKeyError,
-    )
+    check_frames(adata)
     cells = cells_of(adata, library_key)
     params: dict[str, Any] = {"method": "temporal", **named(library_key)}
     if tracks is not None:
@@ -81,13 +75,18 @@ def temporal_graph(
     return write_or_return("gr.temporal_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
-def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
-    """Return the edges of overlapping masks of every sample. Raises `MissingKeyError` for samples without labels."""
+def check_frames(adata: AnnData) -> None:
+    """Raise `MissingKeyError` without `obs["frame"]`."""
+    remedy = "Set `adata.obs['frame']` to the frame numbers."
+    check_key("frame", list(adata.obs.columns), where="adata.obs", remedy=remedy, error=MissingKeyError)
+
+
+def masks_of_samples(cells: CellTable, labels: Any) -> Iterator[tuple[np.ndarray, Any]]:
+    """Yield the rows of every sample and its masks. Raises `MissingKeyError` for samples without, `OptionError` for no masks."""
     samples = np.unique(cells.sample)
     if len(samples) > 1 and not isinstance(labels, Mapping):
         found, remedy = f"one for {listing(samples)}", "Pass {sample: labels, …}."
         raise MissingKeyError(expected(f"labels for each of {len(samples)} samples", found, remedy))
-    edges, shares = [], []
     for sample in samples:
         given = labels
         if isinstance(labels, Mapping):
@@ -97,7 +96,16 @@ def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
         if isinstance(given, Movie):
             given.label_image(0)  # which refuses a movie without labels
             given = given.labels
-        rows = np.flatnonzero(cells.sample == sample)
+        if isinstance(given, (str, bytes)) or not hasattr(given, "__getitem__") or getattr(given, "ndim", 3) < 3:
+            remedy = "Pass an array (t, [z,] y, x), a list of frames, or the `Movie`."
+            raise OptionError(expected("label images of all frames", type(given).__name__, remedy))
+        yield np.flatnonzero(cells.sample == sample), given
+
+
+def _overlaps(cells: CellTable, labels: Any, min_overlap: float) -> CellGraph:
+    """Return the edges of overlapping masks of every sample. Raises `MissingKeyError` for samples without labels."""
+    edges, shares = [], []
+    for rows, given in masks_of_samples(cells, labels):
         graph = temporal.from_overlap(cells.select(rows), given, min_overlap=min_overlap)
         edges.append(rows[graph.edges])
         shares.append(graph.edge_features["overlap"])

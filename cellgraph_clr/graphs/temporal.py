@@ -16,7 +16,7 @@ from cellgraph_clr.graphs.graph import CellGraph
 if TYPE_CHECKING:
     from cellgraph_clr.cells.table import CellTable
 
-__all__ = ["from_overlap", "from_tracks", "overlaps"]
+__all__ = ["from_overlap", "from_tracks", "one_frame", "overlaps"]
 
 
 def from_tracks(cells: CellTable, track: np.ndarray, *, parents: Mapping[int, int] | None = None) -> CellGraph:
@@ -81,7 +81,7 @@ def overlaps(before: Any, after: Any) -> tuple[np.ndarray, np.ndarray]:
     return pairs[both], common[both] / (total - common)[both]
 
 
-def _frame(labels: Sequence[Any], t: int) -> Any:
+def one_frame(labels: Sequence[Any], t: int) -> Any:
     """Return the labels of frame t, those in chunks as they are."""
     frame = labels[t]
     return frame if is_chunked(frame) else np.asarray(frame)
@@ -113,7 +113,7 @@ def from_overlap(cells: CellTable, labels: Sequence[np.ndarray], *, min_overlap:
     row_of = dict(zip(key, order.tolist(), strict=True))
     edges, shares = [], []
     for t in range(len(labels) - 1):
-        for (a, b), share in zip(*overlaps(_frame(labels, t), _frame(labels, t + 1)), strict=True):
+        for (a, b), share in zip(*overlaps(one_frame(labels, t), one_frame(labels, t + 1)), strict=True):
             if share >= min_overlap and (t, a) in row_of and (t + 1, b) in row_of:
                 edges.append((row_of[t, a], row_of[t + 1, b]))
                 shares.append(share)

@@ -13,16 +13,18 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell, write_classes
+from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.tl.common import check_model_alone, trained_with
+from cellgraph_clr.tl.matched_events import events_from_matches
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import pandas as pd
     from anndata import AnnData
 
     from cellgraph_clr._core.rng import RandomState
-    from cellgraph_clr.cells.movie import Movie
     from cellgraph_clr.models.time_arrow.events import EventClassifier
     from cellgraph_clr.models.time_arrow.model import TimeArrow
 
@@ -85,44 +87,113 @@ def time_arrow(
 
 @checked
 def detect_events(
-    movie: Movie,
-    labels: np.ndarray | None = None,
+    movie: Movie | AnnData,
+    labels: Any = None,
     *,
-    model: EventClassifier,
+    label_key: str | None = None,
+    model: EventClassifier | None = None,
     min_confidence: float = 0.5,
     adata: AnnData | None = None,
+    use_rep: str | Sequence[str] | None = None,
+    library_key: str | None = None,
     key_added: str = "event_pred",
+    random_state: RandomState = 0,
 ) -> pd.DataFrame:
-    """Find divisions and deaths in a movie.
+    """Find divisions, deaths and other events of cells: from a few marked ones and matches of masks, or from pixels.
+
+    Where there are masks, use the first way: `detect_events(adata, masks, label_key=…)` learns from the marked cells, their
+    measured features and their matches in the frames before and after (`gr.temporal_matches`), and predicts for all cells. On
+    every movie with masks that was measured, matches beat the features of the time arrow. The second way, a `Movie` and a
+    fitted `model` on pixels, is for movies without masks.
 
     Parameters
     ----------
-    movie : frames, with or without labels.
-    labels : (t, y, x) masks to use instead of the movie's.
-    model : a fitted `EventClassifier`.
-    min_confidence : least probability of an event.
-    adata : cells of the movie (`cgc.from_movie`); when given, `obs[key_added]`, `obs[key_added + "_confidence"]` and
-        `obsm[key_added + "_proba"]` are written for all of them (cells of the last frame have no frame after them and are
-        "unassigned").
-    key_added : `obs` column.
+    movie : cells of all frames (`cgc.from_movie`, or a table with `obs["frame"]`); or a `Movie`, with a `model`, or with `adata`
+        and `label_key`: then the first way with the masks of the movie.
+    labels : masks (t, [z,] y, x) or the `Movie`, for several samples a mapping from samples to these. None, for cells: the
+        matches in `obsm["X_matches"]`, or, where there are none, matches by position; for a `Movie`: its own masks.
+    label_key : `obs` column of marked events. Cells with an event have its name, those without "none"; cells that are missing
+        or "unassigned" are not learned from. Where no cell is marked "none", ten times as many cells as are marked are drawn
+        from the others to stand for it: enough to rank cells, but confidence is then calibrated to that share of events.
+    model : a fitted `EventClassifier`, for a `Movie`; in 2D.
+    min_confidence : least probability of an event in the table.
+    adata : cells of the `Movie`, to write to.
+    use_rep : representation(s) to learn from in the first way; None takes `X` and "X_matches". Those named are not made.
+    library_key : `obs` column of the samples; None as in `gr.contact_graph`.
+    key_added : `obs[key_added]`, `obs[key_added + "_confidence"]` and `obsm[key_added + "_proba"]` are written for all cells;
+        cells of the last frame have no frame after them and are "unassigned".
+    random_state : seed of trees and draws.
 
     Returns
     -------
-    A table by confidence: frame, time (seconds, where the frame interval is known), x, y in the unit of the movie, event,
-    confidence and, with labels, cell_id. With labels places are the cells; without, a grid half a place apart, of which the
-    highest within a place and neighbouring frames counts once.
+    A table by confidence: library_id with several samples, frame, time (seconds, where the frame interval is known), (z,) y, x in
+    the unit of the movie, cell_id, event, confidence. Without masks places are a grid half a place apart, of which the highest
+    within a place and neighbouring frames counts once, and there is no cell_id.
 
     Raises
     ------
-    OptionError, MissingKeyError, ShapeError
-        For a confidence outside 0 … 1, `adata` without frames or with a movie without labels, and as the model.
+    OptionError
+        For a confidence outside 0 … 1, `model` beside `label_key` or with cells, `adata` with a movie without labels.
+    LabelKeyError
+        Without `label_key`, for a column without an event, or of one class where there is nothing else to draw from.
+    MissingKeyError, ShapeError, NonFiniteError
+        For cells without frames, as `gr.temporal_matches`, `tl.classify` and the model.
+
+    Notes
+    -----
+    First way: randomised trees (`models.CalibratedTrees`), O(voxels + labelled cells) and a temperature fitted on cells left out.
     """
+    check_in_range("min_confidence", min_confidence, low=0, high=1)
+    check_key_added(key_added, "obs", beside=[label_key or ""])
+    if model is not None:
+        options = {"label_key": label_key, "use_rep": use_rep, "library_key": library_key}
+        check_model_alone([name for name, value in options.items() if value is not None])
+        return _from_pixels(movie, labels, model, min_confidence, adata, key_added)
+    cells, masks = _cells_and_masks(movie, labels, adata)
+    found = events_from_matches(
+        cells,
+        masks,
+        label_key,
+        use_rep=use_rep,
+        library_key=library_key,
+        min_confidence=min_confidence,
+        key_added=key_added,
+        random_state=random_state,
+    )
+    interval = next((m.frame_interval for m in (movie, labels) if isinstance(m, Movie)), None)
+    if interval is not None:
+        found.insert(int(found.columns.get_loc("frame")) + 1, "time", found["frame"] * interval)
+    return found
+
+
+def _cells_and_masks(movie: Movie | AnnData, labels: Any, adata: AnnData | None) -> tuple[AnnData, Any]:
+    """Return the cells to work on and the masks to match. Raises `OptionError` for anything that lacks one of them."""
+    if not isinstance(movie, Movie):
+        if adata is not None:
+            raise OptionError(expected("no `adata` beside cells", "both", "Pass the cells once, first."))
+        return movie, labels
+    if adata is None or (labels is None and movie.labels is None):
+        found = "a movie alone" if adata is None else "a movie without masks"
+        remedy = "Pass the cells of its masks by `adata=`, or, without masks, a fitted `EventClassifier` by `model=`."
+        raise OptionError(expected("cells or a model", found, remedy))
+    return adata, movie if labels is None else labels
+
+
+def _from_pixels(
+    movie: Movie | AnnData,
+    labels: Any,
+    model: EventClassifier,
+    min_confidence: float,
+    adata: AnnData | None,
+    key_added: str,
+) -> pd.DataFrame:
+    """Return the events that a classifier of pixels finds in a movie, and write them into `adata`."""
     from cellgraph_clr.analysis.events import local_maxima
-    from cellgraph_clr.cells.movie import Movie
     from cellgraph_clr.models.time_arrow.places import cell_places, grid_places
 
-    check_in_range("min_confidence", min_confidence, low=0, high=1)
-    check_key_added(key_added, "obs")
+    if not isinstance(movie, Movie):
+        remedy = "Pass the `Movie`, and these cells by `adata=`."
+        raise OptionError(expected("a `Movie` beside `model`", type(movie).__name__, remedy))
     if labels is not None:
         movie = Movie.build(
             movie.frames,

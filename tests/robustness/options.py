@@ -17,7 +17,20 @@ import numpy as np
 import cellgraph_clr as cgc
 from cellgraph_clr import models
 from tests.robustness.case import Case, anything, either, refused, right
-from tests.robustness.scenes import QUICK, arrow, cells, embedder, light, movie, plain, plate, profiler, shaper, spotter
+from tests.robustness.scenes import (
+    QUICK,
+    arrow,
+    cells,
+    embedder,
+    frames,
+    light,
+    movie,
+    plain,
+    plate,
+    profiler,
+    shaper,
+    spotter,
+)
 
 AREA, DATA = "options", "data of another kind"
 
@@ -51,6 +64,7 @@ CALLS: dict[str, tuple[Callable, dict[str, Callable[[], Any]]]] = {  # function,
         cgc.gr.intersect_graphs,
         {**ADATA, "first_key": lambda: "spatial", "second_key": lambda: "touching"},
     ),
+    "gr.temporal_matches": (cgc.gr.temporal_matches, {"adata": frames}),
     "gr.aggregate_neighbors": (cgc.gr.aggregate_neighbors, ADATA),
     "pp.scale_features": (cgc.pp.scale_features, ADATA),
     "pp.split": (cgc.pp.split, ADATA),

@@ -62,6 +62,18 @@ def movie():
 
 
 @cache
+def _frames():
+    import cellgraph_clr as cgc
+
+    return cgc.from_movie(movie(), features=("shape",), n_jobs=1)
+
+
+def frames():
+    """Return the cells of `movie`, with their events."""
+    return _frames().copy()
+
+
+@cache
 def plate():
     """Return a small plate of images."""
     from cellgraph_clr.datasets.plates import phenotype_plate

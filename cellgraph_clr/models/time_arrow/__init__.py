@@ -1,4 +1,6 @@
-"""Features of movies from the direction of time, and events of cells recognised on them.
+"""Features of movies from the direction of time, and events of cells recognised on them: for movies without masks.
+
+Where there are masks, matches between frames (`gr.temporal_matches`, `tl.detect_events`) find events better.
 
 Paper
 -----

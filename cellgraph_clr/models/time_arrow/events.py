@@ -36,7 +36,10 @@ LEAST_CALIBRATED = 5  # events of a class that are needed to fit a temperature
 
 
 class EventClassifier(Recipe[EventClassifierConfig]):
-    """Events of places in movies, from the frame and the one after it.
+    """Events of places in movies, from the frame and the one after it, in 2D: for movies without masks.
+
+    Where there are masks, use `tl.detect_events(adata, masks, label_key=…)`: measured shape and matches between frames beat this
+    model on every movie measured, from a hundredth of the labels.
 
     Classes are drawn alike while learning; logits are divided by one temperature, fitted on a quarter of the tracks (or places),
     which are then learned from as well, and brought back to how often each class occurs.
