@@ -22,7 +22,7 @@ __all__ = [
     "wilson_interval",
 ]
 
-CLASSES = "Leave cells without a class (-1) out: `known = codes >= 0`."
+CLASSES = "Leave cells without a class (-1) out."
 LOG_TEMPERATURE_RANGE = (-4.0, 4.0)
 
 

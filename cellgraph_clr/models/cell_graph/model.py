@@ -276,7 +276,7 @@ def _check_encoder(task: GraphTask) -> None:
         found = encode(encoder, x, edges, edges_of_entries(task.edge_attr, edges), "cpu")
     wanted = (len(x), task.config.n_dims)
     if not isinstance(found, torch.Tensor):
-        remedy = "Return them alone: see `Encoder` in docs/own_systems.md."
+        remedy = "Return them alone: see docs/own_systems.md."
         raise ShapeError(expected(f"vectors {wanted} of {len(x)} cells from `encoder`", type(found).__name__, remedy))
     if tuple(found.shape) != wanted:
         remedy = "Make its last layer as wide as `n_dims`."
