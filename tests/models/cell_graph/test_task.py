@@ -344,7 +344,7 @@ def test_a_part_of_a_view_gives_the_loss_of_the_view():
 def test_a_warm_start_has_the_weights_it_is_given():
     weights = {k: torch.randn_like(v) for k, v in Plain(F, 4, 0).state_dict().items()}
     for kind in (ContrastTask, GraphInfoMaxTask):
-        started = task_of(kind, start=weights).networks()["encoder"]
+        started = task_of(kind, start={"encoder": weights}).networks()["encoder"]
         assert all(torch.equal(v, weights[k]) for k, v in started.state_dict().items())
         assert not torch.equal(task_of(kind).networks()["encoder"].enter.weight, weights["enter.weight"])
 
