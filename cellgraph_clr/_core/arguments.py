@@ -31,8 +31,12 @@ def _is_number(value: Any) -> bool:
     )
 
 
-def _is_sequence(value: Any) -> bool:
+def _is_iterable(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, BARE) and getattr(value, "ndim", 1) > 0
+
+
+def _is_sequence(value: Any) -> bool:
+    return _is_iterable(value) and hasattr(value, "__len__")
 
 
 def _is_random_state(value: Any) -> bool:
@@ -46,7 +50,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # by annotation: what i
     "float": ("a number", _is_number),
     "str": ("text", lambda v: isinstance(v, str)),
     "Sequence": ("a sequence", _is_sequence),
-    "Iterable": ("a sequence", _is_sequence),
+    "Iterable": ("a sequence", _is_iterable),
     "tuple": ("a sequence", _is_sequence),
     "ndarray": ("an array", _is_sequence),
     "RandomState": ("a seed, a NumPy Generator or None", _is_random_state),

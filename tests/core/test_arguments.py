@@ -55,7 +55,7 @@ WRONG = {
     "k": ["3", 1.0, True, None, 2**70, np.array(3)],
     "share": ["half", None, [0.5], 1j],
     "copy": [1, "yes", [], None],
-    "names": [3, {"a": 1}, None, np.array("a")],
+    "names": [(c for c in "ab"), 3, {"a": 1}, None, np.array("a")],
     "random_state": [-1, 0.5, "seed", 2**32],
 }
 
