@@ -249,3 +249,14 @@ def test_public_names_exist_and_are_documented(name):
 def test_style_and_types(command):
     out = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stdout + out.stderr
+
+
+def test_every_function_of_the_face_checks_the_kinds_of_its_arguments():
+    """`_core.arguments.checked` wraps all of gr, im, pp, tl and metrics; plots look at where they save first."""
+    import cellgraph_clr as cgc
+
+    modules = [cgc.gr, cgc.im, cgc.pp, cgc.tl, cgc.metrics]
+    functions = {f"{m.__name__}.{n}": getattr(m, n) for m in modules for n in m.__all__}
+    bare = [k for k, f in functions.items() if not isinstance(f, type) and not hasattr(f, "__wrapped__")]
+    assert bare == []
+    assert len(functions) > 40

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, expected
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
 from cellgraph_clr._core.log import log_written
@@ -37,6 +38,7 @@ class TemporalMatches(NamedTuple):
     split_score: np.ndarray
 
 
+@checked
 def temporal_matches(
     adata: AnnData,
     *,
