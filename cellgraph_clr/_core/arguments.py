@@ -52,7 +52,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # by annotation: what i
     "Sequence": ("a sequence", _is_sequence),
     "Iterable": ("a sequence", _is_iterable),
     "tuple": ("a sequence", _is_sequence),
-    "ndarray": ("an array", _is_sequence),
+    "ndarray": ("an array", lambda v: _is_sequence(v) and not isinstance(v, str)),
     "RandomState": ("a seed, a NumPy Generator or None", _is_random_state),
     "Mapping": ("a mapping", lambda v: isinstance(v, Mapping)),
 }
