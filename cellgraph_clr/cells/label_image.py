@@ -58,7 +58,9 @@ def check_axes(labels: Any) -> None:
 def check_origin(origin: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     """Return an origin as floats, one per axis, empty for None. Raises `OptionError` for anything else than finite numbers."""
     given = np.asarray(() if origin is None else origin, dtype=object)
-    numbers = [v for v in given.ravel() if isinstance(v, (int, float, np.integer, np.floating)) and abs(v) < 1e300]
+    numbers = [
+        v for v in given.ravel() if isinstance(v, (int, float, np.integer, np.floating)) and -1e300 < float(v) < 1e300
+    ]
     if given.ndim != 1 or len(numbers) != len(given) or len(given) not in (0, ndim):
         raise OptionError(expected(f"`origin` of {ndim} finite values", repr(origin), "One per axis."))
     return tuple(map(float, numbers))

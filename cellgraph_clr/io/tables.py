@@ -78,9 +78,9 @@ def from_table(
     if unit is None:
         said = "No unit of the positions was given: distances and pictures have none. Pass `unit='micrometer'` or `unit='pixel'`."
         warn(said)
-    for name, columns in (("position", position), ("features", features), ("obs", obs)):
-        if isinstance(columns, str):
-            raise OptionError(expected(f"`{name}` as a list of columns", repr(columns), f"Pass [{columns!r}]."))
+    for name, given in (("position", position), ("features", features), ("obs", obs)):
+        if isinstance(given, str):
+            raise OptionError(expected(f"`{name}` as a list of columns", repr(given), f"Pass [{given!r}]."))
     if len(df) == 0:
         raise NoCellsError(expected("a table with rows", "none", "Check the filter before."))
     for name in (*position, *features, *obs, *(key for key in (cell_id, library_key) if key)):

@@ -42,8 +42,8 @@ class EventClassifierConfig:
         """Check every field."""
         if not callable(self.head):
             check_option("head", self.head, HEADS)
-        lowest = {"size": 8, "batch_size": 2}
+        lowest, most = {"size": 8, "batch_size": 2}, {"size": 4096}
         for name in ("size", "n_steps", "batch_size"):
-            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1), high=most.get(name, 2**31))
         check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)
         check_in_range("weight_decay", self.weight_decay, low=0)
