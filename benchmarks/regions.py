@@ -46,12 +46,12 @@ def _vectors(adata: AnnData, options: dict, seed: int) -> np.ndarray:
 
 
 def _controls(adata: AnnData) -> dict[str, np.ndarray]:
-    """Return the features, their means over the nearest cells, and positions."""
+    """Return the features, and their means over the nearest cells."""
     x, position = np.asarray(adata.X, np.float32), np.asarray(adata.obsm["spatial"], float)
     x = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 1e-9, x.std(axis=0), 1)
     near = cKDTree(position).query(position, 201)[1][:, 1:]
     means = {f"control: mean of {k} neighbors": x[near[:, :k]].mean(axis=1) for k in (10, 50, 200) if len(x) > 201}
-    return {"control: features": x, **means, "control: position": position}
+    return {"control: features": x, **means}
 
 
 def _table(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.numbers import as_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from anndata import AnnData
 
 __all__ = ["select_region"]
@@ -51,7 +51,7 @@ def select_region(
 
     from cellgraph_clr.adata.planes import in_slab, plane
 
-    corners = np.asarray(outline, float)
+    corners = as_numbers(outline, "the corners of an outline").astype(float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
     inside: np.ndarray = Path(corners).contains_points(plane(adata, projection))

@@ -23,6 +23,7 @@ from cellgraph_clr.training.saved import (
     FORMAT,
     at_most,
     below,
+    check_arrays,
     check_form,
     check_header,
     check_networks,
@@ -75,6 +76,7 @@ class Learner:
         Mapping[str, type[Learner]]
     ] = {}  # fitted models that the constructor takes first, saved in the same file
     about_form: ClassVar[Mapping[str, Any]] = {}  # of what `Fitted.about` holds, see `check_form`
+    array_axes: ClassVar[Mapping[str, int]] = {}  # axes of what `Fitted.arrays` holds
     objects_for_fit: ClassVar[Collection[str]] = ()  # options whose objects a fitted model can do without
     _state: Fitted | None = None
 
@@ -192,6 +194,7 @@ class Learner:
         for network in networks.values():
             network.to(device).eval()
         arrays = {k: v.numpy() for k, v in below(tensors, "arrays").items()}
+        check_arrays(arrays, cls.array_axes)
         return model._with(Fitted(networks, header["history"], header["seed"], header["about"], arrays))
 
     def _saved_networks(

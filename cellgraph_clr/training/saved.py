@@ -6,6 +6,7 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from cellgraph_clr._core.checks import expected, listing
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["DAMAGED", "FORMAT", "at_most", "below", "check_form", "check_header", "check_networks", "header_below"]
+__all__ = [
+    "DAMAGED",
+    "FORMAT",
+    "at_most",
+    "below",
+    "check_arrays",
+    "check_form",
+    "check_header",
+    "check_networks",
+    "header_below",
+]
 
 FORMAT = 2  # of saved models
 FIELDS = {"config": dict, "seed": int, "about": dict, "history": dict, "networks": list, "models": dict}
@@ -62,6 +73,15 @@ def check_form(value: Any, form: Any, where: str) -> None:
         raise ModelFileError(expected(f"`{where}` as a model keeps it", f"{value!r:.60}", DAMAGED))
     for name, (inner, wanted) in below.items():
         check_form(inner, wanted, name)
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> None:
+    """Raise `ModelFileError` for arrays that are not finite, or that have another number of axes than is said of them."""
+    odd = [k for k, v in arrays.items() if not np.isfinite(v).all() or v.ndim != axes.get(k, v.ndim)]
+    if odd:
+        raise ModelFileError(
+            expected("finite arrays of a model, with their axes", f"others in {listing(odd)}", DAMAGED)
+        )
 
 
 def header_below(header: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -82,6 +82,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     Hugger and Uhlmann 2024, arXiv 2404.14076.
     """
 
+    array_axes = {"mean": 1, "scale": 1, "class_prior": 1}  # noqa: RUF012 - never changed
     about_form = {"classes": [object], "temperature": float, "n_in": int}  # noqa: RUF012 - never changed
 
     def __init__(

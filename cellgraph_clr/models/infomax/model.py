@@ -68,6 +68,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     """
 
     config_class = DeepInfoMaxConfig
+    array_axes = {"low": 1, "high": 1, "illumination": 3, "sphere_mean": 1, "sphere": 2}  # noqa: RUF012 - never changed
     about_form = {"channels": [str], "samples": [str], "foreground": {"method": str, "threshold": float}}  # noqa: RUF012 - never changed
 
     @property
