@@ -103,6 +103,7 @@ def sample_surfaces(
     Threads share the crops, of which a bounded number is in memory; chunked labels are read box by box. What a cell gets
     depends on `seed` and its id alone.
     """
+    check_whole("n_points", n_points, high=2**24)
     d = image.ndim
     n = len(s.cell_id)
     out = SurfacePoints(

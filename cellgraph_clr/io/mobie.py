@@ -84,7 +84,9 @@ def write_mobie_table(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     columns = {"label_id": adata.obs["cell_id"].to_numpy()}
     columns |= {f"anchor_{a}": xyz[:, i] for i, a in enumerate("xyz"[: xyz.shape[1]])}
     obs = adata.obs.drop(columns=["cell_id"]).reset_index(drop=True)
-    table = pd.concat([pd.DataFrame(columns), adata.to_df().reset_index(drop=True), obs], axis=1)
+    table = pd.concat(
+        [pd.DataFrame(columns), *([] if adata.X is None else [adata.to_df().reset_index(drop=True)]), obs], axis=1
+    )
     target = Path(path)
     with replacing(target) as beside:
         table.to_csv(beside, sep="\t", index=False)

@@ -67,7 +67,7 @@ def check_form(value: Any, form: Any, where: str) -> None:
     else:
         kinds = (int, float) if form is float else form
         fits = isinstance(value, kinds) and (form in (bool, object) or not isinstance(value, bool))
-        fits = fits and (form is not float or math.isfinite(value))
+        fits = fits and (form is not float or (abs(value) < 2**63 and math.isfinite(value)))
         below = {}
     if not fits:
         raise ModelFileError(expected(f"`{where}` as a model keeps it", f"{value!r:.60}", DAMAGED))
