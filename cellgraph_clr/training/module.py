@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, TaskError
 from cellgraph_clr.training.devices import one_thread, reseed
+from cellgraph_clr.training.saved import check_moments
 from cellgraph_clr.training.task import Lowered
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class TaskModule(lightning.LightningModule):
             raise ModelFileError(
                 expected("a checkpoint of this run (config, seed, features, graph)", "one of another run", remedy)
             )
+        check_moments(checkpoint["optimizer_states"], self.networks.parameters())
         self.history = checkpoint["run"]["history"]
 
 

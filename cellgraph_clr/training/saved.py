@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from cellgraph_clr._core.checks import expected, listing
@@ -14,7 +15,7 @@ from cellgraph_clr._core.errors import ModelFileError
 from cellgraph_clr.training.weights import check_same_shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ __all__ = [
     "check_arrays",
     "check_form",
     "check_header",
+    "check_moments",
     "check_networks",
     "header_below",
 ]
@@ -82,6 +84,18 @@ def check_arrays(arrays: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> N
         raise ModelFileError(
             expected("finite arrays of a model, with their axes", f"others in {listing(odd)}", DAMAGED)
         )
+
+
+def check_moments(states: Sequence[Any], parameters: Iterable[Tensor]) -> None:
+    """Raise `ModelFileError` unless what optimisers kept has the shapes of weights."""
+    shapes = {tuple(p.shape) for p in parameters}
+    try:
+        kept = [v for state in states for one in state["state"].values() for v in one.values()]
+        odd = [tuple(v.shape) for v in kept if isinstance(v, torch.Tensor) and v.ndim and tuple(v.shape) not in shapes]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ModelFileError(expected("the state of an optimizer", f"another ({error})", DAMAGED)) from error
+    if odd:
+        raise ModelFileError(expected("the state of an optimizer of these weights", listing(odd), DAMAGED))
 
 
 def header_below(header: Mapping[str, Any], name: str) -> Mapping[str, Any]:

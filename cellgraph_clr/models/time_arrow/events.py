@@ -11,7 +11,7 @@ from scipy.special import softmax
 from torch import nn
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import LabelKeyError, ShapeError
+from cellgraph_clr._core.errors import LabelKeyError, ModelFileError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.analysis.calibration import fit_temperature
 from cellgraph_clr.cells.movie import Movie
@@ -183,6 +183,8 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         return train(task, self.runtime, watch, fingerprint=digest)
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
+        if len(about["shift"]) != len(about["classes"]):
+            raise ModelFileError(expected("a shift for each class", f"{len(about['shift'])}", "Save the model again."))
         net = self.arrow.backbone_copy() if self.config.fine_tune else None
         return {"net": new_event_net(self.config, self.arrow.config.n_features, len(about["classes"]), net)}
 
