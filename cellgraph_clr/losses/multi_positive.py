@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._checks import check_masks
+from cellgraph_clr.losses._offered import best_offered, check_options, contaminated
 
 __all__ = ["infonce_p", "log_esp"]
 
@@ -152,11 +153,33 @@ def _rows_in_torch(scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor
     return result.masked_scatter(inner, log_count - exactly)
 
 
+def _rows(scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
+    on_cpu = scores.device.type == "cpu"
+    rows: Tensor = (_RowsOnCPU.apply if on_cpu else _rows_in_torch)(scores, positives, exclude)
+    return rows
+
+
+def _rows_of_m(scores: Tensor, offered: Tensor, exclude: Tensor, n_true: int) -> Tensor:
+    """Return ``log e_m(candidates) - log e_m(offered)``: the posterior of any m of the offered among both, which cancel."""
+    some = best_offered(scores, offered, n_true)
+    among_all = _rows(scores, some, exclude)
+    among_offered = _rows(scores, some, ~offered)
+    return torch.where(among_all == torch.inf, among_all, among_all - among_offered)
+
+
 @full_precision
-def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+def infonce_p(
+    scores: Tensor,
+    positives: Tensor,
+    exclude: Tensor | None = None,
+    *,
+    normalize: str = "none",
+    n_true: int | None = None,
+    purity: float = 1.0,
+) -> Tensor:
     """Return the InfoNCEp loss of every anchor: minus the log posterior that exactly its positives are the p drawn.
 
-    With p positives S among the candidates of an anchor, ``L = -sum_{i in S} f_i + log e_p(exp f)``, where ``e_p`` is
+    With p positives S among the candidates C of an anchor, ``L = -sum_{i in S} f_i + log e_p(exp f)``, where ``e_p`` is
     the elementary symmetric polynomial: the sum over all p-subsets of candidates.
 
     Parameters
@@ -168,12 +191,24 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     exclude : (a, c) bool tensor, default None
         Candidates that are neither positive nor noise for an anchor (itself, positives that are known but were not sampled).
         None excludes nothing.
+    normalize : "none" or "p", default "none"
+        "p" divides the loss of an anchor by the number of its positives, with `n_true` by that of the true ones. For classes as
+        positives: there the sum counts a class by the square of its size. Where p tells nothing of what is learned, the sum is
+        the likelihood and has the smaller error; where p is constant, it is a factor.
+    n_true : int or None, default None
+        Positives are offered and m = `n_true` of them are true: ``L = log e_m(exp f over C) - log e_m(exp f over S)``, minus
+        the log posterior that the m drawn are among the offered. m = 1 is MIL-NCE, m = p InfoNCEp (None); an anchor with fewer
+        than m offered has them all true, ``min(m, p)``.
+    purity : float, default 1.0
+        Above 0, at most 1: the probability with which an offered positive is true; the others are drawn as the noise is. Scores
+        become ``log(1 - purity + purity exp(f - b))`` with b the log mean of exp f over the noise of the anchor, C without S.
+        1 is InfoNCEp.
 
     Returns
     -------
     (a,) float tensor
-        Nats, float32 at least, at least 0; 0 where p = 0 or p = the number of candidates left. Empty input gives an empty
-        tensor.
+        Nats (by positive for "p"), float32 at least, at least 0; 0 where p = 0 or p = the number of candidates left. Empty input
+        gives an empty tensor.
 
     Raises
     ------
@@ -181,6 +216,8 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
         If scores are not 2D or a mask has another shape.
     PairsError
         If a mask is not bool or a candidate is both positive and excluded.
+    OptionError
+        If an option is outside its range, or `n_true` is given beside a `purity` below 1.
 
     Notes
     -----
@@ -189,11 +226,17 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     whatever the input, and a second derivative raises `RuntimeError`; elsewhere the same identity runs in torch, and is
     differentiable as often as wanted.
 
+    With `n_true` the gradient is the difference of two inclusion probabilities, of m among C and of m among S; O(a c m) time.
+    With `purity` the mixture ``purity p(y | x) + (1 - purity) p(y)`` has the density ratio ``1 - purity + purity r``, and r is
+    exp f scaled to a mean of 1 over the noise. That scale belongs to the model, so gradients pass through b: they sum to 0 over
+    the candidates of an anchor, and a constant added to a row still changes nothing.
+
     References
     ----------
     Our derivation under the noise-contrastive premise (conditionally independent positives, noise from the marginal);
     the formula of InfoNCEp in Hugger, PhD thesis, Cambridge 2023, is not public. Equal to the likelihood of exact
-    conditional logistic regression (Cox 1972; Gail, Lubin and Rubinstein 1981).
+    conditional logistic regression (Cox 1972; Gail, Lubin and Rubinstein 1981). `n_true` and `purity` are our derivations;
+    m = 1 is equation 1 of Miech et al. 2020.
 
     Examples
     --------
@@ -202,10 +245,16 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     >>> positives = torch.tensor([[True, True, False, False]])
     >>> round(float(infonce_p(torch.zeros(1, 4), positives).exp()), 3)  # equal scores: one of the 6 pairs
     6.0
+    >>> round(float(infonce_p(torch.zeros(1, 4), positives, n_true=1).exp()), 3)  # one of 4, and 2 are offered
+    2.0
     """
+    check_options(normalize, n_true, purity)
     exclude = check_masks(tuple(scores.shape), positives, exclude)
     if scores.numel() == 0:
         return scores.sum(1)
-    if scores.device.type == "cpu":
-        return _RowsOnCPU.apply(scores, positives, exclude)
-    return _rows_in_torch(scores, positives, exclude)
+    if purity < 1:
+        scores = contaminated(scores, positives, exclude, purity)
+    loss = _rows(scores, positives, exclude) if n_true is None else _rows_of_m(scores, positives, exclude, n_true)
+    if normalize == "none":
+        return loss
+    return loss / positives.sum(1).clamp(1, n_true)
