@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["best_offered", "check_options", "contaminated"]
 
 
-def check_options(normalize: Any, n_true: Any, purity: Any) -> None:
+def check_options(normalize: Any, n_true: Any, purity: Any, method: Any) -> None:
     """Raise `OptionError` for an option of `infonce_p` outside its range, or `n_true` beside a `purity` below 1."""
     check_option("normalize", normalize, ("none", "p"))
     if n_true is not None:
         check_whole("n_true", n_true)
     check_in_range("purity", purity, low=0, low_open=True, high=1)
+    check_option("method", method, ("exact", "auto"))
     if n_true is not None and purity < 1:
         found = f"`n_true={n_true}` and `purity={purity}`"
         raise OptionError(
@@ -41,11 +42,11 @@ def best_offered(scores: Tensor, positives: Tensor, n_true: int) -> Tensor:
 def contaminated(scores: Tensor, positives: Tensor, exclude: Tensor, purity: float) -> Tensor:
     """Return ``log(1 - purity + purity exp(f - b))`` (a, c) of scores f, with b the log mean of exp f over the noise.
 
-    The noise of an anchor is what is neither positive nor excluded; without any, b = 0. Gradients pass through b.
+    The noise of an anchor is what is neither positive nor excluded; without any, b is -inf and the loss 0. Gradients pass
+    through b.
     """
     noise = ~(positives | exclude)
     n_noise = noise.sum(1)
     b = masked_logsumexp(scores, noise) - n_noise.clamp_min(1).to(scores.dtype).log()
-    b = torch.where(n_noise > 0, b, torch.zeros_like(b))
     by_chance = scores.new_tensor(math.log1p(-purity))
     return torch.logaddexp(by_chance, scores - b.unsqueeze(1) + math.log(purity))

@@ -70,12 +70,15 @@ Examples
 """
 
 
+PLAIN = {"normalize": "none", "n_true": None, "purity": 1.0, "method": "exact"}
 OF_INFONCE_P = """normalize : "none" or "p", default "none"
     "p" divides the loss of an anchor by the number of its positives: for classes as positives.
 n_true : int or None, default None
     Of the positives of an anchor, only so many are true; 1 is MIL-NCE, None all.
 purity : float, default 1.0
     Above 0, at most 1: the probability with which a positive is a true one.
+method : "exact" or "auto", default "exact"
+    "auto" is faster for 50 positives and more, and within .001.
 """
 
 
@@ -163,19 +166,20 @@ class InfoNCEp(_PairLoss):
         normalize: str = "none",
         n_true: int | None = None,
         purity: float = 1.0,
+        method: str = "exact",
     ) -> None:
         super().__init__(temperature, learn_temperature=learn_temperature)
-        check_options(normalize, n_true, purity)
-        self.options: dict[str, Any] = {"normalize": normalize, "n_true": n_true, "purity": purity}
+        check_options(normalize, n_true, purity, method)
+        self.options: dict[str, Any] = {"normalize": normalize, "n_true": n_true, "purity": purity, "method": method}
 
     @property
     def is_plain(self) -> bool:
         """Whether all positives are certain and their loss is not divided: the log posterior of the subset."""
-        return self.options == {"normalize": "none", "n_true": None, "purity": 1.0}
+        return all(self.options[k] == PLAIN[k] for k in ("normalize", "n_true", "purity"))
 
     def extra_repr(self) -> str:
         """Return the options for `repr`."""
-        return ", ".join([super().extra_repr(), *(f"{k}={v!r}" for k, v in self.options.items() if not self.is_plain)])
+        return ", ".join([super().extra_repr(), *(f"{k}={v!r}" for k, v in self.options.items() if v != PLAIN[k])])
 
     def _of_rows(self) -> RowLoss:
         return partial(infonce_p, **self.options)

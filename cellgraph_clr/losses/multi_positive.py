@@ -23,7 +23,7 @@ class _RowsOnCPU(torch.autograd.Function):
     """Value and closed-form gradient from the Numba kernel; the gradient is kept only when it will be asked for."""
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor, method: str) -> Tensor:
         from cellgraph_clr.losses._esp_rows import infonce_p_rows
 
         work = scores.detach().contiguous()
@@ -37,15 +37,16 @@ class _RowsOnCPU(torch.autograd.Function):
             loss.numpy(),
             grad.numpy(),
             want_grad,
+            method == "exact",
             max(1, -(-len(work) // ROWS_PER_CHUNK)),
         )
         ctx.save_for_backward(grad, scores)
         return loss.to(scores.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
         grad, scores = ctx.saved_tensors
-        return first_order(grad * upstream[0].unsqueeze(1), scores), None, None
+        return first_order(grad * upstream[0].unsqueeze(1), scores), None, None, None
 
 
 def _tilt(scores: Tensor, p: Tensor, steps: int = 15) -> Tensor:
@@ -153,17 +154,18 @@ def _rows_in_torch(scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor
     return result.masked_scatter(inner, log_count - exactly)
 
 
-def _rows(scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
-    on_cpu = scores.device.type == "cpu"
-    rows: Tensor = (_RowsOnCPU.apply if on_cpu else _rows_in_torch)(scores, positives, exclude)
+def _rows(scores: Tensor, positives: Tensor, exclude: Tensor, method: str) -> Tensor:
+    if scores.device.type != "cpu":
+        return _rows_in_torch(scores, positives, exclude)
+    rows: Tensor = _RowsOnCPU.apply(scores, positives, exclude, method)
     return rows
 
 
-def _rows_of_m(scores: Tensor, offered: Tensor, exclude: Tensor, n_true: int) -> Tensor:
+def _rows_of_m(scores: Tensor, offered: Tensor, exclude: Tensor, method: str, n_true: int) -> Tensor:
     """Return ``log e_m(candidates) - log e_m(offered)``: the posterior of any m of the offered among both, which cancel."""
     some = best_offered(scores, offered, n_true)
-    among_all = _rows(scores, some, exclude)
-    among_offered = _rows(scores, some, ~offered)
+    among_all = _rows(scores, some, exclude, method)
+    among_offered = _rows(scores, some, ~offered, method)
     return torch.where(among_all == torch.inf, among_all, among_all - among_offered)
 
 
@@ -176,6 +178,7 @@ def infonce_p(
     normalize: str = "none",
     n_true: int | None = None,
     purity: float = 1.0,
+    method: str = "exact",
 ) -> Tensor:
     """Return the InfoNCEp loss of every anchor: minus the log posterior that exactly its positives are the p drawn.
 
@@ -203,6 +206,10 @@ def infonce_p(
         Above 0, at most 1: the probability with which an offered positive is true; the others are drawn as the noise is. Scores
         become ``log(1 - purity + purity exp(f - b))`` with b the log mean of exp f over the noise of the anchor, C without S.
         1 is InfoNCEp.
+    method : "exact" or "auto", default "exact"
+        "auto" is for many positives (p of 50 and more): on the CPU, rows in which the number of undecided candidates, ``V = sum
+        q (1 - q)`` with ``q = sigmoid(f + t)`` and ``sum q = p``, is 10 or more are done by a saddle point in O(c) time, within
+        .001 in value and gradient; the others, and all on other devices, exactly. Statistics need "exact".
 
     Returns
     -------
@@ -248,13 +255,14 @@ def infonce_p(
     >>> round(float(infonce_p(torch.zeros(1, 4), positives, n_true=1).exp()), 3)  # one of 4, and 2 are offered
     2.0
     """
-    check_options(normalize, n_true, purity)
+    check_options(normalize, n_true, purity, method)
     exclude = check_masks(tuple(scores.shape), positives, exclude)
     if scores.numel() == 0:
         return scores.sum(1)
     if purity < 1:
         scores = contaminated(scores, positives, exclude, purity)
-    loss = _rows(scores, positives, exclude) if n_true is None else _rows_of_m(scores, positives, exclude, n_true)
-    if normalize == "none":
-        return loss
-    return loss / positives.sum(1).clamp(1, n_true)
+    if n_true is None:
+        loss = _rows(scores, positives, exclude, method)
+    else:
+        loss = _rows_of_m(scores, positives, exclude, method, n_true)
+    return loss if normalize == "none" else loss / positives.sum(1).clamp(1, n_true)

@@ -8,6 +8,7 @@ import torch
 from cellgraph_clr import losses
 from cellgraph_clr._core.precision import widened
 from cellgraph_clr.losses import functional
+from cellgraph_clr.losses._offered import contaminated
 from cellgraph_clr.losses.multi_positive import _rows_in_torch
 
 N, C, D, K = 32, 40, 8, 5
@@ -27,6 +28,7 @@ ROW_LOSSES = {
 }  # fmt: skip
 INFONCE_P = {
     "by p": {"normalize": "p"}, "n_true": {"n_true": 2}, "purity": {"purity": 0.7, "normalize": "p"},
+    "auto": {"method": "auto"},
 }  # fmt: skip
 CLOSED_FORM = {
     *(f"{name} {option}" for name in ("infonce_p", "InfoNCEp") for option in INFONCE_P),
@@ -177,6 +179,7 @@ LEFT_OUT = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1,
 IN_TORCH = {
     **{name: getattr(functional, name) for name in ("supcon_out", "supcon_in", "mil_nce", "composite_infonce")},
     "infonce_p elsewhere than on the CPU": _rows_in_torch,
+    "infonce_p of purity elsewhere": lambda f, pos, out: _rows_in_torch(contaminated(f, pos, out, 0.6), pos, out),
     "log_esp": lambda f, positives, exclude: functional.log_esp(f.masked_fill(exclude, -torch.inf), positives.sum(1)),
 }
 

@@ -117,7 +117,8 @@ def test_a_second_derivative_is_refused_here_and_right_in_torch(options, rows, m
     (slope,) = torch.autograd.grad(infonce_p(*rows, **options).sum(), f, create_graph=True)
     with pytest.raises(RuntimeError, match="found a second one"):
         torch.autograd.grad(slope.square().sum(), f)
-    monkeypatch.setattr("cellgraph_clr.losses.multi_positive._rows", _rows_in_torch)  # as on an accelerator
+    # as on an accelerator
+    monkeypatch.setattr("cellgraph_clr.losses.multi_positive._rows", lambda *given: _rows_in_torch(*given[:3]))
     twice = []
     for loss in (infonce_p(*rows, **options), brute(*rows, **options)):
         (slope,) = torch.autograd.grad(loss.sum(), f, create_graph=True)
@@ -145,6 +146,7 @@ def test_offered_that_cannot_be_chosen():
     f = torch.tensor([[0.0, 1.0, -torch.inf, -torch.inf, 2.0, 3.0]])
     positives = torch.tensor([[True, True, True, False, False, False]])
     assert infonce_p(f, positives, n_true=3) == torch.inf
+    assert infonce_p(f, torch.tensor([[True, False, True, True, False, False]]), n_true=2) == torch.inf
     without = infonce_p(f[:, [0, 1, 4, 5]], positives[:, [0, 1, 4, 5]], n_true=2)
     torch.testing.assert_close(infonce_p(f, positives, n_true=2), without)
 
@@ -209,6 +211,7 @@ def test_the_module_passes_its_options_on(options, rng):
         ({"purity": 1.1}, r"`purity` to be a number in \(0, 1\], found 1.1"),
         ({"purity": float("nan")}, r"`purity` to be a number in \(0, 1\], found nan"),
         ({"purity": "1"}, r"`purity` to be a number in \(0, 1\], found '1'"),
+        ({"method": "fast"}, "`method` to be one of 'exact', 'auto', found 'fast'"),
         ({"purity": 0.5, "n_true": 2}, "`n_true` or `purity`, found `n_true=2` and `purity=0.5`. Both say"),
     ],
     ids=str,

@@ -238,7 +238,13 @@ def test_a_loss_of_ones_own_is_given_vectors_and_masks(step):
 
 
 def test_the_contrastive_gap_is_that_of_all_positives_undivided():
-    for objective, known in ((losses.InfoNCEp(0.1), True), (losses.InfoNCEp(0.1, normalize="p"), False)):
+    for options, known in (
+        ({}, True),
+        ({"method": "auto"}, True),
+        ({"normalize": "p"}, False),
+        ({"purity": 0.9}, False),
+    ):
+        objective = losses.InfoNCEp(0.1, **options)
         task = task_of(objective=objective)
         networks, lowered = networks_of(task)
         assert ("contrastive_gap" in task.loss(lowered, task.draw(0))[1]) == known
