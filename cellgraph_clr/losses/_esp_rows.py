@@ -21,6 +21,8 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from cellgraph_clr.losses._saddle_rows import LEAST_VARIANCE, count_moments, saddle_row
+
 __all__ = ["infonce_p_rows"]
 
 LANES = 16  # candidates handled side by side; each lane has a polynomial of its own, multiplied at the end
@@ -47,24 +49,12 @@ def _kth_largest(values: np.ndarray, k: int, heap: np.ndarray) -> float:
     return heap[k - 1]
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp"})
-def _count_moments(w: np.ndarray, e: float) -> tuple[float, float]:
-    """Return the mean and the variance of the number of chosen candidates for odds `w * e`."""
-    mean = 0.0
-    var = 0.0
-    for j in range(w.size):
-        r = 1.0 / (1.0 + w[j] * e)
-        mean += 1.0 - r
-        var += (1.0 - r) * r
-    return mean, var
-
-
 @njit(cache=True, nogil=True)
 def _tilt(w: np.ndarray, p: int) -> float:
     """Return u with sum_k sigmoid(log w_k + u) near p; Newton from 0 with steps clamped to 2."""
     u = 0.0
     for _ in range(NEWTON_STEPS):
-        mean, var = _count_moments(w, math.exp(u))
+        mean, var = count_moments(w, math.exp(u))
         if abs(mean - p) < TOLERANCE:
             break
         u += min(2.0, max(-2.0, (p - mean) / max(var, 1e-12)))
@@ -137,7 +127,7 @@ def _light_inclusion(
 
 
 @njit(cache=True, nogil=True)
-def _row(scores, positive, excluded, grad, want_grad, work, heap, lanes, poly):  # noqa: ANN001, ANN202
+def _row(scores, positive, excluded, grad, want_grad, exact, work, heap, lanes, poly):  # noqa: ANN001, ANN202
     """Return the loss of one anchor; write its gradient with respect to the scores when asked."""
     n = scores.size
     p = 0
@@ -157,6 +147,10 @@ def _row(scores, positive, excluded, grad, want_grad, work, heap, lanes, poly): 
     w = work[1]
     for k in range(n):
         w[k] = 0.0 if f[k] == -np.inf else math.exp(min(CLIP, max(-CLIP, f[k] - pivot)))
+    if not exact and p >= LEAST_VARIANCE:
+        good, loss = saddle_row(f[:n], w[:n], work[2][:n], positive, p, pivot, grad, want_grad)
+        if good:
+            return loss
     u = _tilt(w[:n], p)
     e = math.exp(u)
     q = work[2]
@@ -235,10 +229,12 @@ def infonce_p_rows(
     loss: np.ndarray,
     grad: np.ndarray,
     want_grad: bool,  # noqa: FBT001
+    exact: bool,  # noqa: FBT001
     n_chunks: int,
 ) -> None:
     """Fill `loss` (a,) and, when asked, `grad` (a, c) of the scores (a, c); float64 arithmetic throughout.
 
+    Where not `exact`, rows of many undecided candidates are done by a saddle point (`_saddle_rows`), in O(c) each.
     Cost: O(a c p) time, O(c + p^2) memory a thread; one exponential per score. The result does not depend on the
     number of threads. Empty input leaves the outputs untouched.
     """
@@ -260,4 +256,4 @@ def infonce_p_rows(
         nothing = np.empty(0, grad.dtype)
         for i in range(first, last):
             row = grad[i] if want_grad else nothing
-            loss[i] = _row(scores[i], positives[i], excluded[i], row, want_grad, work, heap, lanes, poly)
+            loss[i] = _row(scores[i], positives[i], excluded[i], row, want_grad, exact, work, heap, lanes, poly)

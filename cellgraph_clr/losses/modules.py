@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +13,7 @@ from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._blocks import RowLoss, RowLossWithSlope, blocked_mean
 from cellgraph_clr.losses._checks import check_masks, check_vectors
+from cellgraph_clr.losses._offered import check_options
 from cellgraph_clr.losses._temperature import Tempered
 from cellgraph_clr.losses.contrastive import (
     composite_infonce,
@@ -41,11 +45,11 @@ temperature : float, default 0.1
 learn_temperature : bool, default False
     Learn it with the network, from `temperature` on. The parameter is its logarithm, `log_temperature`, so that it stays
     positive.
-
+{parameters}
 Raises
 ------
 OptionError
-    If the temperature is no positive number.
+    If the temperature is no positive number{raises}.
 
 Notes
 -----
@@ -66,16 +70,33 @@ Examples
 """
 
 
+PLAIN = {"normalize": "none", "n_true": None, "purity": 1.0, "method": "exact"}
+OF_INFONCE_P = """normalize : "none" or "p", default "none"
+    "p" divides the loss of an anchor by the number of its positives: for classes as positives.
+n_true : int or None, default None
+    Of the positives of an anchor, only so many are true; 1 is MIL-NCE, None all.
+purity : float, default 1.0
+    Above 0, at most 1: the probability with which a positive is a true one.
+method : "exact" or "auto", default "exact"
+    "auto" is faster for 50 positives and more, and within .001.
+"""
+
+
 class _PairLoss(Tempered):
     row_loss: RowLoss
     with_slope: RowLossWithSlope | None = None
     by_anchor = True  # a mean over anchors, so that processes can share them
+    documented: tuple[str, str] = ("", "")  # options beside the temperature, and when they are refused
 
     def __init__(self, temperature: float = 0.1, *, learn_temperature: bool = False) -> None:
         super().__init__(temperature, learn_temperature=learn_temperature)
 
     def __init_subclass__(cls) -> None:
-        cls.__doc__ = f"{cls.__doc__}\n{OPTIONS.format(name=cls.__name__)}"
+        parameters, raises = cls.documented
+        cls.__doc__ = f"{cls.__doc__}\n{OPTIONS.format(name=cls.__name__, parameters=parameters, raises=raises)}"
+
+    def _of_rows(self) -> RowLoss:
+        return type(self).row_loss
 
     @full_precision
     def forward(
@@ -124,7 +145,7 @@ class _PairLoss(Tempered):
             nn.functional.normalize(candidates, dim=1),
             positives,
             exclude,
-            type(self).row_loss,
+            self._of_rows(),
             with_slope=type(self).with_slope,
             temperature=self.temperature,
             log_noise=log_noise,
@@ -135,6 +156,33 @@ class InfoNCEp(_PairLoss):
     """InfoNCEp (several positives, one posterior): see `cellgraph_clr.losses.functional.infonce_p`."""
 
     row_loss = staticmethod(infonce_p)
+    documented = (OF_INFONCE_P, ", or another option is outside its range")
+
+    def __init__(
+        self,
+        temperature: float = 0.1,
+        *,
+        learn_temperature: bool = False,
+        normalize: str = "none",
+        n_true: int | None = None,
+        purity: float = 1.0,
+        method: str = "exact",
+    ) -> None:
+        super().__init__(temperature, learn_temperature=learn_temperature)
+        check_options(normalize, n_true, purity, method)
+        self.options: dict[str, Any] = {"normalize": normalize, "n_true": n_true, "purity": purity, "method": method}
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all positives are certain and their loss is not divided: the log posterior of the subset."""
+        return all(self.options[k] == PLAIN[k] for k in ("normalize", "n_true", "purity"))
+
+    def extra_repr(self) -> str:
+        """Return the options for `repr`."""
+        return ", ".join([super().extra_repr(), *(f"{k}={v!r}" for k, v in self.options.items() if v != PLAIN[k])])
+
+    def _of_rows(self) -> RowLoss:
+        return partial(infonce_p, **self.options)
 
 
 class InfoNCE(_PairLoss):

@@ -12,6 +12,7 @@ from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._checks import check_masks
+from cellgraph_clr.losses._offered import best_offered, check_options, contaminated
 
 __all__ = ["infonce_p", "log_esp"]
 
@@ -22,7 +23,7 @@ class _RowsOnCPU(torch.autograd.Function):
     """Value and closed-form gradient from the Numba kernel; the gradient is kept only when it will be asked for."""
 
     @staticmethod
-    def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, positives: Tensor, exclude: Tensor, method: str) -> Tensor:
         from cellgraph_clr.losses._esp_rows import infonce_p_rows
 
         work = scores.detach().contiguous()
@@ -36,15 +37,16 @@ class _RowsOnCPU(torch.autograd.Function):
             loss.numpy(),
             grad.numpy(),
             want_grad,
+            method == "exact",
             max(1, -(-len(work) // ROWS_PER_CHUNK)),
         )
         ctx.save_for_backward(grad, scores)
         return loss.to(scores.dtype)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None, None]:
         grad, scores = ctx.saved_tensors
-        return first_order(grad * upstream[0].unsqueeze(1), scores), None, None
+        return first_order(grad * upstream[0].unsqueeze(1), scores), None, None, None
 
 
 def _tilt(scores: Tensor, p: Tensor, steps: int = 15) -> Tensor:
@@ -152,11 +154,35 @@ def _rows_in_torch(scores: Tensor, positives: Tensor, exclude: Tensor) -> Tensor
     return result.masked_scatter(inner, log_count - exactly)
 
 
+def _rows(scores: Tensor, positives: Tensor, exclude: Tensor, method: str) -> Tensor:
+    if scores.device.type != "cpu":
+        return _rows_in_torch(scores, positives, exclude)
+    rows: Tensor = _RowsOnCPU.apply(scores, positives, exclude, method)
+    return rows
+
+
+def _rows_of_m(scores: Tensor, offered: Tensor, exclude: Tensor, method: str, n_true: int) -> Tensor:
+    """Return ``log e_m(candidates) - log e_m(offered)``: the posterior of any m of the offered among both, which cancel."""
+    some = best_offered(scores, offered, n_true)
+    among_all = _rows(scores, some, exclude, method)
+    among_offered = _rows(scores, some, ~offered, method)
+    return torch.where(among_all == torch.inf, among_all, among_all - among_offered)
+
+
 @full_precision
-def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
+def infonce_p(
+    scores: Tensor,
+    positives: Tensor,
+    exclude: Tensor | None = None,
+    *,
+    normalize: str = "none",
+    n_true: int | None = None,
+    purity: float = 1.0,
+    method: str = "exact",
+) -> Tensor:
     """Return the InfoNCEp loss of every anchor: minus the log posterior that exactly its positives are the p drawn.
 
-    With p positives S among the candidates of an anchor, ``L = -sum_{i in S} f_i + log e_p(exp f)``, where ``e_p`` is
+    With p positives S among the candidates C of an anchor, ``L = -sum_{i in S} f_i + log e_p(exp f)``, where ``e_p`` is
     the elementary symmetric polynomial: the sum over all p-subsets of candidates.
 
     Parameters
@@ -168,12 +194,28 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     exclude : (a, c) bool tensor, default None
         Candidates that are neither positive nor noise for an anchor (itself, positives that are known but were not sampled).
         None excludes nothing.
+    normalize : "none" or "p", default "none"
+        "p" divides the loss of an anchor by the number of its positives, with `n_true` by that of the true ones. For classes as
+        positives: there the sum counts a class by the square of its size. Where p tells nothing of what is learned, the sum is
+        the likelihood and has the smaller error; where p is constant, it is a factor.
+    n_true : int or None, default None
+        Positives are offered and m = `n_true` of them are true: ``L = log e_m(exp f over C) - log e_m(exp f over S)``, minus
+        the log posterior that the m drawn are among the offered. m = 1 is MIL-NCE, m = p InfoNCEp (None); an anchor with fewer
+        than m offered has them all true, ``min(m, p)``.
+    purity : float, default 1.0
+        Above 0, at most 1: the probability with which an offered positive is true; the others are drawn as the noise is. Scores
+        become ``log(1 - purity + purity exp(f - b))`` with b the log mean of exp f over the noise of the anchor, C without S.
+        1 is InfoNCEp.
+    method : "exact" or "auto", default "exact"
+        "auto" is for many positives (p of 50 and more): on the CPU, rows in which the number of undecided candidates, ``V = sum
+        q (1 - q)`` with ``q = sigmoid(f + t)`` and ``sum q = p``, is 10 or more are done by a saddle point in O(c) time, within
+        .001 in value and gradient; the others, and all on other devices, exactly. Statistics need "exact".
 
     Returns
     -------
     (a,) float tensor
-        Nats, float32 at least, at least 0; 0 where p = 0 or p = the number of candidates left. Empty input gives an empty
-        tensor.
+        Nats (by positive for "p"), float32 at least, at least 0; 0 where p = 0 or p = the number of candidates left. Empty input
+        gives an empty tensor.
 
     Raises
     ------
@@ -181,6 +223,8 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
         If scores are not 2D or a mask has another shape.
     PairsError
         If a mask is not bool or a candidate is both positive and excluded.
+    OptionError
+        If an option is outside its range, or `n_true` is given beside a `purity` below 1.
 
     Notes
     -----
@@ -189,11 +233,17 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     whatever the input, and a second derivative raises `RuntimeError`; elsewhere the same identity runs in torch, and is
     differentiable as often as wanted.
 
+    With `n_true` the gradient is the difference of two inclusion probabilities, of m among C and of m among S; O(a c m) time.
+    With `purity` the mixture ``purity p(y | x) + (1 - purity) p(y)`` has the density ratio ``1 - purity + purity r``, and r is
+    exp f scaled to a mean of 1 over the noise. That scale belongs to the model, so gradients pass through b: they sum to 0 over
+    the candidates of an anchor, and a constant added to a row still changes nothing.
+
     References
     ----------
     Our derivation under the noise-contrastive premise (conditionally independent positives, noise from the marginal);
     the formula of InfoNCEp in Hugger, PhD thesis, Cambridge 2023, is not public. Equal to the likelihood of exact
-    conditional logistic regression (Cox 1972; Gail, Lubin and Rubinstein 1981).
+    conditional logistic regression (Cox 1972; Gail, Lubin and Rubinstein 1981). `n_true` and `purity` are our derivations;
+    m = 1 is equation 1 of Miech et al. 2020.
 
     Examples
     --------
@@ -202,10 +252,17 @@ def infonce_p(scores: Tensor, positives: Tensor, exclude: Tensor | None = None) 
     >>> positives = torch.tensor([[True, True, False, False]])
     >>> round(float(infonce_p(torch.zeros(1, 4), positives).exp()), 3)  # equal scores: one of the 6 pairs
     6.0
+    >>> round(float(infonce_p(torch.zeros(1, 4), positives, n_true=1).exp()), 3)  # one of 4, and 2 are offered
+    2.0
     """
+    check_options(normalize, n_true, purity, method)
     exclude = check_masks(tuple(scores.shape), positives, exclude)
     if scores.numel() == 0:
         return scores.sum(1)
-    if scores.device.type == "cpu":
-        return _RowsOnCPU.apply(scores, positives, exclude)
-    return _rows_in_torch(scores, positives, exclude)
+    if purity < 1:
+        scores = contaminated(scores, positives, exclude, purity)
+    if n_true is None:
+        loss = _rows(scores, positives, exclude, method)
+    else:
+        loss = _rows_of_m(scores, positives, exclude, method, n_true)
+    return loss if normalize == "none" else loss / positives.sum(1).clamp(1, n_true)

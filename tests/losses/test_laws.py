@@ -8,6 +8,7 @@ import torch
 from cellgraph_clr import losses
 from cellgraph_clr._core.precision import widened
 from cellgraph_clr.losses import functional
+from cellgraph_clr.losses._offered import contaminated
 from cellgraph_clr.losses.multi_positive import _rows_in_torch
 
 N, C, D, K = 32, 40, 8, 5
@@ -25,7 +26,12 @@ ROW_LOSSES = {
     "infonce_p": SEVERAL, "infonce": ONE, "supcon_out": SEVERAL, "supcon_in": SEVERAL, "mil_nce": SEVERAL,
     "composite_infonce": SEVERAL,
 }  # fmt: skip
+INFONCE_P = {
+    "by p": {"normalize": "p"}, "n_true": {"n_true": 2}, "purity": {"purity": 0.7, "normalize": "p"},
+    "auto": {"method": "auto"},
+}  # fmt: skip
 CLOSED_FORM = {
+    *(f"{name} {option}" for name in ("infonce_p", "InfoNCEp") for option in INFONCE_P),
     *PAIR_LOSSES, *(f"{name} learned" for name in PAIR_LOSSES), "SoftInfoNCE", "SoftInfoNCE learned", "infonce_p",
     "soft_infonce", "soft_infonce gathered", "mutual_information infonce_p",
 }  # fmt: skip
@@ -38,6 +44,14 @@ def targets(z):
 
 def row_loss(name, positives):
     return lambda scores: getattr(functional, name)(scores, positives, EXCLUDE).mean()
+
+
+def with_options(options):
+    return lambda scores: functional.infonce_p(scores, SEVERAL, EXCLUDE, **options).mean()
+
+
+def module_with(options):
+    return lambda a, c: losses.InfoNCEp(0.3, **options)(a, c, SEVERAL, EXCLUDE)
 
 
 def information(estimator):
@@ -76,6 +90,8 @@ CASES = {
     "soft_infonce": (lambda z: functional.soft_infonce(z, targets(z), PRIOR).mean(), [(N, K)]),
     "soft_cross_entropy": (lambda z: functional.soft_cross_entropy(z, targets(z)).mean(), [(N, K)]),
     **{name: (row_loss(name, positives), [(N, C)]) for name, positives in ROW_LOSSES.items()},
+    **{f"infonce_p {name}": (with_options(o), [(N, C)]) for name, o in INFONCE_P.items()},
+    **{f"InfoNCEp {name}": (module_with(o), [(N, D), (C, D)]) for name, o in INFONCE_P.items()},
     "log_esp": (lambda f: functional.log_esp(f, SEVERAL.sum(1)).mean(), [(N, C)]),
     "decorrelation": (functional.decorrelation, [(4, D, 30)]),
     "decorrelation learned": (lambda x, t: functional.decorrelation(x, widened(t).exp()), [(4, D, 30), ()]),
@@ -163,6 +179,7 @@ LEFT_OUT = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [0, 0, 1, 1, 1,
 IN_TORCH = {
     **{name: getattr(functional, name) for name in ("supcon_out", "supcon_in", "mil_nce", "composite_infonce")},
     "infonce_p elsewhere than on the CPU": _rows_in_torch,
+    "infonce_p of purity elsewhere": lambda f, pos, out: _rows_in_torch(contaminated(f, pos, out, 0.6), pos, out),
     "log_esp": lambda f, positives, exclude: functional.log_esp(f.masked_fill(exclude, -torch.inf), positives.sum(1)),
 }
 

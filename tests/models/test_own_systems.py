@@ -256,11 +256,12 @@ def scaled(factor):
     ("option", "one", "other"),
     [
         ("objective", losses.InfoNCEp(0.1), losses.InfoNCEp(0.9)),
+        ("objective", losses.InfoNCEp(0.1), losses.InfoNCEp(0.1, normalize="p")),
         ("objective", partial(losses.InfoNCEp(0.1)), partial(losses.InfoNCEp(0.9))),
         ("augment", scaled(1.0), scaled(2.0)),
         ("augment", lambda x, edges, rng: (x + 1, edges), lambda x, edges, rng: (x - 1, edges)),
     ],
-    ids=["module", "partial", "closure", "lambda"],
+    ids=["module", "option", "partial", "closure", "lambda"],
 )
 def test_a_checkpoint_is_that_of_its_objects(adata, tmp_path, option, one, other):
     saved = tmp_path / "run.ckpt"

@@ -68,7 +68,8 @@ class CellGraphCLRConfig:
     """infonce_p (subset posterior), composite_infonce, supcon, supcon_in, mil_nce, infonce (one positive), nt_xent (two views
     that are noise to one another), vicreg (no noise) or infomax (a cell against the mean of all of the batch that are related to
     it: its neighbourhood, or with an `obs` column its sample or tissue; where all are, Deep Graph Infomax); or an `Objective` of
-    your own."""
+    your own, or one of `losses` with its options: `InfoNCEp(0.1, normalize="p")` for an `obs` column as positives, whose classes
+    the plain sum counts by the square of their size."""
     estimator: str | None = None
     """Of the information of infomax: "jsd" (None), "dv", "nce" or "infonce_p", whose cost grows with the cells of a group."""
     positives: str | tuple[str, ...] = "both"

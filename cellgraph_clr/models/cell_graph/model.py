@@ -64,7 +64,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     config : `CellGraphCLRConfig`.
     seed_ : the integer seed that `fit` used.
     history_ : per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but for
-        infomax; for InfoNCEp contrastive_gap and contrastive_gap_cap (nats per pair).
+        infomax; for InfoNCEp without options contrastive_gap and contrastive_gap_cap (nats per pair).
     """
 
     config_class = CellGraphCLRConfig

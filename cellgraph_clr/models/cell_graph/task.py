@@ -206,7 +206,7 @@ class ContrastTask(GraphTask):
             "uniformity": uniformity(everyone),
             "effective_rank": effective_rank(everyone),
         }
-        if isinstance(objective, losses.InfoNCEp):
+        if isinstance(objective, losses.InfoNCEp) and objective.is_plain:
             pairs = max(batch.n_pairs, 1)
             gap = (batch.cap - total.double() * n) / pairs
             figures |= {"contrastive_gap": gap, "contrastive_gap_cap": batch.cap / pairs}

@@ -11,6 +11,7 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import nn
 
+from cellgraph_clr import losses
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.models import CellGraphCLRConfig
 from cellgraph_clr.models.cell_graph import batches
@@ -234,6 +235,19 @@ def test_a_loss_of_ones_own_is_given_vectors_and_masks(step):
     value.backward()
     assert networks["objective"].scale.grad is not None
     assert task.config.objective.scale.grad is None  # the user's own is left alone
+
+
+def test_the_contrastive_gap_is_that_of_all_positives_undivided():
+    for options, known in (
+        ({}, True),
+        ({"method": "auto"}, True),
+        ({"normalize": "p"}, False),
+        ({"purity": 0.9}, False),
+    ):
+        objective = losses.InfoNCEp(0.1, **options)
+        task = task_of(objective=objective)
+        networks, lowered = networks_of(task)
+        assert ("contrastive_gap" in task.loss(lowered, task.draw(0))[1]) == known
 
 
 def test_views_are_drawn_afresh():
