@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError
 from cellgraph_clr._core.files import replacing
+from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.io.foreign import file_to_read, named_errors
 from cellgraph_clr.io.tables import from_table
 
@@ -80,7 +79,7 @@ def write_mobie_table(adata: AnnData, path: str | os.PathLike[str]) -> Path:
         raise FileFormatError(
             expected("obsm['spatial'] and obs['cell_id']", "one of them missing", "Use `from_labels` or `from_table`.")
         )
-    xyz = np.asarray(adata.obsm["spatial"])
+    xyz = position_of(adata, whole=False)
     columns = {"label_id": adata.obs["cell_id"].to_numpy()}
     columns |= {f"anchor_{a}": xyz[:, i] for i, a in enumerate("xyz"[: xyz.shape[1]])}
     obs = adata.obs.drop(columns=["cell_id"]).reset_index(drop=True)

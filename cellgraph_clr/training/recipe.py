@@ -174,6 +174,8 @@ class Learner:
         """Return a fitted model from what `state` gave; raises as `load`."""
         check_header(header)
         check_form(header["about"], cls.about_form, "about")
+        if "temperature" in cls.about_form and not header["about"]["temperature"] > 0:
+            raise ModelFileError(expected("a temperature above 0", header["about"]["temperature"], DAMAGED))
         device = usable_device(device)
         inner = [
             kind.from_state(below(tensors, f"models.{name}"), header_below(header, name), device=device)

@@ -20,7 +20,7 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 
 from cellgraph_clr._core.checks import check_precision, check_whole, expected
-from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.errors import OptionError, OutputError
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.training.checkpoints import SafeCheckpoints, check_run
 from cellgraph_clr.training.devices import seeded, usable_device
@@ -96,11 +96,16 @@ class Watch:
     def __post_init__(self) -> None:
         """Check the options."""
         self._check_told()
-        if self.checkpoint is not None and Path(self.checkpoint).is_dir():
+        if self.checkpoint is None:
+            return
+        try:
+            is_folder = Path(self.checkpoint).is_dir()
+        except OSError as error:  # a name that is too long
+            raise OutputError(expected("the path of a file for `checkpoint`", error.strerror, "Shorten it.")) from error
+        if is_folder:
             found, remedy = f"the folder {str(self.checkpoint)!r}", "Pass the path of a file in it."
             raise OptionError(expected("`checkpoint` as a file", found, remedy))
-        if self.checkpoint is not None:
-            check_output(self.checkpoint)
+        check_output(self.checkpoint)
 
     def _check_told(self) -> None:
         """Raise `OptionError` for callbacks or loggers that are none of Lightning's."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DAMAGED",
     "FORMAT",
+    "OVERFLOWN",
     "at_most",
     "below",
     "check_arrays",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 FORMAT = 2  # of saved models
+OVERFLOWN = "The weights leave float32 on these data: fit the model again, on features of one scale."
 FIELDS = {"config": dict, "seed": int, "about": dict, "history": dict, "networks": list, "models": dict}
 DAMAGED = "It was damaged or changed: save the model again."
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_finite, expected
 from cellgraph_clr._core.errors import CellGraphError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.reading import check_edges, graph_from_anndata
@@ -25,6 +25,7 @@ from cellgraph_clr.models.cell_graph.task import ContrastTask, learned_objective
 from cellgraph_clr.training.devices import seeded
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
+from cellgraph_clr.training.saved import OVERFLOWN
 
 if TYPE_CHECKING:
     import os
@@ -196,7 +197,9 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         """
         scales = _scales(self._fitted())
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
-        return self.embed_tensors(*scales.tensors(graph), curve=curve_order(graph.cells))
+        out = self.embed_tensors(*scales.tensors(graph), curve=curve_order(graph.cells))
+        check_finite(out, what="vectors", remedy=OVERFLOWN)
+        return out
 
     def embed_tensors(
         self, x: torch.Tensor, adjacency: csr_matrix, edge_attr: torch.Tensor | None, *, curve: np.ndarray

@@ -229,6 +229,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         except OptionError as error:
             raise ModelFileError(expected("the options of a model", f"others ({error})", DAMAGED)) from error
         model.n_features_in_ = header["about"]["n_in"]
+        moments = [model._fitted().arrays.get(name) for name in ("mean", "scale")]  # noqa: SLF001 - of the same class
+        if any(m is None or m.shape != (model.n_features_in_,) for m in moments):
+            raise ModelFileError(expected(f"mean and scale of {model.n_features_in_} features", "others", DAMAGED))
         model._state = replace(model._fitted(), options=model._options())  # noqa: SLF001 - of the same class
         return model
 

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cellgraph_clr._core.checks import check_in_range, check_whole
+from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.whole import whole_or_none
@@ -76,6 +76,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> CalibratedTrees:  # noqa: N803 - scikit-learn's name
         """Grow the trees on X (n, f) and labels y (n,), and return self."""
         check_whole("n_trees", self.n_trees)
+        check_option("calibrate", self.calibrate, (True, False))
         check_in_range("max_features", self.max_features, low=0, high=1, low_open=True)
         X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
         check_classification_targets(y)

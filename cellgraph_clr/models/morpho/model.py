@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_finite, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.models.morpho.config import MorphoFeaturesConfig
@@ -15,7 +15,7 @@ from cellgraph_clr.models.morpho.groups import CodeGroup
 from cellgraph_clr.models.morpho.networks import new_networks
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
-from cellgraph_clr.training.saved import check_form
+from cellgraph_clr.training.saved import OVERFLOWN, check_form
 
 if TYPE_CHECKING:
     import os
@@ -179,6 +179,7 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
                 for start in range(0, len(has), BLOCK):
                     rows = has[start : start + BLOCK]
                     out[rows] = group.codes(state.networks[name], part, rows)
+                check_finite(out[has], what=f"codes of {name!r}", remedy=OVERFLOWN)
                 blocks |= {f"{name}_{i}": out[:, i] for i in range(out.shape[1])}
         return pd.DataFrame(blocks, index=pd.Index(ids, name="cell_id"))
 
