@@ -144,6 +144,7 @@ class CellGraphCLRConfig:
         sources = (self.positives,) if isinstance(self.positives, str) else self.positives
         if not isinstance(sources, (list, tuple)) or not sources or not all(isinstance(k, str) for k in sources):
             raise OptionError(expected("`positives` as a name or names", repr(self.positives), "Pass 'both'."))
+        check_whole("n_positives", self.n_positives)
         one = self.positives == "views" or (self.n_positives == 1 and not isinstance(self.positives, tuple))
         if self.objective == "infonce" and not one:
             remedy = "Pass `positives='views'` or `n_positives=1`, or another objective."
@@ -156,7 +157,7 @@ class CellGraphCLRConfig:
             remedy = "Leave `n_hops` and `positive_weights` out, or add 'neighbors'."
             raise OptionError(expected("neighbours among the positives", repr(self.positives), remedy))
         lowest = {"n_layers": 0, "batch_size": 2}
-        for name in ("n_positives", "n_hops", "n_dims", "n_hidden", "n_steps", "n_layers", "batch_size"):
+        for name in ("n_hops", "n_dims", "n_hidden", "n_steps", "n_layers", "batch_size"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1))
         if self.patience is not None:
             check_whole("patience", self.patience)
