@@ -113,7 +113,8 @@ class Movie:
             frames = OneChannelFrames(frames)
         ndim = len(frames.shape) - 2
         n_channels = frames.shape[1]
-        given = tuple(channels or (("intensity",) if n_channels == 1 else (f"channel_{i}" for i in range(n_channels))))
+        numbered = ["intensity"] if n_channels == 1 else [f"channel_{i}" for i in range(n_channels)]
+        given = tuple(numbered if channels is None else channels)
         if len(given) != n_channels:
             raise ShapeError(expected(f"{n_channels} names of channels", len(given), "Name every channel."))
         if frame_interval is not None:

@@ -80,6 +80,11 @@ class InputScales:
         inputs = graph.cells.features
         if "typical_length" in m:
             inputs = np.concatenate([inputs, packing(graph, float(m["typical_length"][0]))], axis=1)
+        if any(name not in m or m[name].shape != (inputs.shape[1],) for name in ("mean", "scale")):
+            remedy = "It was damaged or changed: save the model again."
+            raise ModelFileError(
+                expected(f"mean and scale of {inputs.shape[1]} features in the model", "others", remedy)
+            )
         x = torch.from_numpy(((inputs - m["mean"]) / m["scale"]).clip(-CLIP, CLIP).astype(np.float32))
         adjacency, edge = _numbered(graph)
         if not self.edge_feature_names:

@@ -254,7 +254,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         check_whole("n_steps", self.n_steps)
         check_whole("batch_size", self.batch_size, low=2)
         for name in ("temperature", "learning_rate"):
-            check_in_range(name, getattr(self, name), low=0, low_open=True)
+            check_in_range(name, getattr(self, name), low=0, low_open=True, high=1e6)
         check_in_range("weight_decay", self.weight_decay, low=0)
 
     def _weights_by_class(self, classes: np.ndarray) -> Any:
