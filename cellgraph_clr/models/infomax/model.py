@@ -23,6 +23,7 @@ from cellgraph_clr.models.infomax.network import new_encoder
 from cellgraph_clr.models.infomax.task import InfoMaxTask
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
+from cellgraph_clr.training.saved import DAMAGED
 
 if TYPE_CHECKING:
     import os
@@ -241,7 +242,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             remedy = "Pass the channels that were learned from, in their order."
             raise ShapeError(expected(f"channels {', '.join(channels)}", found, remedy))
         if ("low" in state.arrays) != ("high" in state.arrays):
-            raise ModelFileError(expected("both limits of intensities", "one", "Save the model again."))
+            raise ModelFileError(expected("both limits of intensities", "one", DAMAGED))
         limits = (state.arrays["low"], state.arrays["high"]) if "low" in state.arrays else None
         scaled = plate.with_scales(limits, state.arrays.get("illumination"), by_field=c.normalise == "field")
         foreground = Foreground(**state.about["foreground"])

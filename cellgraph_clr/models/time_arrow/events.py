@@ -22,6 +22,7 @@ from cellgraph_clr.models.time_arrow.model import TimeArrow
 from cellgraph_clr.models.time_arrow.places import cell_places, cut_places
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
+from cellgraph_clr.training.saved import DAMAGED
 
 if TYPE_CHECKING:
     import os
@@ -184,7 +185,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
         if len(about["shift"]) != len(about["classes"]):
-            raise ModelFileError(expected("a shift for each class", f"{len(about['shift'])}", "Save the model again."))
+            raise ModelFileError(expected("a shift for each class", f"{len(about['shift'])}", DAMAGED))
         net = self.arrow.backbone_copy() if self.config.fine_tune else None
         return {"net": new_event_net(self.config, self.arrow.config.n_features, len(about["classes"]), net)}
 

@@ -206,7 +206,6 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         """
         import pandas as pd
 
-        check_movie(movie)
         c = self.config
         shape = (len(movie), c.n_features, *movie.frames.shape[2:])
         if out is not None and tuple(out.shape) != shape:
