@@ -1,11 +1,11 @@
-"""The k highest of each row of similarities, kept while blocks of columns come by."""
+"""The k highest of each row of similarities, kept while blocks of columns come by; of all cells, or of those apart in space."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-__all__ = ["keep_best"]
+__all__ = ["keep_best", "keep_best_apart"]
 
 STRETCH = 256  # columns looked at together before any of them is
 
@@ -59,3 +59,35 @@ def keep_best(similarity, first, value, row):  # noqa: ANN001, ANN201
                 for j in range(start, stop):
                     if line[j] > best[0]:
                         _replace_worst(best, at, line[j], first + j)
+
+
+@njit(cache=True, nogil=True)
+def _apart(i, j, position, image, squared_radius):  # noqa: ANN001, ANN202
+    """Whether cell j is another cell than i, of another image or farther than the radius of i."""
+    if i == j:
+        return False
+    if image[i] != image[j]:
+        return True
+    squared = 0.0
+    for axis in range(position.shape[1]):
+        squared += (position[i, axis] - position[j, axis]) ** 2
+    return squared > squared_radius[i]
+
+
+@njit(cache=True, nogil=True)
+def keep_best_apart(similarity, rows, columns, position, image, squared_radius, value, row):  # noqa: ANN001, ANN201
+    """Take the cells `columns` (b,) into the k best of the cells `rows` (q,), unless they are the same or near in their image.
+
+    `similarity` (q, b) float32. `value` (n, k) float32 and `row` (n, k) int32, of all cells, are changed in place: heaps, worst
+    entry first; what `value` starts at never enters. As `keep_best`, with one distance for every entry that would enter.
+    """
+    n = similarity.shape[1]
+    for q in range(len(rows)):
+        i = rows[q]
+        line, best, at = similarity[q], value[i], row[i]
+        for start in range(0, n, STRETCH):
+            stop = min(start + STRETCH, n)
+            if _any_above(line[start:stop], best[0]):
+                for j in range(start, stop):
+                    if line[j] > best[0] and _apart(i, columns[j], position, image, squared_radius):
+                        _replace_worst(best, at, line[j], columns[j])

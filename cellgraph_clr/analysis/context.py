@@ -12,14 +12,17 @@ from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.alike import alike_elsewhere
 from cellgraph_clr.analysis.retrieval import column_scale, unit_rows
 from cellgraph_clr.analysis.spectrum import spectral_coordinates
-from cellgraph_clr.graphs.walks import lazy_walk, plain_walk, walked
+from cellgraph_clr.graphs.walks import lazy_walk, local_order, plain_walk, walked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scipy.sparse import csr_matrix
 
+
 __all__ = ["ContextOptions", "context_vectors", "principal"]
+
+BESIDE = 0.3  # weight of what is near, and of the cell, where cells are compared to be joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ def context_vectors(
     o = options
     if len(x) == 0:
         return np.zeros((0, 2 * codes.shape[1] + x.shape[1]), np.float32)
+    order = local_order(adjacency)
+    x, codes, position, image = x[order], codes[order], position[order], image[order]
+    adjacency = adjacency[order][:, order].tocsr()
     own = _units(x)
     step = lazy_walk(adjacency)
     near = walked(step, codes, o.n_near, n_jobs=n_jobs)
@@ -113,18 +119,21 @@ def context_vectors(
     near = _units(near)
     shared = _standard(far)
     if o.n_alike and o.n_shared and len(x) > 2:
-        base = _lengths(np.concatenate([_units(far), 0.3 * near, 0.3 * own], axis=1))
-        alike = plain_walk(alike_elsewhere(base, position, image, o.n_alike, n_apart=o.n_apart, rng=rng))
+        base = _lengths(_beside([(1, _units(far)), (BESIDE, near), (BESIDE, own)]))
+        alike = alike_elsewhere(base, position, image, o.n_alike, n_apart=o.n_apart, rng=rng, n_jobs=n_jobs)
         del base
-        along = (0.5 * plain_walk(adjacency) + 0.5 * alike).tocsr()
+        along = (0.5 * plain_walk(adjacency) + 0.5 * plain_walk(alike)).tocsr()
+        del alike
         shared = walked(along, shared, o.n_shared, n_jobs=n_jobs)
     shared = _units(shared)
-    blocks = [o.shared_weight * shared, o.near_weight * near, o.cell_weight * own]
+    blocks = [(o.shared_weight, shared), (o.near_weight, near), (o.cell_weight, own)]
     if o.region_weight and len(x) > 2:
-        cloud = _lengths(np.concatenate([shared, 0.3 * near, 0.3 * own], axis=1))
-        region = spectral_coordinates(cloud, n_neighbors=o.n_neighbors, n_vectors=o.n_vectors, power=o.power, rng=rng)
-        blocks.insert(0, o.region_weight * _lengths(region))
-    return np.concatenate([b for b in blocks if b.shape[1]], axis=1).astype(np.float32, copy=False)
+        cloud = _lengths(_beside([(1, shared), (BESIDE, near), (BESIDE, own)]))
+        how = {"n_neighbors": o.n_neighbors, "n_vectors": o.n_vectors, "power": o.power}
+        region = spectral_coordinates(cloud, **how, rng=rng, n_jobs=n_jobs)
+        del cloud
+        blocks.insert(0, (o.region_weight, _lengths(region)))
+    return _beside(blocks, rows=order)
 
 
 def principal(vectors: np.ndarray, n_dims: int) -> np.ndarray:
@@ -137,7 +146,7 @@ def principal(vectors: np.ndarray, n_dims: int) -> np.ndarray:
         return centred
     covariance = np.zeros((vectors.shape[1],) * 2)
     for start in range(0, len(centred), 2**16):
-        part = centred[start : start + 2**16].astype(np.float64)
+        part = centred[start : start + 2**16]
         covariance += part.T @ part
     turn = np.linalg.eigh(covariance)[1][:, ::-1][:, :n_dims]
     turn = turn * np.where(turn[np.abs(turn).argmax(axis=0), np.arange(n_dims)] < 0, -1, 1)
@@ -155,7 +164,19 @@ def _units(values: np.ndarray) -> np.ndarray:
     return unit_rows(values, *column_scale(values))
 
 
+def _beside(blocks: list[tuple[float, np.ndarray]], rows: np.ndarray | None = None) -> np.ndarray:
+    """Return blocks, each times its weight, side by side; in these rows."""
+    edges = np.cumsum([0, *(b.shape[1] for _, b in blocks)])
+    out = np.empty((len(blocks[0][1]), edges[-1]), np.float32)
+    for (weight, block), start, stop in zip(blocks, edges[:-1], edges[1:], strict=True):
+        out[slice(None) if rows is None else rows, start:stop] = np.float32(weight) * block
+    return out
+
+
 def _lengths(values: np.ndarray) -> np.ndarray:
-    """Return columns centred, then rows of length 1."""
-    mean = values.mean(axis=0, dtype=np.float64)
-    return unit_rows(values, mean, np.ones_like(mean))
+    """Return columns centred, then rows of length 1, in the place of the values."""
+    values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    for start in range(0, len(values), 2**16):
+        part = values[start : start + 2**16]
+        part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+    return values

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr.analysis.alike import EXACT, nearest_of_all
-from cellgraph_clr.analysis.retrieval import nearest
+from cellgraph_clr.analysis.alike import POWER, nearest_of_all
+from cellgraph_clr.analysis.most_alike import EXACT, Apart, most_alike
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -20,7 +20,13 @@ DENSE = 500  # cells up to which all eigenvectors are worked out
 
 
 def spectral_coordinates(
-    directions: np.ndarray, *, n_neighbors: int, n_vectors: int, power: int, rng: np.random.Generator
+    directions: np.ndarray,
+    *,
+    n_neighbors: int,
+    n_vectors: int,
+    power: int,
+    rng: np.random.Generator,
+    n_jobs: int | None = None,
 ) -> np.ndarray:
     """Return ``λ_k^power ψ_k / √degree`` (n, n_vectors) float32 of the graph of nearest vectors, the constant one dropped.
 
@@ -32,26 +38,26 @@ def spectral_coordinates(
     directions : (n, d) float32 unit vectors.
     n_neighbors, n_vectors, power : see above; fewer vectors where there are fewer cells.
     rng : of the start of the iteration, and of landmarks.
+    n_jobs : threads, beside those of matrix products; the result does not depend on them.
 
     Notes
     -----
     Up to 20,000 cells of all cells, beyond of 10,000 landmarks drawn by chance: a cell takes its coordinates from the ten
     nearest, weighted by cosine³ (derivation ours). The sign of a column is that of its largest entry.
     """
+    from scipy.sparse import csr_matrix
+
     n = len(directions)
     some = np.arange(n) if n <= EXACT else np.sort(rng.choice(n, N_LANDMARKS, replace=False))
     graph = nearest_of_all(directions[some], min(n_neighbors, len(some) - 1), rng=rng)
     own = _diffusion_map(graph, n_vectors, power, rng)
     if n <= EXACT:
         return own
-    out = np.empty((n, own.shape[1]), np.float32)
-    for start in range(0, n, 2**16):
-        part = slice(start, start + 2**16)
-        row, cosine = nearest(directions[part], directions[some], N_BESIDE)
-        weight = np.maximum(cosine, 1e-6) ** 3
-        weight /= weight.sum(axis=1, keepdims=True)
-        out[part] = np.einsum("nk,nkd->nd", weight, own[row])
-    return out
+    row, cosine = most_alike(directions, some, N_BESIDE, apart=Apart.nothing(n), rng=rng, n_jobs=n_jobs)
+    weight = cosine**POWER
+    weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+    entries = weight.ravel(), np.searchsorted(some, row.ravel()), np.arange(n + 1) * row.shape[1]
+    return np.asarray(csr_matrix(entries, shape=(n, len(some))) @ own, np.float32)
 
 
 def _diffusion_map(graph: csr_matrix, n_vectors: int, power: int, rng: np.random.Generator) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,7 @@ CODES: dict[str, Any] = {
     "drop_edges": 0.0,
     "n_steps": 200,
 }
+TEMPERATURE = 0.2
 
 
 @checked
@@ -122,11 +124,12 @@ def context(
     x = np.concatenate(blocks, axis=1)
     if learn:
         blocks.append(_learned(adata, x, neighbors_key, library_key, seed=seed, progress=progress))
-    codes = blocks if n_types is None else [soft_types(b, n_types, random_state=seed) for b in blocks]
-    rng = np.random.default_rng(seed)
-    wide = context_vectors(
-        x, np.concatenate(codes, axis=1), adjacency, xyz, image, options=chosen, rng=rng, n_jobs=n_jobs
+    codes = np.concatenate(
+        blocks if n_types is None else [soft_types(b, n_types, random_state=seed) for b in blocks], axis=1
     )
+    del blocks
+    rng = np.random.default_rng(seed)
+    wide = context_vectors(x, codes, adjacency, xyz, image, options=chosen, rng=rng, n_jobs=n_jobs)
     adata.obsm[key_added] = principal(wide, n_dims)
     run = {"function": "tl.context", "use_rep": names, "learn": learn, "n_types": n_types, "batch_key": batch_key}
     run |= {"n_dims": n_dims, "neighbors_key": neighbors_key, "library_key": library_key, "seed": seed}
@@ -142,10 +145,12 @@ def _learned(
     from anndata import AnnData as Cells
 
     from cellgraph_clr._core.scaling import column_moments
+    from cellgraph_clr.losses import InfoNCEp
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
+    objective = partial(InfoNCEp, TEMPERATURE, method="auto")
     cells = Cells(x, obs=adata.obs, obsm={"spatial": adata.obsm["spatial"]}, obsp=dict(adata.obsp), uns=dict(adata.uns))
-    model = CellGraphCLR(random_state=seed, progress=progress, **CODES)
+    model = CellGraphCLR(objective=objective, random_state=seed, progress=progress, **CODES)
     found = model.fit_transform(cells, neighbors_key=neighbors_key, library_key=library_key)
     mean, scale = column_moments(found)
     return np.asarray((found - mean) / scale, np.float32)

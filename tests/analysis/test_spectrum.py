@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cellgraph_clr.analysis import spectrum
+from cellgraph_clr.analysis import most_alike, spectrum
 from cellgraph_clr.analysis.alike import nearest_of_all
 from cellgraph_clr.analysis.spectrum import spectral_coordinates
 
@@ -39,7 +39,8 @@ def test_the_sparse_way_is_the_dense_one(monkeypatch):
 def test_landmarks_stand_for_all(monkeypatch):
     v, turn = ring(3000)
     options = {"n_neighbors": 30, "n_vectors": 2, "power": 1}
-    monkeypatch.setattr(spectrum, "EXACT", 1000)
+    for module in (spectrum, most_alike):
+        monkeypatch.setattr(module, "EXACT", 1000)
     monkeypatch.setattr(spectrum, "N_LANDMARKS", 600)
     found = spectral_coordinates(v, **options, rng=np.random.default_rng(0))
     plane = np.stack([np.cos(turn), np.sin(turn)], axis=1)

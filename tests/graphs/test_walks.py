@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from cellgraph_clr.graphs.walks import lazy_walk, plain_walk, walked
+from cellgraph_clr.graphs.walks import lazy_walk, local_order, plain_walk, walked
 
 
 @pytest.fixture
@@ -36,3 +36,13 @@ def test_walks_are_powers_whatever_the_number_of_threads(weights):
     np.testing.assert_allclose(found[0], wanted, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(*found)
     np.testing.assert_array_equal(walked(step, values, 0), values.astype(np.float32))
+
+
+def test_neighbours_come_close_in_the_local_order():
+    at = np.random.default_rng(0).permutation(400)
+    line = csr_matrix((np.ones(399, np.float32), (at[:-1], at[1:])), shape=(400, 400))
+    line = line + line.T
+    order = local_order(line)
+    assert sorted(order.tolist()) == list(range(400))
+    i, j = line[order][:, order].nonzero()
+    assert np.abs(i - j).max() == 1
