@@ -12,6 +12,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import FileFormatError, OutputError
 from cellgraph_clr._core.files import replacing
+from cellgraph_clr._core.interrupts import interrupts_wait
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.adata.columns import unwritable_columns
 from cellgraph_clr.io.foreign import file_to_read, named_errors
@@ -107,14 +108,14 @@ def _write_zarr(adata: AnnData, path: Path) -> None:
 
 
 def _write_h5ad(adata: AnnData, path: Path) -> None:
-    """Write a compressed .h5ad, as `AnnData.write_h5ad`. Raises `OSError` where the disk has no room."""
+    """Write a compressed .h5ad, as `AnnData.write_h5ad`; Ctrl-C waits. Raises `OSError` where the disk has no room."""
     import h5py
     from anndata.io import write_elem
 
     adata.strings_to_categoricals()
     if adata.raw is not None:
         adata.strings_to_categoricals(adata.raw.var)
-    with HeldFile(path, "w+") as file:
+    with interrupts_wait(), HeldFile(path, "w+") as file:
         with h5py.File(file, "w") as store:
             write_elem(store, "/", adata, dataset_kwargs={"compression": "gzip"})
             if adata.raw is None and "raw" in store:  # an empty one, which anndata does not read in backed mode
