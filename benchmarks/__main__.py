@@ -5,6 +5,7 @@ import importlib
 
 NAMES = (
     "infonce_p",
+    "estimators",
     "measure",
     "hull",
     "chunked",
