@@ -91,17 +91,17 @@ def classify(
 
     Notes
     -----
-    "auto" compares trees on the first representation, on it beside each of the others, and on all, and networks (linear and
-    perceptron, SoftInfoNCE) on the first and on all. Labelled cells are left out in five folds, whole samples where there are
-    several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the log-likelihood is taken, at
+    "auto" compares trees on the first representation, on it beside each of the others, and on all, and a perceptron
+    (SoftInfoNCE, `network="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole samples where there
+    are several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the log-likelihood is taken, at
     the temperature that the other folds ask for. Trees on the first representation stay unless another candidate is better by
-    more than one standard error of the difference (samples or blocks as clusters); of those the most likely one is taken. What
+    more than two standard errors of the difference (samples or blocks as clusters); of those the most likely one is taken. What
     was compared is logged, and kept in `uns["cellgraph_clr"]["runs"][key]` under "choice": log-likelihood and accuracy of each
     candidate.
     The chosen one is then fitted and calibrated on all labelled cells as if it had been asked for by name, by folds of its
     own: no prediction that chose is used for the confidence, only the choice itself has seen the labels.
 
-    Cost: five fits of 100 trees for each set of representations, and five of each network (trained in one run), on 2,000
+    Cost: five fits of 100 trees for each set of representations, and five of each perceptron (trained in one run), on 1,000
     labelled cells or so, and then the fit of the chosen one.
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])

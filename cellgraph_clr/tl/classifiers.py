@@ -14,8 +14,8 @@ from cellgraph_clr.adata.keys import X_CONTEXT
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.reading import blocks_of
 from cellgraph_clr.adata.samples import sample_of
-from cellgraph_clr.models.classifiers.choice import NETWORKS, TREES, Choice, candidates, choose
-from cellgraph_clr.models.classifiers.data import LOSSES
+from cellgraph_clr.models.classifiers.choice import TREES, Choice, candidates, choose
+from cellgraph_clr.models.classifiers.data import HEADS, LOSSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,7 @@ __all__ = ["AUTO", "METHODS", "Learned", "fine_tuned", "learned_on_vectors"]
 
 AUTO = "auto"
 METHODS = (AUTO, TREES, *LOSSES)
+PERCEPTRON = "mlp"  # the network that trees are compared with
 USUAL = ("X", "X_cellgraph")
 COMPARED_TREES = 100  # enough to compare; the chosen ones are grown in full
 OURS = ("head", "loss", "calibrate", "random_state")  # options that `tl.classify` sets itself
@@ -135,7 +136,7 @@ def _classifier(kind: str, options: Mapping[str, Any], fixed: dict[str, Any]) ->
     known = {k: v for k, v in options.items() if k in _options_of(TREES if kind == TREES else "network")}
     if kind == TREES:
         return CalibratedTrees(**fixed, **known), TREES
-    head = known.pop("network", kind if kind in NETWORKS else NETWORKS[0])
+    head = known.pop("network", kind if kind in HEADS else HEADS[0])
     loss = kind if kind in LOSSES else LOSSES[0]
     return SoftInfoNCEClassifier(head=head, loss=loss, **fixed, **known), loss
 
@@ -148,13 +149,12 @@ def _kinds(options: Mapping[str, Any]) -> list[str]:
     _check_known(options, [*trees, *network])
     asked = [name for name in options if name not in (*RUN, "n_jobs")]
     of_trees, of_network = (any(name in own for name in asked) for own in (trees, network))
-    networks = [options["network"]] if "network" in options else list(NETWORKS)
     if of_trees and of_network:
         found = ", ".join(repr(name) for name in asked)
         raise OptionError(
             expected("options of trees or of networks", found, "Leave out those of one, or name a `method`.")
         )
-    return [TREES] * (not of_network) + networks * (not of_trees)
+    return [TREES] * (not of_network) + [options.get("network", PERCEPTRON)] * (not of_trees)
 
 
 def _options_of(kind: str) -> list[str]:

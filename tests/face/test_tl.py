@@ -84,13 +84,13 @@ def test_classify_writes_class_confidence_and_probabilities(embedded):
 
 def test_trees_classify_as_well(embedded):
     partly_labelled(embedded)
-    tl.classify(embedded, "kind", head="trees", n_trees=50)
+    tl.classify(embedded, "kind", method="trees", n_trees=50)
     assert (embedded.obs["kind_pred"].astype(str) == embedded.obs["true_niche"].astype(str)).mean() > 0.8
     assert embedded.obs["kind_pred_confidence"].between(0, 1).all()
     with pytest.raises(OptionError, match="'smoothing' in `options of tl.classify`"):
-        tl.classify(embedded, "kind", head="trees", smoothing=0.2)
+        tl.classify(embedded, "kind", method="trees", smoothing=0.2)
     with pytest.raises(OptionError, match="'cross_entropy', found 'trees'"):
-        tl.classify(embedded, "kind", head="trees", model=CellGraphCLR())
+        tl.classify(embedded, "kind", method="trees", model=CellGraphCLR())
 
 
 def test_retrieve_takes_every_kind_of_query(embedded):
@@ -221,8 +221,8 @@ def test_priors_are_corrected_for(embedded):
         tl.classify(embedded, "kind", prior="even")
 
 
-@pytest.mark.parametrize("head", ["trees", "soft_infonce"])
-def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(head):
+@pytest.mark.parametrize("method", ["trees", "soft_infonce"])
+def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(method):
     from anndata import AnnData
 
     rng = np.random.default_rng(0)
@@ -232,7 +232,7 @@ def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(head):
     x[:, :3] += 1.6 * kind[:, None]
     cells = AnnData(x)
     cells.obs["kind"] = np.where(labelled, np.array(["a", "b"])[kind], "unassigned")
-    options = {"head": head, "use_rep": "X", "random_state": 0}
+    options = {"method": method, "use_rep": "X", "random_state": 0}
     tl.classify(cells, "kind", key_added="plain", **options)
     tl.classify(cells, "kind", prior="estimated", key_added="shifted", **options)
     run = json.loads(cells.uns["cellgraph_clr"]["runs"]["shifted"])
@@ -315,7 +315,7 @@ def test_weights_of_classes_are_part_of_the_prior_that_is_corrected(embedded):
     known = {"a": 1 - rare.mean(), "b": rare.mean()}
     share = {}
     for weight in (None, "balanced"):
-        tl.classify(embedded, "kind", head="cross_entropy", prior=known, class_weight=weight, calibrate=False)
+        tl.classify(embedded, "kind", method="cross_entropy", prior=known, class_weight=weight, calibrate=False)
         share[weight] = embedded.obsm["kind_pred_proba"]["b"].mean()
     assert share["balanced"] == pytest.approx(share[None], abs=0.05)
 

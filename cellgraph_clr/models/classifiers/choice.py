@@ -14,16 +14,16 @@ from cellgraph_clr.analysis.folds import clear_gain, comparison_folds, drawn_row
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["TREES", "Candidate", "Choice", "candidates", "choose"]
+__all__ = ["MOST_CELLS", "TREES", "Candidate", "Choice", "candidates", "choose"]
 
 TREES = "trees"
-NETWORKS = ("linear", "mlp")
-MOST_CELLS = 2000  # that take part in the choice
+MOST_CELLS = 1000  # that take part in the choice
+CLEARLY = 2.0  # standard errors by which another candidate must be better: one of several is by one through luck alone
 UNKNOWN = "No class has two labelled cells that can be left out: the first method is taken as it is."
 
 
 class Candidate(NamedTuple):
-    """A kind of classifier, "trees", "linear" or "mlp", on some blocks of vectors side by side."""
+    """A kind of classifier, "trees", "mlp" or "linear", on some blocks of vectors side by side."""
 
     kind: str
     blocks: tuple[str, ...]
@@ -82,8 +82,8 @@ def choose(
 
     Notes
     -----
-    The reference stays unless another one is more likely by more than one standard error of their difference; of those that
-    are, the most likely is taken. Five fits a candidate at most, on 2,000 cells or so (classes by their shares). A single
+    The reference stays unless another one is more likely by more than two standard errors of their difference; of those that
+    are, the most likely is taken. Five fits a candidate at most, on 1,000 cells or so (classes by their shares). A single
     candidate is compared with nothing. Warns where no class has two cells: the reference is taken.
     """
     if len(listed) == 1:
@@ -108,7 +108,7 @@ def choose(
             "gain": gain,
             "gain_error": error if np.isfinite(error) else None,
         }
-        clearly += [candidate] if gain > error else []
+        clearly += [candidate] if gain > CLEARLY * error else []
     best = max(clearly[1:], key=lambda c: float(np.nanmean(likely[c])), default=listed[0])
     n_cells = int(np.isfinite(likely[best]).sum())
     return Choice(best, folds.by, len(folds.parts), n_cells, {str(c): scores[c] for c in listed})
