@@ -82,7 +82,7 @@ def _compared(task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...]) 
             for name, options in CALLS.items():
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    tl.classify(cells, "known", random_state=seed, progress=False, **options)
+                    tl.classify(cells, "known", random_state=seed, **options)
                 found = cells.obs["known_pred"].astype(str).to_numpy()[n:]
                 right = found == np.asarray(classes, object)[codes[test]]
                 sure = cells.obs["known_pred_confidence"].to_numpy()[n:]
