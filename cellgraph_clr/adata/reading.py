@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "adjacency_of",
+    "blocks_of",
     "check_edges",
     "graph_from_anndata",
     "graph_keys",
@@ -103,11 +104,20 @@ def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple
 
     None takes `X` and, when present, `obsm["X_cellgraph"]`. Raises `MissingKeyError` and `NonFiniteError`.
     """
+    blocks = blocks_of(adata, use_rep, ("X", "X_cellgraph"))
+    return np.concatenate(list(blocks.values()), axis=1), list(blocks)
+
+
+def blocks_of(adata: AnnData, use_rep: str | Sequence[str] | None, usual: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the vectors (n, d) float32 of representations by name; None takes those of `usual` that are there.
+
+    Raises `MissingKeyError` and `NonFiniteError`.
+    """
     if use_rep is None:
-        names = [k for k in ("X", "X_cellgraph") if (k == "X" and adata.n_vars) or k in adata.obsm]
+        names = [k for k in usual if (k == "X" and adata.n_vars) or k in adata.obsm]
     else:
         names = [use_rep] if isinstance(use_rep, str) else list(use_rep)
-    blocks = []
+    blocks = {}
     for name in names or ["X"]:
         values, info = read_features(adata, name)
         check_finite(
@@ -116,8 +126,8 @@ def representation(adata: AnnData, use_rep: str | Sequence[str] | None) -> tuple
             names=[i.name for i in info],
             remedy="Fill or drop them; in `X`: `cgc.pp.scale_features(adata, impute='median')`.",
         )
-        blocks.append(values)
-    return np.concatenate(blocks, axis=1), names
+        blocks[name] = values
+    return blocks
 
 
 def searched(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, bool]:

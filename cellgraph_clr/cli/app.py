@@ -266,9 +266,9 @@ def context(
 def classify(
     path: Input,
     label_key: Annotated[str, typer.Argument(help="obs column of classes")],
-    head: Annotated[
-        str, typer.Option(help="soft_infonce, infonce, soft_cross_entropy, cross_entropy or trees")
-    ] = "soft_infonce",
+    method: Annotated[
+        str, typer.Option(help="auto, trees, soft_infonce, infonce, soft_cross_entropy or cross_entropy")
+    ] = "auto",
     min_confidence: Annotated[Optional[float], typer.Option(help="Below: 'unassigned'")] = None,  # noqa: UP045
     seed: Seed = 0,
     output: Output = None,
@@ -281,7 +281,7 @@ def classify(
     target = where_to_write(path, output, in_place)
     check_written(anndata=target, inputs=[path], in_place=in_place)
     adata = read(path)
-    tl.classify(adata, label_key, head=head, min_confidence=min_confidence, random_state=seed)
+    tl.classify(adata, label_key, method=method, min_confidence=min_confidence, random_state=seed)
     save_anndata(adata, target)
     typer.echo(adata.obs[f"{label_key}_pred"].value_counts().to_string())
 

@@ -139,7 +139,7 @@ def run_platynereis(data: Path, output: Path, *, random_state: int, say: Callabl
         "  cluster homogeneity and bilateral score .905 and .815 (Morpho), .735 and .882 (Context), chance .546 and .433"
     )
     both = ("X", "X_identity")
-    tl.classify(adata, "cell_type", use_rep=both, head="trees", min_confidence=0.5, random_state=random_state)
+    tl.classify(adata, "cell_type", use_rep=both, min_confidence=0.5, random_state=random_state)
     cord = adata.obs["region_vnc"].to_numpy(bool)
     query = cord & (adata.obs["side"] == "a").to_numpy()
     tl.retrieve_regions(adata, query, use_rep="X_place", min_cells=20)

@@ -17,9 +17,8 @@ from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
-from cellgraph_clr.adata.reading import representation
 from cellgraph_clr.adata.results import write_classes
-from cellgraph_clr.models.classifiers.data import LOSSES
+from cellgraph_clr.tl.classifiers import AUTO, METHODS, fine_tuned, learned_on_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["classify"]
 
-TREES = "trees"
-
 
 @checked
 def classify(
@@ -39,8 +36,9 @@ def classify(
     label_key: str,
     *,
     use_rep: str | Sequence[str] | None = None,
-    head: str = "soft_infonce",
+    method: str = "auto",
     model: CellGraphCLR | None = None,
+    library_key: str | None = None,
     min_confidence: float | None = None,
     calibrate: bool = True,
     prior: Literal["training", "estimated"] | Mapping[str, float] = "training",
@@ -55,11 +53,15 @@ def classify(
     ----------
     adata : cells; those whose `obs[label_key]` is neither missing nor "unassigned" are learned from.
     label_key : `obs` column of classes.
-    use_rep : representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present.
-    head : "soft_infonce", "infonce", "soft_cross_entropy" or "cross_entropy": a network trained by this loss; "trees":
-        extremely randomised trees, the most accurate where a few hundred cells are labelled.
+    use_rep : representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present, and "auto" also
+        "X_context".
+    method : "auto": chosen for these cells, see Notes. "trees": extremely randomised trees. "soft_infonce", "infonce",
+        "soft_cross_entropy" or "cross_entropy": a network trained by this loss. All but "auto" read all representations side by
+        side.
     model : a fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`, on
-        `X`); `use_rep` is then left out. None: a classifier on vectors.
+        `X`; "auto" is "soft_infonce" here); `use_rep` is then left out. None: a classifier on vectors.
+    library_key : `obs` column of samples, which "auto" leaves out as a whole; None takes the one that `concat` recorded, or
+        "library_id" where it is there.
     min_confidence : cells below are called "unassigned"; None calls every cell.
     calibrate : temperature scaling on out-of-fold logits.
     prior : how common classes are among the cells predicted. "training": as among the labelled ones. "estimated": as the
@@ -71,8 +73,9 @@ def classify(
         predicted label is written for labelled cells as well.
     random_state : seed.
     copy : return a new AnnData.
-    **options : further arguments of `models.SoftInfoNCEClassifier` (smoothing, mixup, n_steps, …; `network="mlp"`), of
-        `models.CalibratedTrees` for "trees", or of `models.CellGraphClassifier` with `model`.
+    **options : further arguments of `models.CalibratedTrees` for "trees", of `models.SoftInfoNCEClassifier` (smoothing, mixup,
+        n_steps, …; `network="mlp"`) for the losses, or of `models.CellGraphClassifier` with `model`. "auto" takes both of the
+        first two; one that only trees or only networks have leaves only these to choose from.
 
     Raises
     ------
@@ -80,51 +83,57 @@ def classify(
         If the column is missing, has fewer than two classes, or holds measurements.
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
+
+    Warns
+    -----
+    UserWarning
+        If no class has two labelled cells that can be told apart by folds: nothing is chosen, nothing calibrated.
+
+    Notes
+    -----
+    "auto" compares trees on the first representation, on it beside each of the others, and on all, and a perceptron
+    (SoftInfoNCE, `network="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole samples where there
+    are several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the log-likelihood is taken, at
+    the temperature that the other folds ask for. Trees on the first representation stay unless another candidate is better by
+    more than two standard errors of the difference (samples or blocks as clusters); of those the most likely one is taken. What
+    was compared is logged, and kept in `uns["cellgraph_clr"]["runs"][key]` under "choice": log-likelihood and accuracy of each
+    candidate.
+    The chosen one is then fitted and calibrated on all labelled cells as if it had been asked for by name, by folds of its
+    own: no prediction that chose is used for the confidence, only the choice itself has seen the labels.
+
+    Cost: five fits of 100 trees for each set of representations, and five of each perceptron (trained in one run), on 1,000
+    labelled cells or so, and then the fit of the chosen one.
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
-    from cellgraph_clr.models.classifiers.graph import CellGraphClassifier
-    from cellgraph_clr.models.classifiers.soft_infonce import RUN, SoftInfoNCEClassifier
-    from cellgraph_clr.models.classifiers.trees import CalibratedTrees
-
-    check_option("head", head, (*LOSSES, TREES))
+    check_option("method", method, METHODS)
     if isinstance(prior, str):
         check_option("prior", prior, ("training", "estimated"))
     if min_confidence is not None:
         check_in_range("min_confidence", min_confidence, low=0, high=1)
+    if library_key is not None and (method != AUTO or model is not None):
+        beside = f"method={method!r}" if model is None else "a `model`"
+        raise OptionError(expected("method='auto' for `library_key`", beside, "Leave `library_key` out."))
+    if use_rep is not None and model is not None:
+        raise OptionError(expected("no `use_rep` beside `model`", repr(use_rep), "The model reads its own input."))
     adata = own_or_copy(adata, copy=copy)
     codes, classes = classes_of(adata, label_key)
     labelled = codes >= 0
-    fixed: dict[str, Any] = {"loss": head, "calibrate": calibrate, "random_state": as_seed(random_state)}
-    fitted: SoftInfoNCEClassifier | CalibratedTrees | CellGraphClassifier
+    names = np.where(labelled, np.asarray([*classes, ""], object)[codes], "").astype(str)
+    fixed: dict[str, Any] = {"calibrate": calibrate, "random_state": as_seed(random_state)}
     if model is not None:
-        check_option("head", head, LOSSES)
-        if use_rep is not None:
-            raise OptionError(expected("no `use_rep` beside `model`", repr(use_rep), "The model reads its own input."))
-        names, used = ["X"], _known_options(options, [*CellGraphClassifier(model).options, *RUN])
-        fitted = CellGraphClassifier(model, **fixed, **used).fit(adata, label_key)
-        proba = fitted.predict_proba(adata)
+        found = fine_tuned(adata, label_key, method, model, options, fixed)
     else:
-        vectors, names = representation(adata, use_rep)
-        if head == TREES:
-            used = _known_options(options, list(CalibratedTrees().get_params()))
-            fitted = CalibratedTrees(calibrate=calibrate, random_state=fixed["random_state"], **used)
-        else:
-            used = _known_options(options, [*SoftInfoNCEClassifier().get_params(), "network"])
-            fitted = SoftInfoNCEClassifier(head=used.pop("network", "linear"), **fixed, **used)
-        fitted.fit(vectors[labelled], np.asarray(classes, object)[codes[labelled]].astype(str))
-        proba = fitted.predict_proba(vectors)
-    weight = compute_sample_weight(used.get("class_weight"), np.asarray(classes, object)[codes[labelled]].astype(str))
-    learned = np.bincount(codes[labelled], weights=weight, minlength=len(classes))  # the shares that training saw
-    proba, shares = _corrected(proba, labelled, learned / learned.sum(), list(fitted.classes_), prior)
+        found = learned_on_vectors(adata, names, method, use_rep, library_key, options, fixed)
+    weight = compute_sample_weight(found.class_weight, names[labelled])
+    shares = np.bincount(codes[labelled], weights=weight, minlength=len(classes))  # that training saw
+    proba, told = _corrected(found.proba, labelled, shares / shares.sum(), found.classes, prior)
     refused = proba.max(axis=1) < (min_confidence or 0)
     key = key_added or f"{label_key}_pred"
-    written = write_classes(adata, key, proba, list(fitted.classes_), refused)
+    written = write_classes(adata, key, proba, found.classes, refused)
     adata.obs[f"{key}_entropy"] = entr(proba).sum(axis=1).astype(np.float32)
-    run = {"function": "tl.classify", "label_key": label_key, "use_rep": names, "options": {**fixed, **options}}
-    temperature = fitted.calibration_temperature_
-    record_run(
-        adata, key, {**run, "n_labelled": int(labelled.sum()), "calibration_temperature": temperature, "prior": shares}
-    )
+    run = {"function": "tl.classify", "label_key": label_key, **found.run, "options": {**fixed, **options}}
+    counts = {"n_labelled": int(labelled.sum()), "calibration_temperature": found.temperature}
+    record_run(adata, key, {**run, **counts, "prior": told})
     log_written("tl.classify", written)
     return adata if copy else None
 
@@ -150,12 +159,3 @@ def _corrected(
         new = given / given.sum()
     out = np.where(shifted[:, None], shifted_proba(proba, old, new), proba)
     return out, dict(zip(classes, new.tolist(), strict=True))
-
-
-def _known_options(options: dict[str, Any], known: list[str]) -> dict[str, Any]:
-    from cellgraph_clr._core.checks import check_key
-
-    names = [k for k in known if k not in ("head", "loss", "calibrate", "random_state")]
-    for name in options:
-        check_key(name, names, where="options of tl.classify", error=OptionError)
-    return dict(options)

@@ -51,7 +51,7 @@ def test_the_path_from_labels_to_regions(tissue_2d, tmp_path):
     np.testing.assert_array_equal(adata.obsm["again"], adata.obsm["X_cellgraph"])
     adata.obs["kind"] = tissue_2d.truth.loc[adata.obs["cell_id"], "niche"].to_numpy()
     adata.write_h5ad(cells)
-    assert "niche 0" in run("classify", cells, "kind", *over)
+    assert "niche 0" in run("classify", cells, "kind", "--method", "soft_infonce", *over)
     run("cluster", cells, "--n-clusters", 3, *over)
     before = cells.read_bytes()
     result = CliRunner().invoke(app, ["cluster", str(cells), "--n-clusters", "0", *over])

@@ -70,13 +70,13 @@ def partly_labelled(adata, share=0.5):
 
 def test_classify_writes_class_confidence_and_probabilities(embedded):
     partly_labelled(embedded)
-    tl.classify(embedded, "kind")
+    tl.classify(embedded, "kind", method="soft_infonce")
     proba = embedded.obsm["kind_pred_proba"]
     assert list(proba.columns) == sorted(embedded.obs["true_niche"].astype(str).unique())
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(embedded.obs["kind_pred_confidence"], proba.max(axis=1), rtol=1e-5)
     assert (embedded.obs["kind_pred"].astype(str) == embedded.obs["true_niche"].astype(str)).mean() > 0.8
-    tl.classify(embedded, "kind", min_confidence=0.9, key_added="strict")
+    tl.classify(embedded, "kind", method="soft_infonce", min_confidence=0.9, key_added="strict")
     low = embedded.obs["strict_confidence"] < 0.9
     assert (embedded.obs.loc[low, "strict"] == "unassigned").all()
     assert validate(embedded) == []
@@ -84,13 +84,13 @@ def test_classify_writes_class_confidence_and_probabilities(embedded):
 
 def test_trees_classify_as_well(embedded):
     partly_labelled(embedded)
-    tl.classify(embedded, "kind", head="trees", n_trees=50)
+    tl.classify(embedded, "kind", method="trees", n_trees=50)
     assert (embedded.obs["kind_pred"].astype(str) == embedded.obs["true_niche"].astype(str)).mean() > 0.8
     assert embedded.obs["kind_pred_confidence"].between(0, 1).all()
     with pytest.raises(OptionError, match="'smoothing' in `options of tl.classify`"):
-        tl.classify(embedded, "kind", head="trees", smoothing=0.2)
+        tl.classify(embedded, "kind", method="trees", smoothing=0.2)
     with pytest.raises(OptionError, match="'cross_entropy', found 'trees'"):
-        tl.classify(embedded, "kind", head="trees", model=CellGraphCLR())
+        tl.classify(embedded, "kind", method="trees", model=CellGraphCLR())
 
 
 def test_retrieve_takes_every_kind_of_query(embedded):
@@ -152,7 +152,7 @@ def test_clusters_of_a_given_number(embedded, method):
 
 def test_everything_can_be_written(embedded, tmp_path):
     partly_labelled(embedded)
-    tl.classify(embedded, "kind")
+    tl.classify(embedded, "kind", method="soft_infonce")
     tl.cluster(embedded, method="gmm", n_clusters=2)
     tl.retrieve(embedded, [5])
     tl.retrieve_regions(embedded, [5])
@@ -201,12 +201,18 @@ def test_ids_in_several_samples_are_asked_back(embedded):
 
 def test_priors_are_corrected_for(embedded):
     known = partly_labelled(embedded)
-    tl.classify(embedded, "kind")
+    tl.classify(embedded, "kind", method="soft_infonce")
     training = embedded.obsm["kind_pred_proba"].copy()
     classes = list(training.columns)
-    tl.classify(embedded, "kind", prior={c: float(i == 0) for i, c in enumerate(classes)}, key_added="only")
+    tl.classify(
+        embedded,
+        "kind",
+        method="soft_infonce",
+        prior={c: float(i == 0) for i, c in enumerate(classes)},
+        key_added="only",
+    )
     assert (embedded.obs["only"] == classes[0]).all()
-    tl.classify(embedded, "kind", prior="estimated", key_added="kind_pred")
+    tl.classify(embedded, "kind", method="soft_infonce", prior="estimated", key_added="kind_pred")
     run = json.loads(embedded.uns["cellgraph_clr"]["runs"]["kind_pred"])
     assert sum(run["prior"].values()) == pytest.approx(1)
     assert not np.allclose(embedded.obsm["kind_pred_proba"], training)
@@ -216,13 +222,13 @@ def test_priors_are_corrected_for(embedded):
     assert entropy.min() >= 0
     assert entropy.max() <= np.log(len(classes)) + 1e-6
     with pytest.raises(OptionError, match="a share for each of"):
-        tl.classify(embedded, "kind", prior={classes[0]: 1.0})
+        tl.classify(embedded, "kind", method="soft_infonce", prior={classes[0]: 1.0})
     with pytest.raises(OptionError, match="`prior`"):
         tl.classify(embedded, "kind", prior="even")
 
 
-@pytest.mark.parametrize("head", ["trees", "soft_infonce"])
-def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(head):
+@pytest.mark.parametrize("method", ["trees", "soft_infonce"])
+def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(method):
     from anndata import AnnData
 
     rng = np.random.default_rng(0)
@@ -232,7 +238,7 @@ def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(head):
     x[:, :3] += 1.6 * kind[:, None]
     cells = AnnData(x)
     cells.obs["kind"] = np.where(labelled, np.array(["a", "b"])[kind], "unassigned")
-    options = {"head": head, "use_rep": "X", "random_state": 0}
+    options = {"method": method, "use_rep": "X", "random_state": 0}
     tl.classify(cells, "kind", key_added="plain", **options)
     tl.classify(cells, "kind", prior="estimated", key_added="shifted", **options)
     run = json.loads(cells.uns["cellgraph_clr"]["runs"]["shifted"])
@@ -245,8 +251,8 @@ def test_shares_are_estimated_from_unlabelled_cells_and_shift_them_alone(head):
 
 
 def test_nobody_is_shifted_where_all_are_labelled(embedded):
-    tl.classify(embedded, "true_niche", key_added="plain")
-    tl.classify(embedded, "true_niche", prior="estimated", key_added="shifted")
+    tl.classify(embedded, "true_niche", method="soft_infonce", key_added="plain")
+    tl.classify(embedded, "true_niche", method="soft_infonce", prior="estimated", key_added="shifted")
     pd.testing.assert_frame_equal(embedded.obsm["plain_proba"], embedded.obsm["shifted_proba"])
 
 
@@ -315,7 +321,7 @@ def test_weights_of_classes_are_part_of_the_prior_that_is_corrected(embedded):
     known = {"a": 1 - rare.mean(), "b": rare.mean()}
     share = {}
     for weight in (None, "balanced"):
-        tl.classify(embedded, "kind", head="cross_entropy", prior=known, class_weight=weight, calibrate=False)
+        tl.classify(embedded, "kind", method="cross_entropy", prior=known, class_weight=weight, calibrate=False)
         share[weight] = embedded.obsm["kind_pred_proba"]["b"].mean()
     assert share["balanced"] == pytest.approx(share[None], abs=0.05)
 

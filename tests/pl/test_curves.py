@@ -12,7 +12,7 @@ def test_reliability_leaves_out_what_was_learned_from(embedded):
     truth = embedded.obs["true_niche"].astype(str)
     known = np.arange(embedded.n_obs) % 3 == 0
     embedded.obs["some"] = np.where(known, truth, "unassigned")
-    tl.classify(embedded, "some")
+    tl.classify(embedded, "some", method="soft_infonce")
     ax = pl.reliability(embedded, "true_niche", "some_pred")
     check_picture(ax)
     assert ax.get_title().startswith(f"{int((~known).sum())} cells")

@@ -52,7 +52,7 @@ def test_confusion_leaves_out_what_was_learned_from(embedded):
     truth = embedded.obs["true_niche"].astype(str)
     known = np.arange(embedded.n_obs) % 3 == 0
     embedded.obs["some"] = np.where(known, truth, "unassigned")
-    tl.classify(embedded, "some")
+    tl.classify(embedded, "some", method="soft_infonce")
     assert pl.confusion(embedded, "true_niche", "some_pred").get_title().startswith(f"{int((~known).sum())} cells")
     every = pl.confusion(embedded, "true_niche", "some_pred", rows=np.ones(embedded.n_obs, bool))
     assert every.get_title().startswith(f"{embedded.n_obs} cells")

@@ -123,7 +123,7 @@ def commands(given: Path) -> list[Job]:
         _command("embed", a, "--n-steps", 6, "--seed", v, *files)
 
     def classify(f: Path, v: int) -> None:
-        _command("classify", a, "kind", "--head", "trees", "--seed", v, "-o", f / "c.h5ad")
+        _command("classify", a, "kind", "--method", "trees", "--seed", v, "-o", f / "c.h5ad")
 
     def retrieve(f: Path, v: int) -> None:
         _command("retrieve", a, "5,7", "--k", 3 + v, "--table", f / "r.csv", "-o", f / "r.h5ad")

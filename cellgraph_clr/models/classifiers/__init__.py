@@ -12,6 +12,7 @@ Flow
 3. `data.out_of_fold_temperature`: trained on some folds, the logits of the others tell how confident it may be.
 4. `soft_infonce.SoftInfoNCEClassifier` (arrays, a scikit-learn estimator), `graph.CellGraphClassifier` (AnnData),
    `trees.CalibratedTrees` (arrays): `predict_proba` is calibrated in all three.
+5. `choice.choose`: trees or a perceptron, and on which vectors, by the likelihood of cells left out (`tl.classify`).
 
 Equations
 ---------

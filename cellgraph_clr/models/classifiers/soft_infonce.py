@@ -152,10 +152,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         folds = calibration_folds(codes, CALIBRATION_FOLDS) if self.calibrate else []
         rows = {"all": np.arange(len(X)), **{f"fold{i}": train for i, (train, _) in enumerate(folds)}}
         moments = {name: column_moments(X[some]) for name, some in rows.items()}
-        tasks = {}
-        for name, some in rows.items():
-            weight = compute_sample_weight(chosen, classes[codes[some]]).astype(np.float32)
-            tasks[name] = self._task(_standardised(X[some], *moments[name]), soft[some], weight, seed)
+        tasks = self._tasks(X, soft, chosen, classes[codes], rows, moments)
         runtime = Runtime(**{name: getattr(self, name) for name in RUN})
         digest = run_digest([self._options(), seed], (X, soft, codes)) if watch.checkpoint else ""
         trained = train(Together(tasks), runtime, watch, fingerprint=digest)
@@ -169,6 +166,29 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         networks = {"head": trained.networks["all_head"]}
         self._state = Fitted(networks, trained.history, seed, about, arrays, self._options())
         return self
+
+    def out_of_fold(
+        self,
+        X: np.ndarray,  # noqa: N803
+        y: np.ndarray,
+        parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> np.ndarray:
+        """Return logits (n, k) float64 of every cell by heads trained without its fold, uncalibrated; NaN where it is in no test.
+
+        `parts` are rows to train and rows to test on; all heads are trained in one run. It changes nothing that was fitted.
+        """
+        self._check_options()
+        classes, codes = class_codes(y)
+        soft = self._targets(codes, len(classes), None)
+        rows = {f"fold{i}": train for i, (train, _) in enumerate(parts)}
+        moments = {name: column_moments(X[some]) for name, some in rows.items()}
+        tasks = self._tasks(X, soft, self._weights_by_class(classes), classes[codes], rows, moments)
+        trained = train(Together(tasks), Runtime(**{name: getattr(self, name) for name in RUN}), Watch())
+        out = np.full(soft.shape, np.nan)
+        for name, (_, test) in zip(rows, parts, strict=True):
+            head = trained.networks[f"{name}_head"]
+            out[test] = self._logits_of(head, _standardised(X[test], *moments[name]), self.temperature)
+        return out
 
     @property
     def classes_(self) -> np.ndarray:
@@ -295,6 +315,16 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         if not ((table >= 0).all() and np.allclose(table.sum(axis=1), 1, atol=1e-4)):
             raise OptionError(expected("`targets` whose rows sum to 1", "other rows", "Divide each row by its sum."))
         return table
+
+    def _tasks(
+        self, x: np.ndarray, soft: np.ndarray, chosen: Any, y: np.ndarray, rows: Mapping[str, np.ndarray], moments: Any
+    ) -> dict[str, HeadTask]:
+        """Return one task for each set of rows, its features standardised by moments of its own."""
+        seed, tasks = as_seed(self.random_state), {}
+        for name, some in rows.items():
+            weight = compute_sample_weight(chosen, y[some]).astype(np.float32)
+            tasks[name] = self._task(_standardised(x[some], *moments[name]), soft[some], weight, seed)
+        return tasks
 
     def _task(self, x: np.ndarray, targets: np.ndarray, weight: np.ndarray, seed: int) -> HeadTask:
         """Return what a head on standardised features learns."""

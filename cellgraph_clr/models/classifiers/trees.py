@@ -16,11 +16,14 @@ from cellgraph_clr._core.whole import whole_or_none
 from cellgraph_clr.models.classifiers.data import calibration_folds, class_codes, out_of_fold_temperature
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sklearn.ensemble import ExtraTreesClassifier
 
 __all__ = ["CalibratedTrees"]
 
 CALIBRATION_FOLDS = 5
+NEVER = -1e4  # the logit of a class without a cell
 
 
 class CalibratedTrees(ClassifierMixin, BaseEstimator):
@@ -100,6 +103,24 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         """Return the most probable class (n,)."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def out_of_fold(
+        self,
+        X: np.ndarray,  # noqa: N803
+        y: np.ndarray,
+        parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    ) -> np.ndarray:
+        """Return logits (n, k) float64 of every cell by trees grown without its fold, uncalibrated; NaN where it is in no test.
+
+        `parts` are rows to grow on and rows to test. A class that is not grown on gets a logit so low that it is never chosen.
+        """
+        classes, codes = class_codes(y)
+        out = np.full((len(codes), len(classes)), np.nan)
+        for train, test in parts:
+            grown = self._grown(np.asarray(X[train], np.float32), codes[train])
+            out[test] = NEVER
+            out[np.ix_(test, grown.classes_)] = self._logits(grown, np.asarray(X[test], np.float32))
+        return out
 
     def _grown(self, X: np.ndarray, y: np.ndarray) -> ExtraTreesClassifier:  # noqa: N803
         from sklearn.ensemble import ExtraTreesClassifier

@@ -1,0 +1,111 @@
+"""`tl.classify` with method "auto": what it takes, what it records, and whose options it hears."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+from anndata import AnnData
+
+from cellgraph_clr import tl
+from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.tl.classifiers import _kinds
+
+
+def cells(n=160, n_samples=1):
+    rng = np.random.default_rng(0)
+    kind = rng.integers(3, size=n)
+    adata = AnnData((rng.normal(size=(n, 5)) + 2 * np.eye(5)[kind]).astype(np.float32))
+    adata.obs["truth"] = np.array(list("abc"))[kind]
+    adata.obs["kind"] = np.where(rng.random(n) < 0.5, adata.obs["truth"], "unassigned")
+    adata.obs["patient"] = [f"p{k}" for k in rng.integers(n_samples, size=n)]
+    adata.obsm["spatial"] = rng.uniform(size=(n, 2)) * 50
+    adata.obsm["X_cellgraph"] = rng.normal(size=(n, 2)).astype(np.float32)
+    return adata
+
+
+def run_of(adata, key="kind_pred"):
+    return json.loads(adata.uns["cellgraph_clr"]["runs"][key])
+
+
+def test_the_default_chooses_and_tells(caplog):
+    adata = cells()
+    with caplog.at_level(logging.INFO, logger="cellgraph_clr"):
+        tl.classify(adata, "kind", n_jobs=1, progress=False)
+    run = run_of(adata)
+    choice = run["choice"]
+    names = [f"{kind} on {blocks}" for kind in ("trees", "mlp") for blocks in ("X", "X + X_cellgraph")]
+    assert list(choice["scores"]) == sorted(names)
+    assert choice["chosen"] in names
+    assert choice["by"] == "block"
+    assert {"log_likelihood", "accuracy", "gain", "gain_error"} == set(choice["scores"][names[0]])
+    assert sum(f"tl.classify takes {choice['chosen']} of 4 candidates" in r.message for r in caplog.records) == 1
+    assert run["method"] == {"trees": "trees", "mlp": "soft_infonce"}[choice["chosen"].split()[0]]
+    assert run["use_rep"] == choice["chosen"].split(" on ")[1].split(" + ")
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("trees", {"n_trees": 20}), ("soft_infonce", {"network": "mlp", "n_steps": 5})]
+)
+def test_the_chosen_one_is_fitted_and_calibrated_as_if_it_had_been_named(method, options):
+    adata = cells()
+    tl.classify(adata, "kind", **options)
+    tl.classify(adata, "kind", method=method, use_rep=run_of(adata)["use_rep"], key_added="named", **options)
+    assert run_of(adata)["calibration_temperature"] == run_of(adata, "named")["calibration_temperature"]
+    np.testing.assert_array_equal(adata.obsm["named_proba"], adata.obsm["kind_pred_proba"])
+
+
+def test_samples_are_left_out_whole():
+    adata = cells(n_samples=6)
+    options = {"n_trees": 20, "n_jobs": 1}
+    tl.classify(adata, "kind", library_key="patient", **options)
+    assert run_of(adata)["choice"]["by"] == "sample"
+    assert all(name.startswith("trees") for name in run_of(adata)["choice"]["scores"])
+    adata.obs["library_id"] = adata.obs["patient"]
+    tl.classify(adata, "kind", key_added="again", **options)
+    assert run_of(adata, "again")["choice"] == run_of(adata)["choice"]
+    with pytest.raises(OptionError, match="method='auto' for `library_key`, found method='trees'"):
+        tl.classify(adata, "kind", library_key="patient", method="trees")
+
+
+def test_context_is_a_candidate_where_it_is_there():
+    adata = cells()
+    adata.obsm["X_context"] = 3 * np.eye(3, dtype=np.float32)[np.unique(adata.obs["truth"], return_inverse=True)[1]]
+    adata.obsm["spatial"][np.flatnonzero(adata.obs["kind"] == "a")[0]] = np.nan  # then cells are left out one by one
+    tl.classify(adata, "kind", n_trees=20, n_jobs=1)
+    choice = run_of(adata)["choice"]
+    assert choice["chosen"].endswith("+ X_context")
+    assert choice["by"] == "cell"
+    assert (adata.obs["kind_pred"].astype(str) == adata.obs["truth"]).all()
+    tl.classify(adata, "kind", use_rep="X", n_trees=20, key_added="alone", n_jobs=1)
+    assert run_of(adata, "alone")["choice"]["scores"] == {}
+
+
+def test_an_option_of_one_kind_leaves_this_kind():
+    assert _kinds({}) == ["trees", "mlp"]
+    assert _kinds({"device": "cpu", "n_jobs": 1}) == ["trees", "mlp"]  # where it runs is no part of the model
+    assert _kinds({"n_trees": 9}) == ["trees"]
+    assert _kinds({"smoothing": 0.2}) == ["mlp"]
+    assert _kinds({"network": "linear"}) == ["linear"]
+    with pytest.raises(OptionError, match="options of trees or of networks"):
+        _kinds({"n_trees": 9, "smoothing": 0.2})
+    with pytest.raises(OptionError, match="'steps' in `options of tl.classify`"):
+        tl.classify(cells(), "kind", steps=3)
+    with pytest.raises(OptionError, match="`method` to be one of 'auto', 'trees'"):
+        tl.classify(cells(), "kind", method="forest")
+
+
+@pytest.mark.parametrize("n_each", [1, 2, 3])
+def test_few_labels(n_each):
+    adata = cells()
+    adata.obs["kind"] = "unassigned"
+    for name in "abc":
+        adata.obs.loc[adata.obs.index[adata.obs["truth"] == name][:n_each], "kind"] = name
+    adata.obs.loc[adata.obs.index[-1], "kind"] = "alone"
+    if n_each == 1:
+        with pytest.warns(UserWarning, match="No class has two"):
+            tl.classify(adata, "kind", n_trees=20, n_jobs=1)
+    else:
+        tl.classify(adata, "kind", n_trees=20, n_jobs=1)
+    assert (adata.obs["kind_pred"].astype(str) == adata.obs["truth"]).mean() > (0.35 if n_each == 1 else 0.5)
+    assert np.isfinite(adata.obsm["kind_pred_proba"].to_numpy()).all()
