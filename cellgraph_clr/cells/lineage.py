@@ -22,7 +22,9 @@ TRACK_COLUMNS = ("track", "begin", "end", "parent")
 LARGEST = 2**53  # whole numbers that floats tell apart
 
 
-def whole_numbers(table: pd.DataFrame, places: Sequence[str], error: type[CellGraphError] = OptionError) -> pd.DataFrame:
+def whole_numbers(
+    table: pd.DataFrame, places: Sequence[str], error: type[CellGraphError] = OptionError
+) -> pd.DataFrame:
     """Return the columns of a lineage as int64; text of whole numbers is read, nothing is rounded.
 
     Parameters
@@ -94,9 +96,13 @@ def check_lineage(
         if t < 1:
             raise error(expected(f"a track from 1 on in {places[i]}", t, "0 is the background."))
         if t in row:
-            raise error(expected(f"every track once, {t} in {places[row[t]]}", f"it again in {places[i]}", "Keep one of them."))
+            raise error(
+                expected(f"every track once, {t} in {places[row[t]]}", f"it again in {places[i]}", "Keep one of them.")
+            )
         if begin[i] < 0:
-            raise error(expected(f"track {t} in {places[i]} to begin at frame 0 or later", begin[i], "Frames count from 0."))
+            raise error(
+                expected(f"track {t} in {places[i]} to begin at frame 0 or later", begin[i], "Frames count from 0.")
+            )
         if end[i] < begin[i]:
             remedy = "A line is: track begin end parent."
             raise error(expected(f"track {t} in {places[i]} to end at {begin[i]} or later", end[i], remedy))
@@ -126,7 +132,9 @@ def _check_cycles(
         while at not in fine:
             if at in path:
                 remedy = "Write 0 for none where the first one begins."
-                raise error(expected(f"the parents of track {at} in {places[row[at]]} to come from others", "itself", remedy))
+                raise error(
+                    expected(f"the parents of track {at} in {places[row[at]]} to come from others", "itself", remedy)
+                )
             path[at] = None
             at = parent[row[at]]
         fine |= path.keys()

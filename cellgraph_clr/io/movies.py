@@ -17,7 +17,7 @@ from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.io.arrays import Pixels, array_shape, read_array
-from cellgraph_clr.io.foreign import file_to_read, guarded, named_errors
+from cellgraph_clr.io.foreign import file_to_read, guarded
 from cellgraph_clr.io.scales import settled_scale, warn_difference
 from cellgraph_clr.io.tiff import RawImage
 from cellgraph_clr.io.tracks import read_tracks

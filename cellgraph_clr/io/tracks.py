@@ -72,7 +72,9 @@ def _text(target: Path) -> pd.DataFrame:
     absent = [c for c in TRACK_COLUMNS if list(table.columns).count(c) != 1]
     if absent:
         found = f"none or several of {', '.join(absent)} among {', '.join(map(str, table.columns))}"
-        raise FileFormatError(expected(f"the columns {', '.join(TRACK_COLUMNS)} in {str(target)!r}", f"{found:.300}", REMEDY))
+        raise FileFormatError(
+            expected(f"the columns {', '.join(TRACK_COLUMNS)} in {str(target)!r}", f"{found:.300}", REMEDY)
+        )
     if not with_head and table["more"].notna().any():
         line = table.index[table["more"].notna()][0]
         raise FileFormatError(expected(f"four numbers in line {line} of {target.name}", "more", REMEDY))

@@ -148,7 +148,9 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
             task = GraphHeadTask(c, self.base.encoder(), material, moments, self.base.config.n_layers, *mine, seed)
             about = [self._options(), seed, label_key]
             arrays = (material[0].numpy(), material[1].indptr, material[1].indices, mine[0], mine[1].numpy())
-            return train(task, self.runtime, watch, fingerprint=run_digest(about, arrays) if watch.checkpoint else "")
+            options = {**self._options(), "label_key": label_key, "random_state": seed}
+            digest = run_digest(about, arrays) if watch.checkpoint else ""
+            return train(task, self.runtime, watch, fingerprint=digest, options=options)
 
         folds = calibration_folds(local, CALIBRATION_FOLDS) if c.calibrate else []
         logits = (

@@ -143,7 +143,9 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         if checkpoint is not None:
             run = [self._options(), seed, names, plate.table.astype(str).to_numpy().tolist()]
             digest = run_digest(run, [scaled.image(int(i))[:, ::16, ::16] for i in some])
-        trained = train(task, self.runtime, watch, fingerprint=digest)
+        trained = train(
+            task, self.runtime, watch, fingerprint=digest, options={**self._options(), "random_state": seed}
+        )
         about = {"channels": list(plate.channels), "samples": names, "foreground": asdict(foreground)}
         encoder = {"encoder": trained.networks["encoder"]}
         state = Fitted(encoder, trained.history, seed, about, _scale_arrays(*scaled.scales))

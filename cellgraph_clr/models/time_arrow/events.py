@@ -181,7 +181,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         net = self.arrow.backbone_copy().cpu() if c.fine_tune else None
         task = EventTask(c, inputs, codes, arrow.n_features, net, arrow.strength, seed)
         digest = run_digest([self._options(), seed], [inputs, codes]) if watch.checkpoint is not None else ""
-        return train(task, self.runtime, watch, fingerprint=digest)
+        return train(task, self.runtime, watch, fingerprint=digest, options={**self._options(), "random_state": seed})
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
         if len(about["shift"]) != len(about["classes"]):
