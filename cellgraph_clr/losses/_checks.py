@@ -31,8 +31,8 @@ def check_tensors(*, one_dtype: bool = True, **tensors: Any) -> None:
     Raises
     ------
     OptionError
-        For what is no tensor, is not of floating point, or of another dtype (where `one_dtype`; halves count as float32) or device
-        than the first.
+        For what is no tensor, is not of floating point, or of another dtype (where `one_dtype`; halves count as float32) or
+        device than the first.
     """
     given = {name: tensor for name, tensor in tensors.items() if tensor is not None or name not in OPTIONAL}
     first = next(iter(given))
@@ -83,7 +83,7 @@ def check_masks(
     if len(shape) != 2:
         raise ShapeError(expected("scores of shape (n_anchors, n_candidates)", shape, "Pass one row per anchor."))
     for name, mask in (("positives", positives), ("exclude", exclude)):
-        if mask is None:
+        if mask is None and name == "exclude":
             continue
         _check_tensor(name, mask)
         if like is not None and mask.device != like.device:

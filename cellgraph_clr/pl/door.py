@@ -62,8 +62,8 @@ SHARED: dict[str, Callable[[Any], object]] = {
 def drawn(function: Callable[P, R]) -> Callable[P, R]:
     """Check what a plot is given before anything is read or drawn: `save` first, then as `checked`, then what `SHARED` knows.
 
-    Raises `OptionError` for options of another kind or outside their range, `CellGraphError` for what is no AnnData, table, movie or
-    plate, and `OutputError` where `save` cannot be written.
+    Raises `OptionError` for options of another kind or outside their range, `CellGraphError` for what is no AnnData, table, movie
+    or plate, and `OutputError` where `save` cannot be written.
     """
     call_checked = checked(_then(function))
 

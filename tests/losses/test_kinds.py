@@ -66,7 +66,6 @@ def test_scores_are_numbers(name):
         torch.eye(4).long(),
         torch.eye(4).to(torch.complex64),
         torch.eye(4).numpy(),
-        torch.eye(4).to("meta"),
     ):
         with pytest.raises(OptionError):
             getattr(functional, name)(scores, EYE)

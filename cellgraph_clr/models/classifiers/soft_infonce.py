@@ -23,6 +23,8 @@ from cellgraph_clr.models.classifiers.data import (
     LOSSES,
     calibration_folds,
     class_codes,
+    features_and_labels,
+    features_like,
     out_of_fold_temperature,
 )
 from cellgraph_clr.models.classifiers.targets import starting_targets

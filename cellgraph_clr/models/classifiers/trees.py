@@ -53,9 +53,10 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     -----
     O(n_trees n log(n) f) to fit n cells with f features; O(n_trees log n) a cell to predict. A class without a vote counts as
     half a vote. ``fit`` raises `NonFiniteError`, `ShapeError` or `CellGraphError` (all ValueError, as scikit-learn asks) for NaN,
-    other widths or continuous targets, `ArgumentKindError` for what are no numbers, `LabelKeyError` for a single class, and `OptionError` for options outside their range. The cells learned from are recalled with a
-    confidence near 1: judge by others. Leaves are pure, so that weights of classes would change nothing: shift the prior of
-    the probabilities instead (`prior` of `tl.classify`).
+    other widths or continuous targets, `ArgumentKindError` for what are no numbers, `LabelKeyError` for a single class, and
+    `OptionError` for options outside their range. The cells learned from are recalled with a confidence near 1: judge by
+    others. Leaves are pure, so that weights of classes would change nothing: shift the prior of the probabilities instead
+    (`prior` of `tl.classify`).
 
     Source
     ------
