@@ -89,7 +89,7 @@ def warnings_in_options() -> Iterator[None]:
             return
         print(f"warning: {' '.join(in_options(str(message), options_of(sys.argv[1:])).split())}", file=sys.stderr)
 
-    warnings.showwarning = show
+    warnings.showwarning = show  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -82,9 +82,8 @@ def check_masks(
     """
     if len(shape) != 2:
         raise ShapeError(expected("scores of shape (n_anchors, n_candidates)", shape, "Pass one row per anchor."))
-    for name, mask in (("positives", positives), ("exclude", exclude)):
-        if mask is None and name == "exclude":
-            continue
+    masks: dict[str, Any] = {"positives": positives}
+    for name, mask in (masks if exclude is None else {**masks, "exclude": exclude}).items():
         _check_tensor(name, mask)
         if like is not None and mask.device != like.device:
             remedy = "Bring it there by `.to`."
