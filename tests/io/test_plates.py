@@ -170,4 +170,4 @@ def test_columns_that_some_fields_lack_give_no_warning_of_pandas():
         adata = cgc.from_plate(cgc.Plate.build(table, given[0], labels=given[1]))
     last = adata.obs["line"] == n - 1
     assert (adata.obs["note"][last] == "x").all()
-    assert adata.obs["note"][~last].isna().all()
+    assert (adata.obs["note"][~last] == "unassigned").all()
