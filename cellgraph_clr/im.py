@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["extract_patches", "label_qc", "sample_surfaces"]
 
 
+def __dir__() -> list[str]:
+    """Return what is public."""
+    return __all__
+
+
 LEAST_FENCE = 2.0  # times below and above the quartiles; sizes are never tiny or huge within
 ROUNDING = 1e-9  # relative; sizes this near a bound are on it
 

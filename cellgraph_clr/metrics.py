@@ -52,3 +52,8 @@ __all__ = [
     "risk_coverage",
     "silhouette",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what is public."""
+    return __all__

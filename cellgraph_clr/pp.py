@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["scale_features", "split"]
 
+
+def __dir__() -> list[str]:
+    """Return what is public."""
+    return __all__
+
+
 METHODS = ("zscore", "robust", "quantile")
 
 

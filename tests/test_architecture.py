@@ -252,11 +252,22 @@ def test_style_and_types(command):
 
 
 def test_every_function_of_the_face_checks_the_kinds_of_its_arguments():
-    """`_core.arguments.checked` wraps all of gr, im, pp, tl and metrics; plots look at where they save first."""
+    """`_core.arguments.checked` wraps all of gr, im, pl, pp, tl and metrics; plots look at where they save first."""
     import cellgraph_clr as cgc
 
-    modules = [cgc.gr, cgc.im, cgc.pp, cgc.tl, cgc.metrics]
+    modules = [cgc.gr, cgc.im, cgc.pl, cgc.pp, cgc.tl, cgc.metrics]
     functions = {f"{m.__name__}.{n}": getattr(m, n) for m in modules for n in m.__all__}
     bare = [k for k, f in functions.items() if not isinstance(f, type) and not hasattr(f, "__wrapped__")]
     assert bare == []
     assert len(functions) > 40
+
+
+def test_dir_of_every_subpackage_is_its_public_face():
+    import cellgraph_clr as cgc
+
+    modules = [getattr(cgc, name) for name in dir(cgc)]
+    faces = [cgc, *(m for m in modules if hasattr(m, "__path__") or hasattr(m, "__all__")), cgc.losses.functional]
+    faces += [getattr(cgc.models, name) for name in dir(cgc.models) if hasattr(getattr(cgc.models, name), "__path__")]
+    assert len(faces) >= 17
+    for face in faces:
+        assert sorted(n for n in dir(face) if not n.startswith("__")) == sorted(face.__all__), face.__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentKindError",
     "CellGraphError",
     "EmptyQueryError",
     "FileFormatError",
@@ -95,6 +96,10 @@ class PairsError(CellGraphError):
 
 class OptionError(CellGraphError):
     """An option has a value outside its allowed set or range."""
+
+
+class ArgumentKindError(OptionError, TypeError):
+    """An argument is of a kind that cannot be used at all."""
 
 
 class TaskError(CellGraphError):

@@ -46,13 +46,14 @@ def existing_path(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, folder: bool = False, model: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it takes the place of `path`, on error it is removed.
 
     Parameters
     ----------
     path : what is written; a link stays one, and the file it points to is replaced. A replaced file keeps its mode.
     folder : whether it is a folder (a Zarr store).
+    model : whether it is a file in safetensors, which replaces none of another kind.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False) -> Iterator
     bear the name of their process; those that a killed process left in the same folder are removed.
     """
     try:
-        target = check_output(path, "store" if folder else "file")
+        target = check_output(path, "store" if folder else "model" if model else "file")
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # a folder that may not be listed
             _clear(target.parent)

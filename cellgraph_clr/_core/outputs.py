@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["check_apart", "check_output", "not_written"]
 
-Kind = Literal["file", "store", "folder"]
+Kind = Literal["file", "model", "store", "folder"]
 ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # one of them lies in the root of a Zarr store
 OURS = (".h5ad", ".zarr", ".safetensors", ".ckpt", ".npz", ".csv", ".png", ".pdf", ".svg")
+HDF5 = b"\x89HDF\r\n\x1a\n"
+USER_BLOCKS = (0, 512, 1024, 2048)  # where an HDF5 file may begin
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -38,13 +40,14 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
     Parameters
     ----------
     path : where to write; folders above it that are missing will be made.
-    kind : a "file"; a "store" is a Zarr folder that is replaced as a whole; a "folder" has files written into it.
+    kind : a "file"; a "model" is one in safetensors, whatever its suffix; a "store" is a Zarr folder that is replaced as a whole;
+        a "folder" has files written into it.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file, a store an
-        AnnData store or an empty folder.
+        If the folder cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file (an .h5ad an
+        HDF5 file, a model a safetensors file, or one that is empty), a store an AnnData store or an empty folder.
 
     Notes
     -----
@@ -82,12 +85,29 @@ def _in_the_way(target: Path, found: int | None, kind: Kind) -> str:
         return ""
     if not (stat.S_ISREG(found) or stat.S_ISDIR(found)):
         return "something there that is no file"
-    if stat.S_ISREG(found) != (kind == "file"):
+    is_file = kind in ("file", "model")
+    if stat.S_ISREG(found) != is_file:
         return "a file there" if stat.S_ISREG(found) else "a folder there"
     if not os.access(target, os.W_OK):
-        return "a write-protected file there" if kind == "file" else "a write-protected folder there"
+        return "a write-protected file there" if is_file else "a write-protected folder there"
+    if is_file and target.stat().st_size > 0:
+        return _of_another_kind(target, kind)
     if kind == "store" and any(target.iterdir()) and not _is_anndata(target):
         return "a folder there that holds something else than an AnnData"
+    return ""
+
+
+def _of_another_kind(target: Path, kind: Kind) -> str:
+    """Return in words that a file bears the name of a kind that it is not of, "" if it does not."""
+    if target.suffix.lower() == ".h5ad":
+        with target.open("rb") as file:
+            found = [file.seek(place) == place and file.read(len(HDF5)) for place in USER_BLOCKS]
+        return "" if HDF5 in found else "a file there that is no HDF5, and was not written as .h5ad"
+    if kind == "model" or target.suffix.lower() == ".safetensors":
+        with target.open("rb") as file:
+            length, first = int.from_bytes(file.read(8), "little"), file.read(1)
+        whole = first == b"{" and 8 + length <= target.stat().st_size
+        return "" if whole else "a file there that is no saved model (safetensors)"
     return ""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import LabelImageError, NonFiniteError
 from cellgraph_clr._core.notices import warn
-from cellgraph_clr.cells.blocks import array_like
+from cellgraph_clr.cells.blocks import array_like, is_dask
 
 __all__ = ["given_image", "given_labels"]
 
@@ -20,7 +20,8 @@ def given_labels(labels: Any) -> Any:
     Raises
     ------
     LabelImageError
-        For other types than integers, matrices, and dask arrays of unknown or masked chunks.
+        For other types than integers, matrices, and dask arrays of unknown or masked chunks; where a chunk is computed, for one
+        of another shape or dtype than the array declares.
     """
     labels = _plain(labels, "labels")
     if labels.dtype.kind not in "iu":
@@ -46,7 +47,7 @@ def given_image(image: Any) -> Any:
     Raises
     ------
     LabelImageError
-        For text, dates, complex numbers and objects, matrices, and dask arrays of unknown or masked chunks.
+        For text, dates, complex numbers and objects, matrices, and dask arrays of unknown, masked or wrongly declared chunks.
     NonFiniteError
         For masked pixels.
     """
@@ -74,4 +75,24 @@ def _plain(array: Any, what: str) -> Any:
     if not isinstance(array, np.ndarray) and isinstance(getattr(array, "_meta", None), np.ma.MaskedArray):
         remedy = "Fill them: `dask.array.ma.filled(array, 0)`."
         raise LabelImageError(expected(f"{what} without masked chunks", "a masked dask array", remedy))
-    return array
+    return _watched(array, what) if is_dask(array) else array
+
+
+def _watched(array: Any, what: str) -> Any:
+    """Return a dask array whose chunks are looked at when they are computed. O(chunks)."""
+    return array.map_blocks(_as_declared, what, array.dtype, dtype=array.dtype, meta=array._meta)  # noqa: SLF001 - as dask itself
+
+
+def _as_declared(chunk: Any, what: str, dtype: np.dtype, block_info: Any = None) -> Any:
+    """Return a chunk of a dask array. Raises `LabelImageError` where it is another one than the array says."""
+    shape = tuple(b - a for a, b in block_info[0]["array-location"])
+    if isinstance(chunk, np.ma.MaskedArray):
+        found = "one with a mask"
+    elif getattr(chunk, "shape", None) != shape or chunk.dtype != dtype:
+        found = f"shape {getattr(chunk, 'shape', None)}, dtype {getattr(chunk, 'dtype', type(chunk).__name__)}"
+    else:
+        return chunk
+    remedy = (
+        "What makes the chunks gives others than the dask array declares: pass it their `dtype`, `chunks` and `meta`."
+    )
+    raise LabelImageError(expected(f"chunks of {what} of shape {shape} and dtype {dtype}, as declared", found, remedy))

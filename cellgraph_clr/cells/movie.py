@@ -14,15 +14,15 @@ from cellgraph_clr._core.units import PIXEL, canonical_unit
 from cellgraph_clr.cells.given import given_image, given_labels
 from cellgraph_clr.cells.label_image import LabelImage, check_spacing, check_unit_alone
 from cellgraph_clr.cells.lazy_arrays import OneChannelFrames
+from cellgraph_clr.cells.lineage import TRACK_COLUMNS, check_lineage, whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-__all__ = ["TRACK_COLUMNS", "Movie", "check_movie"]
+__all__ = ["Movie", "check_movie"]
 
-TRACK_COLUMNS = ("track", "begin", "end", "parent")
 AXES = ("tyx", "tcyx", "tzyx", "tczyx")
 
 
@@ -94,8 +94,8 @@ class Movie:
             For a wrong spacing, frame interval or name of axes.
         LabelImageError
             If labels are no integers, or frames no real numbers.
-        MissingKeyError, ShapeError
-            For tracks without the columns, or that end outside the movie.
+        MissingKeyError, ShapeError, OptionError
+            For tracks without the columns, that end outside the movie, or as `check_lineage`.
         NoCellsError
             For an empty movie.
         """
@@ -185,16 +185,19 @@ def _checked(tracks: pd.DataFrame | None, n_frames: int) -> pd.DataFrame | None:
     if not hasattr(tracks, "columns"):
         remedy = f"Pass a DataFrame with the columns {', '.join(TRACK_COLUMNS)}."
         raise OptionError(expected("`tracks` as a table", type(tracks).__name__, remedy))
-    absent = [c for c in TRACK_COLUMNS if c not in tracks.columns]
+    absent = [c for c in TRACK_COLUMNS if list(tracks.columns).count(c) != 1]
     if absent:
         raise MissingKeyError(
             expected(f"tracks with the columns {', '.join(TRACK_COLUMNS)}", list(tracks.columns), "Rename.")
         )
-    late = tracks[(tracks["end"] >= n_frames) | (tracks["begin"] < 0) | (tracks["begin"] > tracks["end"])]
+    rows = [f"row {i} of `tracks`" for i in range(len(tracks))]
+    whole = whole_numbers(tracks, rows)
+    late = whole[(whole["end"] >= n_frames) | (whole["begin"] < 0) | (whole["begin"] > whole["end"])]
     if len(late):
         found = f"track {late['track'].iloc[0]} from {late['begin'].iloc[0]} to {late['end'].iloc[0]}"
         raise ShapeError(expected(f"tracks between frames 0 and {n_frames - 1}", found, "Is it of another movie?"))
-    return tracks[list(TRACK_COLUMNS)].astype(np.int64).reset_index(drop=True)
+    check_lineage(whole, rows, whole=False)  # of a movie that was cut
+    return whole
 
 
 def check_movie(movie: object) -> None:

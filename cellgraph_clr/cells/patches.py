@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Patches", "box_sides", "covering_resolution", "extract_patches", "longest_sides"]
 
 PLACES = ("whole", "inside")
+MOST_COARSE = 1e6  # pixels of the image that a pixel of a patch may be wide
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +88,7 @@ def extract_patches(
         resolution = (
             float(spacing.min()) if place == "inside" else covering_resolution([longest_sides(labels, s)], size)
         )
-    check_in_range("resolution", resolution, low=0, low_open=True)
+    check_in_range("resolution", resolution, low=0, low_open=True, high=MOST_COARSE * float(spacing.max()))
     chosen = np.arange(len(s.cell_id)) if rows is None else np.asarray(rows)
     n_channels = 0 if labels.image is None else labels.image.shape[0]
     out = Patches(

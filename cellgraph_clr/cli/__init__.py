@@ -27,10 +27,12 @@ def main() -> None:
 
         try:
             from cellgraph_clr.cli.app import app
+            from cellgraph_clr.cli.words import in_options, options_of, warnings_in_options
 
-            app()
+            with warnings_in_options():
+                app()
         except CellGraphError as error:
-            _leave(2, f"{type(error).__name__}: {error}")
+            _leave(2, f"{type(error).__name__}: {in_options(str(error), options_of(sys.argv[1:]))}")
     except SystemExit as stop:  # typer's own end
         if stop.code == 130:
             _leave(130, "Interrupted: what was being written was not replaced.")

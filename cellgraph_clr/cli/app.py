@@ -203,7 +203,7 @@ def embed(
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
     target = where_to_write(path, output, in_place)
-    check_written(anndata=target, files=[model_file, checkpoint], inputs=[path, model], in_place=in_place)
+    check_written(anndata=target, files=[checkpoint], model=model_file, inputs=[path, model], in_place=in_place)
     adata = read(path)
     if scale and use_rep is None and RAW_LAYER not in adata.layers:
         pp.scale_features(adata, impute="median")

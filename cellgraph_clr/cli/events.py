@@ -44,7 +44,7 @@ def events(
         raise OptionError(expected("masks and lineage to learn events from", found, "Pass both, or `--model`."))
     if output is not None and labels is None:
         raise OptionError(expected("`--labels` for cells", "none", "Leave `--output` out, or pass masks."))
-    check_written(anndata=output, files=[table, model_file], inputs=[movie, labels, tracks, model])
+    check_written(anndata=output, files=[table], model=model_file, inputs=[movie, labels, tracks, model])
     frames = io.read_movie(movie, labels, tracks, axes=axes, frame_interval=frame_interval)
     typer.echo(str(frames))
     if model is not None:

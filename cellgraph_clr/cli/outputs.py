@@ -29,6 +29,7 @@ def check_written(
     *,
     anndata: Path | None = None,
     files: Sequence[Path | None] = (),
+    model: Path | None = None,
     inputs: Sequence[Path | None] = (),
     in_place: bool = False,
 ) -> None:
@@ -38,6 +39,7 @@ def check_written(
     ----------
     anndata : the AnnData that is written.
     files : whatever else is written.
+    model : the model that is written.
     inputs : what is read, the AnnData that is written over left out.
     in_place : whether `anndata` is read as well.
 
@@ -54,7 +56,9 @@ def check_written(
     for file in files:
         if file is not None:
             check_output(file)
-    check_apart([anndata, *files], [p for p in inputs if not (in_place and p == anndata)])
+    check_apart([anndata, *files, model], [p for p in inputs if not (in_place and p == anndata)])
+    if model is not None:
+        check_output(model, "model")
 
 
 def save_anndata(adata: Any, path: Path, what: str = "cells") -> None:

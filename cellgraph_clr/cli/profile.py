@@ -39,7 +39,7 @@ def profile(
     from cellgraph_clr import io, tl
     from cellgraph_clr.models import DeepInfoMax
 
-    check_written(anndata=output, files=[model_file], inputs=[plate, layout, model])
+    check_written(anndata=output, model=model_file, inputs=[plate, layout, model])
     names = channels.split(",") if channels else None
     fields = io.read_plate(plate, pattern, channels=names, layout=layout)
     typer.echo(str(fields))

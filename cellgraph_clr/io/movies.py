@@ -15,11 +15,12 @@ from cellgraph_clr._core.checks import expected, listing, sample_name
 from cellgraph_clr._core.errors import FileFormatError, MissingFileError, ShapeError
 from cellgraph_clr.cells.blocks import array_like, is_chunked
 from cellgraph_clr.cells.lazy_arrays import Squeezed
-from cellgraph_clr.cells.movie import TRACK_COLUMNS, Movie
+from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.io.arrays import Pixels, array_shape, read_array
-from cellgraph_clr.io.foreign import file_to_read, guarded, named_errors
+from cellgraph_clr.io.foreign import file_to_read, guarded
 from cellgraph_clr.io.scales import settled_scale, warn_difference
 from cellgraph_clr.io.tiff import RawImage
+from cellgraph_clr.io.tracks import read_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-__all__ = ["from_movie", "read_movie", "read_tracks"]
+__all__ = ["from_movie", "read_movie"]
 
 SUFFIXES = (".tif", ".tiff", ".npy")
 SHOWN = 10  # missing frames that are named
@@ -171,28 +172,6 @@ def read_movie(
         frame_interval=raw.frame_interval if frame_interval is None else frame_interval,
         channels=channels,
     )
-
-
-@checked
-def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return a lineage table with the columns track, begin, end, parent.
-
-    Raises `MissingFileError`, and `FileFormatError` for a file of another form.
-    """
-    import pandas as pd
-
-    target = file_to_read(path)
-    names = {"L": "track", "B": "begin", "E": "end", "P": "parent", "label": "track", "start": "begin"}
-    try:
-        with named_errors(target, "a table"):
-            if target.suffix.lower() == ".csv":
-                table = pd.read_csv(target).rename(columns=names)
-            else:
-                table = pd.read_csv(target, sep=r"\s+", header=None, names=list(TRACK_COLUMNS))
-        return table[list(TRACK_COLUMNS)].astype(np.int64)
-    except (ValueError, KeyError, OverflowError) as error:
-        remedy = "man_track.txt has four numbers a line: track begin end parent."
-        raise FileFormatError(expected(f"tracks in {str(target)!r}", f"{error}", remedy)) from error
 
 
 @checked

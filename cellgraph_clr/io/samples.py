@@ -187,6 +187,10 @@ def concat_labelled(
         adata = samples[name] = from_labels(image, features=features, library_id=name, n_jobs=n_jobs)
         for column, value in about.items():
             adata.obs[column] = pd.Categorical([value] * adata.n_obs) if isinstance(value, str) else value
+    for column in {c for a in samples.values() for c, kind in a.obs.dtypes.items() if kind == "category"}:
+        for adata in samples.values():  # nothing is known of some: one dtype, or pandas guesses
+            if adata.obs[column].isna().all():
+                adata.obs[column] = pd.Categorical([None] * adata.n_obs, categories=np.array([], object))
     if not samples:
         raise NoCellsError(expected("labelled cells", f"none in any {where}", "Check the segmentation."))
     return concat(samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,12 +17,45 @@ __all__ = [
     "check_noise_targets",
     "check_targets",
     "check_temperature",
+    "check_tensors",
     "check_vectors",
 ]
 
 
+OPTIONAL = ("log_noise", "noise_targets", "keep")
+
+
+def check_tensors(*, one_dtype: bool = True, **tensors: Any) -> None:
+    """Check that what is multiplied is of one kind; the first says which.
+
+    Raises
+    ------
+    OptionError
+        For what is no tensor, is not of floating point, or of another dtype (where `one_dtype`; halves count as float32) or
+        device than the first.
+    """
+    given = {name: tensor for name, tensor in tensors.items() if tensor is not None or name not in OPTIONAL}
+    first = next(iter(given))
+    for name, tensor in given.items():
+        _check_tensor(name, tensor)
+        if not tensor.is_floating_point() and (one_dtype or name == first):
+            raise OptionError(expected(f"`{name}` of floating point", str(tensor.dtype), "Convert it by `.float()`."))
+        if one_dtype and tensor.dtype != given[first].dtype:
+            remedy = f"Convert one of them: `.to({first}.dtype)`."
+            raise OptionError(expected(f"`{name}` of {given[first].dtype}, as `{first}`", str(tensor.dtype), remedy))
+        if tensor.device != given[first].device:
+            remedy = f"Bring it there: `.to({first}.device)`."
+            raise OptionError(expected(f"`{name}` on {given[first].device}, as `{first}`", str(tensor.device), remedy))
+
+
+def _check_tensor(name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise OptionError(expected(f"`{name}` as a tensor", type(value).__name__, "Make it one: `torch.as_tensor`."))
+
+
 def check_vectors(anchor: Tensor, candidates: Tensor) -> None:
-    """Raise `ShapeError` unless both are 2D and of one width."""
+    """Raise `ShapeError` unless both are 2D and of one width, `OptionError` as `check_tensors`."""
+    check_tensors(anchor=anchor, candidates=candidates)
     if anchor.ndim != 2 or candidates.ndim != 2 or anchor.shape[1] != candidates.shape[1]:
         raise ShapeError(
             expected(
@@ -32,11 +66,15 @@ def check_vectors(anchor: Tensor, candidates: Tensor) -> None:
         )
 
 
-def check_masks(shape: tuple[int, ...], positives: Tensor, exclude: Tensor | None) -> Tensor:
-    """Return `exclude` as a bool mask (all False for None) after checking both masks.
+def check_masks(
+    shape: tuple[int, ...], positives: Tensor, exclude: Tensor | None, *, like: Tensor | None = None
+) -> Tensor:
+    """Return `exclude` as a bool mask (all False for None) after checking both masks, which lie on the device of `like`.
 
     Raises
     ------
+    OptionError
+        If a mask is no tensor, or on another device.
     ShapeError
         If the scores are not 2D or a mask has another shape.
     PairsError
@@ -44,9 +82,12 @@ def check_masks(shape: tuple[int, ...], positives: Tensor, exclude: Tensor | Non
     """
     if len(shape) != 2:
         raise ShapeError(expected("scores of shape (n_anchors, n_candidates)", shape, "Pass one row per anchor."))
-    for name, mask in (("positives", positives), ("exclude", exclude)):
-        if mask is None:
-            continue
+    masks: dict[str, Any] = {"positives": positives}
+    for name, mask in (masks if exclude is None else {**masks, "exclude": exclude}).items():
+        _check_tensor(name, mask)
+        if like is not None and mask.device != like.device:
+            remedy = "Bring it there by `.to`."
+            raise OptionError(expected(f"`{name}` on {like.device}, as what it masks", str(mask.device), remedy))
         if tuple(mask.shape) != shape:
             raise ShapeError(expected(f"`{name}` of shape {shape}", tuple(mask.shape), "Give one entry per score."))
         if mask.dtype != torch.bool:
@@ -79,7 +120,8 @@ def check_temperature(temperature: float | Tensor) -> None:
 
 
 def check_targets(logits: Tensor, targets: Tensor) -> None:
-    """Raise `ShapeError` unless logits and targets are 2D and of one shape."""
+    """Raise `ShapeError` unless logits and targets are 2D and of one shape, `OptionError` as `check_tensors`."""
+    check_tensors(logits=logits, targets=targets, one_dtype=False)
     if logits.ndim != 2 or logits.shape != targets.shape:
         raise ShapeError(
             expected(

@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import PairsError
 from cellgraph_clr._core.masked import masked_logsumexp
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.losses._checks import check_masks
+from cellgraph_clr.losses._checks import check_masks, check_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,8 @@ def _rowwise(
     scores: Tensor, positives: Tensor, exclude: Tensor | None, row: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 ) -> Tensor:
     """Evaluate `row(scores, positives, candidates, p)` in float32 at least; 0 for anchors without a positive."""
-    exclude = check_masks(tuple(scores.shape), positives, exclude)
+    check_tensors(scores=scores)
+    exclude = check_masks(tuple(scores.shape), positives, exclude, like=scores)
     if scores.numel() == 0:
         return scores.sum(1)
     p = positives.sum(1)

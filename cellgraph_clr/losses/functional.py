@@ -20,3 +20,8 @@ __all__ = [
     "supcon_out",
     "vicreg",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what is public."""
+    return __all__

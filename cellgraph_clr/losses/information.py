@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import PairsError, ShapeError
 from cellgraph_clr._core.precision import full_precision, widened
+from cellgraph_clr.losses._checks import check_tensors
 from cellgraph_clr.losses.multi_positive import infonce_p
 
 __all__ = ["ESTIMATORS", "gradient_penalty", "mutual_information", "prior_matching"]
@@ -71,6 +72,7 @@ def mutual_information(
     0.0
     """
     check_option("estimator", estimator, ESTIMATORS)
+    check_tensors(scores=scores, positives=positives, keep=keep, one_dtype=False)
     if positives.shape != scores.shape or positives.dtype != torch.bool:
         found = f"{tuple(positives.shape)} {positives.dtype}"
         raise ShapeError(expected(f"`positives` bool {tuple(scores.shape)}", found, "One per score."))
@@ -126,6 +128,7 @@ def prior_matching(on_prior: Tensor, on_codes: Tensor) -> tuple[Tensor, Tensor]:
     >>> [round(float(value), 4) for value in prior_matching(torch.zeros(3), torch.zeros(3))]
     [1.3863, 0.6931]
     """
+    check_tensors(on_prior=on_prior, on_codes=on_codes)
     return softplus(-on_prior).mean() + softplus(on_codes).mean(), softplus(-on_codes).mean()
 
 

@@ -12,7 +12,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._blocks import RowLoss, RowLossWithSlope, blocked_mean
-from cellgraph_clr.losses._checks import check_masks, check_vectors
+from cellgraph_clr.losses._checks import check_masks, check_tensors, check_vectors
 from cellgraph_clr.losses._offered import check_options
 from cellgraph_clr.losses._temperature import Tempered
 from cellgraph_clr.losses.contrastive import (
@@ -132,11 +132,14 @@ class _PairLoss(Tempered):
         ------
         ShapeError
             If vectors, masks or `log_noise` do not fit.
+        OptionError
+            If they are no tensors of floating point, of one dtype (halves count as float32) and on one device.
         PairsError
             If a mask is not bool, a candidate is both positive and excluded, or (InfoNCE) an anchor has several positives.
         """
         check_vectors(anchor, candidates)
-        check_masks((len(anchor), len(candidates)), positives, exclude)
+        check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)
+        check_tensors(anchor=anchor, log_noise=log_noise, one_dtype=False)
         if log_noise is not None and log_noise.shape != candidates.shape[:1]:
             shape = (len(candidates),)
             raise ShapeError(expected(f"`log_noise` of shape {shape}", tuple(log_noise.shape), "One per candidate."))
@@ -260,7 +263,7 @@ class NTXent(nn.Module):
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
         """Return the mean loss () in nats over all vectors that have a positive; arguments and errors as `InfoNCEp`."""
         check_vectors(anchor, candidates)
-        exclude = check_masks((len(anchor), len(candidates)), positives, exclude)
+        exclude = check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)
         pooled = torch.cat([anchor, candidates])
         n, a = len(pooled), len(anchor)
         both = torch.zeros(n, n, dtype=torch.bool, device=anchor.device)

@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.losses._checks import check_masks
+from cellgraph_clr.losses._checks import check_masks, check_tensors
 from cellgraph_clr.losses._offered import best_offered, check_options, contaminated
 
 __all__ = ["infonce_p", "log_esp"]
@@ -122,6 +122,7 @@ def log_esp(scores: Tensor, p: Tensor) -> Tensor:
     >>> round(float(log_esp(odds.log(), torch.tensor([2])).exp()), 3)  # 1 * 2 + 1 * 3 + 2 * 3
     11.0
     """
+    check_tensors(scores=scores, p=p, one_dtype=False)
     if scores.ndim != 2 or p.shape != scores.shape[:1] or p.dtype.is_floating_point:
         found = f"{tuple(scores.shape)} and {tuple(p.shape)} {p.dtype}"
         raise ShapeError(expected("scores (a, c) and whole numbers p (a,)", found, "Give one p per row."))
@@ -256,7 +257,8 @@ def infonce_p(
     2.0
     """
     check_options(normalize, n_true, purity, method)
-    exclude = check_masks(tuple(scores.shape), positives, exclude)
+    check_tensors(scores=scores)
+    exclude = check_masks(tuple(scores.shape), positives, exclude, like=scores)
     if scores.numel() == 0:
         return scores.sum(1)
     if purity < 1:

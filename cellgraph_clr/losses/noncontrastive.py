@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.losses._checks import check_masks, check_temperature, check_vectors
+from cellgraph_clr._core.precision import full_precision, widened
+from cellgraph_clr.losses._checks import check_masks, check_temperature, check_tensors, check_vectors
 
 __all__ = ["VICReg", "decorrelation", "vicreg"]
 
@@ -85,7 +85,7 @@ def vicreg(
     25.0
     """
     check_vectors(anchor, candidates)
-    check_masks((len(anchor), len(candidates)), positives, None)
+    check_masks((len(anchor), len(candidates)), positives, None, like=anchor)
     if len(anchor) < 2 or len(candidates) < 2:
         found = f"{len(anchor)} and {len(candidates)}"
         raise ShapeError(expected("at least two anchors and two candidates", found, "Use larger batches."))
@@ -137,6 +137,7 @@ def decorrelation(features: Tensor, temperature: float | Tensor = 0.2) -> Tensor
     >>> round(float(decorrelation(one.expand(1, 4, 2, 3))), 4)  # log 4
     1.3863
     """
+    check_tensors(features=features)
     if features.ndim < 3:
         remedy = "Give every map its positions: one axis at least after images and maps."
         raise ShapeError(expected("features of shape (b, c, …)", tuple(features.shape), remedy))
@@ -182,5 +183,6 @@ class VICReg(nn.Module):
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
         """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`."""
         if exclude is not None:
-            check_masks((len(anchor), len(candidates)), positives, exclude)
+            check_vectors(widened(anchor), widened(candidates))
+            check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)
         return vicreg(anchor, candidates, positives, **self.weights)

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from cellgraph_clr._core.first_order import first_order
 from cellgraph_clr._core.precision import full_precision
-from cellgraph_clr.losses._checks import check_class_prior, check_noise_targets, check_targets, check_temperature
+from cellgraph_clr.losses._checks import (
+    check_class_prior,
+    check_noise_targets,
+    check_targets,
+    check_temperature,
+    check_tensors,
+)
 from cellgraph_clr.losses._temperature import Tempered
 
 __all__ = ["SoftInfoNCE", "soft_cross_entropy", "soft_infonce"]
@@ -107,6 +113,7 @@ def soft_infonce(
     """
     check_targets(logits, targets)
     check_temperature(temperature)
+    check_tensors(logits=logits, class_prior=class_prior, noise_targets=noise_targets, one_dtype=False)
     own = targets.detach().to(logits.dtype)
     noise = own if noise_targets is None else noise_targets.detach().to(logits.dtype)
     if noise_targets is not None:

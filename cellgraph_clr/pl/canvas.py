@@ -171,6 +171,9 @@ def check_save(save: str | os.PathLike[str] | None) -> None:
     """Raise `OptionError` for a name that is none of a picture, and `OutputError` where it cannot be written."""
     if save is None:
         return
+    if not isinstance(save, (str, os.PathLike)):
+        remedy = "End it in .png, .pdf or .svg."
+        raise OptionError(expected("`save` as the name of a picture", type(save).__name__, remedy))
     from matplotlib.backend_bases import FigureCanvasBase
 
     known = sorted(FigureCanvasBase.get_supported_filetypes())

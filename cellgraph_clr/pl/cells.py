@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Colormap
 
     from cellgraph_clr.graphs.samples import Group
     from cellgraph_clr.pl.colors import Coloring
@@ -29,7 +30,7 @@ RIM = 0.55  # brightness of a filled cell's rim
 OVER_IMAGE = 0.6  # opacity of filled cells on an image
 
 
-def number_scale(values: np.ndarray, cmap: str, vmin: float | None, vmax: float | None) -> ScalarMappable:
+def number_scale(values: np.ndarray, cmap: str | Colormap, vmin: float | None, vmax: float | None) -> ScalarMappable:
     """Return colour map and range of numbers: those given, else the finite range of the values. Raises `OptionError`."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,17 @@ from cellgraph_clr.adata.reading import raw_values
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["GREY", "PALETTE", "Coloring", "checked_cmap", "coloring", "feature_label", "legend_names", "palette_colors"]
+__all__ = [
+    "GREY",
+    "PALETTE",
+    "Coloring",
+    "checked_cmap",
+    "coloring",
+    "feature_label",
+    "is_color",
+    "legend_names",
+    "palette_colors",
+]
 
 GREY = "#bbbbbb"
 # The first seven are those of Okabe and Ito 2008; each further one is the colour that differs most (CIEDE2000), for normal
@@ -106,11 +116,21 @@ def _colors(adata: AnnData, key: str, names: Sequence[str], palette: Any) -> lis
     return colors
 
 
+def is_color(color: Any) -> bool:
+    """Return whether matplotlib knows something as a colour."""
+    from matplotlib.colors import is_color_like
+
+    try:
+        return bool(is_color_like(color))
+    except Exception:  # noqa: BLE001 - of what is compared or hashed on the way
+        return False
+
+
 def _hex(color: Any, where: str) -> str:
     """Return a colour as hex. Raises `OptionError` for what matplotlib does not know as one."""
-    from matplotlib.colors import is_color_like, to_hex
+    from matplotlib.colors import to_hex
 
-    if not is_color_like(color):
+    if not is_color(color):
         raise OptionError(expected(f"colours in {where}", repr(color), "Use names or hex codes, as in matplotlib."))
     return str(to_hex(color))
 
@@ -143,6 +163,9 @@ def palette_colors(palette: Any, names: Sequence[str]) -> list[str]:
             table = checked_cmap(palette, what="palette")
             at = range(len(shown)) if table.N <= 32 else np.linspace(0, 1, max(len(shown), 2))
             palette = [table(i) for i in at]
+        if palette is not None and (isinstance(palette, (bytes, set)) or not isinstance(palette, Iterable)):
+            remedy = "Pass a list of colours, a mapping from categories, or the name of a colour map."
+            raise OptionError(expected("`palette` as colours", type(palette).__name__, remedy))
         wheel = list(PALETTE if palette is None else palette)
         if palette is not None and len(wheel) < len(shown):
             raise OptionError(expected(f"{len(shown)} colours", len(wheel), "Pass one for every category."))

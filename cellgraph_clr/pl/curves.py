@@ -12,8 +12,10 @@ from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr.adata.labels import column_name, label_codes, label_names
 from cellgraph_clr.adata.provenance import recorded_runs
+from cellgraph_clr.adata.rows import noun_of_rows, truth_values
 from cellgraph_clr.analysis import calibration
-from cellgraph_clr.pl.canvas import check_save, finish, new_axes, one_axes
+from cellgraph_clr.pl.canvas import finish, new_axes, one_axes
+from cellgraph_clr.pl.door import drawn
 
 if TYPE_CHECKING:
     import os
@@ -33,6 +35,7 @@ PANELS = (  # figures that share a panel, and the label of its axis
 )
 
 
+@drawn
 def reliability(
     adata: AnnData,
     truth_key: str,
@@ -66,6 +69,8 @@ def reliability(
     ------
     LabelKeyError, MissingKeyError
         If the truth or the probabilities are missing.
+    ShapeError
+        For other `rows`.
     NoCellsError
         If no cell is left: all with a true class were learned from.
 
@@ -74,12 +79,11 @@ def reliability(
     Intervals are those of Wilson (1927). Cells learned from are those with a class in the `label_key` of `tl.classify`: their
     confidences would be too good.
     """
-    check_save(save)
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
     proba = adata.obsm[f"{pred_key}_proba"]
-    use = codes >= 0
-    use &= ~learned_from(adata, pred_key) if rows is None else np.asarray(rows, bool)
+    use, noun = codes >= 0, noun_of_rows(adata)
+    use &= ~learned_from(adata, pred_key) if rows is None else truth_values(rows, adata.n_obs)
     if not use.any():
         remedy = "Hold labelled cells out, or choose cells by `rows=`."
         raise NoCellsError(expected("cells with a true class that were not learned from", "none", remedy))
@@ -102,9 +106,9 @@ def reliability(
     )
     share = np.histogram(confidence, bins=n_bins, range=(0, 1))[0] / len(confidence)
     edges = np.linspace(0, 1, n_bins + 1)
-    ax.bar(edges[:-1], share, width=1 / n_bins, align="edge", color="#cccccc", zorder=0, label="share of cells")
-    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy; share of cells")
-    text = f"{int(use.sum())} cells, expected calibration error {bins.ece:.3f}"
+    ax.bar(edges[:-1], share, width=1 / n_bins, align="edge", color="#cccccc", zorder=0, label=f"share of {noun}")
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel=f"accuracy; share of {noun}")
+    text = f"{int(use.sum())} {noun}, expected calibration error {bins.ece:.3f}"
     ax.set_title(text if title is None else title, fontsize=10)
     ax.legend(loc="upper left", frameon=False, fontsize=9)
     finish(ax, show=show, save=save)
@@ -120,6 +124,7 @@ def learned_from(adata: AnnData, pred_key: str) -> np.ndarray:
     return label_names(adata, label_key) != ""
 
 
+@drawn
 def training(
     history: Any,
     *,
@@ -150,7 +155,6 @@ def training(
     MissingKeyError, OptionError
         If there is no loss in the history; for anything but a model or a history.
     """
-    check_save(save)
     history = getattr(history, "history_", history)
     if not isinstance(history, Mapping):
         remedy = "Fit one by `cgc.models.CellGraphCLR().fit(adata)`; an AnnData keeps no history."
@@ -191,6 +195,7 @@ def _draw_curves(panel: Axes, label: str, parts: Mapping[str, Mapping[str, Any]]
         panel.legend(frameon=False, fontsize=9)
 
 
+@drawn
 def loss_weights(
     adata: AnnData,
     truth_key: str,
@@ -238,13 +243,12 @@ def loss_weights(
     from cellgraph_clr.losses.soft_targets import soft_cross_entropy, soft_infonce
     from cellgraph_clr.models.classifiers.targets import smooth_one_hot
 
-    check_save(save)
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
     table = adata.obsm[f"{pred_key}_proba"]
     column = {str(name): i for i, name in enumerate(table.columns)}
     own = np.array([column.get(column_name(str(name)), -1) for name in classes] + [-1])[codes]
-    use = own >= 0 if rows is None else (own >= 0) & rows
+    use = own >= 0 if rows is None else (own >= 0) & truth_values(rows, adata.n_obs)
     if not use.any():
         raise NoCellsError(expected("cells with a class that was learned", "none", "Check `truth_key` and `rows`."))
     proba = np.maximum(table.to_numpy(np.float64)[use], 1e-12)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, check_whole
-from cellgraph_clr.pl.canvas import check_save, finish, legend_beside, one_axes, scale_bar
+from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, scale_bar
+from cellgraph_clr.pl.door import drawn
 
 if TYPE_CHECKING:
     import os
@@ -25,6 +26,7 @@ SIDE = 48  # pixels of an inset
 FAINT = 0.1  # of the strongest evidence, below which a place gets no inset
 
 
+@drawn
 def event_errors(
     table: pd.DataFrame,
     *,
@@ -53,7 +55,6 @@ def event_errors(
     """
     from matplotlib.ticker import MaxNLocator
 
-    check_save(save)
     for name in ("events", "found", "false_alarms", "missed"):
         check_key(name, list(table.columns), where="the table", remedy="Pass that of `cgc.metrics.errors_over_time`.")
     ax = one_axes(ax, (7, 3.5), figsize)
@@ -75,6 +76,7 @@ def event_errors(
     return ax
 
 
+@drawn
 def arrow_attribution(
     movie: Movie,
     model: TimeArrow,
@@ -111,7 +113,6 @@ def arrow_attribution(
     import matplotlib.pyplot as plt
     from scipy.ndimage import gaussian_filter
 
-    check_save(save)
     check_whole("n_insets", n_insets)
     check_option("channel", channel, (*range(len(movie.channels)), *movie.channels))
     channel = movie.channels.index(channel) if isinstance(channel, str) else channel

@@ -13,9 +13,10 @@ from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.outlines import cell_reach, polygons
-from cellgraph_clr.pl.canvas import check_save, finish, legend_beside, panel_axes
+from cellgraph_clr.pl.canvas import finish, legend_beside, panel_axes
 from cellgraph_clr.pl.cells import color_bar, dot, number_scale, outlined
 from cellgraph_clr.pl.colors import GREY, PALETTE
+from cellgraph_clr.pl.door import drawn
 from cellgraph_clr.pl.field import Field, point_size
 from cellgraph_clr.pl.tissue import PANEL, SMALL_PANEL
 
@@ -35,6 +36,7 @@ LEAST = 16.0  # points squared of a dot that is to be seen among thousands
 NAMED = 10  # ranked cells that are numbered
 
 
+@drawn
 def retrieval(
     adata: AnnData,
     query: Query | None = None,
@@ -86,7 +88,6 @@ def retrieval(
     In 2D regions have outlines: around their masks where `labels` are given, else around what lies nearer to their cells
     than to others (Voronoi cells), no farther than half a long edge from a cell.
     """
-    check_save(save)
     region_key, rank_key, query_key = (f"{key}_{part}" for part in ("region", "rank", "query"))
     has_regions = region_key in adata.obs
     if not has_regions:

@@ -18,7 +18,8 @@ from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.retrieval import query_similarity, standardised_directions
 from cellgraph_clr.analysis.typical import rows_along, typical_rows
 from cellgraph_clr.io.matched_labels import labels_of_cells
-from cellgraph_clr.pl.canvas import check_save, finish, picture_grid, plain, scale_bar
+from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
+from cellgraph_clr.pl.door import drawn
 from cellgraph_clr.pl.tiles import SIZE, Tiles
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ SMALLEST = 30  # pixels of a cell in its picture below which it is ringed
 REPRESENTATIONS = ("X_morpho", "X_cellgraph")  # that say what is typical, the first there is; else X
 
 
+@drawn
 def cell_gallery(
     adata: AnnData,
     labels: Labels,
@@ -94,7 +96,6 @@ def cell_gallery(
     -----
     One scan of the labels; of each cell drawn the plane where it is widest, or its box.
     """
-    check_save(save)
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
         raise OptionError(expected("either `query` or `groupby`", found, "Pass one of them."))
@@ -133,6 +134,7 @@ def _query_in(adata: AnnData, query: Query, group: Group) -> np.ndarray:
     return mine[query_rows(adata[mine], query)]
 
 
+@drawn
 def feature_range(
     adata: AnnData,
     labels: Labels,
@@ -167,9 +169,10 @@ def feature_range(
     MissingKeyError, OptionError, LabelImageError, NonFiniteError
         For unknown features, and those without a value, and as `cell_gallery`.
     """
-    check_save(save)
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)
+    if not wanted:
+        raise OptionError(expected("at least one of `features`", "none", "Name a feature."))
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     drawing = _Drawing(picture, style, channel)
     rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
@@ -215,8 +218,8 @@ class _Drawing:
         check_option("style", style, STYLES)
         if style == "surfaces" and picture.ndim == 2:
             raise OptionError(expected('style "slices" for labels in 2D', "surfaces", "Only volumes have surfaces."))
-        if style == "slices" and (picture.image is not None or isinstance(channel, str)):
-            check_option("channel", channel, (*range(len(picture.channels)), *picture.channels))
+        if style == "slices" and (picture.image is not None or channel != 0):
+            check_option("channel", channel, (*range(max(len(picture.channels), 1)), *picture.channels))
         self.unit, self.style = picture.unit, style
         number = picture.channels.index(channel) if channel in picture.channels else 0
         self.tiles = Tiles(picture, number if isinstance(channel, str) else channel)

@@ -9,9 +9,11 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr.adata.labels import label_codes
-from cellgraph_clr.pl.canvas import check_save, finish, legend_beside, one_axes, plain
+from cellgraph_clr.adata.rows import noun_of_rows, truth_values
+from cellgraph_clr.pl.canvas import finish, legend_beside, one_axes, plain
 from cellgraph_clr.pl.colors import checked_cmap, palette_colors
 from cellgraph_clr.pl.curves import learned_from
+from cellgraph_clr.pl.door import drawn
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 __all__ = ["composition", "confusion", "label_qc"]
 
@@ -26,6 +29,7 @@ FLAGS = ("touches_border", "is_fragmented", "has_holes", "is_tiny", "is_huge", "
 MOST_CELLS_WITH_TEXT = 400  # of a table whose numbers are written in
 
 
+@drawn
 def label_qc(
     table: Any,
     *,
@@ -52,7 +56,6 @@ def label_qc(
     MissingKeyError, NoCellsError
         If there are no flags; for no cells.
     """
-    check_save(save)
     if not hasattr(table, "columns") and not hasattr(table, "obs"):  # labels
         from cellgraph_clr import im
 
@@ -75,6 +78,7 @@ def label_qc(
     return ax
 
 
+@drawn
 def confusion(
     adata: AnnData,
     truth_key: str,
@@ -82,7 +86,7 @@ def confusion(
     *,
     rows: np.ndarray | None = None,
     normalize: bool = True,
-    cmap: str = "Blues",
+    cmap: str | Colormap = "Blues",
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
     ax: Axes | None = None,
@@ -109,16 +113,17 @@ def confusion(
     ------
     LabelKeyError, MissingKeyError
         For missing columns, or no cell with a class.
+    ShapeError
+        For other `rows`.
     NoCellsError
         If no cell is left: all with a true class were learned from.
     """
     import matplotlib.pyplot as plt
 
-    check_save(save)
     codes, classes = label_codes(adata, truth_key, as_listed=True)
     check_key(pred_key, list(adata.obs.columns), where="adata.obs")
-    known = codes >= 0
-    known &= ~learned_from(adata, pred_key) if rows is None else np.asarray(rows, bool)
+    known, noun = codes >= 0, noun_of_rows(adata)
+    known &= ~learned_from(adata, pred_key) if rows is None else truth_values(rows, adata.n_obs)
     if not known.any():
         remedy = "Hold labelled cells out, or choose cells by `rows=`."
         raise NoCellsError(expected("cells with a true class that were not learned from", "none", remedy))
@@ -142,14 +147,15 @@ def confusion(
                 text = f"{value:.2f}".removeprefix("0") if normalize and value < 1 else f"{value:g}"
                 dark = value > 0.6 * float(shown.max())
                 ax.text(j, i, text, ha="center", va="center", fontsize=6.5, color="white" if dark else "black")
-    plt.colorbar(picture, ax=ax, label="share of the row" if normalize else "cells", shrink=0.7)
+    plt.colorbar(picture, ax=ax, label="share of the row" if normalize else noun, shrink=0.7)
     right = np.mean([classes[c] == p for c, p in zip(codes[known], predicted, strict=True)])
-    text = f"{int(known.sum())} cells, {right:.1%} as in {truth_key}" if same else f"{int(known.sum())} cells"
+    text = f"{int(known.sum())} {noun}{f', {right:.1%} as in {truth_key}' if same else ''}"
     ax.set_title(text if title is None else title, fontsize=10)
     finish(ax, show=show, save=save)
     return ax
 
 
+@drawn
 def composition(
     adata: AnnData,
     groupby: str,
@@ -171,7 +177,7 @@ def composition(
     adata : with both columns in `obs`.
     groupby : column of groups, e.g. clusters; cells without one are left out.
     key : column of categories; colours as in `pl.spatial`.
-    normalize : bars of shares; otherwise of numbers of cells.
+    normalize : bars of shares; otherwise of numbers of cells (or windows).
     palette : as in `pl.spatial`.
     orientation : "horizontal" or "vertical" bars.
     title, figsize, ax, show, save : as in `pl.spatial`.
@@ -187,10 +193,10 @@ def composition(
     """
     from cellgraph_clr.pl.cells import dot
 
-    check_save(save)
     check_option("orientation", orientation, ("horizontal", "vertical"))
     codes, groups = label_codes(adata, groupby, as_listed=True)
     of, names = label_codes(adata, key, as_listed=True)
+    noun = noun_of_rows(adata)
     names = [*names, "unassigned"] if (of < 0).any() else names
     table = np.zeros((len(groups), len(names)))
     known = codes >= 0
@@ -208,7 +214,7 @@ def composition(
             ax.bar(at, values, bottom=start, color=color, width=0.85)
         start = start + values
     axis, label = (
-        ("share of cells" if normalize else "cells"),
+        (f"share of {noun}" if normalize else noun),
         [f"{plain(g)} ({int(n)})" for g, n in zip(groups, table.sum(1), strict=True)],
     )
     if flat:

@@ -9,8 +9,9 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr.adata.provenance import entries_of
-from cellgraph_clr.pl.canvas import check_save, finish, one_axes, plain
+from cellgraph_clr.pl.canvas import finish, one_axes, plain
 from cellgraph_clr.pl.colors import GREY, checked_cmap
+from cellgraph_clr.pl.door import drawn
 
 if TYPE_CHECKING:
     import os
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 __all__ = ["interactions"]
 
@@ -26,13 +28,14 @@ MOST_PAIRS_WITH_TEXT = 625
 STEEP = 0.6  # of the colour scale: from here text is white
 
 
+@drawn
 def interactions(
     adata: AnnData,
     sample: str | None = None,
     *,
     key: str = "interactions",
     limit: float | None = None,
-    cmap: str = "RdBu_r",
+    cmap: str | Colormap = "RdBu_r",
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
     ax: Axes | None = None,
@@ -66,7 +69,6 @@ def interactions(
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle
 
-    check_save(save)
     if limit is not None and not (np.isfinite(limit) and limit > 0):
         raise OptionError(expected("`limit` above 0", repr(limit), "Pass the log odds at the ends of the colours."))
     table, types = _table_of(adata, key)

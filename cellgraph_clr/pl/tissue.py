@@ -9,9 +9,10 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.adata.reading import adjacency_of
-from cellgraph_clr.pl.canvas import check_save, finish, panel_axes
+from cellgraph_clr.pl.canvas import finish, panel_axes
 from cellgraph_clr.pl.cells import category_legend, color_bar, draw_cells, number_scale
 from cellgraph_clr.pl.colors import Coloring, coloring
+from cellgraph_clr.pl.door import drawn
 from cellgraph_clr.pl.field import Field, point_size
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
     from cellgraph_clr.io.labels import Labels
 
@@ -30,6 +32,7 @@ SMALL_PANEL = (3.2, 3.2)
 ONE_COLOR = "#d55e00"
 
 
+@drawn
 def spatial(
     adata: AnnData,
     color: str | Sequence[str] | None = None,
@@ -44,7 +47,7 @@ def spatial(
     size: float | None = None,
     alpha: float | None = None,
     palette: Any = None,
-    cmap: str = "viridis",
+    cmap: str | Colormap = "viridis",
     vmin: float | None = None,
     vmax: float | None = None,
     title: str | Sequence[str] | None = None,
@@ -95,8 +98,7 @@ def spatial(
     -----
     The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
     """
-    check_save(save)
-    keys: list[Any] = list(color) if isinstance(color, (list, tuple)) else [color]
+    keys: list[Any] = [color] if color is None or isinstance(color, str) else list(color)
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
     )
@@ -143,6 +145,7 @@ def _titles(title: str | Sequence[str] | None, keys: Sequence[str | None], sampl
     return [f"{k}, {s}" if several and k else s for k in keys for s in samples]
 
 
+@drawn
 def graph(
     adata: AnnData,
     image: Any = None,
@@ -157,7 +160,7 @@ def graph(
     slab: tuple[float, float] | None = None,
     size: float | None = None,
     palette: Any = None,
-    cmap: str = "viridis",
+    cmap: str | Colormap = "viridis",
     edge_color: str = "#404040",
     edge_width: float = 0.7,
     title: str | None = None,
@@ -188,7 +191,6 @@ def graph(
     NoGraphError, MissingKeyError, OptionError, ShapeError
         For a missing graph, and as `spatial`.
     """
-    check_save(save)
     adjacency = adjacency_of(adata, neighbors_key).tocoo()
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab

@@ -11,7 +11,8 @@ from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.adata.reading import read_features
 from cellgraph_clr.analysis.typical import typical_rows
-from cellgraph_clr.pl.canvas import check_save, finish, picture_grid, plain, scale_bar
+from cellgraph_clr.pl.canvas import finish, picture_grid, plain, scale_bar
+from cellgraph_clr.pl.door import drawn
 
 if TYPE_CHECKING:
     import os
@@ -26,6 +27,7 @@ __all__ = ["window_gallery"]
 PLACE = ("sample", "well", "field")  # what tells a field from others
 
 
+@drawn
 def window_gallery(
     adata: AnnData,
     plate: Plate,
@@ -64,7 +66,6 @@ def window_gallery(
     MissingKeyError, LabelKeyError, OptionError
         For missing keys, no group, or channels that are not there.
     """
-    check_save(save)
     check_whole("n_windows", n_windows)
     check_whole("size", size, low=8)
     names = list(plate.channels)

@@ -31,3 +31,8 @@ __all__ = [
     "time_arrow",
     "transfer_labels",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return what is public."""
+    return __all__

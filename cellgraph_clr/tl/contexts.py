@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_key_added, check_whole
+from cellgraph_clr._core.checks import check_key_added, check_whole, expected
+from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
@@ -107,6 +108,8 @@ def context(
     adjacency = adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     names = representation(adata, use_rep)[1]
+    if not names:
+        raise OptionError(expected("at least one representation in `use_rep`", "none", 'Name a key of `obsm`, or "X".'))
     batch = (
         np.zeros(adata.n_obs, int)
         if batch_key is None

@@ -101,6 +101,7 @@ def retrieve_regions(
     adjacency = adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     image = _images_of_regions(adata, adjacency, neighbors_key)
+    _warn_of_pieces(adjacency, rows)
     directions = (centred_directions if weighted else standardised_directions)(vectors)
     similarity = query_similarity(directions, directions[rows])
     scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
@@ -136,6 +137,18 @@ def retrieve_regions(
         _warn_of_nothing(scores, adjacency, threshold=threshold, blocked=blocked, min_cells=min_cells)
     table.attrs |= {"unit": unit_of(adata), "min_similarity": threshold}
     return table
+
+
+def _warn_of_pieces(adjacency: csr_matrix, rows: np.ndarray) -> None:
+    """Warn where the cells of a query are not connected by edges among them: regions are, whatever is asked for."""
+    from scipy.sparse.csgraph import connected_components
+
+    n_pieces = int(connected_components(adjacency[rows][:, rows], directed=False, return_labels=False))
+    if n_pieces > 1:
+        warn(
+            f"The {len(rows)} cells of the query lie in {n_pieces} pieces that no edge of the graph joins; what is found is like "
+            "all of them together. Ask for one piece at a time, or for single cells by `cgc.tl.retrieve`."
+        )
 
 
 def _images_of_regions(adata: AnnData, adjacency: csr_matrix, neighbors_key: str) -> np.ndarray:

@@ -69,7 +69,14 @@ class TaskModule(lightning.LightningModule):
     """
 
     def __init__(
-        self, task: Task, fingerprint: str, *, bf16: bool = False, num_workers: int = 0, told: bool = False
+        self,
+        task: Task,
+        fingerprint: str,
+        *,
+        bf16: bool = False,
+        num_workers: int = 0,
+        told: bool = False,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.task, self._bf16, self._num_workers, self._told = task, bf16, num_workers, told
@@ -79,7 +86,7 @@ class TaskModule(lightning.LightningModule):
             raise TaskError(expected("weights in `Task.networks`", listing(list(self.networks)), remedy))
         for name in task.schedule.rates:
             check_key(name, list(self.networks), where="Task.networks", remedy="Name a network.", error=TaskError)
-        self.fingerprint = _digest(fingerprint, self.networks)
+        self.fingerprint, self.options = _digest(fingerprint, self.networks), dict(options or {})
         self.history: dict[str, list[float]] = {}
 
     def setup(self, stage: str) -> None:  # noqa: ARG002
@@ -127,6 +134,18 @@ class TaskModule(lightning.LightningModule):
         self._record(value, figures)
         return value
 
+    def on_after_backward(self) -> None:
+        """Raise `TaskError` in the first step where a network to be trained gets no gradient at all."""
+        if self.global_step > 0:
+            return
+        for name, network in self.networks.items():
+            learned = [p for p in network.parameters() if p.requires_grad]
+            if learned and all(p.grad is None for p in learned):
+                remedy = "Its output must not be detached, or made under `torch.no_grad()`."
+                raise TaskError(
+                    expected(f"a loss that depends on the network {name!r}", "no gradient of any weight", remedy)
+                )
+
     def _record(self, value: Tensor, figures: Mapping[str, Tensor | float]) -> None:
         """Keep and log the figures of a step. Raises `NonFiniteError` for a loss that is not finite."""
         numbers = _numbers({"loss": value, **figures, "": value})
@@ -140,15 +159,15 @@ class TaskModule(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the history and the fingerprint of the run into a checkpoint."""
-        checkpoint["run"] = {"history": self.history, "fingerprint": self.fingerprint}
+        about = {"fingerprint": self.fingerprint, "options": self.options}
+        checkpoint["run"] = {"history": self.history, **about}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the history back. Raises `ModelFileError` for a checkpoint of another run."""
         if checkpoint["run"]["fingerprint"] != self.fingerprint:
             remedy = "Pass another path, or remove the file to start anew."
-            raise ModelFileError(
-                expected("a checkpoint of this run (config, seed, features, graph)", "one of another run", remedy)
-            )
+            found = f"one of another run ({_difference(checkpoint['run'].get('options'), self.options)})"
+            raise ModelFileError(expected("a checkpoint of this run (config, seed, features, graph)", found, remedy))
         check_moments(checkpoint["optimizer_states"], self.networks.parameters())
         self.history = checkpoint["run"]["history"]
 
@@ -180,6 +199,18 @@ def _numbers(figures: Mapping[str, Tensor | float]) -> dict[str, float]:
     on_device = {k: v.detach().double() for k, v in figures.items() if isinstance(v, Tensor)}
     values = dict(zip(on_device, torch.stack(list(on_device.values())).tolist(), strict=True)) if on_device else {}
     return {k: values[k] if k in values else float(v) for k, v in figures.items()}
+
+
+def _difference(saved: Any, now: Mapping[str, str]) -> str:
+    """Return in words in which options a saved run differs from this one."""
+    if not isinstance(saved, Mapping) or not now:
+        return "of which options, it does not say"
+    differ = [
+        f"{k} was {saved.get(k, 'not there')!s:.60} and is {now.get(k, 'not there')!s:.60}"
+        for k in dict.fromkeys((*now, *saved))
+        if saved.get(k) != now.get(k)
+    ]
+    return listing(differ) if differ else "of the same options: other data, or another order of it"
 
 
 def _digest(fingerprint: str, networks: nn.ModuleDict) -> str:

@@ -16,7 +16,7 @@ from torch.nn.parameter import is_lazy
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, OptionError
 
-__all__ = ["Absent", "built", "identity", "is_object", "name_of", "plain", "with_objects"]
+__all__ = ["Absent", "as_text", "built", "identity", "is_object", "name_of", "plain", "with_objects"]
 
 CUSTOM = "custom: "  # stands in a file for an object of the user's
 
@@ -104,6 +104,17 @@ def _parts(value: Any, within: tuple[int, ...]) -> str | list[str]:
 def name_of(value: Any) -> str:
     """Return the name of an object's function or class."""
     return str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def as_text(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return options in words: numbers and text as Python writes them, objects of the user's by name and the start of a hash."""
+    return {k: _words(v) for k, v in options.items()}
+
+
+def _words(value: Any) -> str:
+    if is_object(value):
+        return f"{name_of(value)} ({hashlib.sha256(identity(value).encode()).hexdigest()[:8]})"
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def plain(value: Any) -> Any:

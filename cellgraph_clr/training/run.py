@@ -26,6 +26,7 @@ from cellgraph_clr.training.checkpoints import SafeCheckpoints, check_run
 from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.endings import fit
 from cellgraph_clr.training.module import TaskModule
+from cellgraph_clr.training.objects import as_text
 from cellgraph_clr.training.saved import DAMAGED
 from cellgraph_clr.training.watchers import Bar, EarlyStop, KeepRun, stalled
 from cellgraph_clr.training.weights import check_same_shapes
@@ -168,7 +169,14 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerprint: str = "") -> Trained:
+def train(
+    task: Task,
+    runtime: Runtime,
+    watch: Watch | None = None,
+    *,
+    fingerprint: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> Trained:
     """Return the trained networks of a task.
 
     A run that is killed and called again with the same checkpoint goes on from its last saving and ends with the same
@@ -179,6 +187,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
     task : what is learned.
     runtime, watch : where, and what is kept of it.
     fingerprint : tells the data and options of this run from others; the first weights are added to it.
+    options : of the run, which a checkpoint keeps as text: where it is of another run, the error names those that differ.
 
     Raises
     ------
@@ -191,7 +200,7 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
     KeyboardInterrupt
         When it is interrupted; a checkpoint keeps what was saved last.
     ModelFileError
-        If the checkpoint is truncated or that of another run.
+        If the checkpoint is truncated or that of another run; the options that differ are named.
     """
     watch = watch or Watch()
     device = usable_device(runtime.device)
@@ -203,7 +212,12 @@ def train(task: Task, runtime: Runtime, watch: Watch | None = None, *, fingerpri
         told = bool(watch.callbacks or watch.logger)
         bf16 = runtime.precision == "bf16"
         module = TaskModule(
-            task, fingerprint + runtime.precision, bf16=bf16, num_workers=runtime.num_workers, told=told
+            task,
+            fingerprint + runtime.precision,
+            bf16=bf16,
+            num_workers=runtime.num_workers,
+            told=told,
+            options=as_text({**(options or {}), "precision": runtime.precision}),
         )
         path = (
             Path(watch.checkpoint) if watch.checkpoint is not None else Path(folder) / "run.ckpt" if several else None

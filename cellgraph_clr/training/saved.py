@@ -93,7 +93,9 @@ def check_moments(states: Sequence[Any], parameters: Iterable[Tensor]) -> None:
     shapes = {tuple(p.shape) for p in parameters}
     try:
         kept = [v for state in states for one in state["state"].values() for v in one.values()]
-        odd = [tuple(v.shape) for v in kept if isinstance(v, torch.Tensor) and v.ndim and tuple(v.shape) not in shapes]
+        tensors = [v for v in kept if isinstance(v, torch.Tensor)]
+        odd: list[Any] = [tuple(v.shape) for v in tensors if v.ndim and tuple(v.shape) not in shapes]
+        odd += [v.dtype for v in tensors if not v.is_floating_point()]
     except (AttributeError, KeyError, TypeError) as error:
         raise ModelFileError(expected("the state of an optimizer", f"another ({error})", DAMAGED)) from error
     if odd:

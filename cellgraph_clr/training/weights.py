@@ -33,7 +33,7 @@ def save_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], he
 
     held = json.loads(json.dumps(header, default=_plain))
     clean = _apart({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
-    with replacing(path) as beside:
+    with replacing(path, model=True) as beside:
         try:
             save_file(clean, str(beside), metadata={HEADER: _text({**held, DIGEST: _digest(clean, held)})})
         except SafetensorError as error:

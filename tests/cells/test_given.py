@@ -91,3 +91,29 @@ def test_masked_arrays_without_masked_pixels_are_plain():
     plain = np.ma.masked_array(LABELS, mask=False)
     whole = cgc.from_labels(LABELS, LABELS * 2.0, spacing=1)
     np.testing.assert_array_equal(cgc.from_labels(plain, plain * 2.0, spacing=1).X, whole.X)
+
+
+def lying(kind):
+    """Return a dask array of labels whose chunks are others than it says."""
+    da = pytest.importorskip("dask.array")
+    array = da.from_array(np.ones((8, 8), np.int64), chunks=4)
+    make = {
+        "dtype": lambda c: c + 0.5,
+        "shape": lambda c: c[:, :-1],
+        "mask": lambda c: np.ma.masked_array(c, c > 0),
+        "honest": lambda c: c,
+    }
+    return array.map_blocks(make[kind], dtype=array.dtype, meta=np.empty((0, 0), array.dtype))
+
+
+@pytest.mark.parametrize("kind", ["dtype", "shape", "mask"])
+def test_dask_arrays_are_what_they_say(kind):
+    with pytest.raises(LabelImageError, match=r"chunks of labels of shape \(4, 4\) and dtype int64, as declared"):
+        cgc.from_labels(lying(kind), spacing=(1, 1))
+    with pytest.raises(LabelImageError, match="chunks of an image"):
+        cgc.from_labels(np.ones((8, 8), int), lying(kind)[None], spacing=(1, 1))
+
+
+def test_honest_dask_arrays_pass():
+    found = cgc.from_labels(lying("honest"), lying("honest")[None], spacing=(1, 1))
+    assert found.n_obs == 1

@@ -68,3 +68,11 @@ def test_bad_input_is_named(plate):
         Plate.build(table, [np.zeros((2, 4, 4)), np.zeros((1, 4, 4))]).image(1)
     with pytest.raises(ShapeError, match="fields of"):
         Plate.build(table, [np.ones((1, 4, 4)), np.ones((1, 8, 4))]).normalised(illumination=True)
+
+
+def test_plates_take_their_arguments_in_one_order():
+    import inspect
+
+    made, built = (list(inspect.signature(f).parameters) for f in (Plate, Plate.build))
+    assert made[0] == built[0] == "table"
+    assert [n for n in built if n in made] == ["table", "channels", "labels"]

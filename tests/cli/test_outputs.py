@@ -39,6 +39,7 @@ def files(tissue_2d, tmp_path, monkeypatch):
     zarr.save_array(tmp_path / "cells.zarr", labels)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").touch()
+    (tmp_path / "text.h5ad").write_text("not HDF5")
     (tmp_path / "table.csv").write_text("x,y\n1,2\n")
     np.save(tmp_path / "raw.npy", np.zeros((4, 8, 8)))
     return tmp_path
@@ -74,6 +75,8 @@ BEFORE = [  # command, error; none of them may read or compute
     ("profile folder -o out.csv", FileFormatError),
     ("profile folder -o p.h5ad --save-model folder/notes.txt", OptionError),
     ("demo -o table.csv", OutputError),
+    ("measure cells.tif -o text.h5ad", OutputError),
+    ("embed a.h5ad -o b.h5ad --save-model table.csv", OutputError),
 ]
 
 

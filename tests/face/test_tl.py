@@ -1,6 +1,7 @@
 """Tools on AnnData: keys written, queries of every kind, provenance, scanpy afterwards, bad input."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -433,3 +434,15 @@ def test_positions_in_a_table_are_as_in_an_array(embedded):
         pd.testing.assert_frame_equal(
             one.drop(columns="outline", errors="ignore"), other.drop(columns="outline", errors="ignore")
         )
+
+
+def test_queries_in_pieces_are_warned_of(embedded):
+    adjacency = embedded.obsp["spatial_connectivities"]
+    first, other = 0, int(np.flatnonzero(adjacency[0].toarray()[0] == 0)[-1])
+    mine = np.isin(np.arange(embedded.n_obs), [first, other])
+    with pytest.warns(UserWarning, match="The 2 cells of the query lie in 2 pieces"):
+        tl.retrieve_regions(embedded, mine, min_cells=2)
+    beside = int(adjacency[0].indices[0])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*pieces")
+        tl.retrieve_regions(embedded, np.isin(np.arange(embedded.n_obs), [first, beside]), min_cells=2)

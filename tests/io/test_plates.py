@@ -1,6 +1,7 @@
 """Plates from folders: by pattern, one file a channel or one for all, gaps; the reader of BBBC018."""
 
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -157,3 +158,16 @@ def test_a_layout_that_is_no_table_is_named(folder):
     (folder / "layout.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FileFormatError, match=r"a table \(.csv\) at .*layout.csv"):
         cgc.read_plate(folder, PATTERN, layout=folder / "layout.csv")
+
+
+def test_columns_that_some_fields_lack_give_no_warning_of_pandas():
+    plate = cgc.datasets.phenotype_plate(3, 2, side=64, random_state=0)
+    n = len(plate)
+    table = plate.table.assign(note=[None] * (n - 1) + ["x"], dose=[np.nan] * (n - 1) + [1.0])
+    given = [plate.image(i) for i in range(n)], [plate.labels(i) for i in range(n)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        adata = cgc.from_plate(cgc.Plate.build(table, given[0], labels=given[1]))
+    last = adata.obs["line"] == n - 1
+    assert (adata.obs["note"][last] == "x").all()
+    assert (adata.obs["note"][~last] == "unassigned").all()

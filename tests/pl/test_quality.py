@@ -58,3 +58,14 @@ def test_confusion_leaves_out_what_was_learned_from(embedded):
     assert every.get_title().startswith(f"{embedded.n_obs} cells")
     with pytest.warns(UserWarning, match="1 pixel is assumed"):
         check_picture(pl.label_qc(np.pad(np.ones((5, 5), int), 2)))
+
+
+def test_windows_are_called_windows(adata):
+    from cellgraph_clr.adata.rows import noun_of_rows
+
+    windows = adata.copy()
+    del windows.obs["cell_id"]
+    windows.obs[["sample", "well", "field"]] = "a"
+    assert (noun_of_rows(adata), noun_of_rows(windows)) == ("cells", "windows")
+    assert pl.composition(windows, "sample", "true_type").get_xlabel() == "share of windows"
+    assert pl.composition(adata, "true_niche", "true_type").get_xlabel() == "share of cells"

@@ -20,16 +20,23 @@ from tests.robustness.case import Case, anything, either, refused, right
 from tests.robustness.scenes import (
     QUICK,
     arrow,
+    asked,
     cells,
+    closed,
     embedder,
+    errors,
     frames,
     light,
+    measured,
     movie,
     plain,
     plate,
     profiler,
+    related,
     shaper,
     spotter,
+    told_apart,
+    windows,
 )
 
 AREA, DATA = "options", "data of another kind"
@@ -104,6 +111,36 @@ CALLS: dict[str, tuple[Callable, dict[str, Callable[[], Any]]]] = {  # function,
         cgc.datasets.phenotype_plate,
         {"n_samples": lambda: 2, "n_fields": lambda: 1, "side": lambda: 64},
     ),
+    "pl.spatial": (closed(cgc.pl.spatial), {**ADATA, "color": lambda: "kind"}),
+    "pl.graph": (closed(cgc.pl.graph), ADATA),
+    "pl.retrieval": (closed(cgc.pl.retrieval), {"adata": asked}),
+    "pl.composition": (closed(cgc.pl.composition), {**ADATA, "groupby": lambda: "half", "key": lambda: "kind"}),
+    "pl.confusion": (closed(cgc.pl.confusion), {**ADATA, "truth_key": lambda: "half", "pred_key": lambda: "kind"}),
+    "pl.reliability": (
+        closed(cgc.pl.reliability),
+        {"adata": told_apart, "truth_key": lambda: "half", "pred_key": lambda: "guess"},
+    ),
+    "pl.loss_weights": (
+        closed(cgc.pl.loss_weights),
+        {"adata": told_apart, "truth_key": lambda: "half", "pred_key": lambda: "guess"},
+    ),
+    "pl.interactions": (closed(cgc.pl.interactions), {"adata": related}),
+    "pl.training": (closed(cgc.pl.training), {"history": lambda: {"loss": [3.0, 2.0, 1.0]}}),
+    "pl.label_qc": (closed(cgc.pl.label_qc), {"table": lambda: plain(2)}),
+    "pl.event_errors": (closed(cgc.pl.event_errors), {"table": errors}),
+    "pl.arrow_attribution": (closed(cgc.pl.arrow_attribution), {"movie": movie, "model": arrow, "t": lambda: 2}),
+    "pl.cell_gallery": (
+        closed(cgc.pl.cell_gallery),
+        {"adata": measured, "labels": lambda: plain(2), "query": lambda: [1]},
+    ),
+    "pl.feature_range": (
+        closed(cgc.pl.feature_range),
+        {"adata": measured, "labels": lambda: plain(2), "features": lambda: "area"},
+    ),
+    "pl.window_gallery": (
+        closed(cgc.pl.window_gallery),
+        {"adata": windows, "plate": plate, "groupby": lambda: "sample", "use_rep": lambda: "X_infomax"},
+    ),
     "metrics.reliability": (
         cgc.metrics.reliability,
         {"confidence": lambda: np.linspace(0, 1, 9), "correct": lambda: np.arange(9) > 3},
@@ -140,6 +177,19 @@ MORE = {
     "a set": {1, 2},
 }
 TRIED = NUMBERS | KINDS | WHOLE | HUGE | MORE
+FEW = {
+    "NaN",
+    "negative",
+    "text",
+    "a list",
+    "a dict",
+    "an object",
+    "an array",
+    "a half",
+    "bool",
+    "None",
+    "bytes",
+}  # for plots
 LONG = re.compile(
     r"n_steps|n_trees|n_fit|n_cells|n_frames|n_samples|n_fields|side|n_blocks|n_points|n_permutations|n_hops|patience"
 )  # huge ones take for ever
@@ -186,7 +236,8 @@ def cases() -> Iterator[Case]:
         for option, annotation in options_of(function).items():
             is_data = option in needed and next(iter(needed)) == option
             for value in TRIED:
-                if not (value in HUGE and LONG.fullmatch(option)):
+                left_out = name.startswith("pl.") and value not in FEW
+                if not left_out and not (value in HUGE and LONG.fullmatch(option)):
                     must = refused if value in never(option, annotation) and not is_data else either
                     call = partial(_called, function, needed, option, value, must)
                     yield Case(DATA if is_data else AREA, f"{name}({option}={value})", call, slow="leiden" in name)

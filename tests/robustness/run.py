@@ -20,6 +20,7 @@ from itertools import zip_longest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy: threads do not outlive a fork
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")  # that of OpenMP ends every process that was forked
 
 from tests.robustness.case import FAILURES, VERDICTS, Case, Result

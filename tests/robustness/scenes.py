@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, wraps
 
 import numpy as np
 import pandas as pd
@@ -147,6 +147,83 @@ def shaper():
 
     config = {"n_points": 16, "n_features": 6, "n_hidden": 4, "batch_size": 4, "kinds": ("shape",)}
     return MorphoFeatures(**config, **QUICK).fit(shapes_image())
+
+
+@cache
+def _asked():
+    import cellgraph_clr as cgc
+
+    out = cells()
+    cgc.tl.retrieve(out, [1, 2])
+    return out
+
+
+def asked():
+    """Return `cells` after a query."""
+    return _asked().copy()
+
+
+def told_apart():
+    """Return `cells` with a prediction "guess" of `half`."""
+    out = cells()
+    proba = np.random.default_rng(0).dirichlet((1.0, 1.0), out.n_obs)
+    out.obsm["guess_proba"] = pd.DataFrame(proba, index=out.obs_names, columns=["one", "other"])
+    out.obs["guess"] = pd.Categorical(np.where(proba[:, 0] > 0.5, "one", "other"))
+    return out
+
+
+@cache
+def _related():
+    import cellgraph_clr as cgc
+
+    out = cells()
+    cgc.tl.interactions(out, "kind", neighbors_key="touching")
+    return out
+
+
+def related():
+    """Return `cells` with a table of interactions."""
+    return _related().copy()
+
+
+def errors():
+    """Return a table of errors of events over time."""
+    return pd.DataFrame({"events": [1, 2], "found": [1, 0], "false_alarms": [0, 1], "missed": [0, 2]})
+
+
+@cache
+def measured():
+    """Return the cells of the image of `plain`."""
+    import cellgraph_clr as cgc
+
+    return cgc.from_labels(plain(2), spacing=0.5, features=("shape",), n_jobs=1)
+
+
+@cache
+def _windows():
+    import cellgraph_clr as cgc
+
+    return cgc.tl.profile(plate(), model=profiler())
+
+
+def windows():
+    """Return the windows of `plate`, with their profiles."""
+    return _windows().copy()
+
+
+def closed(draw):
+    """Return a plot that closes its figures."""
+
+    @wraps(draw)
+    def call(*args, **kwargs):
+        import matplotlib.pyplot as plt
+
+        try:
+            return draw(*args, **kwargs)
+        finally:
+            plt.close("all")
+
+    return call
 
 
 def warm(*, slow=False):

@@ -135,6 +135,35 @@ TEXTS = {  # of files, any of which is refused or read
     "ids of 1e400": "label_id\tanchor_x\tanchor_y\n1e400\t2\t3\n", "four columns": "1 0 3 0\n", "tracks of text": "a b c d\n", "tracks of halves": "1 0.5 3 0\n",
     "tracks beyond 64 bits": "99999999999999999999 0 3 0\n", "five columns": "1 2 3 4 5\n", "end before begin": "1 5 2 0\n",
 }  # fmt: skip
+TRACKS: dict[str, tuple[Callable, str]] = {  # what must come; lines of tracks
+    "two": (right, "1 0 3 0\n2 4 5 1\n"),
+    "blank lines": (right, "1 0 3 0\n\n2 4 5 1\n\n"),
+    "spaces": (right, "  1   0 3 0\n2 4 5 1  \n"),
+    "whole floats": (right, "1.0 0 3.0 0\n"),
+    "children before parents": (right, "2 4 5 1\n1 0 3 0\n"),
+    "a begin of halves": (refused, "1 0.5 3 0\n"),
+    "a track of 1.7": (refused, "1.7 0 3 0\n"),
+    "1_0": (refused, "1_0 0 3 0\n"),
+    "NaN": (refused, "1 nan 3 0\n"),
+    "2**63": (refused, f"{2**63} 0 3 0\n"),
+    "1e300": (refused, "1 0 1e300 0\n"),
+    "an end before the begin": (refused, "1 5 2 0\n"),
+    "a frame below 0": (refused, "1 -1 2 0\n"),
+    "track 0": (refused, "0 0 2 0\n"),
+    "a track below 0": (refused, "-3 0 2 0\n"),
+    "a track twice": (refused, "1 0 3 0\n2 4 5 1\n1 6 7 0\n"),
+    "its own parent": (refused, "1 0 3 1\n"),
+    "a parent that is not there": (refused, "1 0 3 7\n"),
+    "a parent below 0": (refused, "1 0 3 -1\n"),
+    "a circle of two": (refused, "1 0 3 2\n2 4 5 1\n"),
+    "a circle of three": (refused, "1 0 1 3\n2 2 3 1\n3 4 5 2\n"),
+    "a parent that ends late": (refused, "1 0 6 0\n2 4 5 1\n"),
+    "a parent that ends with the begin": (refused, "1 0 4 0\n2 4 5 1\n"),
+    "five numbers": (refused, "1 0 3 0 9\n"),
+    "five numbers later": (refused, "1 0 3 0\n2 4 5 1 9\n"),
+    "six numbers": (refused, "1 0 3 0 9 9\n"),
+    "three numbers later": (refused, "1 0 3 0\n2 4 5\n"),
+}
 READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "MoBIE": ("t.tsv", cgc.io.read_mobie_table),
     "tracks": ("man_track.txt", cgc.io.read_tracks),
@@ -154,6 +183,9 @@ def cases() -> Iterator[Case]:
     for name, text in TEXTS.items():
         for reader in READERS:
             yield Case(AREA, f"file of {reader}, {name}", partial(_file, reader, text))
+    for name, (must, text) in TRACKS.items():
+        for form in ("man_track.txt", "t.csv", "a table"):
+            yield Case(AREA, f"tracks in {form}, {name}", partial(_tracks, form, must, text))
 
 
 def made(table: Any, **options: Any) -> Any:
@@ -207,3 +239,22 @@ def _file(reader, text, folder, seed):
     (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
     Image.fromarray(np.ones((5, 5), np.uint8)).save(folder / "A.png")
     either(lambda: read(folder / name), anything)
+
+
+def _tracks(form, must, text, folder, seed):
+    if form == "t.csv":
+        text = "track begin end parent\n" + text
+        text = "\n".join(",".join(line.split()) for line in text.split("\n"))
+    path = folder / ("man_track.txt" if form == "a table" else form)
+    path.write_text(text)
+    if form != "a table":
+        must(lambda: cgc.io.read_tracks(path), _are_tracks)
+    elif all(len(line.split()) in (0, 4) for line in text.split("\n")):
+        table = pd.read_csv(path, sep=r"\s+", header=None, names=["track", "begin", "end", "parent"])
+        must = right if text == TRACKS["a parent that is not there"][1] else must  # as of a movie that was cut
+        must(lambda: cgc.Movie.build(np.zeros((9, 5, 5)), tracks=table).tracks, _are_tracks)
+
+
+def _are_tracks(table):
+    if table["track"].tolist() not in ([1], [1, 2], [2, 1]) or table.dtypes.nunique() != 1:
+        raise Wrong(f"other tracks: {table.to_dict('list')}")

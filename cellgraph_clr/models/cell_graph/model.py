@@ -11,7 +11,7 @@ from torch import nn
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, expected
-from cellgraph_clr._core.errors import CellGraphError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, ShapeError, TaskError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.reading import check_edges, graph_from_anndata
 from cellgraph_clr.encoders.graph import edges_of_entries, encode
@@ -135,8 +135,8 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
             has nothing to start from.
         OptionError
             For a device that cannot be used, or callbacks that are none of Lightning's.
-        ShapeError
-            If an encoder of your own gives other than one vector of `n_dims` per cell.
+        ShapeError, TaskError
+            If an encoder of your own gives other than one vector of `n_dims` per cell, or none that depends on its weights.
         KeyboardInterrupt
             When it is interrupted; the model is then as it was before.
         LabelKeyError
@@ -167,7 +167,9 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         start = {} if before is None else {name: network.state_dict() for name, network in before.networks.items()}
         task: Any = kind(c, x, adjacency, edge_attr, graph.cells, positives, as_seed(self.random_state), start)
         _check_encoder(task)
-        trained = train(task, self.runtime, watch, fingerprint=self._fingerprint(task) if checkpoint else "")
+        options = {**self._options(), "random_state": task.seed}
+        digest = self._fingerprint(task) if checkpoint else ""
+        trained = train(task, self.runtime, watch, fingerprint=digest, options=options)
         kept = {name: network for name, network in trained.networks.items() if name in KEPT}
         self._state = Fitted(kept, trained.history, task.seed, scales.header(), dict(scales.numbers))
         return self
@@ -268,12 +270,16 @@ def _device_of(network: nn.Module) -> torch.device:
 
 
 def _check_encoder(task: GraphTask) -> None:
-    """Raise `ShapeError` where an encoder of the user's does not give a vector of `n_dims` for every cell."""
+    """Check an encoder of the user's on two cells and their neighbours.
+
+    Raises `ShapeError` where it does not give a vector of `n_dims` for every cell, and `TaskError` where nothing can be learned
+    through its output.
+    """
     if isinstance(task.config.encoder, str):
         return
     part = halo(task.adjacency, np.arange(min(2, len(task.x))), 1)
     x, edges = task.x[torch.from_numpy(part.rows)], part.adjacency
-    with torch.no_grad():
+    with torch.enable_grad():
         with seeded(task.seed):
             encoder = task.encoder().eval()
         found = encode(encoder, x, edges, edges_of_entries(task.edge_attr, edges), "cpu")
@@ -284,3 +290,8 @@ def _check_encoder(task: GraphTask) -> None:
     if tuple(found.shape) != wanted:
         remedy = "Make its last layer as wide as `n_dims`."
         raise ShapeError(expected(f"vectors {wanted} of {len(x)} cells from `encoder`", tuple(found.shape), remedy))
+    if not found.requires_grad:
+        remedy = "Do not detach it, or freeze all of its weights: nothing would be learned."
+        raise TaskError(
+            expected("an output of `encoder` that depends on its weights", "one without a gradient", remedy)
+        )

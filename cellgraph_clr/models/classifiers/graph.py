@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_finite, expected
 from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
@@ -24,6 +24,7 @@ from cellgraph_clr.models.classifiers.targets import starting_targets
 from cellgraph_clr.models.classifiers.task import GraphHeadTask, HeadBeside, neighbourhood, new_head
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
+from cellgraph_clr.training.saved import OVERFLOWN
 
 if TYPE_CHECKING:
     import os
@@ -148,7 +149,9 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
             task = GraphHeadTask(c, self.base.encoder(), material, moments, self.base.config.n_layers, *mine, seed)
             about = [self._options(), seed, label_key]
             arrays = (material[0].numpy(), material[1].indptr, material[1].indices, mine[0], mine[1].numpy())
-            return train(task, self.runtime, watch, fingerprint=run_digest(about, arrays) if watch.checkpoint else "")
+            options = {**self._options(), "label_key": label_key, "random_state": seed}
+            digest = run_digest(about, arrays) if watch.checkpoint else ""
+            return train(task, self.runtime, watch, fingerprint=digest, options=options)
 
         folds = calibration_folds(local, CALIBRATION_FOLDS) if c.calibrate else []
         logits = (
@@ -178,6 +181,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         state = self._fitted()
         material = self.base.graph_tensors(data, **{**state.about["keys"], **keys})
         logits = self._logits(state.networks, material, np.arange(len(material[0])))
+        check_finite(logits, what="logits", remedy=OVERFLOWN)
         return softmax(logits / self.calibration_temperature_, axis=1)
 
     def predict(self, data: AnnData, **keys: Any) -> np.ndarray:

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, OptionError, ShapeError
@@ -24,6 +23,8 @@ from cellgraph_clr.models.classifiers.data import (
     LOSSES,
     calibration_folds,
     class_codes,
+    features_and_labels,
+    features_like,
     out_of_fold_temperature,
 )
 from cellgraph_clr.models.classifiers.targets import starting_targets
@@ -74,8 +75,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
     Notes
     -----
-    Features are standardised inside. ``fit`` raises ValueError (scikit-learn's checks) for NaN, other widths or continuous
-    targets, `LabelKeyError` for a single class, and `OptionError` for options outside their range.
+    Features are standardised inside. ``fit`` raises `NonFiniteError`, `ShapeError` or `CellGraphError` (all ValueError, as
+    scikit-learn asks) for NaN, other widths or continuous targets, `ArgumentKindError` for what are no numbers, `LabelKeyError`
+    for a single class, and `OptionError` for options outside their range.
 
     Source
     ------
@@ -143,8 +145,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         self._check_options()
-        X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
-        check_classification_targets(y)
+        X, y = features_and_labels(self, X, y)  # noqa: N806
         classes, codes = class_codes(y)
         soft = self._targets(codes, len(classes), targets)
         chosen = self._weights_by_class(classes)
@@ -155,7 +156,9 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         tasks = self._tasks(X, soft, chosen, classes[codes], rows, moments)
         runtime = Runtime(**{name: getattr(self, name) for name in RUN})
         digest = run_digest([self._options(), seed], (X, soft, codes)) if watch.checkpoint else ""
-        trained = train(Together(tasks), runtime, watch, fingerprint=digest)
+        trained = train(
+            Together(tasks), runtime, watch, fingerprint=digest, options={**self._options(), "random_state": seed}
+        )
         logits = (
             self._logits_of(trained.networks[f"{name}_head"], _standardised(X[test], *moments[name]), self.temperature)
             for name, (_, test) in zip(list(rows)[1:], folds, strict=True)
@@ -291,7 +294,7 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     def _logits(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         check_is_fitted(self)
         state = self._fitted()
-        X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
+        X = features_like(self, X)  # noqa: N806
         x = _standardised(X, state.arrays["mean"], state.arrays["scale"])
         return self._logits_of(state.networks["head"], x, state.options["temperature"])
 

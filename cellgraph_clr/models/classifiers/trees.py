@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from cellgraph_clr._core.checks import check_in_range, check_option, check_whole
 from cellgraph_clr._core.parallel import n_workers
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.whole import whole_or_none
-from cellgraph_clr.models.classifiers.data import calibration_folds, class_codes, out_of_fold_temperature
+from cellgraph_clr.models.classifiers.data import (
+    calibration_folds,
+    class_codes,
+    features_and_labels,
+    features_like,
+    out_of_fold_temperature,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +55,11 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     Notes
     -----
     O(n_trees n log(n) f) to fit n cells with f features; O(n_trees log n) a cell to predict. A class without a vote counts as
-    half a vote. ``fit`` raises ValueError (scikit-learn's checks) for NaN, other widths or continuous targets, `LabelKeyError`
-    for a single class, and `OptionError` for options outside their range. The cells learned from are recalled with a
-    confidence near 1: judge by others. Leaves are pure, so that weights of classes would change nothing: shift the prior of
-    the probabilities instead (`prior` of `tl.classify`).
+    half a vote. ``fit`` raises `NonFiniteError`, `ShapeError` or `CellGraphError` (all ValueError, as scikit-learn asks) for NaN,
+    other widths or continuous targets, `ArgumentKindError` for what are no numbers, `LabelKeyError` for a single class, and
+    `OptionError` for options outside their range. The cells learned from are recalled with a confidence near 1: judge by
+    others. Leaves are pure, so that weights of classes would change nothing: shift the prior of the probabilities instead
+    (`prior` of `tl.classify`).
 
     Source
     ------
@@ -81,8 +87,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         check_whole("n_trees", self.n_trees)
         check_option("calibrate", self.calibrate, (True, False))
         check_in_range("max_features", self.max_features, low=0, high=1, low_open=True)
-        X, y = validate_data(self, X, y, dtype=np.float32)  # noqa: N806
-        check_classification_targets(y)
+        X, y = features_and_labels(self, X, y)  # noqa: N806
         self.classes_, codes = class_codes(y)
 
         folds = calibration_folds(codes, CALIBRATION_FOLDS) if self.calibrate else []
@@ -96,7 +101,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         from scipy.special import softmax
 
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)  # noqa: N806
+        X = features_like(self, X)  # noqa: N806
         return softmax(self._logits(self._trees, X) / self.calibration_temperature_, axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803

@@ -10,7 +10,7 @@ import torch
 
 from cellgraph_clr._core.ahead import ahead
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_whole, expected, listing
+from cellgraph_clr._core.checks import check_finite, check_whole, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.rng import as_seed
@@ -23,7 +23,7 @@ from cellgraph_clr.models.infomax.network import new_encoder
 from cellgraph_clr.models.infomax.task import InfoMaxTask
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
-from cellgraph_clr.training.saved import DAMAGED
+from cellgraph_clr.training.saved import DAMAGED, OVERFLOWN
 
 if TYPE_CHECKING:
     import os
@@ -143,7 +143,9 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         if checkpoint is not None:
             run = [self._options(), seed, names, plate.table.astype(str).to_numpy().tolist()]
             digest = run_digest(run, [scaled.image(int(i))[:, ::16, ::16] for i in some])
-        trained = train(task, self.runtime, watch, fingerprint=digest)
+        trained = train(
+            task, self.runtime, watch, fingerprint=digest, options={**self._options(), "random_state": seed}
+        )
         about = {"channels": list(plate.channels), "samples": names, "foreground": asdict(foreground)}
         encoder = {"encoder": trained.networks["encoder"]}
         state = Fitted(encoder, trained.history, seed, about, _scale_arrays(*scaled.scales))
@@ -201,6 +203,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         columns = [*(f"infomax_{i}" for i in range(c.n_features)), "foreground"]
         index = pd.MultiIndex.from_tuples(keys, names=["line", "y", "x"])
         found = np.concatenate(values)
+        check_finite(found, what="codes", remedy=OVERFLOWN)
         if "sphere" in arrays:
             found[:, :-1] = (found[:, :-1] - arrays["sphere_mean"]) @ arrays["sphere"]
         return pd.DataFrame(found, index=index, columns=columns, dtype=np.float32)

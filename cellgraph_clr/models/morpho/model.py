@@ -150,7 +150,9 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
         """Return the networks of a group, and what they were learned from."""
         task, about, arrays = group.task(parts)
         digest = run_digest([self._options(), group.seed, group.name, about], arrays) if watch.checkpoint else ""
-        return train(task, self.runtime, watch, fingerprint=digest), about
+        return train(
+            task, self.runtime, watch, fingerprint=digest, options={**self._options(), "random_state": group.seed}
+        ), about
 
     def transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:
         """Return the features of all cells of one image: a DataFrame by `cell_id`, columns "cell_shape_0", …, float32.

@@ -72,7 +72,7 @@ class TimeArrowConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        if not isinstance(self.steps, Iterable):
+        if not isinstance(self.steps, Iterable) or getattr(self.steps, "ndim", 1) == 0:
             raise OptionError(expected("`steps` as a sequence of whole numbers", repr(self.steps), "Pass (1, 2)."))
         object.__setattr__(self, "steps", tuple(self.steps))
         lowest = {"n_hidden": 4, "size": 16, "batch_size": 2}

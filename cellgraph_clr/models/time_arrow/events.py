@@ -10,7 +10,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_finite, expected
 from cellgraph_clr._core.errors import LabelKeyError, ModelFileError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.analysis.calibration import fit_temperature
@@ -22,7 +22,7 @@ from cellgraph_clr.models.time_arrow.model import TimeArrow
 from cellgraph_clr.models.time_arrow.places import cell_places, cut_places
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
-from cellgraph_clr.training.saved import DAMAGED
+from cellgraph_clr.training.saved import DAMAGED, OVERFLOWN
 
 if TYPE_CHECKING:
     import os
@@ -170,6 +170,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         """
         net, inputs = self.network("net"), self._inputs(movie, cell_places(movie) if places is None else places)
         logits = _logits(net, inputs, len(self.classes_))
+        check_finite(logits, what="logits", remedy=OVERFLOWN)
         return np.asarray(softmax(logits / self.temperature_ + np.array(self._fitted().about["shift"]), axis=1))
 
     def predict(self, movie: Movie, places: pd.DataFrame | None = None) -> np.ndarray:
@@ -181,7 +182,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         net = self.arrow.backbone_copy().cpu() if c.fine_tune else None
         task = EventTask(c, inputs, codes, arrow.n_features, net, arrow.strength, seed)
         digest = run_digest([self._options(), seed], [inputs, codes]) if watch.checkpoint is not None else ""
-        return train(task, self.runtime, watch, fingerprint=digest)
+        return train(task, self.runtime, watch, fingerprint=digest, options={**self._options(), "random_state": seed})
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
         if len(about["shift"]) != len(about["classes"]):

@@ -121,7 +121,9 @@ class TimeArrow(Recipe[TimeArrowConfig]):
             raise NoCellsError(expected("frames with content", "frames of one value", "Check the file."))
         task = ArrowTask(c, self._pairs(frames, [r[0] for r in ranges]), form["ndim"], form["n_channels"], seed)
         digest = run_digest([self._options(), seed, form], frames) if checkpoint else ""
-        trained = train(task, self.runtime, watch, fingerprint=digest)
+        trained = train(
+            task, self.runtime, watch, fingerprint=digest, options={**self._options(), "random_state": seed}
+        )
         about: dict[str, Any] = dict(form)
         if c.validation > 0:
             held_out = self._pairs(frames, [r[1] for r in ranges])

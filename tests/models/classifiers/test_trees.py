@@ -6,9 +6,9 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cellgraph_clr._core.errors import LabelKeyError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, OptionError
 from cellgraph_clr.metrics import expected_calibration_error
-from cellgraph_clr.models import CalibratedTrees
+from cellgraph_clr.models import CalibratedTrees, SoftInfoNCEClassifier
 
 
 @parametrize_with_checks([CalibratedTrees(n_trees=10, calibrate=False, n_jobs=1)])
@@ -53,3 +53,28 @@ def test_bad_input_is_named(data):
         CalibratedTrees().fit(x, np.zeros(900, int))
     with pytest.raises(OptionError, match="`max_features`"):
         CalibratedTrees(max_features=2).fit(x, y)
+
+
+@pytest.mark.parametrize("make", [CalibratedTrees, SoftInfoNCEClassifier])
+def test_bad_features_and_labels_are_named(make):
+    x, y = np.random.default_rng(0).normal(size=(9, 3)), np.array(list("ababababa"))
+    bad = {
+        "NaN": (np.full((9, 3), np.nan), y),
+        "text": (np.full((9, 3), "a"), y),
+        "objects": (np.full((9, 3), object()), y),
+        "a dict": ({}, y),
+        "None": (x, None),
+        "one axis": (x[:, 0], y),
+        "fewer": (x[:4], y),
+        "complex": (x + 1j, y),
+        "numbers": (x, np.linspace(0, 1, 9)),
+        "missing": (x, np.where(np.arange(9) > 0, 1.0, np.nan)),
+    }
+    for name, (features, labels) in bad.items():
+        try:
+            make().fit(features, labels)
+        except CellGraphError:
+            continue
+        except Exception as error:  # noqa: BLE001 - what must not come
+            pytest.fail(f"{name}: {error!r}")
+        pytest.fail(name)

@@ -1,0 +1,96 @@
+"""Errors and warnings in the words of the command line: options and commands where Python names arguments and functions."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["in_options", "options_of", "warnings_in_options"]
+
+COMMANDS = {  # function: command
+    "gr.contact_graph": "graph --method contact",
+    "gr.delaunay_graph": "graph --method delaunay",
+    "gr.knn_graph": "graph --method knn",
+    "gr.radius_graph": "graph --method radius",
+    "tl.retrieve_regions": "retrieve --regions",
+    "tl.retrieve": "retrieve",
+    "tl.embed": "embed",
+    "tl.context": "context",
+    "tl.classify": "classify",
+    "tl.cluster": "cluster",
+    "tl.profile": "profile",
+    "tl.detect_events": "events",
+    "pp.scale_features": "embed --scale",
+    "from_labels": "measure",
+    "from_table": "table",
+    "im.label_qc": "inspect",
+    "pl.spatial": "plot --kind spatial",
+    "pl.graph": "plot --kind graph",
+    "pl.retrieval": "plot --kind retrieval",
+}
+PASSED = {
+    "labels": "--labels LABELS",
+    "max_gap": "--max-gap {}",
+    "min_area": "--min-area {}",
+}  # arguments of those functions
+CALL = re.compile(r"`cgc\.((?:\w+\.)?\w+)(?:\(([^`]*)\))?`")
+ARGUMENT = re.compile(r"`(\w+)(?:=([^`]*))?`")
+
+
+def in_options(text: str, options: Mapping[str, str]) -> str:
+    """Return a text in which calls of functions are commands, and arguments the options of a command.
+
+    `options` are those of the command that runs, by the name of the argument. What has no option stays as it is.
+    """
+
+    def command(found: re.Match[str]) -> str:
+        if found[1] not in COMMANDS:
+            return found[0]
+        said = [part.strip().partition("=") for part in (found[2] or "").split(",")]
+        passed = [PASSED[name].format(value or "…") for name, _, value in said if name in PASSED]
+        return f"`cellgraph-clr {' '.join([COMMANDS[found[1]], *passed])}`"
+
+    def option(found: re.Match[str]) -> str:
+        name = options.get(found[1])
+        value = (found[2] or "").strip("'\"")
+        return found[0] if name is None else f"`{name}{f' {value}' if value not in ('', '…') else ''}`"
+
+    return ARGUMENT.sub(option, CALL.sub(command, text))
+
+
+def options_of(words: list[str]) -> dict[str, str]:
+    """Return the long options of the command that these words call, by the names of their arguments; none for no command."""
+    import typer
+
+    from cellgraph_clr.cli.app import app
+
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    known = next((commands[w] for w in words if w in commands), None)
+    if known is None:
+        return {}
+    named = {p.name: [o for o in p.opts if o.startswith("--")] for p in known.params}
+    return {name: longest[0] for name, longest in named.items() if longest}
+
+
+@contextmanager
+def warnings_in_options() -> Iterator[None]:
+    """Say warnings for users in one line each, in the words of the command line."""
+    as_before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if category is not UserWarning:
+            as_before(message, category, *place)
+            return
+        print(f"warning: {' '.join(in_options(str(message), options_of(sys.argv[1:])).split())}", file=sys.stderr)
+
+    warnings.showwarning = show  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.showwarning = as_before

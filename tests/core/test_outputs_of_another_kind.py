@@ -1,0 +1,44 @@
+"""Files that bear the suffix of what is written, and are something else, stay."""
+
+import anndata as ad
+import numpy as np
+import pytest
+import torch
+
+import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import OutputError
+from cellgraph_clr.training.weights import save_weights
+
+TEXT = "field notes, the only copy\n"
+
+
+def test_an_h5ad_replaces_hdf5_and_nothing_else(tmp_path):
+    adata, path = ad.AnnData(np.ones((3, 2), np.float32)), tmp_path / "x.h5ad"
+    path.write_text(TEXT)
+    with pytest.raises(OutputError, match="no HDF5"):
+        cgc.write(adata, path)
+    assert path.read_text() == TEXT
+    path.write_bytes(b"")  # as mktemp makes it
+    cgc.write(adata, path)
+    cgc.write(adata, path)
+    assert cgc.read(path).shape == (3, 2)
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.bin", "notes.txt"])
+def test_a_model_replaces_models_and_nothing_else(name, tmp_path):
+    path, tensors = tmp_path / name, {"w": torch.ones(3)}
+    path.write_text(TEXT)
+    with pytest.raises(OutputError, match="no saved model"):
+        save_weights(path, tensors, {"kind": "x"})
+    assert path.read_text() == TEXT
+    path.unlink()
+    save_weights(path, tensors, {"kind": "x"})
+    save_weights(path, tensors, {"kind": "y"})
+
+
+def test_a_folder_named_zarr_stays(tmp_path):
+    (tmp_path / "x.zarr").mkdir()
+    (tmp_path / "x.zarr" / "notes.txt").write_text(TEXT)
+    with pytest.raises(OutputError):
+        cgc.write(ad.AnnData(np.ones((3, 2), np.float32)), tmp_path / "x.zarr")
+    assert (tmp_path / "x.zarr" / "notes.txt").read_text() == TEXT
