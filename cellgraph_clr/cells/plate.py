@@ -77,7 +77,9 @@ class Plate:
         if len(table) == 0:
             raise NoCellsError(expected("at least one field", "an empty table", "Check the folder or the pattern."))
         for name, given in (("images", images), ("labels", labels)):
-            if given is not None and (not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0):
+            if (given is not None or name == "images") and (
+                not hasattr(given, "__len__") or getattr(given, "ndim", 1) == 0
+            ):
                 remedy = "Pass an array (n, …) or a list; the table comes first."
                 raise OptionError(expected(f"`{name}` of every row of the table", type(given).__name__, remedy))
             if given is not None and len(given) != len(table):

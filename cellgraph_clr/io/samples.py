@@ -219,7 +219,8 @@ def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]],
         if key.endswith("_neighbors"):
             value = entries_of(parts[0][0], key)
             entry = {k: v for k, v in value.items() if k != "params"}
-            out.uns[key] = {**entry, "params": {**value.get("params", {}), "library_key": library_key}}
+            params = entries_of(parts[0][0], key, "params")
+            out.uns[key] = {**entry, "params": {**params, "library_key": library_key}}
     if "region" in out.obs:
         unique = [str(r) for r in out.obs["region"].cat.categories]
         out.uns["spatialdata_attrs"] = {

@@ -33,7 +33,7 @@ from cellgraph_clr.training.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from cellgraph_clr._core.rng import RandomState
 
@@ -76,7 +76,9 @@ class Learner:
         Mapping[str, type[Learner]]
     ] = {}  # fitted models that the constructor takes first, saved in the same file
     about_form: ClassVar[Mapping[str, Any]] = {}  # of what `Fitted.about` holds, see `check_form`
-    array_axes: ClassVar[Mapping[str, int]] = {}  # axes of what `Fitted.arrays` holds
+    # of `Fitted.arrays`, each axis an entry of `about` or an option that says how long it is, or None
+    array_axes: ClassVar[Mapping[str, Sequence[str | None]]] = {}
+    arrays_above_zero: ClassVar[Sequence[str]] = ()
     objects_for_fit: ClassVar[Collection[str]] = ()  # options whose objects a fitted model can do without
     _state: Fitted | None = None
 
@@ -196,7 +198,9 @@ class Learner:
         for network in networks.values():
             network.to(device).eval()
         arrays = {k: v.numpy() for k, v in below(tensors, "arrays").items()}
-        check_arrays(arrays, cls.array_axes)
+        known = {**options, **header["about"]}
+        sizes = {k: v if isinstance(v, int) else len(v) for k, v in known.items() if isinstance(v, int | list)}
+        check_arrays(arrays, cls.array_axes, sizes, cls.arrays_above_zero)
         return model._with(Fitted(networks, header["history"], header["seed"], header["about"], arrays))
 
     def _saved_networks(

@@ -79,9 +79,25 @@ def check_form(value: Any, form: Any, where: str) -> None:
         check_form(inner, wanted, name)
 
 
-def check_arrays(arrays: Mapping[str, np.ndarray], axes: Mapping[str, int]) -> None:
-    """Raise `ModelFileError` for arrays that are not finite, or that have another number of axes than is said of them."""
-    odd = [k for k, v in arrays.items() if not np.isfinite(v).all() or v.ndim != axes.get(k, v.ndim)]
+def check_arrays(
+    arrays: Mapping[str, np.ndarray],
+    axes: Mapping[str, Sequence[str | None]],
+    sizes: Mapping[str, int],
+    above_zero: Sequence[str],
+) -> None:
+    """Raise `ModelFileError` for arrays that are not finite, not above 0 though they are to be, or of another shape than is said.
+
+    `axes` names the axes of arrays; those that `sizes` knows have that length.
+    """
+    odd = []
+    for key, array in arrays.items():
+        named = axes.get(key, [None] * array.ndim)
+        fits = array.ndim == len(named) and all(
+            sizes.get(a or "", n) == n for a, n in zip(named, array.shape, strict=True)
+        )
+        low = 0 if key in above_zero else -np.inf
+        if not fits or not np.isfinite(array).all() or not (array > low).all():
+            odd.append(key)
     if odd:
         raise ModelFileError(
             expected("finite arrays of a model, with their axes", f"others in {listing(odd)}", DAMAGED)

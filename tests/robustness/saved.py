@@ -114,7 +114,7 @@ TENSORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "with NaN": lambda t: torch.full_like(t, torch.nan),
     "with one NaN": lambda t: t.flatten().index_fill(0, torch.tensor([0]), torch.nan).reshape(t.shape),
     "with inf": lambda t: torch.full_like(t, torch.inf),
-    "of 1e38": lambda t: torch.full_like(t, 1e38),
+    "of 1e38": lambda t: torch.full_like(t, 1e38) if t.is_floating_point() else t,
     "of zeros": torch.zeros_like,
     "longer": lambda t: torch.cat([t, t]) if t.ndim else t[None],
     "shorter": lambda t: t[:-1] if t.ndim else t,

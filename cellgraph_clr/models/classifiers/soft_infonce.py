@@ -84,7 +84,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     Hugger and Uhlmann 2024, arXiv 2404.14076.
     """
 
-    array_axes = {"mean": 1, "scale": 1, "class_prior": 1}  # noqa: RUF012 - never changed
+    array_axes = {"mean": ("n_in",), "scale": ("n_in",), "class_prior": ("classes",)}  # noqa: RUF012 - never changed
+    arrays_above_zero = ("scale", "class_prior")
     about_form = {"classes": [object], "temperature": float, "n_in": int}  # noqa: RUF012 - never changed
 
     def __init__(

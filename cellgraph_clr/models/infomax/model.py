@@ -69,7 +69,14 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     """
 
     config_class = DeepInfoMaxConfig
-    array_axes = {"low": 1, "high": 1, "illumination": 3, "sphere_mean": 1, "sphere": 2}  # noqa: RUF012 - never changed
+    array_axes = {  # noqa: RUF012 - never changed
+        "low": ("channels",),
+        "high": ("channels",),
+        "illumination": ("channels", None, None),
+        "sphere_mean": ("n_features",),
+        "sphere": ("n_features", "n_features"),
+    }
+    arrays_above_zero = ("illumination",)
     about_form = {"channels": [str], "samples": [str], "foreground": {"method": str, "threshold": float}}  # noqa: RUF012 - never changed
 
     @property
