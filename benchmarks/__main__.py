@@ -21,6 +21,7 @@ NAMES = (
     "morpho_volumes",
     "context",
     "regions",
+    "averaging",
     "time_arrow",
     "events",
     "deep_infomax",

@@ -93,6 +93,7 @@ OPTIONS = {
     "patience": 1,
     "edge_lengths": True,
     "n_dims": 9,
+    "n_own": 2,
     "n_hidden": 20,
     "n_layers": 1,
     "temperature": 0.5,
