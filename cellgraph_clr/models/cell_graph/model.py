@@ -20,7 +20,15 @@ from cellgraph_clr.models.cell_graph.batches import FULL_GRAPH_CELLS
 from cellgraph_clr.models.cell_graph.config import EDGE_AWARE, CellGraphCLRConfig
 from cellgraph_clr.models.cell_graph.data import joined, positives_of
 from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask
-from cellgraph_clr.models.cell_graph.own import ARRAYS, block_numbers, blocks_of, own_turn, side_by_side
+from cellgraph_clr.models.cell_graph.own import (
+    ARRAYS,
+    block_numbers,
+    blocks_of,
+    check_blocks,
+    measured_rows,
+    own_turn,
+    side_by_side,
+)
 from cellgraph_clr.models.cell_graph.scales import InputScales
 from cellgraph_clr.models.cell_graph.task import ContrastTask, learned_objective, new_encoder
 from cellgraph_clr.training.devices import seeded
@@ -40,8 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["CellGraphCLR"]
 
 TRANSFORM_TILE = 8192
-N_MEASURED = 16_384  # cells on which the spread of blocks is measured, where the graph is walked in tiles
-RUNS = 8  # along the curve, in which they lie
 KEPT = ("encoder", "objective")  # of the networks trained: the projection is thrown away
 
 
@@ -112,8 +118,9 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     ) -> Self:
         """Return a fitted model from what `state` gave; raises as `load`. Models without an own block have none."""
         config = header.get("config")
-        if isinstance(config, dict) and "n_own" not in config:
-            header = {**header, "config": {**config, "n_own": 0}}
+        if isinstance(config, dict):
+            header = {**header, "config": {"n_own": 0} | config}
+            check_blocks(config.get("n_own", 0), {name.removeprefix("arrays.") for name in tensors})
         return super().from_state(tensors, header, device=device, **objects)
 
     @checked
@@ -196,7 +203,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     def _blocks(self, state: Fitted, task: GraphTask, before: Fitted | None) -> dict[str, np.ndarray]:
         """Return the numbers of the two blocks, from the cells fitted on, or a part of them; a warm start keeps its own block."""
-        some = _spread(curve_order(task.cells))
+        some = measured_rows(curve_order(task.cells))
         learned = self._with(state).embed_tensors(task.x, task.adjacency, task.edge_attr, curve=some)[some]
         x = task.x.numpy()[some]
         numbers = block_numbers(learned, x, own_turn(x, self.config.n_own, seed=task.seed))
@@ -298,14 +305,6 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 def _scales(state: Fitted) -> InputScales:
     about = state.about
     return InputScales(list(about["features"]), list(about["edge_features"]), about["unit"], state.arrays)
-
-
-def _spread(curve: np.ndarray) -> np.ndarray:
-    """Return the rows to measure: all of a small graph, of a large one runs along the curve, evenly apart."""
-    if len(curve) <= max(FULL_GRAPH_CELLS, N_MEASURED):
-        return curve
-    starts = np.linspace(0, len(curve) - N_MEASURED // RUNS, RUNS).astype(int)
-    return curve[np.unique(starts[:, None] + np.arange(N_MEASURED // RUNS))]
 
 
 def _device_of(network: nn.Module) -> torch.device:

@@ -6,18 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import ModelFileError
 from cellgraph_clr._core.scaling import column_moments
+from cellgraph_clr.models.cell_graph.batches import FULL_GRAPH_CELLS
 from cellgraph_clr.training.saved import DAMAGED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-__all__ = ["ARRAYS", "OWN_WEIGHT", "block_numbers", "blocks_of", "own_turn", "side_by_side"]
+__all__ = [
+    "ARRAYS",
+    "OWN_WEIGHT",
+    "block_numbers",
+    "blocks_of",
+    "check_blocks",
+    "measured_rows",
+    "own_turn",
+    "side_by_side",
+]
 
 OWN_WEIGHT = 0.3  # length of the own block beside that of the learned one: cosines are ruled by what was learned
 ARRAYS = {"learned_mean": 1, "learned_scale": 1, "own_mean": 1, "own_turn": 2}  # name: axes
+N_MEASURED = 16_384  # cells on which blocks are measured, where the graph is walked in tiles
+RUNS = 8  # along the curve, in which they lie
 FEW = 1000  # inputs, up to which all components are worked out
 
 
@@ -35,6 +47,14 @@ def own_turn(x: np.ndarray, n_own: int, *, seed: int) -> np.ndarray:
     solver = "covariance_eigh" if f <= FEW else "randomized"
     turn = PCA(k, svd_solver=solver, random_state=seed).fit(x.astype(np.float64)).components_.T
     return np.asarray(turn * np.where(turn[np.abs(turn).argmax(axis=0), np.arange(k)] < 0, -1, 1), np.float32)
+
+
+def measured_rows(curve: np.ndarray) -> np.ndarray:
+    """Return the rows to measure: all of a small graph, of a large one runs along the curve, evenly apart."""
+    if len(curve) <= max(FULL_GRAPH_CELLS, N_MEASURED):
+        return curve
+    starts = np.linspace(0, len(curve) - N_MEASURED // RUNS, RUNS).astype(int)
+    return curve[np.unique(starts[:, None] + np.arange(N_MEASURED // RUNS))]
 
 
 def block_numbers(learned: np.ndarray, x: np.ndarray, turn: np.ndarray) -> dict[str, np.ndarray]:
@@ -71,6 +91,13 @@ def side_by_side(learned: np.ndarray, x: np.ndarray, numbers: Mapping[str, np.nd
     out[:, :d] /= numbers["learned_scale"]
     out[:, d:] = (x - numbers["own_mean"]) @ turn
     return out
+
+
+def check_blocks(n_own: int, names: Collection[str]) -> None:
+    """Raise `ModelFileError` unless a model has the numbers of its blocks: all, or none where `n_own` is 0."""
+    odd = [name for name in ARRAYS if (name in names) != bool(n_own)]
+    if odd:
+        raise ModelFileError(expected("the numbers of its blocks in a model", f"others: {listing(odd)}", DAMAGED))
 
 
 def blocks_of(n_dims: int, numbers: Mapping[str, np.ndarray]) -> dict[str, tuple[int, int]]:
