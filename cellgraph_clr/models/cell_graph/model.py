@@ -56,7 +56,8 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     A graph encoder sees two augmented views of the graph; the positives of a cell (its own second view, its neighbours,
     cells of its class, or any relation) are told from the other cells of the batch by InfoNCEp. Inductive: cells never
-    seen are embedded from their features and edges. Positions are never features.
+    seen are embedded from their features and edges. Positions are never features. What a cell is stays in a block of its own
+    beside what is learned (`n_own`, `blocks_`).
 
     Parameters
     ----------
