@@ -22,6 +22,7 @@ NAMES = (
     "morpho_volumes",
     "context",
     "regions",
+    "averaging",
     "time_arrow",
     "events",
     "deep_infomax",

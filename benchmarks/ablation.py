@@ -10,7 +10,7 @@ from cellgraph_clr.cli.demo_platynereis import accuracy, organ_retrieval, prepar
 from cellgraph_clr.datasets.local import platynereis_candidates
 from cellgraph_clr.models import CellGraphCLR
 
-BASE = {"n_steps": 100, "mask_features": 0.8, "jitter": 0.3, "n_positives": 5}
+BASE = {"n_steps": 100, "mask_features": 0.8, "jitter": 0.3, "n_positives": 5, "n_own": 0}
 ROWS = {
     "InfoNCEp, p = 5 (own view and 4 neighbours)": {},
     "  p = 1": {"n_positives": 1},

@@ -60,7 +60,7 @@ def _tasks(data: Path) -> Iterator[tuple[str, AnnData, str, np.ndarray]]:
 
 def _embed(adata: AnnData) -> None:
     pp.scale_features(adata, impute="median")
-    tl.embed(adata, positives="both", n_positives=2, progress=False)
+    tl.embed(adata, positives="both", n_positives=2, n_own=0, progress=False)
 
 
 def run(*, size: str, data: str | None) -> None:

@@ -55,7 +55,7 @@ def _table(name: str, adata: AnnData, columns: tuple[str, ...], score: Score, *,
         found, seconds = [], []
         for seed in SEEDS:
             start = time.perf_counter()
-            model = CellGraphCLR(random_state=seed, n_steps=n_steps, progress=False, **change)
+            model = CellGraphCLR(random_state=seed, n_steps=n_steps, n_own=0, progress=False, **change)
             vectors = model.fit_transform(adata)
             seconds.append(time.perf_counter() - start)
             found.append(score(vectors))

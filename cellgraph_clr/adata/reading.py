@@ -131,14 +131,16 @@ def blocks_of(adata: AnnData, use_rep: str | Sequence[str] | None, usual: Sequen
 
 
 def searched(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, bool]:
-    """Return name and vectors (n, d) of what is searched or clustered, and whether its columns are weights (of `tl.context`).
+    """Return name and vectors (n, d) of what is searched or clustered, and whether the scales of its columns are weights.
+
+    They are in `tl.context`, and in `tl.embed` where a cell's own inputs stand beside what was learned.
 
     None takes `obsm["X_context"]` where it exists, else `obsm["X_cellgraph"]`. Raises as `representation`.
     """
     name = (X_CONTEXT if X_CONTEXT in adata.obsm else "X_cellgraph") if use_rep is None else use_rep
     vectors, _ = representation(adata, name)
-    run = recorded_runs(adata).get(name, "{}")
-    return name, vectors, json.loads(run).get("function") == "tl.context"
+    run = json.loads(recorded_runs(adata).get(name, "{}"))
+    return name, vectors, run.get("function") == "tl.context" or "own" in run.get("blocks", {})
 
 
 def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:

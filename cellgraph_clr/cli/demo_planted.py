@@ -18,7 +18,7 @@ __all__ = ["LABELLED_SHARE", "LOCAL", "NICHE", "PLANTED_FILES", "planted_cells",
 
 LABELLED_SHARE = 0.02
 # The documented pair: a sharp embedding for what and where a cell is, and a broad one for which tissue it is part of.
-LOCAL: dict[str, Any] = {"positives": "both", "n_positives": 5, "n_layers": 3, "key_added": "X_cellgraph"}
+LOCAL: dict[str, Any] = {"positives": "both", "n_positives": 5, "n_layers": 3, "n_own": 0, "key_added": "X_cellgraph"}
 NICHE: dict[str, Any] = {
     "positives": "neighbors",
     "n_positives": 10,
@@ -27,6 +27,7 @@ NICHE: dict[str, Any] = {
     "temperature": 1.0,
     "mask_features": 0.3,
     "n_steps": 100,
+    "n_own": 0,
     "key_added": "X_niche",
 }
 PLANTED_FILES = ("planted_types.png", "planted_retrieval.png", "planted_reliability.png", "planted.h5ad")

@@ -28,13 +28,15 @@ __all__ = [
 ORGANS = ("foregut", "midgut", "muscle", "vnc", "lateralectoderm", "crypticsegment", "pygidium", "head")
 N_NEIGHS = 10
 # The documented pair: what a cell is (its own second view; neighbours are neither positives nor noise), and where it
-# belongs (alike with its neighbours up to three steps away).
+# belongs (alike with its neighbours up to three steps away). Both without their own
+# inputs, which stand beside them in the tables.
 IDENTITY: dict[str, Any] = {
     "positives": "both",
     "n_positives": 1,
     "mask_features": 0.8,
     "jitter": 0.3,
     "n_steps": 400,
+    "n_own": 0,
     "key_added": "X_identity",
 }
 PLACE: dict[str, Any] = {
@@ -43,6 +45,7 @@ PLACE: dict[str, Any] = {
     "n_hops": 3,
     "n_layers": 3,
     "n_steps": 150,
+    "n_own": 0,
     "key_added": "X_place",
 }
 PLATYNEREIS_FILES = ("platynereis_types.png", "platynereis_cord.png", "platynereis.h5ad")

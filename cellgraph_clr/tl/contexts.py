@@ -33,6 +33,7 @@ CODES: dict[str, Any] = {
     "positives": "neighbors",
     "n_hops": 2,
     "n_layers": 0,
+    "n_own": 0,
     "mask_features": 0.3,
     "jitter": 0.3,
     "drop_edges": 0.0,

@@ -54,12 +54,14 @@ def embed(
     use_rep, neighbors_key, library_key : where features, graph and samples are.
     model : a fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
     checkpoint : file that training is saved to and goes on from when it exists.
-    key_added : `obsm` key of the embedding (n, n_dims) float32; provenance and the figures of the last step go to
-        `uns["cellgraph_clr"]["runs"][key_added]`.
+    key_added : `obsm` key of the embedding (n, n_dims + own) float32: the block "learned", and beside it "own", the inputs of the
+        cell (`n_own`: 64 components at most; 0 leaves them out). To be compared by cosine as it is: the blocks have weights.
+        The columns of both are kept as "blocks" in `uns["cellgraph_clr"]["runs"][key_added]`, with provenance and the figures of
+        the last step.
     random_state, device, progress : as in `CellGraphCLR`; a given `model` has its own.
     copy : return a new AnnData.
-    **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_layers, encoder, temperature, …), and `precision` and
-        `n_processes` of `CellGraphCLR`.
+    **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_own, n_layers, encoder, temperature, …), and `precision`
+        and `n_processes` of `CellGraphCLR`.
 
     Raises
     ------
@@ -90,6 +92,6 @@ def embed(
     adata.obsm[key_added] = model.transform(adata, **keys)
     last = {k: v[-1] for k, v in model.history_.items() if v}
     run = {"function": "tl.embed", "config": model.options, "seed": model.seed_, **keys}
-    record_run(adata, key_added, {**run, "features": model.feature_names_, "last_step": last})
+    record_run(adata, key_added, {**run, "features": model.feature_names_, "blocks": model.blocks_, "last_step": last})
     log_written("tl.embed", [f"obsm[{key_added!r}]"])
     return adata if copy else None

@@ -22,8 +22,9 @@ from cellgraph_clr.models import CellGraphCLR, MorphoFeatures
 
 
 def test_embed_writes_vectors_and_provenance(embedded):
-    assert embedded.obsm["X_cellgraph"].shape == (embedded.n_obs, 16)
+    assert embedded.obsm["X_cellgraph"].shape == (embedded.n_obs, 16 + embedded.n_vars)
     run = json.loads(embedded.uns["cellgraph_clr"]["runs"]["X_cellgraph"])
+    assert run["blocks"] == {"learned": [0, 16], "own": [16, 16 + embedded.n_vars]}
     assert run["config"]["objective"] == "infonce_p"
     assert run["seed"] == 0
     assert run["features"] == embedded.var_names.tolist()
@@ -116,7 +117,7 @@ def test_retrieve_searches_another_sample(embedded):
     found = tl.retrieve(embedded, [int(embedded.obs["cell_id"].iloc[60])], reference=other, k=3)
     assert found["cell_id"].iloc[0] == embedded.obs["cell_id"].iloc[60]
     other.obsm["X_cellgraph"] = other.obsm["X_cellgraph"][:, :5]
-    with pytest.raises(ShapeError, match="a reference of width 16, found 5"):
+    with pytest.raises(ShapeError, match=f"a reference of width {16 + embedded.n_vars}, found 5"):
         tl.retrieve(embedded, embedded.obs_names[:1], reference=other)
 
 
@@ -271,7 +272,7 @@ def test_labels_are_transferred_and_refused(embedded):
     assert other.obsm["sure_proba"].shape == (other.n_obs, reference.obs["true_niche"].nunique())
     assert validate(other) == []
     reference.obsm["X_cellgraph"] = reference.obsm["X_cellgraph"][:, :3]
-    with pytest.raises(ShapeError, match="a reference of width 16, found 3"):
+    with pytest.raises(ShapeError, match=f"a reference of width {16 + embedded.n_vars}, found 3"):
         tl.transfer_labels(other, reference, "true_niche")
     with pytest.raises(LabelKeyError):
         tl.transfer_labels(other, embedded, "kind_of")

@@ -14,7 +14,8 @@ Flow
 5. `views.augmented`: two views, in which features are masked and jittered, edges and cells dropped.
 6. `encoders.graph.GraphEncoder` and a projection: a vector for every anchor in one view and every candidate in the other.
 7. `losses.InfoNCEp` or another (`task.ContrastTask`); or InfoMax against summaries (`infomax.GraphInfoMaxTask`).
-8. `model.CellGraphCLR.transform`: the encoder alone, on the whole graph or exactly by tiles.
+8. `model.CellGraphCLR.transform`: the encoder alone, on the whole graph or exactly by tiles; beside it the cell's own inputs
+   (`own.side_by_side`), which objectives that make neighbours alike would lose.
 
 Equations
 ---------

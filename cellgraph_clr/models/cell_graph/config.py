@@ -91,7 +91,10 @@ class CellGraphCLRConfig:
     edge_lengths: bool = False
     """Whether the log of a cell's mean edge length and of its degree stand beside its features: how densely cells lie."""
     n_dims: int = 64
-    """Width of the embedding."""
+    """Width of what is learned: the first columns of the embedding."""
+    n_own: int = 64
+    """Own inputs of a cell that stand beside what is learned: as they are, or as so many principal components where there are
+    more; 0: none, and learned vectors as the encoder gives them. They keep what a cell is, which contrast drops."""
     n_hidden: int = 128
     """Width of the encoder's layers."""
     n_layers: int = 2
@@ -156,8 +159,8 @@ class CellGraphCLRConfig:
         if idle and (self.positive_weights is not None or self.n_hops > 1):
             remedy = "Leave `n_hops` and `positive_weights` out, or add 'neighbors'."
             raise OptionError(expected("neighbours among the positives", repr(self.positives), remedy))
-        lowest = {"n_layers": 0, "batch_size": 2}
-        for name in ("n_hops", "n_dims", "n_hidden", "n_steps", "n_layers", "batch_size"):
+        lowest = {"n_layers": 0, "n_own": 0, "batch_size": 2}
+        for name in ("n_hops", "n_dims", "n_own", "n_hidden", "n_steps", "n_layers", "batch_size"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1))
         if self.patience is not None:
             check_whole("patience", self.patience)

@@ -20,6 +20,15 @@ from cellgraph_clr.models.cell_graph.batches import FULL_GRAPH_CELLS
 from cellgraph_clr.models.cell_graph.config import EDGE_AWARE, CellGraphCLRConfig
 from cellgraph_clr.models.cell_graph.data import joined, positives_of
 from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask
+from cellgraph_clr.models.cell_graph.own import (
+    ARRAYS,
+    block_numbers,
+    blocks_of,
+    check_blocks,
+    measured_rows,
+    own_turn,
+    side_by_side,
+)
 from cellgraph_clr.models.cell_graph.scales import InputScales
 from cellgraph_clr.models.cell_graph.task import ContrastTask, learned_objective, new_encoder
 from cellgraph_clr.training.devices import seeded
@@ -47,7 +56,8 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     A graph encoder sees two augmented views of the graph; the positives of a cell (its own second view, its neighbours,
     cells of its class, or any relation) are told from the other cells of the batch by InfoNCEp. Inductive: cells never
-    seen are embedded from their features and edges. Positions are never features.
+    seen are embedded from their features and edges. Positions are never features. What a cell is stays in a block of its own
+    beside what is learned (`n_own`, `blocks_`).
 
     Parameters
     ----------
@@ -70,6 +80,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     config_class = CellGraphCLRConfig
     about_form = {"features": [str], "edge_features": [str], "unit": str, "n_in": int}  # noqa: RUF012 - never changed
+    array_axes = ARRAYS
     objects_for_fit = ("objective", "augment")
 
     def __init__(
@@ -96,6 +107,22 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     def edge_feature_names_(self) -> list[str]:
         """Names of the edge features it reads."""
         return [] if self._state is None else list(self._state.about["edge_features"])
+
+    @property
+    def blocks_(self) -> dict[str, tuple[int, int]]:
+        """First column and end of the blocks of the embedding: "learned" and, where there is one, "own"."""
+        return {} if self._state is None else blocks_of(self.config.n_dims, self._state.arrays)
+
+    @classmethod
+    def from_state(
+        cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
+    ) -> Self:
+        """Return a fitted model from what `state` gave; raises as `load`. Models without an own block have none."""
+        config = header.get("config")
+        if isinstance(config, dict):
+            header = {**header, "config": {"n_own": 0} | config}
+            check_blocks(config.get("n_own", 0), {name.removeprefix("arrays.") for name in tensors})
+        return super().from_state(tensors, header, device=device, **objects)
 
     @checked
     def fit(
@@ -171,8 +198,20 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         digest = self._fingerprint(task) if checkpoint else ""
         trained = train(task, self.runtime, watch, fingerprint=digest, options=options)
         kept = {name: network for name, network in trained.networks.items() if name in KEPT}
-        self._state = Fitted(kept, trained.history, task.seed, scales.header(), dict(scales.numbers))
+        state = Fitted(kept, trained.history, task.seed, scales.header(), dict(scales.numbers))
+        if c.n_own:
+            state = replace(state, arrays={**state.arrays, **self._blocks(state, task, before)})
+        self._state = state
         return self
+
+    def _blocks(self, state: Fitted, task: GraphTask, before: Fitted | None) -> dict[str, np.ndarray]:
+        """Return the numbers of the two blocks, from the cells fitted on, or a part of them; a warm start keeps its own block."""
+        some = measured_rows(curve_order(task.cells))
+        learned = self._with(state).embed_tensors(task.x, task.adjacency, task.edge_attr, curve=some)[some]
+        x = task.x.numpy()[some]
+        numbers = block_numbers(learned, x, own_turn(x, self.config.n_own, seed=task.seed))
+        kept = {} if before is None else {k: v for k, v in before.arrays.items() if k.startswith("own_")}
+        return numbers | kept
 
     def _fingerprint(self, task: GraphTask) -> str:
         """Return a hash of what a run is made of: configuration, seed, features, graph, positives, positions."""
@@ -192,21 +231,27 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         neighbors_key: str = "spatial",
         library_key: str | None = None,
     ) -> np.ndarray:
-        """Return the embedding (n, n_dims) float32 of the cells of `data`, in its order of rows.
+        """Return the embedding (n, n_dims + own) float32 of the cells of `data`, in its order of rows: `blocks_` side by side.
 
         Exact for every cell: large graphs are walked in tiles with a halo of `n_layers` hops, in flat memory. Raises as
         `fit`, and `ModelFileError` when the features are others than those fitted on.
         """
-        scales = _scales(self._fitted())
+        state = self._fitted()
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
-        out = self.embed_tensors(*scales.tensors(graph), curve=curve_order(graph.cells))
+        x, adjacency, edge_attr = _scales(state).tensors(graph)
+        out = self.embed_tensors(x, adjacency, edge_attr, curve=curve_order(graph.cells))
+        if "own_turn" in state.arrays:
+            out = side_by_side(out, x.numpy(), state.arrays)
         check_finite(out, what="vectors", remedy=OVERFLOWN)
         return out
 
     def embed_tensors(
         self, x: torch.Tensor, adjacency: csr_matrix, edge_attr: torch.Tensor | None, *, curve: np.ndarray
     ) -> np.ndarray:
-        """Return the embedding (n, n_dims) of what `graph_tensors` gives; large graphs in tiles along `curve` (n,), any order."""
+        """Return the learned vectors (n, n_dims) of what `graph_tensors` gives, as the encoder gives them.
+
+        Large graphs in tiles along `curve`: rows in any order; those that it leaves out are not worked out.
+        """
         encoder = self.network()
         device = _device_of(encoder)
 

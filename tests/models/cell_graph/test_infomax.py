@@ -53,7 +53,7 @@ def test_every_estimator_learns_from_neighbourhoods_tissues_and_one_sample(adata
     )
     vectors = model.fit_transform(adata)
     loss = model.history_["loss"]
-    assert vectors.shape == (adata.n_obs, 8)
+    assert vectors.shape == (adata.n_obs, 8 + adata.n_vars)
     assert np.isfinite(vectors).all()
     assert np.mean(loss[-5:]) < np.mean(loss[:5])
 

@@ -25,7 +25,7 @@ def test_the_seed_decides(adata):
     one, same, other = (CellGraphCLR(random_state=s, **QUICK).fit_transform(adata) for s in (0, 0, 1))
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
-    assert one.shape == (adata.n_obs, 8)
+    assert one.shape == (adata.n_obs, 8 + adata.n_vars)
     assert one.dtype == np.float32
 
 
@@ -59,7 +59,7 @@ def test_unseen_samples_are_embedded(adata, tissue_2d):
 
     other = tissue(100, ndim=2, random_state=5).adata()
     gr.contact_graph(other)
-    assert CellGraphCLR(**QUICK).fit(adata).transform(other).shape == (other.n_obs, 8)
+    assert CellGraphCLR(**QUICK).fit(adata).transform(other).shape == (other.n_obs, 8 + adata.n_vars)
 
 
 def test_tiles_equal_the_whole(adata, monkeypatch):
@@ -93,6 +93,7 @@ OPTIONS = {
     "patience": 1,
     "edge_lengths": True,
     "n_dims": 9,
+    "n_own": 2,
     "n_hidden": 20,
     "n_layers": 1,
     "temperature": 0.5,
@@ -127,7 +128,7 @@ def test_mixtures_draw_from_each_source(adata):
 
 def test_several_samples_train_together(adata):
     both = CellGraphCLR(positives="true_type", **QUICK).fit([adata, adata.copy()])
-    assert both.transform(adata).shape == (adata.n_obs, 8)
+    assert both.transform(adata).shape == (adata.n_obs, 8 + adata.n_vars)
     with pytest.raises(CellGraphError, match="samples with the same features"):
         CellGraphCLR(**QUICK).fit([adata, adata[:, 1:].copy()])
     with pytest.raises(ModelFileError, match=r"missing: area; new: none"):
@@ -184,7 +185,7 @@ def test_the_seed_used_is_kept(adata, tmp_path):
 
 def test_fit_transform_takes_the_arguments_of_a_run(adata, tmp_path):
     out = CellGraphCLR(**QUICK).fit_transform(adata, checkpoint=tmp_path / "run.ckpt")
-    assert out.shape == (adata.n_obs, 8)
+    assert out.shape == (adata.n_obs, 8 + adata.n_vars)
     assert (tmp_path / "run.ckpt").exists()
     with pytest.raises(OptionError, match="`random_state` as a whole number from 0 to .*, found -1"):
         CellGraphCLR(random_state=-1, **QUICK).fit(adata)

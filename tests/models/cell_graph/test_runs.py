@@ -221,7 +221,7 @@ def test_samples_of_other_units_or_without_edges(adata):
     lone = adata[:1].copy()
     model = CellGraphCLR(encoder="gatv2", **QUICK).fit([adata, lone])
     assert model.edge_feature_names_ == ["contact_area", "length"]
-    assert model.transform(lone).shape == (1, 8)
+    assert model.transform(lone).shape == (1, 8 + lone.n_vars)
     other = adata.copy()
     other.uns["cellgraph_clr"]["unit"] = "pixel"
     with pytest.raises(CellGraphError, match="samples in one space, found 2D in micrometer beside 2D in pixel"):
