@@ -210,9 +210,10 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         columns = [*(f"infomax_{i}" for i in range(c.n_features)), "foreground"]
         index = pd.MultiIndex.from_tuples(keys, names=["line", "y", "x"])
         found = np.concatenate(values)
-        check_finite(found, what="codes", remedy=OVERFLOWN)
         if "sphere" in arrays:
-            found[:, :-1] = (found[:, :-1] - arrays["sphere_mean"]) @ arrays["sphere"]
+            with np.errstate(over="ignore", invalid="ignore"):
+                found[:, :-1] = (found[:, :-1] - arrays["sphere_mean"]) @ arrays["sphere"]
+        check_finite(found, what="codes", remedy=OVERFLOWN)
         return pd.DataFrame(found, index=index, columns=columns, dtype=np.float32)
 
     def transform_cells(self, plate: Plate, *, rows: np.ndarray | None = None) -> pd.DataFrame:
@@ -235,7 +236,9 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             values.append(means)
         index = pd.MultiIndex.from_tuples(keys, names=["line", "cell_id"])
         columns = [f"infomax_{i}" for i in range(self.config.n_features)]
-        return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)
+        found = np.concatenate(values)
+        check_finite(found, what="codes", remedy=OVERFLOWN)
+        return pd.DataFrame(found, index=index, columns=columns, dtype=np.float32)
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:
         return {"encoder": new_encoder(self.config, len(about["channels"]))}
