@@ -1,0 +1,182 @@
+"""What a page searches by, and what it draws beside the tissue: int8 codes of vectors, and two dimensions of them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from cellgraph_clr._core.checks import check_key, expected
+from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr.adata.keys import X_CONTEXT
+from cellgraph_clr.adata.provenance import recorded_runs
+from cellgraph_clr.adata.reading import read_features
+from cellgraph_clr.analysis.retrieval import centred_directions, nearest, standardised_directions
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+__all__ = ["Codes", "coded", "flat_embedding", "page_vectors"]
+
+SEARCHED = (X_CONTEXT, "X_cellgraph", "X_morphocontext", "X_morpho", "X_pca", "X")  # the first there is
+MOST_COLUMNS = 4096  # of `X` that are searched
+WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+FINE = 8  # axes that have two columns
+ENOUGH = 0.96  # of the nearest cells, on which the dimensions of codes are chosen
+MOST_BYTES = 6_500_000  # of codes, where their dimensions are chosen
+K = 50
+N_TRIED = 64  # queries
+MOST_UMAP = 50_000  # cells that a UMAP is made of where there is none
+
+
+class Codes(NamedTuple):
+    """Directions of cells, rotated to principal axes, as whole numbers.
+
+    Along an axis a direction is about the sum of ``code * scale`` over the columns of that axis: the first axes have two,
+    a coarse one and one for what it leaves, since on them eight bits are too few.
+    """
+
+    code: np.ndarray
+    """(n, columns) int8."""
+    scale: np.ndarray
+    """(columns,) float32."""
+    axis: np.ndarray
+    """(columns,) the axis of each."""
+    agreement: float
+    """Share of the 50 nearest cells that are found by codes; 1 for none."""
+
+
+def page_vectors(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, bool] | None:
+    """Return name, vectors (n, d) float32, missing values filled by the median, and whether scales of columns are weights.
+
+    None of `use_rep` takes the first of `SEARCHED`; None is returned where there is none of them. Raises `MissingKeyError`
+    for an unknown key, and as `read_features`.
+    """
+    if use_rep is not None and use_rep != "X":
+        check_key(use_rep, list(adata.obsm), where="adata.obsm")
+    usable = adata.X is not None and 0 < adata.n_vars <= MOST_COLUMNS
+    found = [k for k in SEARCHED if (k == "X" and usable) or k in adata.obsm]
+    if use_rep is None and not found:
+        return None
+    name = use_rep or found[0]
+    vectors, _ = read_features(adata, name)
+    run = json.loads(recorded_runs(adata).get(name, "{}"))
+    return name, _filled(vectors), run.get("function") == "tl.context"
+
+
+def _filled(vectors: np.ndarray) -> np.ndarray:
+    """Return vectors whose values that are not finite are the median of their column (0 without one)."""
+    bad = ~np.isfinite(vectors)
+    if not bad.any():
+        return vectors
+    out = vectors.copy()
+    for j in np.flatnonzero(bad.any(axis=0)):
+        good = out[~bad[:, j], j]
+        out[bad[:, j], j] = np.median(good) if len(good) else 0.0
+    return out
+
+
+def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.random.Generator) -> Codes:
+    """Return int8 codes of the directions that `tl.retrieve` compares.
+
+    Parameters
+    ----------
+    vectors : (n, d) finite, n at least 1.
+    weighted : columns are centred alone, and not standardised (see `tl.retrieve`).
+    n_dims : principal axes kept; None takes the fewest of `WIDTHS` with which `N_TRIED` random cells find `ENOUGH` of their
+        50 nearest, as far as `MOST_BYTES` allows. Axes are of the directions, not centred, so that products are kept best
+        (Eckart and Young 1936).
+    rng : of the cells tried.
+
+    Notes
+    -----
+    Every column has a scale of its own, since later axes are smaller. O(n d^2).
+    """
+    directions = (centred_directions if weighted else standardised_directions)(vectors)
+    square = directions.T.astype(np.float64) @ directions.astype(np.float64)
+    axes = np.linalg.eigh(square)[1][:, ::-1]
+    turned = directions @ np.ascontiguousarray(axes, np.float32)
+    n, d = turned.shape
+    widest = min(d, WIDTHS[-1], max(MOST_BYTES // n - FINE, WIDTHS[0]))
+    widths = [*(w for w in WIDTHS if w < widest), widest] if n_dims is None else [min(n_dims, d)]
+    tried = np.sort(rng.choice(n, min(N_TRIED, n), replace=False))
+    k = min(K, n)
+    truth = nearest(directions[tried], directions, k)[0]
+    for width in widths:
+        code, scale, axis = _int8(turned[:, :width])
+        back = _decoded(code, scale, axis)
+        found = nearest(back[tried], back, k)[0]
+        same = float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(truth, found, strict=True)]))
+        if same >= ENOUGH:
+            break
+    return Codes(code, scale, axis, same)
+
+
+def _int8(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return codes, scales and axes of columns: all axes, then what is left of the first `FINE`."""
+    coarse = np.abs(values).max(axis=0, initial=0) / 127
+    code = np.rint(values / np.where(coarse > 0, coarse, 1))
+    rest = (values - code * coarse)[:, :FINE]
+    fine = coarse[:FINE] / 254  # half a step is 127 of these
+    left = np.clip(np.rint(rest / np.where(fine > 0, fine, 1)), -127, 127)
+    axis = np.r_[np.arange(values.shape[1]), np.arange(rest.shape[1])]
+    return np.c_[code, left].astype(np.int8), np.r_[coarse, fine].astype(np.float32), axis
+
+
+def _decoded(code: np.ndarray, scale: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Return directions (n, d) float32 along the principal axes."""
+    out = code[:, : axis.max() + 1] * scale[: axis.max() + 1]
+    out[:, : len(axis) - out.shape[1]] += code[:, out.shape[1] :] * scale[out.shape[1] :]
+    return out.astype(np.float32)
+
+
+def flat_embedding(
+    adata: AnnData, rows: np.ndarray, embedding: str | None, vectors: np.ndarray | None, *, seed: int
+) -> tuple[str, np.ndarray] | None:
+    """Return a name and two dimensions (n, 2) of these rows to draw; None where there is nothing to draw.
+
+    `vectors` (n, d) are theirs, or None. `embedding` is an `obsm` key of at least two columns; None takes "X_umap" where it
+    exists, else makes a UMAP of the vectors (scanpy), and of more than `MOST_UMAP` cells takes their first two principal axes.
+    Raises `MissingKeyError` and `ShapeError`.
+    """
+    key = "X_umap" if embedding is None and "X_umap" in adata.obsm else embedding
+    if key is not None:
+        values = read_features(adata, key)[0]
+        if values.shape[1] < 2:
+            raise ShapeError(expected(f"two columns in obsm[{key!r}]", values.shape[1], "Choose another embedding."))
+        return _spoken(key), values[rows, :2]
+    if vectors is None or len(vectors) < 3:
+        return None
+    if len(vectors) > MOST_UMAP or len(vectors) < 20:
+        return "principal axes", _principal(vectors)
+    return "UMAP", _umap(vectors, seed)
+
+
+def _spoken(key: str) -> str:
+    name = key.removeprefix("X_")
+    return {"umap": "UMAP", "tsne": "t-SNE", "pca": "principal axes"}.get(name, name)
+
+
+def _principal(vectors: np.ndarray) -> np.ndarray:
+    """Return the first two principal axes (n, 2) of standardised columns, each with its largest entry positive."""
+    directions = standardised_directions(vectors)
+    centred = directions - directions.mean(axis=0)
+    axes = np.linalg.eigh(centred.T.astype(np.float64) @ centred)[1][:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), range(axes.shape[1])])
+    flat = centred @ axes
+    return flat if flat.shape[1] == 2 else np.c_[flat, np.zeros(len(flat))]
+
+
+def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
+    import warnings
+
+    import scanpy as sc
+    from anndata import AnnData
+
+    work = AnnData(standardised_directions(vectors))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of umap and its neighbors
+        sc.pp.neighbors(work, n_neighbors=min(15, len(vectors) - 1), use_rep="X", random_state=seed)
+        sc.tl.umap(work, random_state=seed)
+    return np.asarray(work.obsm["X_umap"])
