@@ -93,7 +93,7 @@ def _url(picture: np.ndarray) -> str:
     from PIL import Image
 
     held = io.BytesIO()
-    Image.fromarray(picture, "RGBA").quantize(128).save(held, "PNG", optimize=True)
+    Image.fromarray(picture).quantize(128).save(held, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode("ascii")
 
 
