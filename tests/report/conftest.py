@@ -10,7 +10,11 @@ import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SOFTWARE_GL = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
-HOSTILE = ("</script><script>window.stolen = 1</script>", '"><img src=x onerror="window.stolen = 1">', "{{title}} & <b>")
+HOSTILE = (
+    "</script><script>window.stolen = 1</script>",
+    '"><img src=x onerror="window.stolen = 1">',
+    "{{title}} & <b>",
+)
 
 
 def make_cells(n=2000, *, seed=0, n_samples=1, d=12, ndim=2):

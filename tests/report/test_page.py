@@ -109,7 +109,9 @@ def test_clicks_find_what_the_library_finds(browser, path, blobs):
 
 def test_a_lasso_asks_about_all_in_it(browser, path, blobs):
     with Opened(browser, path) as opened:
-        box = opened.get("(({left, top, width, height}) => [left, top, width, height])(cellgraph.tissue.stage.getBoundingClientRect())")
+        box = opened.get(
+            "(({left, top, width, height}) => [left, top, width, height])(cellgraph.tissue.stage.getBoundingClientRect())"
+        )
         corners = [(0.3, 0.3), (0.6, 0.3), (0.6, 0.62), (0.3, 0.62), (0.3, 0.31)]
         steps = [(box[0] + x * box[2], box[1] + y * box[3]) for x, y in corners]
         opened.page.keyboard.down("Shift")
@@ -188,9 +190,12 @@ def test_the_legend_filters_and_names_are_text(browser, path, blobs):
         opened.page.locator("#legend li button").nth(0).click()
         opened.page.wait_for_function("document.getElementById('status').textContent.includes('are shown')")
         count = opened.get("cellgraph.column.count")
-        assert opened.get("cellgraph.maps.map((m) => m.plot.get('pointsInView').length >= 0 && m.plot.get('filteredPoints').length)") == [
-            sum(count) - count[0]
-        ] * 2
+        assert (
+            opened.get(
+                "cellgraph.maps.map((m) => m.plot.get('pointsInView').length >= 0 && m.plot.get('filteredPoints').length)"
+            )
+            == [sum(count) - count[0]] * 2
+        )
         opened.page.get_by_text("Show all").click()
         opened.page.wait_for_function("!cellgraph.maps.some((m) => m.plot.get('isPointsFiltered'))")
 
@@ -248,7 +253,9 @@ def test_samples_lie_apart_and_links_name_them(browser, tmp_path):
     path = cgc.report(adata, tmp_path / "cells.html")
     with Opened(browser, path) as opened:
         boxes = opened.get("cellgraph.boxes")
-        overlap = [a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for i, a in enumerate(boxes) for b in boxes[:i]]
+        overlap = [
+            a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for i, a in enumerate(boxes) for b in boxes[:i]
+        ]
         assert not any(overlap)
         opened.page.select_option("#sample", label="s/1")
         opened.click("tissue", lone_rows(opened, "tissue", 1)[0])
