@@ -98,8 +98,8 @@ def _feature_table(adata: AnnData) -> str:
     return table(head, lines) + _left(len(names))
 
 
-def provenance_section(about: Subject, command: str) -> Section:
-    """Return what made the results: every recorded call with its options, versions, and the call that made the page."""
+def provenance_section(about: Subject, command: str, notes: Sequence[str]) -> Section:
+    """Return what made the results: every recorded call with its options, versions, the call that made the page, and notes."""
     from importlib.metadata import PackageNotFoundError, version
 
     runs = recorded_runs(about.adata)
@@ -127,7 +127,7 @@ def provenance_section(about: Subject, command: str) -> Section:
     parts.append(
         grid(
             [
-                "<h3>This page was made by</h3>" + f"<pre>{escape(command)}</pre>",
+                f"<h3>This page was made by</h3><pre>{escape(command)}</pre>" + "".join(f"<p>{escape(n)}</p>" for n in notes),
                 "<h3>Versions</h3>" + table(["package", "version"], found),
             ],
             wide=True,

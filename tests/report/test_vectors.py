@@ -36,7 +36,7 @@ def test_as_few_axes_as_will_do_and_the_second_columns_help(rng, monkeypatch):
     x = (rng.normal(size=(800, 40)) * np.r_[[30] * 4, np.ones(36)]).astype(np.float32)
     fine = coded(x, weighted=True, n_dims=40, rng=np.random.default_rng(0))
     monkeypatch.setattr(vectors, "FINE", 0)
-    assert fine.agreement > coded(x, weighted=True, n_dims=40, rng=np.random.default_rng(0)).agreement + 0.02
+    assert fine.agreement > coded(x, weighted=True, n_dims=40, rng=np.random.default_rng(0)).agreement + 0.005
     assert fine.code.shape[1] == 48
 
 

@@ -2,6 +2,7 @@
 
 const MOST_LISTED = 100;
 const THUMBS = 8;
+const MOST_NUMBERS = 7; // measurements that a card names
 const MOST_CLASSES = 6; // columns of classes that a card names
 
 // A column of True and False.
@@ -69,15 +70,15 @@ class Card {
       })
       .filter(({ mean }) => Number.isFinite(mean))
       .sort((a, b) => b.far - a.far);
-    for (const { column, mean } of numbers.slice(0, 10)) line(column.name, withUnit(column, mean));
-    if (numbers.length > 10) list.title = "The ten measurements that differ most from the mean of all cells";
+    for (const { column, mean } of numbers.slice(0, MOST_NUMBERS)) line(column.name, withUnit(column, mean));
+    if (numbers.length > MOST_NUMBERS) list.title = "The measurements that differ most from the mean of all cells";
     return list;
   }
 
   tabs() {
     const { answer } = this;
     const row = element("div", { className: "tabs", role: "tablist", "aria-label": "What was found" });
-    const kinds = [["cells", "Cells like this"]];
+    const kinds = [["cells", `Cells (${answer.found.length})`]];
     if (answer.regions) kinds.push(["regions", `Regions (${answer.regions.length})`]);
     if (!answer.regions) this.tab = "cells";
     for (const [tab, text] of kinds) {

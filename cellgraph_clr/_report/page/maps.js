@@ -279,8 +279,14 @@ class CellMap {
     pen.fillStyle = css("--found");
     pen.strokeStyle = css("--panel");
     pen.lineWidth = 1;
+    const { outlines } = this.layers;
+    const outlined = this.canvas.classList.contains("away");
     for (const row of [...regions.flatMap((r) => r.rows), ...found]) {
       if (this.hidden?.[row]) continue;
+      if (outlined && outlines.start[row] < outlines.start[row + 1]) {
+        this.drawFound(pen, outlines, row);
+        continue;
+      }
       circle(row, many ? 2 : dot);
       pen.fill();
       if (!many) pen.stroke();
@@ -308,6 +314,18 @@ class CellMap {
       written(pen, text, px, py - 4, css("--ink"), css("--panel"));
     }
     if (document.activeElement === this.stage && this.stage.matches(":focus-visible")) this.drawCross(pen);
+  }
+
+  drawFound(pen, outlines, row) {
+    tracePath(pen, outlines, row, (px, py) => this.toPixel(this.data.x[row] + px, this.data.y[row] + py));
+    pen.save();
+    pen.globalAlpha = 0.45;
+    pen.fill();
+    pen.globalAlpha = 1;
+    pen.strokeStyle = pen.fillStyle;
+    pen.lineWidth = 2.5;
+    pen.stroke();
+    pen.restore();
   }
 
   label(pen, regions) {
