@@ -21,14 +21,16 @@ LASSO = 300  # cells
 
 def run(*, size: str, data: str | None) -> None:
     """Print a row a data set; the browser's columns where playwright (extra `browser`) and Chromium are installed."""
-    print(" cells, dims packed, file MB, written s | painted s, click ms: answered, shown | same 50 nearest, regions IoU")
+    print(
+        " cells, dims packed, file MB, written s | painted s, click ms: answered, shown | same 50 nearest, regions IoU"
+    )
     if size == "small":
         _row("generated", _generated(600, 12), n_dims=None)
         return
     folder = real_data(size, data)
     if folder is not None:
         _row("Platynereis", _platynereis(folder), n_dims=None)
-    _row("generated", _generated(200_000, 32), n_dims=24)
+    _row("generated", _generated(200_000, 32), n_dims=None)
 
 
 def _generated(n: int, d: int) -> AnnData:
@@ -40,7 +42,9 @@ def _generated(n: int, d: int) -> AnnData:
     kind = rng.integers(0, 20, n_patches)
     falling = np.geomspace(1, 0.15, d)
     vectors = rng.normal(size=(20, d))[kind[patch]] + 0.7 * rng.normal(size=(n_patches, d))[patch]
-    out = AnnData(rng.lognormal(size=(n, 8)).astype(np.float32), obs=pd.DataFrame(index=np.arange(1, n + 1).astype(str)))
+    out = AnnData(
+        rng.lognormal(size=(n, 8)).astype(np.float32), obs=pd.DataFrame(index=np.arange(1, n + 1).astype(str))
+    )
     out.obs["cell_id"] = np.arange(1, n + 1)
     out.obs["kind"] = pd.Categorical([f"kind {k}" for k in kind[patch]])
     out.obsm["spatial"] = side * rng.random((n_patches, 2))[patch] + 60 * rng.normal(size=(n, 2))
@@ -68,7 +72,9 @@ def _platynereis(folder: Path) -> AnnData:
 
 def _row(name: str, adata: AnnData, *, n_dims: int | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        cgc.report(adata[:50].copy(), Path(folder) / "first.html", embedding="X_umap")  # what is imported and compiled once
+        cgc.report(
+            adata[:50].copy(), Path(folder) / "first.html", embedding="X_umap"
+        )  # what is imported and compiled once
         start = time.perf_counter()
         path = cgc.report(adata, Path(folder) / "cells.html", n_dims=n_dims)
         seconds = time.perf_counter() - start
@@ -127,7 +133,8 @@ def _agreement(page: object, adata: AnnData) -> tuple[float, float, float]:
         same.append(len(set(found) & set(cgc.tl.retrieve(adata, ids, k=50)["cell_id"])) / 50)
         overlap.append(_overlap(adata, ids, regions))
     beside = """([row, n]) => { const {x, y} = cellgraph.tissue.data;
-      return Array.from(x, (v, i) => i).sort((a, b) => Math.hypot(x[a] - x[row], y[a] - y[row]) - Math.hypot(x[b] - x[row], y[b] - y[row])).slice(0, n); }"""
+      const far = Array.from(x, (v, i) => Math.hypot(v - x[row], y[i] - y[row]));
+      return Array.from(x, (v, i) => i).sort((a, b) => far[a] - far[b]).slice(0, n); }"""
     lasso = []
     for row in rows[:8]:
         ids, _, regions = _asked(page, page.evaluate(beside, [row, min(LASSO, adata.n_obs // 4)]))
@@ -137,7 +144,8 @@ def _agreement(page: object, adata: AnnData) -> tuple[float, float, float]:
 
 def _asked(page: object, rows: list[int]) -> tuple[list[int], list[int], list[int]]:
     """Return ids of a query, of the cells found, and of all cells in regions, as the page answers."""
-    ask = """(rows) => { cellgraph.ask(rows); const id = (row) => Number(cellgraph.ids[row]); const {query, found, regions} = cellgraph.answer;
+    ask = """(rows) => { cellgraph.ask(rows); const id = (row) => Number(cellgraph.ids[row]);
+      const {query, found, regions} = cellgraph.answer;
       return [query.map(id), found.map(id), regions.flatMap((r) => r.rows).map(id)]; }"""
     return page.evaluate(ask, rows)
 

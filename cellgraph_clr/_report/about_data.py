@@ -127,7 +127,8 @@ def provenance_section(about: Subject, command: str, notes: Sequence[str]) -> Se
     parts.append(
         grid(
             [
-                f"<h3>This page was made by</h3><pre>{escape(command)}</pre>" + "".join(f"<p>{escape(n)}</p>" for n in notes),
+                f"<h3>This page was made by</h3><pre>{escape(command)}</pre>"
+                + "".join(f"<p>{escape(n)}</p>" for n in notes),
                 "<h3>Versions</h3>" + table(["package", "version"], found),
             ],
             wide=True,

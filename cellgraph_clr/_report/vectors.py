@@ -22,29 +22,30 @@ __all__ = ["Codes", "coded", "flat_embedding", "page_vectors"]
 SEARCHED = (X_CONTEXT, "X_cellgraph", "X_morphocontext", "X_morpho", "X_pca", "X")  # the first there is
 MOST_COLUMNS = 4096  # of `X` that are searched
 WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-FINE = 8  # axes that have two columns
+FINER = (1, 2, 4, 8)  # steps of codes in a step of the widest axis in eight bits
 ENOUGH = 0.96  # of the nearest cells, on which the dimensions of codes are chosen
-MOST_BYTES = 6_500_000  # of codes, where their dimensions are chosen
+MOST_BYTES = 8_000_000  # of codes, where their dimensions are chosen
 K = 50
 N_TRIED = 64  # queries
 MOST_UMAP = 50_000  # cells that a UMAP is made of where there is none
 
 
 class Codes(NamedTuple):
-    """Directions of cells, rotated to principal axes, as whole numbers.
+    """Directions of cells, rotated to principal axes, as whole numbers of equal steps.
 
-    Along an axis a direction is about the sum of ``code * scale`` over the columns of that axis: the first axes have two,
-    a coarse one and one for what it leaves, since on them eight bits are too few.
+    Along an axis a direction is about the sum of ``code * scale`` over the columns of that axis. Axes on which eight bits are
+    too few have two columns, a coarse one and one for what it leaves. Steps are equal on all axes, so that those of little
+    spread have small numbers, which compress.
     """
 
     code: np.ndarray
-    """(n, columns) int8."""
+    """(columns, n) int8."""
     scale: np.ndarray
     """(columns,) float32."""
     axis: np.ndarray
     """(columns,) the axis of each."""
     agreement: float
-    """Share of the 50 nearest cells that are found by codes; 1 for none."""
+    """Share of the 50 nearest cells that are found by codes."""
 
 
 def page_vectors(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, bool] | None:
@@ -86,49 +87,58 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
     weighted : columns are centred alone, and not standardised (see `tl.retrieve`).
     n_dims : principal axes kept; None takes the fewest of `WIDTHS` with which `N_TRIED` random cells find `ENOUGH` of their
         50 nearest, as far as `MOST_BYTES` allows. Axes are of the directions, not centred, so that products are kept best
-        (Eckart and Young 1936).
+        (Eckart and Young 1936). Steps are the coarsest of `FINER` that do.
     rng : of the cells tried.
 
     Notes
     -----
-    Every column has a scale of its own, since later axes are smaller. O(n d^2).
+    O(n d^2).
     """
     directions = (centred_directions if weighted else standardised_directions)(vectors)
     square = directions.T.astype(np.float64) @ directions.astype(np.float64)
     axes = np.linalg.eigh(square)[1][:, ::-1]
     turned = directions @ np.ascontiguousarray(axes, np.float32)
     n, d = turned.shape
-    widest = min(d, WIDTHS[-1], max(MOST_BYTES // n - FINE, WIDTHS[0]))
+    widest = min(d, WIDTHS[-1], max(MOST_BYTES // n, WIDTHS[0]))
     widths = [*(w for w in WIDTHS if w < widest), widest] if n_dims is None else [min(n_dims, d)]
     tried = np.sort(rng.choice(n, min(N_TRIED, n), replace=False))
-    k = min(K, n)
-    truth = nearest(directions[tried], directions, k)[0]
+    truth = nearest(directions[tried], directions, min(K, n))[0]
     for width in widths:
-        code, scale, axis = _int8(turned[:, :width])
-        back = _decoded(code, scale, axis)
-        found = nearest(back[tried], back, k)[0]
-        same = float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(truth, found, strict=True)]))
-        if same >= ENOUGH:
-            break
-    return Codes(code, scale, axis, same)
+        kept = np.ascontiguousarray(turned[:, :width])
+        if width < widths[-1] and _same(kept, tried, truth) < ENOUGH:
+            continue
+        for finer in FINER:
+            codes = _int8(kept, finer)
+            same = _same(_decoded(*codes), tried, truth)
+            if same >= ENOUGH:
+                return Codes(*codes, same)
+    return Codes(*codes, same)
 
 
-def _int8(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return codes, scales and axes of columns: all axes, then what is left of the first `FINE`."""
-    coarse = np.abs(values).max(axis=0, initial=0) / 127
-    code = np.rint(values / np.where(coarse > 0, coarse, 1))
-    rest = (values - code * coarse)[:, :FINE]
-    fine = coarse[:FINE] / 254  # half a step is 127 of these
-    left = np.clip(np.rint(rest / np.where(fine > 0, fine, 1)), -127, 127)
-    axis = np.r_[np.arange(values.shape[1]), np.arange(rest.shape[1])]
-    return np.c_[code, left].astype(np.int8), np.r_[coarse, fine].astype(np.float32), axis
+def _same(vectors: np.ndarray, tried: np.ndarray, truth: np.ndarray) -> float:
+    """Return the share of the nearest (q, k) of the rows `tried` that vectors find."""
+    found = nearest(vectors[tried], vectors, truth.shape[1])[0]
+    return float(np.mean([len(np.intersect1d(a, b)) / truth.shape[1] for a, b in zip(truth, found, strict=True)]))
+
+
+def _int8(values: np.ndarray, finer: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return codes, scales and axes of columns; a step is the largest value by 127 and by `finer`."""
+    step = float(np.abs(values).max(initial=0)) / (127 * finer) or 1.0
+    whole = np.rint(values.T / step)
+    wide = np.abs(whole).max(axis=1, initial=0) > 127
+    coarse = np.where(wide[:, None], np.rint(whole / (2 * finer)), whole)
+    fine = (whole - coarse * 2 * finer)[wide]
+    scale = np.r_[np.where(wide, 2 * finer * step, step), np.full(len(fine), step)]
+    axis = np.r_[np.arange(len(whole)), np.flatnonzero(wide)]
+    return np.concatenate([coarse, fine]).astype(np.int8), scale.astype(np.float32), axis
 
 
 def _decoded(code: np.ndarray, scale: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """Return directions (n, d) float32 along the principal axes."""
-    out = code[:, : axis.max() + 1] * scale[: axis.max() + 1]
-    out[:, : len(axis) - out.shape[1]] += code[:, out.shape[1] :] * scale[out.shape[1] :]
-    return out.astype(np.float32)
+    out = np.zeros((code.shape[1], int(axis.max()) + 1), np.float32)
+    for column, s, a in zip(code, scale, axis, strict=True):
+        out[:, a] += column * s
+    return out
 
 
 def flat_embedding(

@@ -53,7 +53,8 @@ def report(
 ) -> Path:
     """Write one HTML file about cells: linked maps that answer "where else is something like this?", and sections to print.
 
-    [An example](report_example.html) (beside the built documentation). The file holds all it needs: it opens without a network or a server, and its content security policy lets nothing in or out.
+    The file holds all it needs: it opens without a network or a server, and its content security policy lets nothing in or
+    out. [An example](report_example.html) lies beside the built documentation.
 
     Parameters
     ----------

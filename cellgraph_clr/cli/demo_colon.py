@@ -19,7 +19,14 @@ __all__ = ["COLON_FILES", "QUICK", "colon_cells", "colon_figures", "colon_overvi
 COLON: dict[str, Any] = {"positives": "both", "n_positives": 2, "mask_features": 0.3, "n_layers": 1, "n_steps": 60}
 QUICK: dict[str, Any] = {"n_steps": 10}  # shows that everything runs, not what it finds
 QUERY_GLAND_YX = (400, 315)  # a pixel inside the round gland at the bottom of the section
-COLON_FILES = ("colon.png", "colon_graph.png", "colon_compartments.png", "colon_retrieval.png", "demo.h5ad", "colon.html")
+COLON_FILES = (
+    "colon.png",
+    "colon_graph.png",
+    "colon_compartments.png",
+    "colon_retrieval.png",
+    "demo.h5ad",
+    "colon.html",
+)
 
 
 def colon_cells(tissue: ColonTissue) -> AnnData:
@@ -70,7 +77,7 @@ def colon_overview(adata: AnnData, tissue: ColonTissue, save: Path) -> None:
 
 
 def run_colon(output: Path, *, random_state: int, say: Callable[[str], None], quick: bool = False) -> AnnData:
-    """Run the section end to end, write pictures, demo.h5ad and a page to `output`, and return the AnnData; `quick`: ten steps."""
+    """Run the section end to end, write pictures, demo.h5ad and a page to `output`; return the AnnData; `quick`: ten steps."""
     from cellgraph_clr import pl, tl
     from cellgraph_clr._report.writing import report
     from cellgraph_clr.datasets.colon import colon_glands

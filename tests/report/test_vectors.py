@@ -11,8 +11,8 @@ from cellgraph_clr.analysis.retrieval import centred_directions, nearest, standa
 
 def found_by(code, scale, axis, rows, k=50):
     """The nearest by a plain loop over columns."""
-    back = np.zeros((len(code), axis.max() + 1))
-    for column, s, a in zip(code.T, scale, axis, strict=True):
+    back = np.zeros((code.shape[1], axis.max() + 1))
+    for column, s, a in zip(code, scale, axis, strict=True):
         back[:, a] += column * float(s)
     return [set(np.argsort(-(back @ back[r]), kind="stable")[:k].tolist()) for r in rows]
 
@@ -30,21 +30,35 @@ def test_codes_find_what_vectors_find(rng, weighted):
     assert out.code.dtype == np.int8
 
 
-def test_as_few_axes_as_will_do_and_the_second_columns_help(rng, monkeypatch):
+def test_as_few_axes_as_will_do(rng):
     flat = rng.normal(size=(800, 3)) @ rng.normal(size=(3, 64)) + 1e-3 * rng.normal(size=(800, 64))
     assert coded(flat.astype(np.float32), weighted=True, n_dims=None, rng=rng).axis.max() + 1 == vectors.WIDTHS[0]
-    x = (rng.normal(size=(800, 40)) * np.r_[[30] * 4, np.ones(36)]).astype(np.float32)
-    fine = coded(x, weighted=True, n_dims=40, rng=np.random.default_rng(0))
-    monkeypatch.setattr(vectors, "FINE", 0)
-    assert fine.agreement > coded(x, weighted=True, n_dims=40, rng=np.random.default_rng(0)).agreement + 0.005
-    assert fine.code.shape[1] == 48
+
+
+def test_finer_steps_where_eight_bits_are_too_few(rng, monkeypatch):
+    """Far apart along one axis, cells are told apart along others, on which a step of the first says nothing."""
+    x = np.c_[np.repeat([-8.0, 8], 400), rng.normal(size=(800, 10))].astype(np.float32)
+    fine = coded(x, weighted=True, n_dims=11, rng=np.random.default_rng(0))
+    assert fine.agreement >= vectors.ENOUGH
+    assert len(fine.axis) > 11
+    monkeypatch.setattr(vectors, "FINER", (1,))
+    plain = coded(x, weighted=True, n_dims=11, rng=np.random.default_rng(0))
+    assert plain.agreement < fine.agreement - 0.01
+    assert plain.code.shape == (11, 800)
+
+
+@pytest.mark.parametrize("finer", vectors.FINER)
+def test_codes_are_within_half_a_step(rng, finer):
+    x = (rng.normal(size=(300, 6)) * [20, 5, 3, 1, 0.2, 0.0]).astype(np.float32)
+    back = vectors._decoded(*vectors._int8(x, finer))
+    assert np.abs(back - x).max() <= 0.5001 * np.abs(x).max() / (127 * finer)
 
 
 def test_dimensions_are_as_asked_and_small_for_many_cells(rng, monkeypatch):
     x = rng.normal(size=(500, 40)).astype(np.float32)
     assert coded(x, weighted=True, n_dims=5, rng=rng).axis.max() == 4
     monkeypatch.setattr(vectors, "MOST_BYTES", 500 * 20)
-    assert coded(x, weighted=True, n_dims=None, rng=rng).code.shape[1] == 20
+    assert coded(x, weighted=True, n_dims=None, rng=rng).axis.max() == 19
 
 
 def test_equal_and_single_cells_have_codes(rng):

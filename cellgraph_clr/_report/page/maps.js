@@ -38,8 +38,9 @@ class CellMap {
     this.view = null;
   }
 
-  get size() {
-    return [this.stage.clientWidth, this.stage.clientHeight];
+  // Width and height of the stage; asked for once a resize, since asking makes the browser lay out the page.
+  measure() {
+    this.size = [this.stage.clientWidth, this.stage.clientHeight];
   }
 
   // Place all cells; the middle of the data is the origin, the longer half of its sides 1.
@@ -57,6 +58,7 @@ class CellMap {
   }
 
   async start(colors, palette) {
+    this.measure();
     const [width, height] = this.size;
     const renderer = sharedRenderer();
     const { canvas } = renderer;
@@ -189,6 +191,7 @@ class CellMap {
   }
 
   resize() {
+    this.measure();
     const [width, height] = this.size;
     if (!width || !height) return;
     const renderer = sharedRenderer();

@@ -1,21 +1,20 @@
 // "Where else is something like this?": cells by cosine on int8 codes, regions by the method of `cgc.tl.retrieve_regions`.
 
-// Similarity of all cells to the mean direction of some. Along an axis a direction is the sum of codes (n × columns) times
+// Similarity of all cells to the mean direction of some. Along an axis a direction is the sum of codes (columns × n) times
 // their scales over the columns of that axis.
 function similarity(codes, { scale, axis }, rows) {
-  const d = scale.length;
-  const n = codes.length / d;
+  const n = codes.length / scale.length;
   const mean = new Float64Array(Math.max(...axis) + 1);
-  for (const row of rows) {
-    for (let j = 0; j < d; j++) mean[axis[j]] += codes[row * d + j] * scale[j];
+  for (const [j, a] of axis.entries()) {
+    let sum = 0;
+    for (const row of rows) sum += codes[j * n + row];
+    mean[a] += sum * scale[j];
   }
   const length = Math.max(Math.hypot(...mean), 1e-12);
-  const weight = Float32Array.from(scale, (s, j) => (mean[axis[j]] / length) * s);
   const out = new Float32Array(n);
-  for (let i = 0, at = 0; i < n; i++) {
-    let sum = 0;
-    for (let j = 0; j < d; j++) sum += codes[at++] * weight[j];
-    out[i] = sum;
+  for (const [j, a] of axis.entries()) {
+    const weight = (mean[a] / length) * scale[j];
+    for (let i = 0, at = j * n; i < n; i++, at++) out[i] += codes[at] * weight;
   }
   return out;
 }
