@@ -127,7 +127,7 @@ def provenance_section(about: Subject, command: str, notes: Sequence[str]) -> Se
     parts.append(
         grid(
             [
-                f"<h3>This page was made by</h3><pre>{escape(command)}</pre>"
+                f'<h3>This page was made by</h3><pre tabindex="0">{escape(command)}</pre>'
                 + "".join(f"<p>{escape(n)}</p>" for n in notes),
                 "<h3>Versions</h3>" + table(["package", "version"], found),
             ],

@@ -1,6 +1,7 @@
 """Pages in a real browser: clicks, lassos and keys find what the library finds; nothing leaves the page, nothing is run in it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import cellgraph_clr as cgc
 from tests.report.conftest import HOSTILE, make_cells
 
+AXE = Path(__file__).parents[2] / "vendor" / "node_modules" / "axe-core" / "axe.min.js"
 READY = "document.documentElement.dataset.ready === 'all'"
 QUERY = "cellgraph.answer.query.map((row) => Number(cellgraph.ids[row]))"
 FOUND = "cellgraph.answer.found.map((row) => Number(cellgraph.ids[row]))"
@@ -303,6 +305,17 @@ def test_outlines_and_image_lie_on_the_cells(browser, embedded, tissue_2d, tmp_p
         for _ in range(8):
             opened.get("cellgraph.tissue.key(new KeyboardEvent('keydown', {key: '+'}))")
         opened.page.wait_for_function("cellgraph.tissue.canvas.classList.contains('away')")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make vendor`")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(browser, path, scheme):
+    with Opened(browser, path, bypass_csp=True, color_scheme=scheme) as opened:
+        opened.page.fill("#find", "21")
+        opened.page.press("#find", "Enter")
+        opened.get(AXE.read_text() + "; 0")
+        found = opened.get("axe.run()")["violations"]
+        assert [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in found] == []
 
 
 @pytest.mark.parametrize("missing", ["spatial", "vectors", "graph", "classes", "all"])

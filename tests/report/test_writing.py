@@ -14,7 +14,7 @@ from tests.report.conftest import make_cells
 
 
 def without_command(text):
-    return re.sub("<pre>.*?</pre>", "", text)
+    return re.sub("<pre.*?</pre>", "", text)
 
 
 def sections(path):

@@ -116,7 +116,7 @@ class Card {
     for (const [i, entry] of entries.slice(0, THUMBS).entries()) {
       const canvas = element("canvas", { width: 144, height: 144 });
       if (!page.draw(canvas, entry.rows)) break;
-      const button = element("button", { type: "button", "aria-label": `${i + 1}: ${entry.text}, similarity ${entry.score.toFixed(2)}` }, canvas, element("span", { textContent: `${i + 1} · ${entry.score.toFixed(2)}` }));
+      const button = element("button", { type: "button", title: `${entry.text}, similarity ${entry.score.toFixed(3)}` }, canvas, element("span", { textContent: `${i + 1} · ${entry.score.toFixed(2)}` }));
       button.addEventListener("click", () => page.goTo(i));
       thumbs.append(element("li", {}, button));
     }
