@@ -23,7 +23,7 @@ SEARCHED = (X_CONTEXT, "X_cellgraph", "X_morphocontext", "X_morpho", "X_pca", "X
 MOST_COLUMNS = 4096  # of `X` that are searched
 WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 FINER = (1, 2, 4, 8)  # steps of codes in a step of the widest axis in eight bits
-ENOUGH = 0.96  # of the nearest cells, on which the dimensions of codes are chosen
+ENOUGH = 0.98  # of the nearest cells, on which the dimensions of codes are chosen
 MOST_BYTES = 8_000_000  # of codes, where their dimensions are chosen
 K = 50
 N_TRIED = 64  # queries
@@ -87,7 +87,7 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
     weighted : columns are centred alone, and not standardised (see `tl.retrieve`).
     n_dims : principal axes kept; None takes the fewest of `WIDTHS` with which `N_TRIED` random cells find `ENOUGH` of their
         50 nearest, as far as `MOST_BYTES` allows. Axes are of the directions, not centred, so that products are kept best
-        (Eckart and Young 1936). Steps are the coarsest of `FINER` that do.
+        (Eckart and Young 1936). Steps are the coarsest of `FINER` that do, as far as `MOST_BYTES` allows.
     rng : of the cells tried.
 
     Notes
@@ -103,16 +103,20 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
     widths = [*(w for w in WIDTHS if w < widest), widest] if n_dims is None else [min(n_dims, d)]
     tried = np.sort(rng.choice(n, min(N_TRIED, n), replace=False))
     truth = nearest(directions[tried], directions, min(K, n))[0]
+    best = None
     for width in widths:
         kept = np.ascontiguousarray(turned[:, :width])
         if width < widths[-1] and _same(kept, tried, truth) < ENOUGH:
             continue
         for finer in FINER:
             codes = _int8(kept, finer)
-            same = _same(_decoded(*codes), tried, truth)
-            if same >= ENOUGH:
-                return Codes(*codes, same)
-    return Codes(*codes, same)
+            if best is not None and codes[0].size > MOST_BYTES:
+                break
+            best = Codes(*codes, _same(_decoded(*codes), tried, truth))
+            if best.agreement >= ENOUGH:
+                return best
+    assert best is not None
+    return best
 
 
 def _same(vectors: np.ndarray, tried: np.ndarray, truth: np.ndarray) -> float:

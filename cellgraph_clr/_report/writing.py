@@ -74,7 +74,7 @@ def report(
     features : features that can be shown; None takes as many of the first as a small file allows (1.5 million values).
     neighbors_key : the graph on which regions grow.
     library_key : `obs` column of the samples; None as in `gr.contact_graph`.
-    n_dims : dimensions of the codes that the page searches by; None takes the fewest with which 97 % of the 50 nearest cells
+    n_dims : dimensions of the codes that the page searches by; None takes the fewest with which 98 % of the 50 nearest cells
         are found (random cells are tried; the page says how many were found).
     max_cells : with more cells a sample is drawn that keeps rare classes (200 cells of every class), and the page says so.
     random_state : seed of the sample and of the UMAP.
