@@ -87,7 +87,8 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
     weighted : columns are centred alone, and not standardised (see `tl.retrieve`).
     n_dims : principal axes kept; None takes the fewest of `WIDTHS` with which `N_TRIED` random cells find `ENOUGH` of their
         50 nearest, as far as `MOST_BYTES` allows. Axes are of the directions, not centred, so that products are kept best
-        (Eckart and Young 1936). Steps are the coarsest of `FINER` that do, as far as `MOST_BYTES` allows.
+        (Eckart and Young 1936). Steps are the coarsest of `FINER` that do, as far as `MOST_BYTES` allows;
+        for a number that is asked for the finest.
     rng : of the cells tried.
 
     Notes
@@ -108,7 +109,7 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
         kept = np.ascontiguousarray(turned[:, :width])
         if width < widths[-1] and _same(kept, tried, truth) < ENOUGH:
             continue
-        for finer in FINER:
+        for finer in FINER if n_dims is None else FINER[-1:]:
             codes = _int8(kept, finer)
             if best is not None and codes[0].size > MOST_BYTES:
                 break
