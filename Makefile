@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 BARE := .venv-wheel
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: demo test mutate torture wheel oldest lint bench interop docs clean
+.PHONY: demo test browser vendor mutate torture wheel oldest lint bench interop docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +27,14 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two workers share two cores
+
+# What the tests of report pages need beside: the driver in .venv, and a Chromium of the system (apt as root, else yours).
+browser: $(STAMP)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[browser]"
+	@command -v chromium || command -v google-chrome || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium; }
+
+vendor:  # what report pages are drawn with, from npm; versions are pinned by vendor/package-lock.json
+	cd vendor && npm ci --no-audit --no-fund && node build.mjs
 
 mutate: $(STAMP)  # plants faults and runs the tests that must fail; PARTS="losses graphs" for some
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python tests/mutants/run.py $(PARTS)
@@ -60,6 +68,8 @@ interop: $(PEERS_STAMP)
 docs: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
 	$(BIN)/python -m pdoc cellgraph_clr --docformat numpy --output-directory docs_html
+	$(BIN)/cellgraph-clr demo --output demo_output
+	cp demo_output/colon.html docs_html/report_example.html  # linked from `cgc.report`
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html
+	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html vendor/node_modules

@@ -28,6 +28,7 @@ NAMES = (
     "deep_infomax",
     "infomax_graphs",
     "interactions",
+    "report",
     "first_contact",
     "start_up",
     "planted",

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules={"datasets", "gr", "im", "io", "losses", "metrics", "models", "pl", "pp", "tl"},
     submod_attrs={
+        "_report.writing": ["report"],
         "_core.errors": ["CellGraphError"],
         "cells.label_image": ["LabelImage"],
         "cells.movie": ["Movie"],

@@ -21,7 +21,7 @@ LAYERS = [
     {"encoders", "losses"},
     {"analysis", "training"},
     {"models"},
-    {"cli", "datasets", "gr", "im", "io", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
+    {"_report", "cli", "datasets", "gr", "im", "io", "metrics", "pl", "pp", "tl", "__main__", "__init__"},
 ]
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 

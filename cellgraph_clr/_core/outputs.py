@@ -20,7 +20,7 @@ __all__ = ["check_apart", "check_output", "not_written"]
 
 Kind = Literal["file", "model", "store", "folder"]
 ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # one of them lies in the root of a Zarr store
-OURS = (".h5ad", ".zarr", ".safetensors", ".ckpt", ".npz", ".csv", ".png", ".pdf", ".svg")
+OURS = (".h5ad", ".zarr", ".safetensors", ".ckpt", ".npz", ".csv", ".html", ".png", ".pdf", ".svg")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = (0, 512, 1024, 2048)  # where an HDF5 file may begin
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -9,6 +9,7 @@ import typer
 
 from cellgraph_clr.cli.events import events
 from cellgraph_clr.cli.outputs import check_written, save_anndata, save_model, save_table, where_to_write
+from cellgraph_clr.cli.page import report
 from cellgraph_clr.cli.profile import profile
 
 app = typer.Typer(
@@ -393,6 +394,7 @@ def plot(
 
 app.command()(events)
 app.command()(profile)
+app.command()(report)
 
 
 @app.command()
@@ -402,7 +404,7 @@ def doctor(
     ] = False,
 ) -> None:
     """Say which versions are installed, what hardware is used, and run the smallest possible job (or list licenses)."""
-    from cellgraph_clr.cli.doctor import license_lines, report
+    from cellgraph_clr.cli.doctor import installation, license_lines
 
-    for line in license_lines() if licenses else report():
+    for line in license_lines() if licenses else installation():
         typer.echo(line)

@@ -19,7 +19,14 @@ __all__ = ["COLON_FILES", "QUICK", "colon_cells", "colon_figures", "colon_overvi
 COLON: dict[str, Any] = {"positives": "both", "n_positives": 2, "mask_features": 0.3, "n_layers": 1, "n_steps": 60}
 QUICK: dict[str, Any] = {"n_steps": 10}  # shows that everything runs, not what it finds
 QUERY_GLAND_YX = (400, 315)  # a pixel inside the round gland at the bottom of the section
-COLON_FILES = ("colon.png", "colon_graph.png", "colon_compartments.png", "colon_retrieval.png", "demo.h5ad")
+COLON_FILES = (
+    "colon.png",
+    "colon_graph.png",
+    "colon_compartments.png",
+    "colon_retrieval.png",
+    "demo.h5ad",
+    "colon.html",
+)
 
 
 def colon_cells(tissue: ColonTissue) -> AnnData:
@@ -70,8 +77,9 @@ def colon_overview(adata: AnnData, tissue: ColonTissue, save: Path) -> None:
 
 
 def run_colon(output: Path, *, random_state: int, say: Callable[[str], None], quick: bool = False) -> AnnData:
-    """Run the section end to end, write pictures and demo.h5ad to `output`, and return the AnnData; `quick`: ten steps."""
+    """Run the section end to end, write pictures, demo.h5ad and a page to `output`; return the AnnData; `quick`: ten steps."""
     from cellgraph_clr import pl, tl
+    from cellgraph_clr._report.writing import report
     from cellgraph_clr.datasets.colon import colon_glands
     from cellgraph_clr.io.anndata_files import write
 
@@ -102,4 +110,16 @@ def run_colon(output: Path, *, random_state: int, say: Callable[[str], None], qu
     say(f"   {output / 'colon_retrieval.png'}: the query gland in black and the glands found by it")
     write(adata, output / "demo.h5ad")
     say(f"   {output / 'demo.h5ad'}: everything above, for scanpy")
+    drawn = "X_cellgraph" if quick else None  # a UMAP takes half a minute the first time
+    page = report(
+        adata,
+        output / "colon.html",
+        labels=tissue.nuclei,
+        image=tissue.rgb,
+        title="Colon glands",
+        color="compartment",
+        embedding=drawn,
+        random_state=random_state,
+    )
+    say(f"   {page}: open it in a browser, click a nucleus, and see which others are like it")
     return adata

@@ -8,7 +8,7 @@ import re
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, version
 from typing import Any
 
-__all__ = ["license_lines", "report"]
+__all__ = ["installation", "license_lines"]
 
 PACKAGES = (
     "numpy",
@@ -26,7 +26,7 @@ OPTIONAL = ("squidpy", "spatialdata", "dask", "cp_measure", "usearch")
 COPYLEFT = re.compile(r"\b[AL]?GPL|GNU|\bMPL|Mozilla|\bEUPL|\bCDDL|\bEPL", re.IGNORECASE)
 
 
-def report() -> list[str]:
+def installation() -> list[str]:
     """Return lines about the installation; the last says whether the smallest job ran."""
     import warnings
 

@@ -112,18 +112,24 @@ class Field:
 
     def draw_image(self, ax: Axes, group: Group) -> bool:
         """Draw the image of a sample where it lies; return whether there is one."""
-        if self.image is None:
+        found = self.picture(group)
+        if found is None:
             return False
+        cmap = "gray" if found[0].ndim == 2 else None
+        ax.imshow(found[0], cmap=cmap, vmin=0, vmax=1, extent=found[1], interpolation="nearest")
+        return True
+
+    def picture(self, group: Group) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
+        """Return the image of a sample as `as_picture` gives it, and its extent (left, right, bottom, top); None without one."""
+        if self.image is None:
+            return None
         pixels = of_image(self.adata, self.image, group, what="image")
         if isinstance(pixels, LabelImage):
             pixels = pixels.image
         picture = as_picture(np.asarray(pixels))
         scale = self._scale(group)
         self._check_shape(picture.shape[:2], scale, group)
-        cmap = "gray" if picture.ndim == 2 else None
-        extent = self._extent(picture.shape[:2], scale)
-        ax.imshow(picture, cmap=cmap, vmin=0, vmax=1, extent=extent, interpolation="nearest")
-        return True
+        return picture, self._extent(picture.shape[:2], scale)
 
     def _check_shape(self, shape: tuple[int, ...], scale: Scale, group: Group) -> None:
         """Raise `ShapeError` for an image that is not on the grid of the labels, or has most cells outside."""

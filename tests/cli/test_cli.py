@@ -24,6 +24,7 @@ COMMANDS = (
     "doctor",
     "table",
     "plot",
+    "report",
 )
 
 
@@ -150,6 +151,21 @@ def test_tables_and_pictures(tmp_path, suffix):
     run("plot", tmp_path / "a.h5ad", "--color", "kind,CD3", "-o", tmp_path / "p.png")
     assert (tmp_path / "p.png").stat().st_size > 5000
     assert "Save the table as one" in process("table", tmp_path / "p.png", "--position", "x,y", "-o", "b.h5ad").stderr
+
+
+def test_a_page_of_what_is_in_a_file(tissue_2d, tmp_path):
+    tissue_2d.adata().write_h5ad(tmp_path / "a.h5ad")
+    np.save(tmp_path / "image.npy", tissue_2d.image.image[:2])
+    tifffile.imwrite(tmp_path / "labels.tif", tissue_2d.image.labels)
+    options = ("--labels", tmp_path / "labels.tif", "--image", tmp_path / "image.npy", "--embedding", "spatial")
+    page = tmp_path / "out" / "a.html"
+    assert "MB)" in run("report", tmp_path / "a.h5ad", "-o", page, "--features", "area", "--title", "<b>T", *options)
+    text = page.read_text()
+    assert "&lt;b&gt;T" in text
+    assert '"outlines"' in text
+    assert '"name":"perimeter"' not in text
+    assert "End it in .html" in process("report", tmp_path / "a.h5ad", "-o", tmp_path / "a.pdf").stderr
+    assert "another file to write" in process("report", page, "-o", page).stderr
 
 
 def test_doctor_lists_the_licenses_of_all_that_is_needed():

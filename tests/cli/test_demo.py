@@ -43,6 +43,7 @@ def test_the_colon_demo_finds_glands(tmp_path):
         "colon_compartments.png",
         "colon_retrieval.png",
         "demo.h5ad",
+        "colon.html",
     }
     assert validate(read(tmp_path / "demo.h5ad")) == []
 

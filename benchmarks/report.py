@@ -1,0 +1,160 @@
+"""Report pages: how long they take to write, how large they are, how fast a browser shows and answers, and how well."""
+
+import shutil
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from anndata import AnnData
+
+import cellgraph_clr as cgc
+from benchmarks.inputs import real_data
+
+SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+N_CLICKS = 12
+N_AGREE = 40  # queries; of many cells, on which regions take the library seconds, four
+LASSO = 300  # cells
+
+
+def run(*, size: str, data: str | None) -> None:
+    """Print a row a data set; the browser's columns where playwright (extra `browser`) and Chromium are installed."""
+    print(
+        " cells, dims packed, file MB, written s | painted s, click ms: answered, shown | same 50 nearest, regions IoU"
+    )
+    if size == "small":
+        _row("generated", _generated(600, 12), n_dims=None)
+        return
+    folder = real_data(size, data)
+    if folder is not None:
+        _row("Platynereis", _platynereis(folder), n_dims=None)
+    _row("generated", _generated(200_000, 32), n_dims=None)
+
+
+def _generated(n: int, d: int) -> AnnData:
+    """Return tissue on a square: patches of twenty kinds with vectors of d dimensions, eight features, a graph of six."""
+    rng = np.random.default_rng(0)
+    n_patches = max(n // 100, 4)
+    patch = rng.integers(0, n_patches, n)
+    side = 10.0 * np.sqrt(n)
+    kind = rng.integers(0, 20, n_patches)
+    falling = np.geomspace(1, 0.15, d)
+    vectors = rng.normal(size=(20, d))[kind[patch]] + 0.7 * rng.normal(size=(n_patches, d))[patch]
+    out = AnnData(
+        rng.lognormal(size=(n, 8)).astype(np.float32), obs=pd.DataFrame(index=np.arange(1, n + 1).astype(str))
+    )
+    out.obs["cell_id"] = np.arange(1, n + 1)
+    out.obs["kind"] = pd.Categorical([f"kind {k}" for k in kind[patch]])
+    out.obsm["spatial"] = side * rng.random((n_patches, 2))[patch] + 60 * rng.normal(size=(n, 2))
+    out.obsm["X_cellgraph"] = ((vectors + 0.5 * rng.normal(size=(n, d))) * falling).astype(np.float32)
+    out.obsm["X_umap"] = (vectors[:, :2] + 0.4 * rng.normal(size=(n, 2))).astype(np.float32)
+    out.uns["cellgraph_clr"] = {"unit": "micrometer", "schema_version": 1}
+    cgc.gr.knn_graph(out, n_neighs=6)
+    return out
+
+
+def _platynereis(folder: Path) -> AnnData:
+    """Return the animal with context, types and clusters, and a UMAP, so that it is not timed."""
+    import scanpy as sc
+
+    from cellgraph_clr.cli.demo_platynereis import prepare
+
+    adata = prepare(folder)
+    cgc.tl.context(adata, learn=False)
+    cgc.tl.classify(adata, "cell_type", use_rep=["X", "X_context"], head="trees")
+    cgc.tl.cluster(adata, n_clusters=12)
+    sc.pp.neighbors(adata, use_rep="X_context", key_added="for_umap")
+    sc.tl.umap(adata, neighbors_key="for_umap")
+    return adata
+
+
+def _row(name: str, adata: AnnData, *, n_dims: int | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        cgc.report(
+            adata[:50].copy(), Path(folder) / "first.html", embedding="X_umap"
+        )  # what is imported and compiled once
+        start = time.perf_counter()
+        path = cgc.report(adata, Path(folder) / "cells.html", n_dims=n_dims)
+        seconds = time.perf_counter() - start
+        here = f" {name}: {adata.n_obs} cells, {path.stat().st_size / 1e6:.2f} MB, written in {seconds:.1f} s"
+        print(f"{here} | {_in_browser(path, adata)}", flush=True)
+
+
+def _in_browser(path: Path, adata: AnnData) -> str:
+    """Return what a browser shows of a page, as text; says so where there is none."""
+    found = next((p for n in ("chromium", "google-chrome") if (p := shutil.which(n))), None)
+    if find_spec("playwright") is None or found is None:
+        return "no browser: make browser"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=found, args=SOFTWARE_GL)
+        page = browser.new_context(viewport={"width": 1440, "height": 900}, offline=True).new_page()
+        page.set_default_timeout(300_000)
+        page.goto(path.as_uri())
+        page.wait_for_function("document.documentElement.dataset.ready === 'all'")
+        painted = page.evaluate("performance.getEntriesByName('painted')[0].startTime") / 1000
+        answered, shown = _clicks(page, adata.n_obs)
+        same, overlap, lasso = _agreement(page, adata)
+        browser.close()
+    dims = f"{painted:.1f} s, click {answered:.0f} / {shown:.0f} ms"
+    return f"{dims} | same {same:.3f}, regions of a cell {overlap:.2f}, of {LASSO} cells {lasso:.2f}"
+
+
+def _clicks(page: object, n: int) -> tuple[float, float]:
+    """Return medians of milliseconds from the press of the mouse to the answer, and to the second frame after it."""
+    times = []
+    for row in np.linspace(0, n - 1, N_CLICKS).astype(int).tolist():
+        where = """(row) => { cellgraph.clear(); const map = cellgraph.tissue;
+          const [x, y] = map.toPixel(map.data.x[row], map.data.y[row]); const box = map.stage.getBoundingClientRect();
+          window.began = null; window.shown = null; const ask = cellgraph.ask.bind(cellgraph);
+          addEventListener('mousedown', () => { window.began = performance.now(); }, {once: true, capture: true});
+          cellgraph.ask = (rows) => { ask(rows); window.answered = performance.now(); cellgraph.ask = ask;
+            requestAnimationFrame(() => requestAnimationFrame(() => { window.shown = performance.now(); })); };
+          return [box.left + x, box.top + y]; }"""
+        x, y = page.evaluate(where, row)
+        page.mouse.move(x, y)
+        page.wait_for_timeout(200)
+        page.mouse.click(x, y)
+        page.wait_for_function("window.shown !== null")
+        times.append(page.evaluate("[answered - began, shown - began]"))
+    return tuple(np.median(times, axis=0).tolist())
+
+
+def _agreement(page: object, adata: AnnData) -> tuple[float, float, float]:
+    """Return the share of the 50 nearest that are the library's, and the overlap of regions like one cell and like a lasso."""
+    rng = np.random.default_rng(1)
+    rows = rng.choice(adata.n_obs, N_AGREE if adata.n_obs < 50_000 else 4, replace=False).tolist()
+    same, overlap = [], []
+    for row in rows:
+        ids, found, regions = _asked(page, [row])
+        same.append(len(set(found) & set(cgc.tl.retrieve(adata, ids, k=50)["cell_id"])) / 50)
+        overlap.append(_overlap(adata, ids, regions))
+    beside = """([row, n]) => { const {x, y} = cellgraph.tissue.data;
+      const far = Array.from(x, (v, i) => Math.hypot(v - x[row], y[i] - y[row]));
+      return Array.from(x, (v, i) => i).sort((a, b) => far[a] - far[b]).slice(0, n); }"""
+    lasso = []
+    for row in rows[: max(len(rows) // 5, 2)]:
+        ids, _, regions = _asked(page, page.evaluate(beside, [row, min(LASSO, adata.n_obs // 4)]))
+        lasso.append(_overlap(adata, ids, regions))
+    return float(np.mean(same)), float(np.mean(overlap)), float(np.mean(lasso))
+
+
+def _asked(page: object, rows: list[int]) -> tuple[list[int], list[int], list[int]]:
+    """Return ids of a query, of the cells found, and of all cells in regions, as the page answers."""
+    ask = """(rows) => { cellgraph.ask(rows); const id = (row) => Number(cellgraph.ids[row]);
+      const {query, found, regions} = cellgraph.answer;
+      return [query.map(id), found.map(id), regions.flatMap((r) => r.rows).map(id)]; }"""
+    return page.evaluate(ask, rows)
+
+
+def _overlap(adata: AnnData, ids: list[int], regions: list[int]) -> float:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing may be like it
+        cgc.tl.retrieve_regions(adata, ids)
+    there = set(adata.obs["cell_id"][adata.obs["retrieval_region"] > 0])
+    return len(there & set(regions)) / len(there | set(regions)) if there | set(regions) else 1.0

@@ -1,0 +1,257 @@
+"""`cgc.report`: one page to look at cells, ask which others are like them, and read what the data are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellgraph_clr._core.arguments import checked
+from cellgraph_clr._core.checks import check_key, check_text, check_whole, expected
+from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr._core.files import replacing
+from cellgraph_clr._core.outputs import check_output
+from cellgraph_clr._core.rng import as_seed
+from cellgraph_clr.adata.copies import check_in_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from anndata import AnnData
+
+    from cellgraph_clr._core.rng import RandomState
+    from cellgraph_clr._report.contents import Contents
+    from cellgraph_clr._report.parts import Section, Subject
+
+__all__ = ["check_report", "report"]
+
+MOST_CELLS = 200_000
+RAMP = "viridis"
+RAMP_STEPS = 64
+
+
+@checked
+def report(
+    adata: AnnData,
+    output: str | os.PathLike[str],
+    *,
+    labels: Any = None,
+    image: Any = None,
+    title: str | None = None,
+    color: str | None = None,
+    truth: str | None = None,
+    use_rep: str | None = None,
+    embedding: str | None = None,
+    features: Sequence[str] | None = None,
+    neighbors_key: str = "spatial",
+    library_key: str | None = None,
+    n_dims: int | None = None,
+    max_cells: int = MOST_CELLS,
+    random_state: RandomState = 0,
+) -> Path:
+    """Write one HTML file about cells: linked maps that answer "where else is something like this?", and sections to print.
+
+    The file holds all it needs: it opens without a network or a server, and its content security policy lets nothing in or
+    out. [An example](report_example.html) lies beside the built documentation.
+
+    Parameters
+    ----------
+    adata : any AnnData in memory; what it holds is shown (positions, a graph, vectors, classes, features, records of calls). Not
+        changed.
+    output : file to write, ending in .html.
+    labels : label images of the cells, in any form that `pl.spatial` takes: in 2D outlines are drawn, labels are looked over
+        (`im.label_qc`), and typical cells shown.
+    image : under the cells, as in `pl.spatial`; a volume (z, y, x) is shown by its brightest plane along z.
+    title : of the page; None takes the name of the file.
+    color : column of `obs` or feature to begin with; None takes a column of predicted types or clusters where there is one.
+    truth : `obs` column of true classes; predicted types are judged on cells whose label was not learned from.
+    use_rep : vectors that are searched; None takes the first there is of "X_context", "X_cellgraph", "X_morphocontext",
+        "X_morpho", "X_pca" and "X". Missing values count as the median of their column.
+    embedding : `obsm` key of two dimensions drawn beside the tissue; None takes "X_umap", else makes a UMAP of the vectors
+        (of more than 50,000 cells their principal axes).
+    features : features that can be shown; None takes as many of the first as a small file allows (1.5 million values).
+    neighbors_key : the graph on which regions grow.
+    library_key : `obs` column of the samples; None as in `gr.contact_graph`.
+    n_dims : dimensions of the codes that the page searches by; None takes the fewest with which 98 % of the 50 nearest cells
+        are found (random cells are tried; the page says how many were found).
+    max_cells : with more cells a sample is drawn that keeps rare classes (200 cells of every class), and the page says so.
+    random_state : seed of the sample and of the UMAP.
+
+    Returns
+    -------
+    The path that was written.
+
+    Raises
+    ------
+    OptionError, OutputError
+        For a name that does not end in .html, a file that cannot be written, or options outside their range.
+    NoCellsError, CellGraphError
+        For no cell, or an AnnData that is not in memory.
+    MissingKeyError, ShapeError, NonFiniteError
+        For unknown keys, an embedding of one column, and images or labels that are not those of the cells.
+
+    Notes
+    -----
+    The page answers as `tl.retrieve` and `tl.retrieve_regions` do, by cosine on int8 codes along principal axes and on the
+    packed graph. The UMAP takes most of the time; the rest is O(n d^2). About 0.1 kB a cell and 32 dimensions.
+    """
+    target = check_report(output)
+    check_in_memory(adata)
+    if adata.n_obs == 0:
+        raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
+    check_whole("max_cells", max_cells)
+    for name, value in (("title", title), ("truth", truth)):
+        if value is not None:
+            check_text(name, value)
+    if n_dims is not None:
+        check_whole("n_dims", n_dims)
+    if color is not None:
+        check_key(
+            color, [*map(str, adata.obs.columns), *map(str, adata.var_names)], where="adata.obs or adata.var_names"
+        )
+    if truth is not None:
+        check_key(truth, list(adata.obs.columns), where="adata.obs")
+    from cellgraph_clr._report.contents import Options, contents
+    from cellgraph_clr._report.parts import Subject
+
+    seed = as_seed(random_state)
+    rows = _rows(adata, int(max_cells), seed)
+    shown = _features(adata, len(rows), features, color)
+    flat = _flattened(adata, image)
+    options = Options(labels, flat, color, use_rep, embedding, shown, neighbors_key, library_key, n_dims, seed)
+    held = contents(adata, rows, options)
+    about = Subject(adata, library_key, neighbors_key, labels, flat, truth)
+    command = _command(
+        output, labels, image, title=title, color=color, truth=truth, use_rep=use_rep, embedding=embedding
+    )
+    parts = _sections(about, held, use_rep, command)
+    return _write(target, title or target.stem, held, parts)
+
+
+def check_report(output: str | os.PathLike[str]) -> Path:
+    """Return the path of a page to write. Raises `OptionError` for its suffix and `OutputError` as `check_output`."""
+    target = Path(output)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise OptionError(expected("`output` as the name of a page", f"{os.fspath(output)!r}", "End it in .html."))
+    check_output(target)
+    return target
+
+
+def _rows(adata: AnnData, most: int, seed: int) -> np.ndarray:
+    """Return the rows of a page, drawn by class where there are too many."""
+    from cellgraph_clr._report.columns import categorical_columns
+    from cellgraph_clr._report.subset import chosen_rows
+
+    if adata.n_obs <= most:
+        return np.arange(adata.n_obs)
+    classes = [adata.obs[c].astype("category").cat.codes.to_numpy(np.int64) for c in categorical_columns(adata)]
+    return chosen_rows(adata.n_obs, classes, most, np.random.default_rng(seed))
+
+
+def _features(adata: AnnData, n: int, features: Sequence[str] | None, color: str | None) -> list[str]:
+    from cellgraph_clr._report.columns import shown_features
+
+    shown = shown_features(adata, n, [features] if isinstance(features, str) else features)
+    extra = [color] if color is not None and color not in adata.obs and color not in shown else []
+    return [*extra, *shown]
+
+
+def _flattened(adata: AnnData, image: Any) -> Any:
+    """Return the image as it is drawn: of a volume (z, y, x) that cells in 3D were measured in, the brightest along z."""
+    if image is None or "spatial" not in adata.obsm or np.shape(adata.obsm["spatial"])[1] != 3:
+        return image
+    shape = np.shape(image)
+    volume = len(shape) == 3 and shape[-1] not in (3, 4) and shape[0] > 3
+    return np.asarray(image).max(axis=0) if volume else image
+
+
+def _sections(about: Subject, held: Contents, use_rep: str | None, command: str) -> list[Section]:
+    from cellgraph_clr._report import about_classes, about_data, about_graph, about_pictures, about_time
+    from cellgraph_clr.pl.colors import coloring
+
+    adata = about.adata
+    first = held.about["color"]
+    found = None if first is None else coloring(adata[held.rows], first)
+    sections = [
+        about_pictures.maps_section("Maps", _maps(adata, held), found),
+        about_data.data_section(about),
+        about_graph.quality_section(about),
+        about_graph.graph_section(about),
+        about_classes.cluster_section(about),
+        about_classes.type_section(about),
+        about_classes.interaction_section(about),
+        about_time.time_section(about),
+        about_time.plate_section(about),
+        about_pictures.gallery_section(about, first if first in adata.obs else None, use_rep),
+        about_data.provenance_section(about, command, _notes(held.about)),
+    ]
+    return [s for s in sections if s is not None]
+
+
+def _notes(about: Mapping[str, Any]) -> list[str]:
+    """Return what a reader should know of the maps: how well they search, and what they leave out."""
+    out = []
+    if "codes" in about:
+        codes = about["codes"]
+        out.append(
+            f"The maps search {codes['name']} by {len(codes['scale'])} numbers of 8 bits a cell: of the 50 nearest of random "
+            f"cells, {100 * codes['agreement']:.0f} % are those that cgc.tl.retrieve finds."
+        )
+    if about["n"] < about["n_total"]:
+        cut = " Regions grow on what is left of the graph." if "graph" in about else ""
+        out.append(f"The maps hold {about['n']:,} of {about['n_total']:,} cells, drawn so that rare classes stay.{cut}")
+    return out
+
+
+def _maps(adata: AnnData, held: Contents) -> dict[str, np.ndarray]:
+    """Return the places of the cells of a page in its maps, y down: the first sample alone where there are several."""
+    maps = {}
+    if "spatial" in adata.obsm and len(held.about["samples"]) == 1:
+        maps["Tissue"] = np.asarray(adata.obsm["spatial"], float)[held.rows][:, :2]
+    if held.embedding is not None:
+        maps[held.about["embedding"]["name"]] = held.embedding * [1, -1]
+    return maps
+
+
+def _command(output: Any, labels: Any, image: Any, **options: str | None) -> str:
+    """Return the call that makes the page again, its inputs named as they were given."""
+    given = {"labels": labels, "image": image}
+    words = [
+        f"{k}={os.fspath(v)!r}" if isinstance(v, (str, os.PathLike)) else f"{k}={k}"
+        for k, v in given.items()
+        if v is not None
+    ]
+    words += [f"{k}={v!r}" for k, v in options.items() if v is not None]
+    return f"cgc.report({', '.join(['adata', repr(Path(output).name), *words])})"
+
+
+def _write(target: Path, title: str, held: Contents, sections: Sequence[Section]) -> Path:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    import cellgraph_clr
+    from cellgraph_clr._report.assembly import page
+    from cellgraph_clr.pl.colors import GREY
+
+    ramp = [to_hex(c) for c in colormaps[RAMP](np.linspace(0, 1, RAMP_STEPS))]
+    about = {**held.about, "ramp": ramp, "grey": GREY}
+    n_samples = len(about["samples"])
+    words = [f"{about['n_total']:,} cells"]
+    words += [f"{n_samples:,} samples"] if n_samples > 1 else []
+    if about["n"] < about["n_total"]:
+        words.append(f"{about['n']:,} of them in the maps")
+    if "codes" in about:
+        words.append(f"searched by {about['codes']['name']}")
+    text = page(
+        title=title,
+        subtitle=" · ".join(words),
+        about=about,
+        blocks=held.blocks.text,
+        sections=sections,
+        generator=f"cellgraph_clr {cellgraph_clr.__version__}",
+    )
+    with replacing(target) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return target

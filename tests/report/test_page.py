@@ -1,0 +1,342 @@
+"""Pages in a real browser: clicks, lassos and keys find what the library finds; nothing leaves the page, nothing is run in it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cellgraph_clr as cgc
+from tests.report.conftest import HOSTILE, make_cells
+
+AXE = Path(__file__).parents[2] / "vendor" / "node_modules" / "axe-core" / "axe.min.js"
+READY = "document.documentElement.dataset.ready === 'all'"
+QUERY = "cellgraph.answer.query.map((row) => Number(cellgraph.ids[row]))"
+FOUND = "cellgraph.answer.found.map((row) => Number(cellgraph.ids[row]))"
+REGIONS = "cellgraph.answer.regions.map((r) => r.rows.map((row) => Number(cellgraph.ids[row])))"
+PLACE = """([name, row]) => {
+  const map = cellgraph[name];
+  const [x, y] = map.toPixel(map.data.x[row], map.data.y[row]);
+  const box = map.stage.getBoundingClientRect();
+  return [box.left + x, box.top + y];
+}"""
+
+
+class Opened:
+    """A page in the browser, with what it logged and asked for."""
+
+    def __init__(self, browser, path, *, fragment="", width=1400, height=900, **options):
+        self.context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.wrong, self.requests = [], []
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
+        self.page.on("request", lambda r: self.requests.append(r.url))
+        self.page.goto(f"{path.as_uri()}{fragment}")
+        if options.get("java_script_enabled", True):
+            self.page.wait_for_function(READY)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        outside = [u for u in self.requests if not u.startswith(("file:", "data:", "blob:"))]
+        stolen = self.page.evaluate("window.stolen ?? null") if kind is None else None
+        self.context.close()
+        if kind is None:
+            assert self.wrong == []
+            assert outside == []
+            assert stolen is None
+
+    def click(self, name, row):
+        self.page.evaluate("document.querySelector('#explore').scrollIntoView(); cellgraph.clear()")
+        x, y = self.page.evaluate(PLACE, [name, row])
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.up()
+        self.page.wait_for_function("cellgraph.answer !== null")
+
+    def get(self, what):
+        return self.page.evaluate(what)
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    return make_cells(2000)
+
+
+@pytest.fixture(scope="module")
+def path(blobs, tmp_path_factory):
+    return cgc.report(blobs, tmp_path_factory.mktemp("page") / "cells.html", title=HOSTILE[0], n_dims=12)
+
+
+def iou(pages, table, adata):
+    """Overlap of all cells in regions, here and there."""
+    here, there = set(np.concatenate([*pages, []]).astype(int)), set(adata.obs["cell_id"][table > 0])
+    return len(here & there) / max(len(here | there), 1)
+
+
+def lone_rows(opened, name, n):
+    """Rows of cells that no other lies on, so that a click means them."""
+    rows = opened.get(
+        f"""(() => {{
+          const map = cellgraph.{name};
+          const at = Array.from(map.data.x, (x, i) => map.toPixel(x, map.data.y[i]));
+          const far = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]) > 14;
+          const seen = ([x, y]) => x > 9 && y > 9 && x < map.size[0] - 9 && y < map.size[1] - 9;
+          return at.map((p, i) => i).filter((i) => seen(at[i]) && at.every((q, j) => i === j || far(at[i], q)));
+        }})()"""
+    )
+    assert len(rows) >= n
+    return rows[:: max(len(rows) // n, 1)][:n]
+
+
+def test_clicks_find_what_the_library_finds(browser, path, blobs):
+    with Opened(browser, path) as opened:
+        for name in ("tissue", "embedding"):
+            agreement, overlap = [], []
+            for row in lone_rows(opened, name, 4):
+                opened.click(name, row)
+                asked = opened.get(QUERY)
+                assert asked == [opened.get(f"cellgraph.ids[{row}]")]
+                table = cgc.tl.retrieve(blobs, asked, k=50)
+                agreement.append(len(set(opened.get(FOUND)) & set(table["cell_id"])) / 50)
+                cgc.tl.retrieve_regions(blobs, asked)
+                overlap.append(iou(opened.get(REGIONS), blobs.obs["retrieval_region"], blobs))
+            assert np.mean(overlap) >= 0.9
+            assert np.mean(agreement) >= 0.95
+        assert "50 cells and" in opened.page.inner_text("#status")
+        assert opened.page.locator(".thumbs button").count() == 8
+
+
+def test_a_lasso_asks_about_all_in_it(browser, path, blobs):
+    with Opened(browser, path) as opened:
+        box = opened.get(
+            "(({left, top, width, height}) => [left, top, width, height])(cellgraph.tissue.stage.getBoundingClientRect())"
+        )
+        corners = [(0.3, 0.3), (0.6, 0.3), (0.6, 0.62), (0.3, 0.62), (0.3, 0.31)]
+        steps = [(box[0] + x * box[2], box[1] + y * box[3]) for x, y in corners]
+        opened.page.keyboard.down("Shift")
+        opened.page.mouse.move(*steps[0])
+        opened.page.mouse.down()
+        for step in steps[1:]:
+            opened.page.mouse.move(*step, steps=12)
+            opened.page.wait_for_timeout(30)
+        opened.page.mouse.up()
+        opened.page.keyboard.up("Shift")
+        opened.page.wait_for_function("cellgraph.answer !== null")
+        asked = opened.get(QUERY)
+        inside = opened.get(
+            """(() => {
+              const map = cellgraph.tissue; const [w, h] = map.size;
+              return [...map.data.x].map((x, i) => [Number(cellgraph.ids[i]), map.toPixel(x, map.data.y[i])])
+                .filter(([, [x, y]]) => x > .3 * w && x < .6 * w && y > .3 * h && y < .62 * h).map(([id]) => id);
+            })()"""
+        )
+        assert len(inside) > 20
+        assert len(set(asked) & set(inside)) / len(set(asked) | set(inside)) >= 0.95
+        table = cgc.tl.retrieve(blobs, asked, k=50)
+        assert len(set(opened.get(FOUND)) & set(table["cell_id"])) >= 48
+        cgc.tl.retrieve_regions(blobs, asked)
+        assert iou(opened.get(REGIONS), blobs.obs["retrieval_region"], blobs) >= 0.9
+
+
+def test_keys_do_what_the_mouse_does(browser, path):
+    with Opened(browser, path) as opened:
+        press = opened.page.keyboard.press
+        opened.page.focus("#tissue .stage")
+        before = opened.get("[...cellgraph.tissue.view]")
+        for key in ("ArrowLeft", "+", "+"):
+            press(key)
+        after = opened.get("[...cellgraph.tissue.view]")
+        assert after[0] == pytest.approx(before[0] * 1.69, rel=1e-3)
+        press("Enter")
+        row = opened.get("cellgraph.answer.query[0]")
+        assert row == opened.get("cellgraph.tissue.nearestTo(...cellgraph.tissue.size.map((s) => s / 2))")
+        press("n")
+        press("n")
+        assert opened.get("cellgraph.at") == 1
+        assert opened.page.get_attribute(".found li:nth-child(2) button", "aria-current") == "true"
+        press("p")
+        assert opened.get("cellgraph.at") == 0
+        press("l")
+        assert opened.page.get_attribute("[data-mode=lasso]", "aria-pressed") == "true"
+        press("0")
+        assert opened.get("[...cellgraph.tissue.view]") == pytest.approx(before, rel=1e-3)
+        press("Escape")
+        assert opened.get("cellgraph.answer") is None
+        press("/")
+        opened.page.keyboard.type("17")
+        press("Enter")
+        assert opened.get(QUERY) == [17]
+
+
+def test_a_link_shows_the_same_again(browser, path):
+    with Opened(browser, path) as opened:
+        opened.page.select_option("#color", label="score")
+        opened.page.fill("#find", "30")
+        opened.page.press("#find", "Enter")
+        link, found = opened.get("location.hash"), opened.get(FOUND)
+        assert found
+    with Opened(browser, path, fragment=link) as again:
+        assert again.get("cellgraph.column.name") == "score"
+        assert again.get(QUERY) == [30]
+        assert again.get(FOUND) == found
+
+
+def test_the_legend_filters_and_names_are_text(browser, path, blobs):
+    with Opened(browser, path) as opened:
+        assert opened.page.inner_text("h1") == HOSTILE[0]
+        named = opened.page.locator("#legend .label").all_inner_texts()
+        assert set(named) == set(HOSTILE)
+        opened.page.locator("#legend li button").nth(0).click()
+        opened.page.wait_for_function("document.getElementById('status').textContent.includes('are shown')")
+        count = opened.get("cellgraph.column.count")
+        assert (
+            opened.get(
+                "cellgraph.maps.map((m) => m.plot.get('pointsInView').length >= 0 && m.plot.get('filteredPoints').length)"
+            )
+            == [sum(count) - count[0]] * 2
+        )
+        opened.page.get_by_text("Show all").click()
+        opened.page.wait_for_function("!cellgraph.maps.some((m) => m.plot.get('isPointsFiltered'))")
+
+
+def test_the_table_names_cells_by_their_ids(browser, path, blobs):
+    with Opened(browser, path) as opened:
+        opened.page.fill("#find", "44")
+        opened.page.press("#find", "Enter")
+        with opened.page.expect_download() as held:
+            opened.page.get_by_text("Download CSV").click()
+        lines = held.value.path().read_text().splitlines()
+        assert lines[0] == "rank,cell_id,obs_names,similarity"
+        table = cgc.tl.retrieve(blobs, [44], k=50)
+        rank, cell, name, score = lines[2].split(",")
+        assert (rank, int(cell)) == ("1", int(table["cell_id"].iloc[0]))
+        assert name == table.index[0]
+        assert float(score) == pytest.approx(table["score"].iloc[0], abs=0.01)
+        assert len(lines) == 52
+
+
+def test_maps_are_drawn_in_light_and_dark(browser, path):
+    shown = {}
+    for scheme in ("light", "dark"):
+        with Opened(browser, path, color_scheme=scheme) as opened:
+            opened.page.wait_for_timeout(300)
+            shown[scheme] = opened.get("getComputedStyle(document.body).backgroundColor")
+            for name in ("tissue", "embedding"):
+                share = opened.get(
+                    f"""(() => {{
+                      const c = cellgraph.{name}.canvas;
+                      const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+                      let n = 0;
+                      for (let i = 3; i < p.length; i += 4) n += p[i] > 40;
+                      return n / (c.width * c.height);
+                    }})()"""
+                )
+                assert 0.01 < share < 0.5, (scheme, name)
+            opened.page.click("#theme")
+            assert opened.get("getComputedStyle(document.body).backgroundColor") != shown[scheme]
+    assert shown["light"] != shown["dark"]
+
+
+def test_it_reads_without_scripts(browser, path):
+    with Opened(browser, path, java_script_enabled=False) as opened:
+        text = opened.page.inner_text("body")
+        for words in ("What the data are", "Who lies beside whom", "Classes and clusters", "How it was made", "µm²"):
+            assert words in text
+        assert opened.page.locator("#maps img").count() == 2
+        assert not opened.page.locator("#explore canvas").count()
+        opened.get = opened.page.evaluate = lambda *_: None  # there are no scripts to ask
+
+
+def test_samples_lie_apart_and_links_name_them(browser, tmp_path):
+    adata = make_cells(600, n_samples=3)
+    path = cgc.report(adata, tmp_path / "cells.html")
+    with Opened(browser, path) as opened:
+        boxes = opened.get("cellgraph.boxes")
+        overlap = [
+            a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for i, a in enumerate(boxes) for b in boxes[:i]
+        ]
+        assert not any(overlap)
+        opened.page.select_option("#sample", label="s/1")
+        opened.click("tissue", lone_rows(opened, "tissue", 1)[0])
+        link = json.loads(opened.get("JSON.stringify([...new URLSearchParams(location.hash.slice(1))])"))
+        cell, sample = dict(link)["cell"].split("@")
+        assert str(adata.obs["library_id"][adata.obs["cell_id"] == int(cell)].iloc[0]) == sample
+
+
+def test_volumes_have_planes_and_a_slab(browser, tmp_path):
+    adata = make_cells(500, ndim=3)
+    path = cgc.report(adata, tmp_path / "cells.html")
+    with Opened(browser, path) as opened:
+        opened.page.click("[data-projection=xz]")
+        opened.page.wait_for_function("cellgraph.plane === 'xz'")
+        opened.page.select_option("#slab-width", "0.2")
+        opened.page.wait_for_function("document.getElementById('status').textContent.includes('are shown')")
+        y = adata.obsm["spatial"][:, 1]
+        middle, reach = (y.min() + y.max()) / 2, np.ptp(y) * 0.1
+        n = int((np.abs(y - middle) <= reach).sum())
+        shown = int(opened.page.inner_text("#status").split(" of ")[0])
+        assert abs(shown - n) <= 2
+        assert "plane=xz" in opened.get("location.hash")
+
+
+def test_outlines_and_image_lie_on_the_cells(browser, embedded, tissue_2d, tmp_path):
+    """Zoomed in, the outline of a cell holds its place, and the image is drawn under it."""
+    image = tissue_2d.image
+    path = cgc.report(embedded, tmp_path / "cells.html", labels=image, image=image.image[:2])
+    with Opened(browser, path) as opened:
+        assert opened.get("cellgraph.pictures.length") == 1
+        inside = opened.get(
+            """(() => {
+              const {outlines} = cellgraph.tissue.layers; const pen = document.createElement('canvas').getContext('2d');
+              let n = 0;
+              for (let i = 0; i < about_n; i++) {
+                const path = new Path2D();
+                for (let at = outlines.start[i]; at < outlines.start[i + 1]; at++) path.lineTo(1e3 + 50 * outlines.x[at], 1e3 + 50 * outlines.y[at]);
+                path.closePath();
+                n += pen.isPointInPath(path, 1e3, 1e3);
+              }
+              return n / about_n;
+            })()""".replace("about_n", str(embedded.n_obs))
+        )
+        assert inside > 0.97
+        for _ in range(8):
+            opened.get("cellgraph.tissue.key(new KeyboardEvent('keydown', {key: '+'}))")
+        opened.page.wait_for_function("cellgraph.tissue.canvas.classList.contains('away')")
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make vendor`")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility(browser, path, scheme):
+    with Opened(browser, path, bypass_csp=True, color_scheme=scheme) as opened:
+        opened.page.fill("#find", "21")
+        opened.page.press("#find", "Enter")
+        opened.get(AXE.read_text() + "; 0")
+        found = opened.get("axe.run()")["violations"]
+        assert [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in found] == []
+
+
+@pytest.mark.parametrize("missing", ["spatial", "vectors", "graph", "classes", "all"])
+def test_pages_of_what_there_is(browser, tmp_path, missing):
+    adata = make_cells(120)
+    if missing in ("spatial", "all"):
+        del adata.obsm["spatial"]
+    if missing in ("graph", "all"):
+        for key in list(adata.obsp):
+            del adata.obsp[key]
+    if missing in ("vectors", "all"):
+        del adata.obsm["X_cellgraph"], adata.obsm["X_umap"]
+        adata = adata[:, :0].copy()
+    if missing in ("classes", "all"):
+        adata.obs = adata.obs[["cell_id"]]
+    path = cgc.report(adata, tmp_path / "cells.html")
+    with Opened(browser, path) as opened:
+        maps = opened.get("cellgraph.maps.length")
+        assert maps == {"spatial": 1, "vectors": 1, "all": 0}.get(missing, 2)
+        opened.page.fill("#find", "15")
+        opened.page.press("#find", "Enter")
+        assert opened.get(QUERY) == [15]
+        assert (opened.get("cellgraph.answer.found") is None) == (missing in ("vectors", "all"))

@@ -1,0 +1,167 @@
+"""`cgc.report`: bad input is named before work, inputs stay, a seed is a page, sections hold what there is."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError, OutputError
+from cellgraph_clr._report import vectors
+from tests.report.conftest import make_cells
+
+
+def without_command(text):
+    return re.sub("<pre.*?</pre>", "", text)
+
+
+def sections(path):
+    return re.findall(r'<section class="part" id="(\w+)"', path.read_text())
+
+
+def test_bad_input_is_named(cells, tmp_path):
+    good = tmp_path / "a.html"
+    with pytest.raises(OptionError, match=r"End it in \.html"):
+        cgc.report(cells, tmp_path / "a.pdf")
+    with pytest.raises(OutputError):
+        cgc.report(cells, "/proc/none/a.html")
+    with pytest.raises(NoCellsError):
+        cgc.report(cells[:0].copy(), good)
+    with pytest.raises(CellGraphError, match="an AnnData"):
+        cgc.report(3, good)
+    for key in ("color", "truth", "use_rep", "embedding"):
+        with pytest.raises(MissingKeyError, match="nowhere"):
+            cgc.report(cells, good, **{key: "nowhere"})
+    with pytest.raises(MissingKeyError, match="nowhere"):
+        cgc.report(cells, good, features=["nowhere"])
+    with pytest.raises(OptionError, match="max_cells"):
+        cgc.report(cells, good, max_cells=0)
+    with pytest.raises(OptionError, match="n_dims"):
+        cgc.report(cells, good, n_dims=0)
+    assert not good.exists()
+
+
+def test_a_failure_leaves_the_older_page(cells, tmp_path, monkeypatch):
+    path = cgc.report(cells, tmp_path / "a.html")
+    before = path.read_bytes()
+    monkeypatch.setattr("cellgraph_clr._report.assembly.page", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cgc.report(cells, path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.html"]
+
+
+def test_the_input_stays_and_a_page_repeats(cells, tmp_path):
+    before = cells.copy()
+    one = cgc.report(cells, tmp_path / "a.html", title="t")
+    two = cgc.report(cells, tmp_path / "b.html", title="t")
+    assert one.read_text().replace("a.html", "b.html") == two.read_text()
+    assert list(cells.uns) == list(before.uns)
+    pd.testing.assert_frame_equal(cells.obs, before.obs)
+    np.testing.assert_array_equal(cells.X, before.X)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"title": "another"},
+        {"color": "area"},
+        {"truth": "kind"},
+        {"use_rep": "X"},
+        {"embedding": "X_cellgraph"},
+        {"features": ["area"]},
+        {"neighbors_key": "other"},
+        {"library_key": "half"},
+        {"n_dims": 3},
+        {"max_cells": 100},
+    ],
+    ids=lambda o: next(iter(o)),
+)
+def test_each_option_changes_the_page(cells, tmp_path, option):
+    cells.obs["half"] = pd.Categorical(np.where(cells.obsm["spatial"][:, 0] < 500, "left", "right"))
+    cells.obs["kind_pred"] = cells.obs["kind"]
+    cells.obs["kind_pred_confidence"] = 0.5
+    cgc.gr.knn_graph(cells, n_neighs=2, key_added="other")
+    texts = [cgc.report(cells, tmp_path / "a.html", **o).read_text() for o in ({}, option)]
+    assert without_command(texts[0]) != without_command(texts[1])
+
+
+def test_of_many_cells_a_sample_that_a_seed_draws(cells, tmp_path):
+    cells.obs["rare"] = pd.Categorical(np.where(np.arange(400) < 3, "rare", "common"))
+    pages = [cgc.report(cells, tmp_path / "a.html", max_cells=60, random_state=s).read_text() for s in (0, 0, 1)]
+    assert pages[0] == pages[1] != pages[2]
+    assert "60 of them in the maps" in pages[0]
+    assert '"n":60,"n_total":400' in pages[0]
+    about = json.loads(re.search(r'id="about">(.*?)</script>', pages[0])[1])
+    rare = next(c for c in about["columns"] if c["name"] == "rare")
+    assert rare["count"][rare["names"].index("rare")] == 3
+
+
+def test_a_umap_is_made_where_there_is_none(tmp_path, monkeypatch):
+    adata = make_cells(60)
+    del adata.obsm["X_umap"]
+    monkeypatch.setattr(vectors, "_umap", lambda x, seed: x[:, :2] * seed)
+    assert '"name":"UMAP"' in cgc.report(adata, tmp_path / "a.html", random_state=3).read_text()
+    assert "X_umap" not in adata.obsm
+
+
+def test_sections_are_of_what_there_is(cells, tmp_path):
+    assert sections(cgc.report(cells, tmp_path / "a.html")) == ["maps", "data", "graph", "classes", "provenance"]
+    cells.obs["frame"] = np.arange(400) % 4
+    cells.obs["event"] = pd.Categorical(["none", "division"] * 200)
+    cells.obs["well"] = ["A01", "B02"] * 200
+    cells.obs["is_tiny"] = np.arange(400) < 7
+    cells.obs["event_confidence"] = 0.9
+    for key in list(cells.obsp):
+        del cells.obsp[key]
+    path = cgc.report(cells, tmp_path / "a.html")
+    assert sections(path) == ["maps", "data", "quality", "classes", "types", "time", "plate", "provenance"]
+    text = path.read_text()
+    assert "very small" in text
+    assert "4 frames" in text
+    assert "2 wells" in text
+
+
+def test_truth_judges_cells_that_were_not_learned_from(cells, tmp_path):
+    true = cells.obs["kind"].astype(str).to_numpy()
+    cells.obs["known"] = pd.Categorical(np.where(np.arange(400) < 100, true, "unassigned"))
+    cgc.tl.classify(cells, "known", use_rep="X_cellgraph", n_steps=20)
+    unknown = np.arange(400) >= 100
+    share = (cells.obs["known_pred"].astype(str).to_numpy() == true)[unknown].mean()
+    text = cgc.report(cells, tmp_path / "a.html", truth="kind").read_text()
+    assert f"<dd>{share:.3f} <small>on 300 cells not learned from" in text
+    assert "Reliability" in text
+    assert "Reliability" not in cgc.report(cells, tmp_path / "a.html").read_text()
+
+
+def test_labels_and_image_are_shown(embedded, tissue_2d, tmp_path):
+    image = tissue_2d.image
+    embedded.obs["half"] = pd.Categorical(np.where(embedded.obsm["spatial"][:, 0] < 50, "a", "b"))
+    path = cgc.report(embedded, tmp_path / "a.html", labels=image, image=image.image[0], color="half")
+    assert {"quality", "gallery"} <= set(sections(path))
+    text = path.read_text()
+    assert text.count('<li><img alt="cell ') == 16
+    assert '"outlines":{"step":' in text
+    assert '"picture":{"url":"data:image/webp' in text
+
+
+def test_a_volume_is_shown_by_its_brightest_plane(tmp_path):
+    tissue = cgc.datasets.tissue(60, ndim=3, random_state=0)
+    adata = tissue.adata()
+    image = np.asarray(tissue.image.image[0])
+    paths = [
+        cgc.report(adata, tmp_path / "a.html", image=i, embedding="spatial").read_text()
+        for i in (image, image.max(axis=0))
+    ]
+    assert paths[0] == paths[1]
+    assert '"picture"' in paths[0]
+
+
+def test_interactions_are_drawn(cells, tmp_path):
+    cells.obs["type"] = pd.Categorical(np.where(cells.obs["score"] > 0.5, "<a>", "b"))
+    cgc.tl.interactions(cells, "type", radius=60.0)
+    path = cgc.report(cells, tmp_path / "a.html")
+    assert "interactions" in sections(path)
+    assert "&lt;a&gt;" in path.read_text()
