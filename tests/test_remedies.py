@@ -142,6 +142,9 @@ OPTIONS = {
 OTHERS = {  # of anndata, numpy, torch, Python and files
     "re": re,
     ".bool()": torch.Tensor.bool,
+    ".float()": torch.Tensor.float,
+    "torch.as_tensor": torch.as_tensor,
+    "torch.no_grad()": torch.no_grad,
     "exclude & ~positives": np.bitwise_and,
     "_cp_masks.tif": "as Cellpose names it",
     "obs": AnnData.obs,

@@ -185,7 +185,7 @@ def crofton_surface(
     """
     if overlaps is None:
         raise OptionError(
-            expected("a scan that counts diagonals", "one with `surface=False`", "Scan with `surface=True`.")
+            expected("a scan that counts diagonals", "one with `surface=False`", "Scan the surfaces, too.")
         )
     d = len(spacing)
     step = np.asarray(spacing, float)

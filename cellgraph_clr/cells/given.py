@@ -92,7 +92,5 @@ def _as_declared(chunk: Any, what: str, dtype: np.dtype, block_info: Any = None)
         found = f"shape {getattr(chunk, 'shape', None)}, dtype {getattr(chunk, 'dtype', type(chunk).__name__)}"
     else:
         return chunk
-    remedy = (
-        "What makes the chunks gives others than the dask array declares: pass it their `dtype`, `chunks` and `meta`."
-    )
+    remedy = "What makes the chunks gives others than the dask array declares: pass it their dtype, chunks and meta."
     raise LabelImageError(expected(f"chunks of {what} of shape {shape} and dtype {dtype}, as declared", found, remedy))

@@ -27,7 +27,12 @@ __all__ = [
 ]
 
 OWN_WEIGHT = 0.3  # length of the own block beside that of the learned one: cosines are ruled by what was learned
-ARRAYS = {"learned_mean": 1, "learned_scale": 1, "own_mean": 1, "own_turn": 2}  # name: axes
+ARRAYS = {
+    "learned_mean": ("n_dims",),
+    "learned_scale": ("n_dims",),
+    "own_mean": (None,),
+    "own_turn": (None, None),
+}  # axes
 N_MEASURED = 16_384  # cells on which blocks are measured, where the graph is walked in tiles
 RUNS = 8  # along the curve, in which they lie
 FEW = 1000  # inputs, up to which all components are worked out
