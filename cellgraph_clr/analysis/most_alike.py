@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -62,16 +63,12 @@ def most_alike(
     compared with its eight nearest parts, all in the 64 principal dimensions of the vectors: O(9 n √m 64) (derivation ours).
     12 n k bytes at most, and 4 · 64 n beyond 20,000 cells.
     """
-    from cellgraph_clr.analysis.best_rows import keep_best_apart
-
     n, m = len(directions), len(pool)
     value = np.zeros((n, min(k, m)), np.float32)
     row = np.zeros((n, min(k, m)), np.int32)
-    near = (
-        np.ascontiguousarray(apart.position, np.float64),
-        np.ascontiguousarray(apart.image, np.int64),
-        np.where(apart.radius < 0, -1.0, np.square(apart.radius) * (1 + 1e-12)),  # the cell that sets it is near
-    )
+    position = np.ascontiguousarray(apart.position, np.float64)
+    image = np.ascontiguousarray(apart.image, np.int64)
+    near = np.where(apart.radius < 0, -1.0, np.square(apart.radius) * (1 + 1e-12))  # the cell that sets it is near
     if n <= EXACT:
         meetings = [(np.arange(n), np.arange(m))]
     else:
@@ -88,8 +85,23 @@ def most_alike(
                 similarity = directions[some] @ others.T
                 edges = np.linspace(0, len(some), n_shares + 1).astype(int)
                 shares = [(similarity[a:b], some[a:b]) for a, b in pairwise(edges) if b > a]
-                list(threads.map(lambda s, c=columns: keep_best_apart(*s, c, *near, value, row), shares))
+                take = partial(_take, columns=columns, near=(position, image, near), found=(value, row))
+                list(threads.map(take, shares))
     return row, value
+
+
+def _take(
+    share: tuple[np.ndarray, np.ndarray],
+    columns: np.ndarray,
+    near: tuple[np.ndarray, ...],
+    found: tuple[np.ndarray, np.ndarray],
+) -> None:
+    from cellgraph_clr.analysis.best_rows import keep_best_apart
+
+    similarity, rows = share
+    position, image, squared_radius = near
+    value, row = found
+    keep_best_apart(similarity, rows, columns, position, image, squared_radius, value, row)
 
 
 def _meetings(
