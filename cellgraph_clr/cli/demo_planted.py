@@ -14,22 +14,11 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.datasets.synth import Noise
 
-__all__ = ["LABELLED_SHARE", "LOCAL", "NICHE", "PLANTED_FILES", "planted_cells", "planted_figures", "run_planted"]
+__all__ = ["LABELLED_SHARE", "LOCAL", "PLANTED_FILES", "planted_cells", "planted_figures", "run_planted"]
 
 LABELLED_SHARE = 0.02
-# The documented pair: a sharp embedding for what and where a cell is, and a broad one for which tissue it is part of.
+# What a cell is, sharply; where it belongs is what `tl.context` says.
 LOCAL: dict[str, Any] = {"positives": "both", "n_positives": 5, "n_layers": 3, "n_own": 0, "key_added": "X_cellgraph"}
-NICHE: dict[str, Any] = {
-    "positives": "neighbors",
-    "n_positives": 10,
-    "n_hops": 3,
-    "n_layers": 3,
-    "temperature": 1.0,
-    "mask_features": 0.3,
-    "n_steps": 100,
-    "n_own": 0,
-    "key_added": "X_niche",
-}
 PLANTED_FILES = ("planted_types.png", "planted_retrieval.png", "planted_reliability.png", "planted.h5ad")
 
 
@@ -55,9 +44,11 @@ def planted_figures(adata: AnnData, *, types: Any, place: str, niche: str) -> di
     """Return type accuracy from 2 % labels, niche mean average precision, and twins within the nearest 1 %.
 
     `types` is what the classifier reads (one or several representations); `place` and `niche` are the representations in
-    which twins and niches are sought ("X" or `obsm` keys). Chance: most frequent type, size of the niche, 1 %.
+    which twins and niches are sought ("X" or `obsm` keys; context as it is, others standardised). Chance: most frequent
+    type, size of the niche, 1 %.
     """
     from cellgraph_clr import tl
+    from cellgraph_clr.adata.keys import X_CONTEXT
     from cellgraph_clr.analysis.scores import mask_retrieval, partner_rank
 
     def vectors(key: str) -> np.ndarray:
@@ -68,7 +59,7 @@ def planted_figures(adata: AnnData, *, types: Any, place: str, niche: str) -> di
     unknown = (work.obs["cell_type"] == "unassigned").to_numpy()
     right = (work.obs["cell_type_pred"].astype(str) == work.obs["true_type"].astype(str)).to_numpy()
     masks = {str(n): (work.obs["true_niche"] == n).to_numpy() for n in work.obs["true_niche"].cat.categories}
-    found = mask_retrieval(vectors(niche), masks, random_state=0)
+    found = mask_retrieval(vectors(niche), masks, standardize=niche != X_CONTEXT, random_state=0)
     twin = work.obs["twin"].to_numpy()
     row_of = dict(zip(work.obs["cell_id"].to_numpy().tolist(), range(work.n_obs), strict=True))
     cells = np.flatnonzero(twin > 0)
@@ -99,9 +90,9 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
     say(f"   {adata.n_obs} cells, {adata.n_vars} features, {adata.obsp['spatial_connectivities'].nnz // 2} contacts")
     say(f"   {known} cells carry a label")
     tl.embed(adata, random_state=random_state, **LOCAL | fewer)
-    tl.embed(adata, random_state=random_state, **NICHE | fewer)
+    tl.context(adata, random_state=random_state)
     measured = planted_figures(adata, types="X", place="X", niche="X")
-    learned = planted_figures(adata, types="X_cellgraph", place="X_cellgraph", niche="X_niche")
+    learned = planted_figures(adata, types="X_cellgraph", place="X_cellgraph", niche="X_context")
     say("                                            measured   learned    chance")
     for name, text in {
         "types": "type accuracy from 2 % labels",
@@ -111,7 +102,7 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
         say(f"   {text:42s} {measured[name]:6.3f}    {learned[name]:6.3f}    {learned[f'{name}, chance']:6.3f}")
     tl.classify(adata, "cell_type", use_rep="X_cellgraph", min_confidence=0.5, random_state=random_state)
     query = _half_a_niche(adata)
-    tl.retrieve_regions(adata, query, use_rep="X_niche", min_cells=20)
+    tl.retrieve_regions(adata, query, min_cells=20)
     depth = np.asarray(adata.obsm["spatial"])[:, 2]
     slab = (float(np.quantile(depth, 0.4)), float(np.quantile(depth, 0.6)))
     held_out = (adata.obs["cell_type"] == "unassigned").to_numpy()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "IDENTITY",
     "ORGANS",
-    "PLACE",
     "PLATYNEREIS_FILES",
     "accuracy",
     "organ_retrieval",
@@ -27,9 +26,8 @@ __all__ = [
 
 ORGANS = ("foregut", "midgut", "muscle", "vnc", "lateralectoderm", "crypticsegment", "pygidium", "head")
 N_NEIGHS = 10
-# The documented pair: what a cell is (its own second view; neighbours are neither positives nor noise), and where it
-# belongs (alike with its neighbours up to three steps away). Both without their own
-# inputs, which stand beside them in the tables.
+# What a cell is: alike with its own second view; neighbours are neither positives nor noise. Without its own inputs, which stand
+# beside it in the tables. Where it belongs is what `tl.context` says.
 IDENTITY: dict[str, Any] = {
     "positives": "both",
     "n_positives": 1,
@@ -38,15 +36,6 @@ IDENTITY: dict[str, Any] = {
     "n_steps": 400,
     "n_own": 0,
     "key_added": "X_identity",
-}
-PLACE: dict[str, Any] = {
-    "positives": "neighbors",
-    "n_positives": 5,
-    "n_hops": 3,
-    "n_layers": 3,
-    "n_steps": 150,
-    "n_own": 0,
-    "key_added": "X_place",
 }
 PLATYNEREIS_FILES = ("platynereis_types.png", "platynereis_cord.png", "platynereis.h5ad")
 
@@ -73,16 +62,16 @@ def accuracy(adata: AnnData, vectors: np.ndarray, *, n_repeats: int = 5) -> tupl
     return float(folds.mean()), float(folds.std())
 
 
-def organ_retrieval(adata: AnnData, vectors: np.ndarray) -> tuple[float, float]:
+def organ_retrieval(adata: AnnData, vectors: np.ndarray, *, standardize: bool = True) -> tuple[float, float]:
     """Return mean average precision of finding the eight organs from one of their cells (30 each, seed 0), and chance."""
     from cellgraph_clr.analysis.scores import mask_retrieval
 
     masks = {o: adata.obs[f"region_{o}"].to_numpy(bool) for o in ORGANS}
-    found = mask_retrieval(vectors, masks, n_queries=30, random_state=0)
+    found = mask_retrieval(vectors, masks, n_queries=30, standardize=standardize, random_state=0)
     return float(np.mean([v[0] for v in found.values()])), float(np.mean([v[1] for v in found.values()]))
 
 
-def twins(adata: AnnData, vectors: np.ndarray, candidates: Any) -> tuple[float, float]:
+def twins(adata: AnnData, vectors: np.ndarray, candidates: Any, *, standardize: bool = True) -> tuple[float, float]:
     """Return the median rank of the nearest candidate partner on the other side, and the median of its chance."""
     import pandas as pd
 
@@ -90,7 +79,8 @@ def twins(adata: AnnData, vectors: np.ndarray, candidates: Any) -> tuple[float, 
 
     row = pd.Series(np.arange(adata.n_obs), index=adata.obs["cell_id"].to_numpy())
     both = candidates[candidates["cell_id"].isin(row.index) & candidates["candidate"].isin(row.index)]
-    _, rank, chance = partner_rank(vectors, row[both["cell_id"]].to_numpy(), row[both["candidate"]].to_numpy())
+    pairs = row[both["cell_id"]].to_numpy(), row[both["candidate"]].to_numpy()
+    _, rank, chance = partner_rank(vectors, *pairs, standardize=standardize)
     return float(np.median(rank)), float(np.median(chance))
 
 
@@ -106,15 +96,15 @@ def run_platynereis(data: Path, output: Path, *, random_state: int, say: Callabl
     )
     start = time.perf_counter()
     tl.embed(adata, random_state=random_state, **IDENTITY)
-    tl.embed(adata, random_state=random_state, **PLACE)
-    say(f"  the pair of embeddings took {time.perf_counter() - start:.0f} s")
-    features, identity, place = np.asarray(adata.X), adata.obsm["X_identity"], adata.obsm["X_place"]
+    tl.context(adata, random_state=random_state)
+    say(f"  embedding and context took {time.perf_counter() - start:.0f} s")
+    features, identity, context = np.asarray(adata.X), adata.obsm["X_identity"], adata.obsm["X_context"]
     say("Cell types, linear probe on 390 cells, 5 x 5 folds (mean, spread over folds; unshuffled 5-fold)")
     probes = {
         "features": features,
         "identity embedding": identity,
         "features + identity": np.c_[features, identity],
-        "features + identity + place": np.c_[features, identity, place],
+        "features + identity + context": np.c_[features, identity, context],
     }
     for name, vectors in probes.items():
         mean, spread = accuracy(adata, vectors)
@@ -126,16 +116,16 @@ def run_platynereis(data: Path, output: Path, *, random_state: int, say: Callabl
         "features": features,
         **controls,
         "identity embedding": identity,
-        "place embedding": place,
+        "context": context,
     }.items():
-        value, chance = organ_retrieval(adata, vectors)
+        value, chance = organ_retrieval(adata, vectors, standardize=name != "context")
         say(f"  {name:30s} {value:.3f}")
     say(f"  {'position alone':30s} {_position_retrieval(adata, position):.3f}")
     say(f"  {'chance':30s} {chance:.3f}")
     candidates = platynereis_candidates(data)
     say("Twins, median rank of the nearest candidate partner (chance: random order)")
-    for name, vectors in {"features": features, "identity embedding": identity, "place embedding": place}.items():
-        rank, chance = twins(adata, vectors, candidates)
+    for name, vectors in {"features": features, "identity embedding": identity, "context": context}.items():
+        rank, chance = twins(adata, vectors, candidates, standardize=name != "context")
         say(f"  {name:30s} {rank:.0f} (chance {chance:.0f})")
     say("Published (Zinchenko et al. 2023): MorphoFeatures predictions reach 0.933 on typed cells outside the 390;")
     say(
@@ -145,7 +135,7 @@ def run_platynereis(data: Path, output: Path, *, random_state: int, say: Callabl
     tl.classify(adata, "cell_type", use_rep=both, min_confidence=0.5, random_state=random_state)
     cord = adata.obs["region_vnc"].to_numpy(bool)
     query = cord & (adata.obs["side"] == "a").to_numpy()
-    tl.retrieve_regions(adata, query, use_rep="X_place", min_cells=20)
+    tl.retrieve_regions(adata, query, min_cells=20)
     found = adata.obs["retrieval_region"].to_numpy() > 0
     rest = cord & ~query
     precision = rest[found].mean() if found.any() else 0.0

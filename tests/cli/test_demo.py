@@ -5,18 +5,19 @@ import pytest
 
 from cellgraph_clr import read, tl, validate
 from cellgraph_clr.cli import demo_colon, demo_planted
+from cellgraph_clr.tl import contexts
 
 
 def test_planted_figures_are_reached(tmp_path):
-    """5,000 cells, default noise, seed 0: where measured features fail, the documented pair of embeddings does not."""
+    """5,000 cells, default noise, seed 0: where measured features fail, embedding and context do not."""
     adata = demo_planted.planted_cells(5000, random_state=0)
     measured = demo_planted.planted_figures(adata, types="X", place="X", niche="X")
     assert measured["types"] <= 0.75
     assert measured["niches"] <= 0.5
     assert measured["twins"] <= 0.5
     tl.embed(adata, progress=False, **demo_planted.LOCAL)
-    tl.embed(adata, progress=False, **demo_planted.NICHE)
-    learned = demo_planted.planted_figures(adata, types="X_cellgraph", place="X_cellgraph", niche="X_niche")
+    tl.context(adata, progress=False)
+    learned = demo_planted.planted_figures(adata, types="X_cellgraph", place="X_cellgraph", niche="X_context")
     assert learned["types"] >= 0.92
     assert learned["niches"] >= 0.85
     assert learned["twins"] >= 0.85
@@ -71,7 +72,7 @@ def test_the_animal_demo_runs_on_a_generated_file(tmp_path, monkeypatch):
     df.to_parquet(tmp_path / "platynereis" / "cells.parquet")
     pairs = pd.DataFrame({"label_id": [1, 2, 3], "candidate_partner": [4, 5, 6]})
     pairs.to_parquet(tmp_path / "platynereis" / "bilateral_candidates.parquet")
-    for recipe in (demo_platynereis.IDENTITY, demo_platynereis.PLACE):
+    for recipe in (demo_platynereis.IDENTITY, contexts.CODES):
         monkeypatch.setitem(recipe, "n_steps", 3)
     lines = []
     demo_platynereis.run_platynereis(tmp_path, tmp_path / "out", random_state=0, say=lines.append)

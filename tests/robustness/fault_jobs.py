@@ -19,6 +19,7 @@ from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.datasets.plates import phenotype_plate
 from cellgraph_clr.datasets.shaped_cells import shapes
 from cellgraph_clr.models.time_arrow import events as event_module
+from cellgraph_clr.tl import contexts
 from cellgraph_clr.training.checkpoints import KIND
 from cellgraph_clr.training.weights import load_weights
 
@@ -148,7 +149,7 @@ def commands(given: Path) -> list[Job]:
         _command("profile", given / "plate", PATTERN, "--size", 32, "--n-steps", 2, "--seed", v, *files)
 
     def demo(f: Path, v: int) -> None:
-        demo_colon.COLON["n_steps"] = demo_planted.LOCAL["n_steps"] = demo_planted.NICHE["n_steps"] = 1
+        demo_colon.COLON["n_steps"] = demo_planted.LOCAL["n_steps"] = contexts.CODES["n_steps"] = 1
         whole = demo_planted.planted_cells
         demo_planted.planted_cells = lambda n, **options: whole(400, **options)
         _command("demo", "-o", f / "demo", "--seed", v)
