@@ -30,7 +30,7 @@ N_LABELS = (30, 100, 500)
 MOST_TESTED = 2000  # cells
 CALLS: dict[str, dict[str, Any]] = {  # options of `tl.classify`
     "trees, X": {"method": "trees", "use_rep": "X"},
-    "trees, [X | hops]": {"method": "trees", "use_rep": ("X", "hops")},
+    "trees, [X, hops]": {"method": "trees", "use_rep": ("X", "hops")},
     "soft_infonce, X": {"method": "soft_infonce", "use_rep": "X"},
     "default, X": {},
     "default, X and hops": {"use_rep": ("X", "hops")},

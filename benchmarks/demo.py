@@ -1,6 +1,7 @@
 """The figures of `make demo`: clusters and glands of the colon section, generated 3D tissue, beside controls and chance."""
 
 import tempfile
+import warnings
 from pathlib import Path
 
 from benchmarks.rows import Row, Rows
@@ -11,7 +12,8 @@ from cellgraph_clr.cli.demo_planted import planted_figures, run_planted
 def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
     """Return what the demo prints."""
     rows, options = Rows("demo"), {"random_state": 0, "say": print, "quick": size == "small"}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a small run, whose query lies in two pieces
         colon = run_colon(Path(folder), **options)
         tissue = run_planted(Path(folder), **options)
     found = colon_figures(colon, colon.obs["query"].to_numpy())

@@ -110,7 +110,8 @@ def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
             rows.add("memory", WAYS[how], "seconds", found["seconds"], unit="s", digits=0)
             rows.add("memory", WAYS[how], "peak resident memory", found["peak MiB"], unit="MiB", digits=0)
             if found["of workers"]:
-                rows.add("memory", WAYS[how], "the larger worker", max(found["of workers"]), unit="MiB", digits=0)
+                reach = (min(found["of workers"]), max(found["of workers"]))
+                rows.add("memory", WAYS[how], "workers", None, interval=reach, unit="MiB", digits=0)
     return rows
 
 
