@@ -13,19 +13,19 @@ from benchmarks.timing import paired
 from cellgraph_clr import LabelImage, from_labels, gr, read_labels
 
 OURS = "from_labels + contact_graph"
-FULL = {
-    "512³": ((512, 512, 512), 2000),
-    "512³, small": ((512, 512, 512), 10_000),
-    "8192²": ((8192, 8192), 100_000),
-}
-SMALL = {"48^3": ((48, 48, 48), 60), "256^2": ((256, 256), 200)}
+FULL = (
+    ("512³", (512, 512, 512), 2000),
+    ("512³", (512, 512, 512), 10_000),
+    ("8192²", (8192, 8192), 100_000),
+)
+SMALL = (("48³", (48, 48, 48), 60), ("256²", (256, 256), 200))
 
 
 def run(*, size: str, data: str | None) -> list[Row]:
     """Return medians on packed cells, and on the EM volume of `data` where it is there."""
     rows = Rows("measure")
     rounds = 1 if size == "small" else 3
-    for name, (shape, n) in (SMALL if size == "small" else FULL).items():
+    for name, shape, n in SMALL if size == "small" else FULL:
         _against_peers(rows, name, packed(shape, n), (1.0,) * len(shape), rounds=rounds)
     if data is not None:
         path = Path(data) / "volume_em_cortex" / "label.tif"

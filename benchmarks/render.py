@@ -36,18 +36,42 @@ def rendered(text: str, folder: Path = RESULTS) -> str:
 
 
 def as_table(rows: Sequence[Row]) -> str:
-    """Return rows as a Markdown table: a line for each name, a column for each measure, control and chance at the end."""
-    columns = _unique(_column(row) for row in rows)
-    lines = {name: [r for r in rows if r.name == name] for name in _unique(row.name for row in rows)}
-    cells = {name: [_cell(name, column, rows) for column in columns] for name in lines}
+    """Return rows as a Markdown table: a line for each name, a column for each measure.
+
+    Control and chance are a last line where every column has one of them, else a last column.
+    """
+    measures = _unique(_column(row) for row in rows)
+    names = _unique(row.name for row in rows)
+    table = [["", *measures], *([name, *(_cell(name, measure, rows) for measure in measures)] for name in names)]
     for field in ("control", "chance"):
-        if any(getattr(row, field) is not None for row in rows):
-            columns.append(field)
-            for name, line in lines.items():
-                told = _unique((_part(r), r.shown(getattr(r, field))) for r in line if getattr(r, field) is not None)
-                cells[name].append(" / ".join(value for _, value in told))
-    table = [["", *columns], ["---"] * (1 + len(columns)), *([name, *line] for name, line in cells.items())]
-    return "".join(f"| {' | '.join(line)} |\n".replace("|  |", "| |").replace("|  |", "| |") for line in table)
+        held = [row for row in rows if getattr(row, field) is not None]
+        below = [_beside(field, [row for row in held if _column(row) == measure]) for measure in measures]
+        if held and len(names) > 1 and all(len(told) == len({part for part, _ in told}) for told in below):
+            table.append([field, *(_joined(told) for told in below)])
+        elif held:
+            beside = [_joined(_beside(field, [row for row in held if row.name == name])) for name in names]
+            head = [
+                [*line, cell] for line, cell in zip(table, [field, *beside], strict=False)
+            ]  # a last line stays short
+            table = head + table[len(head) :]
+    width = len(table[0])
+    table.insert(1, ["---"] * width)
+    return "".join(
+        "|" + "".join(f" {cell} |" if cell else " |" for cell in line) + "\n" for line in _padded(table, width)
+    )
+
+
+def _padded(table: list[list[str]], width: int) -> list[list[str]]:
+    return [[*line, *[""] * (width - len(line))] for line in table]
+
+
+def _beside(field: str, rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return the parts of a measure with their control or chance, each once."""
+    return _unique((_part(row), row.shown(getattr(row, field))) for row in rows)
+
+
+def _joined(told: list[tuple[str, str]]) -> str:
+    return " / ".join(shown for _, shown in told)
 
 
 def _cell(name: str, column: str, rows: Sequence[Row]) -> str:

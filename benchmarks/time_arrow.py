@@ -193,3 +193,7 @@ def _speed(rows: Rows, *, side: int) -> None:
 
     medians = paired({"crops drawn from the movie": ours, "crops ready in memory": plain}, rounds=3)
     rows.times("training", medians, ours="crops drawn from the movie")
+    speed = medians["crops ready in memory"] / medians["crops drawn from the movie"]
+    rows.add(
+        "training", "crops drawn from the movie", "in times of the speed of crops in memory", speed, unit="x", digits=2
+    )
