@@ -1,7 +1,8 @@
 """Tables of documents from `benchmarks/results`: `python -m benchmarks.render` rewrites what is between the markers.
 
 `<!-- results: NAME TABLE -->` opens a table and `<!-- end -->` closes it; `<!-- results: NAME TABLE: one; another -->` shows
-these lines of it alone.
+these lines of it alone. In a sentence, `<!-- result: NAME TABLE; line; measure -->` (or `; measure; chance`) stands before
+a single figure and `<!-- end -->` after it; not at the start of a line, where Markdown would take the line as it is.
 """
 
 import re
@@ -13,6 +14,8 @@ from benchmarks.rows import RESULTS, Row, read
 ROOT = Path(__file__).parents[1]
 MARKED = re.compile(r"(<!-- results: (\w+) ([^:\n]+?)(?:: ([^\n]+?))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
+INLINE = re.compile(r"(<!-- result: (\w+) ([^;\n]+); ([^;\n]+); ([^;\n]+?)(; chance|; control)? -->).*?(<!-- end -->)")
+
 
 def documents() -> list[Path]:
     """Return the documents that may hold tables."""
@@ -20,7 +23,7 @@ def documents() -> list[Path]:
 
 
 def rendered(text: str, folder: Path = RESULTS) -> str:
-    """Return the text with every marked table as the files have it."""
+    """Return the text with every marked table and figure as the files have it."""
 
     def table(found: re.Match[str]) -> str:
         rows = [row for row in read(found[2], folder)[0] if row.table == found[3]]
@@ -32,7 +35,15 @@ def rendered(text: str, folder: Path = RESULTS) -> str:
             )
         return f"{found[1]}{as_table(rows)}{found[5]}"
 
-    return MARKED.sub(table, text)
+    def figure(found: re.Match[str]) -> str:
+        held = {row.key: row for row in read(found[2], folder)[0]}
+        row = held.get((found[3], found[4], found[5]))
+        if row is None:
+            raise ValueError(f"expected a row of {found[2]} for {found[3]}; {found[4]}; {found[5]}, found none")
+        text = row.text if found[6] is None else row.shown(getattr(row, found[6].removeprefix("; ")))
+        return f"{found[1]}{text}{found[7]}"
+
+    return INLINE.sub(figure, MARKED.sub(table, text))
 
 
 def as_table(rows: Sequence[Row]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.render import MARKED, as_table, documents, rendered
+from benchmarks.render import INLINE, MARKED, as_table, documents, rendered
 from benchmarks.rows import RESULTS, Row, Rows, read, this_run, write
 
 FILES = sorted(RESULTS.glob("*.json"))
@@ -24,7 +24,10 @@ def row(name, measure, value, **more):
 @pytest.mark.parametrize("path", documents(), ids=lambda p: p.name)
 def test_text_and_files_agree(path):
     text = path.read_text()
-    assert text.count("<!-- results:") == text.count("<!-- end -->") == len(MARKED.findall(text))
+    assert text.count("<!-- results: ") == len(MARKED.findall(text))
+    assert "\n<!-- result: " not in text  # Markdown would not read the rest of the line
+    assert text.count("<!-- result: ") == len(INLINE.findall(text))
+    assert text.count("<!-- end -->") == len(MARKED.findall(text)) + len(INLINE.findall(text))
     assert rendered(text) == text, "run `make results`"
 
 
@@ -130,6 +133,17 @@ def test_markers_choose_lines_and_must_find_some(tmp_path):
     assert rendered(rendered(text, tmp_path), tmp_path) == rendered(text, tmp_path)
     with pytest.raises(ValueError, match="expected rows of made, table other, found none"):
         rendered(text.replace("made table: b", "made other"), tmp_path)
+
+
+def test_figures_in_sentences(tmp_path):
+    write("made", [row("a, b", "x", 1.0, spread=0.5, chance=0.25)], RUN, tmp_path)
+    text = "reaches <!-- result: made table; a, b; x -->7<!-- end --> (chance <!-- result: made table; a, b; x; chance --><!-- end -->)"
+    shown = rendered(text, tmp_path)
+    assert "x -->1.000 ± 0.500<!-- end --> (chance" in shown
+    assert "chance -->0.250<!-- end -->)" in shown
+    assert rendered(shown, tmp_path) == shown
+    with pytest.raises(ValueError, match="expected a row of made for table; b; x, found none"):
+        rendered(text.replace("a, b", "b"), tmp_path)
 
 
 def test_a_run_is_told_without_names_of_machines():
