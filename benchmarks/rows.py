@@ -55,6 +55,12 @@ class Row:
         spread = "" if self.spread is None else f" ± {self.spread:,.{self.digits}f}"
         return self.shown(self.value) + spread + unit + (f" ({between})" if between else "")
 
+    @property
+    def finite(self) -> bool:
+        """Whether all its numbers are."""
+        numbers = (self.value, self.spread, self.control, self.chance, *(self.interval or ()))
+        return all(v is None or math.isfinite(v) for v in numbers)
+
     def shown(self, value: float) -> str:
         """Return a value with the digits of this row; log odds with their sign."""
         sign = "+" if self.unit == "log odds" else ""
@@ -69,7 +75,10 @@ class Rows(list[Row]):
         self.benchmark = benchmark
 
     def add(self, table: str, name: str, measure: str, value: Any, **more: Any) -> None:
-        """Add a row; several values, e.g. of seeds, become their mean, spread and number."""
+        """Add a row; several values, e.g. of seeds, become their mean, spread and number.
+
+        What has no finite value is printed and left out, so that the end of a long run does not fail.
+        """
         values = np.asarray(value, float) if value is not None else None
         if values is not None and values.ndim:
             more = {"spread": float(values.std()) if len(values) > 1 else None, "n": len(values)} | more
@@ -78,7 +87,8 @@ class Rows(list[Row]):
         row = Row(self.benchmark, table, name, measure, None if values is None else float(values), **plain)
         beside = [f"{k} {row.shown(v)}" for k, v in (("control", row.control), ("chance", row.chance)) if v is not None]
         print(f"  {table}: {name}: {measure:24s} {row.text}  {', '.join(beside)}".rstrip(), flush=True)
-        self.append(row)
+        if row.finite:
+            self.append(row)
 
     def times(self, name: str, medians: Mapping[str, float], *, ours: str) -> None:
         """Add the time of each call to the table "ms", and that of the others to "in times of ours"."""
@@ -128,8 +138,7 @@ def write(name: str, rows: Iterable[Row], run: dict[str, Any], folder: Path = RE
     kept, runs = read(name, folder)
     held = {row.key: (row, of) for row, of in zip(kept, runs, strict=True)}
     for row in rows:
-        numbers = (row.value, row.spread, row.control, row.chance, *(row.interval or ()))
-        if row.benchmark != name or not all(v is None or math.isfinite(v) for v in numbers):
+        if row.benchmark != name or not row.finite:
             raise ValueError(f"expected finite figures of {name}, found {row}")
         held[row.key] = (row, run)
     used: list[dict[str, Any]] = []

@@ -58,8 +58,7 @@ def test_a_file_holds_whole_rows(path):
         assert r.n >= 1
         assert r.name
         assert r.measure
-        numbers = (r.value, r.spread, r.control, r.chance, *(r.interval or ()))
-        assert all(v is None or math.isfinite(v) for v in numbers)
+        assert r.finite
 
 
 def test_rows_come_back_and_those_not_measured_stay(tmp_path):
@@ -88,6 +87,9 @@ def test_several_values_become_their_mean_and_spread(capsys):
     rows.add("table", "a", "x", [1.0, 3.0], chance=np.float64(0.5))
     rows.add("table", "b", "x", np.float32(2), unit="s", digits=0)
     assert rows == [row("a", "x", 2.0, spread=1.0, n=2, chance=0.5), row("b", "x", 2.0, unit="s", digits=0)]
+    rows.add("table", "c", "x", math.nan)
+    rows.add("table", "c", "y", 1.0, spread=math.inf)
+    assert len(rows) == 2
     assert capsys.readouterr().out.splitlines()[0].endswith("2.000 ± 1.000  chance 0.500")
 
 
