@@ -64,7 +64,8 @@ def _screen(rows: Rows, folder: Path) -> None:
 def _report_screen(rows: Rows, name: str, found: list[np.ndarray], well: np.ndarray, wells: pd.DataFrame) -> None:
     """Add the balanced error per nucleus of the controls, and the rank correlation of wells with the dose."""
     errors, orders = zip(*(_screen_scores(values, well, wells) for values in found), strict=True)
-    rows.add("balanced error", DRUGS, name, errors, protocol="6 folds of whole wells; learned on the doses between")
+    told = {"chance": 0.5, "protocol": "6 folds of whole wells; learned on the doses between"}
+    rows.add("balanced error", DRUGS, name, errors, **told)
     rows.add("dose", "wells against dose, rank correlation", name, orders)
 
 

@@ -60,7 +60,9 @@ def _planted(rows: Rows, *, n_steps: int, side: int, n_cells: int) -> None:
     codes = np.array([model.classes_.index(e) for e in places["event"]])
     table = event_scores(model.predict_proba(unseen, places), codes, model.classes_)
     for event, scores in table.iterrows():
-        rows.add("events", str(event), "F1 in a movie never seen", np.nan_to_num(scores["f1"]))
+        rows.add("events", str(event), "F1 in a movie never seen", scores["f1"])
+        found, chance = scores["average_precision"], scores["share"]
+        rows.add("events, AP", str(event), "average precision", found, chance=chance)
     still = [reversible_movie(n_cells, 40, side=side, random_state=s) for s in range(12)]
     blind = TimeArrow(**options).fit(still[:4])
     others = [blind.score(movie, n_pairs=256)[0] for movie in still[4:]]
