@@ -92,13 +92,13 @@ def _granuloma(rows: Rows, folder: Path) -> None:
     image = LabelImage(mask, (0.5, 0.5), "micrometer")
     adata = from_labels(image, features=("shape",))
     pp.scale_features(adata, impute="median")
-    rows = np.isin(adata.obs["cell_id"], typed.index)
-    y = typed.loc[adata.obs["cell_id"][rows]].to_numpy()
-    measured = np.asarray(adata.X)[rows]
+    known = np.isin(adata.obs["cell_id"], typed.index)
+    y = typed.loc[adata.obs["cell_id"][known]].to_numpy()
+    measured = np.asarray(adata.X)[known]
     errors: dict[str, list[float]] = {"measured": [_error(measured, y)], "learned": [], "learned beside measured": []}
     for seed in SEEDS:
         model = MorphoFeatures(kinds=("shape",), random_state=seed, progress=False).fit(image)
-        codes = model.transform(image).loc[adata.obs["cell_id"][rows]].to_numpy()
+        codes = model.transform(image).loc[adata.obs["cell_id"][known]].to_numpy()
         for found, values in zip(
             list(errors.values())[1:], (codes, np.concatenate([measured, codes], axis=1)), strict=True
         ):
