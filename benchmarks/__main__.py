@@ -5,6 +5,7 @@ At full size the rows go to `benchmarks/results/NAME.json`, from which `make res
 
 import argparse
 import importlib
+import os
 from pathlib import Path
 
 from benchmarks.rows import RESULTS, this_run, write
@@ -57,7 +58,7 @@ def main() -> None:
         rows = importlib.import_module(f"benchmarks.{name}").run(size=options.size, data=options.data)
         if rows and (options.output or options.size == "full"):
             small = " --size small" if options.size == "small" else ""
-            command = f"python -m benchmarks {name}{small}{' --data DIR' if options.data else ''}"
+            command = f"python -m benchmarks {name}{small}{' --data DIR' if options.data or os.environ.get('CELLGRAPH_DATA') else ''}"
             print(f"  rows: {write(name, rows, this_run(command), options.output or RESULTS)}")
 
 
