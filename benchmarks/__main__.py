@@ -58,7 +58,8 @@ def main() -> None:
         rows = importlib.import_module(f"benchmarks.{name}").run(size=options.size, data=options.data)
         if rows and (options.output or options.size == "full"):
             small = " --size small" if options.size == "small" else ""
-            command = f"python -m benchmarks {name}{small}{' --data DIR' if options.data or os.environ.get('CELLGRAPH_DATA') else ''}"
+            data = " --data DIR" if options.data or os.environ.get("CELLGRAPH_DATA") else ""
+            command = f"python -m benchmarks {name}{small}{data}"
             print(f"  rows: {write(name, rows, this_run(command), options.output or RESULTS)}")
 
 
