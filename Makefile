@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 BARE := .venv-wheel
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: demo test browser vendor mutate torture wheel oldest lint bench interop docs clean
+.PHONY: demo test browser vendor mutate torture wheel oldest lint bench results interop docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -61,6 +61,9 @@ lint: $(STAMP)
 
 bench: $(PEERS_STAMP)
 	$(PEERS)/bin/python -m benchmarks
+
+results: $(STAMP)  # writes the tables of README.md, benchmarks/RESULTS.md and docs/ from benchmarks/results
+	$(BIN)/python -m benchmarks.render
 
 interop: $(PEERS_STAMP)
 	$(PEERS)/bin/python -m pytest tests/interop -n 0

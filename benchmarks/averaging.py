@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.inputs import real_data
 from benchmarks.probe_tables import NOT_LABELS, READERS, ProbeTable, generated
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import tl
 from cellgraph_clr.analysis.splits import blocks
 from cellgraph_clr.graphs.aggregation import aggregate
@@ -19,21 +20,23 @@ BUFFER_HOPS = 2
 N_LEARNED = 2000  # cells that a probe learns from
 LEAST = 10  # cells of a class
 PENALTIES = (0.01, 0.1, 1.0)
-CONTROL = "own | one hop | two hops"
+CONTROL = "own, one hop, two hops"
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print the balanced accuracy of linear probes (mean ± standard error over folds), and its lead over the control by fold."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return the balanced accuracy of linear probes (mean ± standard error over folds), and its lead over the control by fold."""
+    out = Rows("averaging")
     if size == "small":
         table = generated()
-        _table(table, _learned(table, n_steps=2))
+        _table(out, table, _learned(table, n_steps=2))
     folder = real_data(size, data)
     if folder is None:
-        return
+        return out
     for name, read in READERS.items():
         if (folder / name).exists():
             table = read(folder)
-            _table(table, chain(_learned(table), _context(table)))
+            _table(out, table, chain(_learned(table), _context(table)))
+    return out
 
 
 def _learned(table: ProbeTable, **config: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -53,8 +56,8 @@ def _context(table: ProbeTable) -> Iterator[tuple[str, np.ndarray]]:
     yield "tl.context", tl.context(table.adata, random_state=0, copy=True, progress=False).obsm["X_context"]
 
 
-def _table(table: ProbeTable, rows: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Print a line for every row and label; the first row is the control."""
+def _table(out: Rows, table: ProbeTable, rows: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Add a column for each of `rows` and a line for every label; the first is the control, over which the lead is told."""
     folds = _folds(table)
     held = "blocks" if table.groups is None else "samples"
     print(f" {table.name}: {table.adata.n_obs} cells, {table.adata.n_vars} features, {held} held out")
@@ -68,13 +71,18 @@ def _table(table: ProbeTable, rows: Iterable[tuple[str, np.ndarray]]) -> None:
         for key, names in table.labels.items():
             found = _probes(vectors, names, known[key], folds)
             over = found - base.setdefault(key, found)
-            print(f"  {name:30s} {key:22s} {_spread(found)}   over the control {_spread(over)}", flush=True)
+            line, more = (
+                f"{table.name}: {key}",
+                {"n": len(found), "protocol": f"{held} held out; spread is the standard error"},
+            )
+            out.add("probes", line, name, found.mean(), spread=_error(found), **more)
+            if name == "tl.embed":
+                out.add("probes", line, "lead of tl.embed", over.mean(), spread=_error(over), **more)
 
 
-def _spread(values: np.ndarray) -> str:
-    """Return mean and standard error over folds as text."""
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{values.mean():6.3f} ± {error:.3f}"
+def _error(values: np.ndarray) -> float:
+    """Return the standard error over folds."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _folds(table: ProbeTable) -> list[tuple[np.ndarray, np.ndarray]]:

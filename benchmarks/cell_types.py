@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.inputs import real_data
 from benchmarks.memory import peak, reset_peak
+from benchmarks.rows import Row, Rows
 from benchmarks.type_tables import Task, tables
 from cellgraph_clr import datasets, tl
 from cellgraph_clr.adata.labels import label_codes
@@ -29,7 +30,7 @@ N_LABELS = (30, 100, 500)
 MOST_TESTED = 2000  # cells
 CALLS: dict[str, dict[str, Any]] = {  # options of `tl.classify`
     "trees, X": {"method": "trees", "use_rep": "X"},
-    "trees, [X | hops]": {"method": "trees", "use_rep": ("X", "hops")},
+    "trees, [X, hops]": {"method": "trees", "use_rep": ("X", "hops")},
     "soft_infonce, X": {"method": "soft_infonce", "use_rep": "X"},
     "default, X": {},
     "default, X and hops": {"use_rep": ("X", "hops")},
@@ -43,26 +44,29 @@ HEADS: dict[str, Callable[[], Any]] = {
 }
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print the Platynereis table where it is, and seconds and memory of many cells."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return the Platynereis table where it is, and seconds and memory of many cells."""
+    rows = Rows("cell_types")
     n = 2000 if size == "small" else 1_000_000
     for method in ("auto", "soft_infonce", "trees"):
-        _many(n, method)
+        _many(rows, n, method)
     if size == "small":
         cells = datasets.tissue(200, ndim=2, random_state=0).adata()
         cells.obsm["hops"] = np.asarray(cells.X)[:, :3]
         right = np.asarray(cells.obsm["spatial"])[:, 0]
-        _compared(Task("generated tissue", cells, "true_type", right > np.median(right), "block"), (30,), seeds=(0,))
+        made = Task("generated tissue", cells, "true_type", right > np.median(right), "block")
+        _compared(rows, made, (30,), seeds=(0,))
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     for task in tables(folder):
-        _compared(task, N_LABELS, seeds=SEEDS)
-    _heads(folder)
+        _compared(rows, task, N_LABELS, seeds=SEEDS)
+    _heads(rows, folder)
+    return rows
 
 
-def _compared(task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...]) -> None:
-    """Print accuracy and ECE of each call on cells held out, means and spreads over draws of the labels, and what was chosen."""
+def _compared(rows: Rows, task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...]) -> None:
+    """Add accuracy and ECE of each call on cells held out, means and spreads over draws of the labels, and what was chosen."""
     codes, classes = label_codes(task.cells, task.label_key)
     free = codes >= 0
     if "split" in task.cells.obs:
@@ -76,9 +80,9 @@ def _compared(task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...]) 
         figures: dict[str, list[list[float]]] = {name: [] for name in CALLS}
         taken: dict[str, list[str]] = {name: [] for name in CALLS}
         for seed in seeds:
-            rows = np.random.default_rng(seed).permutation(train)[:n]
-            cells = task.cells[np.concatenate([rows, test])].copy()
-            cells.obs["known"] = [*np.asarray(classes, object)[codes[rows]], *["unassigned"] * len(test)]
+            some = np.random.default_rng(seed).permutation(train)[:n]
+            cells = task.cells[np.concatenate([some, test])].copy()
+            cells.obs["known"] = [*np.asarray(classes, object)[codes[some]], *["unassigned"] * len(test)]
             for name, options in CALLS.items():
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -90,31 +94,27 @@ def _compared(task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...]) 
                 run = json.loads(cells.uns["cellgraph_clr"]["runs"]["known_pred"])
                 taken[name].append(run["choice"]["chosen"] if "choice" in run else "")
         for name, values in figures.items():
-            (accuracy, ece), (spread, spread_ece) = np.mean(values, axis=0), np.std(values, axis=0)
             told = ", ".join(f"{taken[name].count(t)} x {t}" for t in sorted(set(taken[name])) if t)
-            print(
-                f"  {n:5d} labels  {name:26s} accuracy {accuracy:.3f} ± {spread:.3f}  ECE {ece:.3f} ± {spread_ece:.3f}  {told}",
-                flush=True,
-            )
+            title = f"{task.name}, {n} labels"
+            for measure, of in zip(("accuracy", "ECE"), np.transpose(values), strict=True):
+                rows.add("default", title, f"{name} | {measure}", of, protocol=f"held out by {task.by}; chosen: {told}")
 
 
-def _heads(folder: Path) -> None:
-    """Print every head on the Platynereis table, 10 x 5 folds."""
+def _heads(rows: Rows, folder: Path) -> None:
+    """Add every head on the Platynereis table, 10 x 5 folds."""
     adata = prepare(folder)
     tl.embed(adata, progress=False, **IDENTITY)
-    codes, classes = label_codes(adata, "cell_type")
+    codes, _ = label_codes(adata, "cell_type")
     known = codes >= 0
-    print(
-        f" Platynereis, {known.sum()} cells of {len(classes)} types, {N_REPEATS} x 5 folds; mean ± spread over folds;"
-    )
-    print(" ECE of all out-of-fold probabilities of a repeat, 15 bins, temperature fitted inside the training folds")
     blocks = {"features": np.asarray(adata.X), "features + identity": np.c_[adata.X, adata.obsm["X_identity"]]}
     for name, vectors in blocks.items():
         for head, made in HEADS.items():
-            print(f"  {name:20s} {head:24s} {_line(made, vectors[known], codes[known])}", flush=True)
+            for measure, found in _scores(made, vectors[known], codes[known]).items():
+                rows.add("heads", head, f"{name}: {measure}", found, protocol=f"{N_REPEATS} x 5 folds")
 
 
-def _line(made: Callable[[], Any], x: np.ndarray, y: np.ndarray) -> str:
+def _scores(made: Callable[[], Any], x: np.ndarray, y: np.ndarray) -> dict[str, list[float]]:
+    """Return accuracy of every fold; balanced accuracy and ECE of all out-of-fold probabilities of every repeat."""
     accuracy, balanced, ece = [], [], []
     for repeat in range(N_REPEATS):
         proba = np.zeros((len(y), y.max() + 1))
@@ -125,13 +125,10 @@ def _line(made: Callable[[], Any], x: np.ndarray, y: np.ndarray) -> str:
         balanced.append(scores["balanced_accuracy"].value)
         ece.append(scores["ece"].value)
     pooled = np.reshape(accuracy, (N_REPEATS, 5)).mean(axis=1)
-    return (
-        f"accuracy {np.mean(accuracy):.4f} ± {np.std(accuracy):.4f} (repeats {pooled.min():.4f} to {pooled.max():.4f}), "
-        f"balanced {np.mean(balanced):.4f}, ECE {np.mean(ece):.3f} ({min(ece):.3f} to {max(ece):.3f})"
-    )
+    return {"accuracy": accuracy, "accuracy of repeats": list(pooled), "balanced accuracy": balanced, "ECE": ece}
 
 
-def _many(n: int, method: str) -> None:
+def _many(rows: Rows, n: int, method: str) -> None:
     """Learn from 2,000 (a tenth at most) of n cells with 128 features and 20 classes, and classify all."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(20, 128)).astype(np.float32)
@@ -147,8 +144,8 @@ def _many(n: int, method: str) -> None:
     tl.classify(adata, "kind", method=method, min_confidence=0.5)
     seconds = time.perf_counter() - start
     right = adata.obs["kind_pred"].astype(str).to_numpy() == np.char.add("type ", kind.astype(str))
-    print(
-        f" {n:,} cells x 128, 20 types, method {method!r}: {seconds:.1f} s, peak {peak() / 1024:.2f} GiB in all, "
-        f"{(peak() - before) / 1024:.2f} GiB beyond the cells; accuracy {right.mean():.3f}",
-        flush=True,
-    )
+    name = f"{n:,} cells, method {method!r}"
+    rows.add("many", name, "time", seconds, unit="s", digits=0)
+    rows.add("many", name, "memory in all", peak() / 1024, unit="GiB", digits=1)
+    rows.add("many", name, "beyond the cells", (peak() - before) / 1024, unit="GiB", digits=1)
+    rows.add("many", name, "accuracy", right.mean())

@@ -9,6 +9,7 @@ import numpy as np
 from anndata import AnnData
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import datasets
 from cellgraph_clr._core.errors import MissingFileError
 from cellgraph_clr.datasets.ovules import ABSOLUTE, ORIENTATIONS, SCALED
@@ -26,8 +27,9 @@ PUBLISHED = {  # top-1 and class average, mean over specimens (leaderboard of th
 }
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print top-1 and class-average accuracy, mean ± spread over the specimens held out; those published beside them."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return top-1 and class-average accuracy, mean ± spread over the specimens held out; those published beside them."""
+    rows = Rows("celltypegraph")
     if size == "small":
         with tempfile.TemporaryDirectory() as folder:
             rng = np.random.default_rng(0)
@@ -35,24 +37,25 @@ def run(*, size: str, data: str | None) -> None:
                 for i in range(5):
                     write_specimen(Path(folder) / "label_grs_surface" / stage / f"{i}.h5", rng, n=30)
             adata = datasets.celltype_graph(folder)
-        print(" generated specimens")
-        _table(adata, n_layers=2, n_hidden=16, n_steps=5)
-        return
+        _table(rows, adata, n_layers=2, n_hidden=16, n_steps=5)
+        return rows
     source = real_data(size, data)
     if source is None:
-        return
+        return rows
     try:
         adata = datasets.celltype_graph(source)
     except MissingFileError as error:
         print(f"  not here: {error}")
-        return
+        return rows
     print(f" {adata.n_obs:,} cells of {adata.obs['library_id'].nunique()} ovules")
-    _table(adata, n_layers=8, n_hidden=128, n_steps=300)
+    _table(rows, adata, n_layers=8, n_hidden=128, n_steps=300)
     for name, (top, average) in PUBLISHED.items():
-        print(f"  {name + ' (published)':28s} top-1 {top:.3f}, class average {average:.3f}")
+        rows.add("losses", f"{name} (published)", "top-1", top)
+        rows.add("losses", f"{name} (published)", "class average", average)
+    return rows
 
 
-def _table(adata: AnnData, *, n_layers: int, n_hidden: int, n_steps: int) -> None:
+def _table(rows: Rows, adata: AnnData, *, n_layers: int, n_hidden: int, n_steps: int) -> None:
     library = adata.obs["library_id"].astype(str).to_numpy()
     truth = adata.obs["cell_type"].astype(str).to_numpy()
     scores: dict[str, list[tuple[float, float]]] = {loss: [] for loss in LOSSES}
@@ -72,11 +75,11 @@ def _table(adata: AnnData, *, n_layers: int, n_hidden: int, n_steps: int) -> Non
             )
             predicted = model.fit(part, "cell_type").predict(adata[test].copy())
             for name in held:
-                rows = library[test] == name
-                scores[loss].append(specimen_scores(predicted[rows], truth[test][rows]))
-    for loss, rows in scores.items():
-        (top, average), spread = np.mean(rows, axis=0), np.std(rows, axis=0)
-        print(f"  {loss:28s} top-1 {top:.3f} ± {spread[0]:.3f}, class average {average:.3f} ± {spread[1]:.3f}")
+                mine = library[test] == name
+                scores[loss].append(specimen_scores(predicted[mine], truth[test][mine]))
+    for loss, found in scores.items():
+        for measure, values in zip(("top-1", "class average"), np.transpose(found), strict=True):
+            rows.add("losses", loss, measure, values)
 
 
 def specimen_scores(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

@@ -11,10 +11,11 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.inputs import real_data
+from benchmarks.inputs import PLACE, real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import datasets, gr, pp, tl
 from cellgraph_clr.adata.labels import label_codes
-from cellgraph_clr.cli.demo_platynereis import PLACE, accuracy, organ_retrieval, prepare
+from cellgraph_clr.cli.demo_platynereis import accuracy, organ_retrieval, prepare
 from cellgraph_clr.datasets.local import platynereis_candidates
 from cellgraph_clr.metrics import bilateral_score, partner_rank
 
@@ -25,15 +26,17 @@ GROUPS = {
 }  # fmt: skip
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print the figures of every representation, and of every group of features alone."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return the figures of every representation, and of every group of features alone."""
+    rows = Rows("context")
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     if (folder / "platynereis").exists():
-        _platynereis(folder)
+        _platynereis(rows, folder)
     if (folder / "osmfish_cortex").exists():
-        _cortex(folder)
+        _cortex(rows, folder)
+    return rows
 
 
 def _contexts(adata: AnnData) -> dict[str, np.ndarray]:
@@ -46,16 +49,16 @@ def _contexts(adata: AnnData) -> dict[str, np.ndarray]:
     tl.morpho_context(adata, use_rep="X_place", n_hops=2, key_added="place")
     return {
         "own features": np.asarray(adata.X),
-        "two-hop mean, untrained": np.asarray(adata.obsm["two"])[:, adata.n_vars :],
-        "context, own beside neighbours": adata.obsm["one"],
-        "context, mean with neighbours": adata.obsm["mean"],
+        "mean over two hops, untrained": np.asarray(adata.obsm["two"])[:, adata.n_vars :],
+        "own beside neighbors (`tl.morpho_context`)": adata.obsm["one"],
+        'mean with neighbors (`mode="mean"`)': adata.obsm["mean"],
         "own, one hop, two hops": adata.obsm["hops"],
         "learned (InfoNCEp, 3 hops)": adata.obsm["X_place"],
-        "learned, own beside neighbours": adata.obsm["place"],
+        "learned, own beside neighbors": adata.obsm["place"],
     }
 
 
-def _platynereis(folder: Path) -> None:
+def _platynereis(rows: Rows, folder: Path) -> None:
     adata = prepare(folder)
     candidates = platynereis_candidates(folder)
     row = pd.Series(np.arange(adata.n_obs), index=adata.obs["cell_id"].to_numpy())
@@ -64,42 +67,35 @@ def _platynereis(folder: Path) -> None:
     names = [str(n) for n in adata.var_names]
     values = _contexts(adata)
     for group, starts in GROUPS.items():
-        values[f"only {group}"] = np.asarray(adata.X)[:, [n.startswith(starts) for n in names]]
-    print(f" Platynereis: {adata.n_obs} cells, {adata.n_vars} measured features in place of the published 480")
-    print(
-        f"  {'':32s} types 5-fold  organs mAP  twin rank mean/median (chance)  clusters  homogeneity  bilateral (chance)"
-    )
-    base = organ_retrieval(adata, values["own features"])[0]
+        values[f"{group} alone"] = np.asarray(adata.X)[:, [n.startswith(starts) for n in names]]
+    table = "platynereis"
     for name, vectors in values.items():
         types = accuracy(adata, vectors, n_repeats=0)
         organs, _ = organ_retrieval(adata, vectors)
-        _, rank, chance = partner_rank(vectors, *pairs)
+        _, rank, _ = partner_rank(vectors, *pairs)
         adata.obsm["some"] = np.asarray(vectors, np.float32)
         tl.cluster(adata, use_rep="some", key_added="found", random_state=0)
         found = adata.obs["found"].astype(str).to_numpy()
         codes, _ = label_codes(adata, "cell_type")
         pure = homogeneity_score(codes[codes >= 0], found[codes >= 0])
         both, by_chance = bilateral_score(found, *pairs, random_state=0)
-        print(
-            f"  {name:32s} {types[0]:.3f} ± {types[1]:.3f}   {organs:.3f} {organs / base - 1:+5.0%}"
-            f"   {rank.mean():.0f} / {np.median(rank):.0f}"
-            f" ({np.median(chance):.0f})   {len(set(found))}   {pure:.3f}   {both:.3f} ({by_chance:.3f})",
-            flush=True,
-        )
+        rows.add(table, name, "types, 5 folds", types[0], spread=types[1], n=5)
+        rows.add(table, name, "organs", organs)
+        rows.add(table, name, "twins, median rank", np.median(rank), digits=0)
+        rows.add(table, name, "clusters", len(set(found)), digits=0)
+        rows.add(table, name, "homogeneity", pure)
+        rows.add(table, name, "bilateral", both, chance=by_chance)
 
 
-def _cortex(folder: Path) -> None:
+def _cortex(rows: Rows, folder: Path) -> None:
     adata = datasets.osmfish_cortex(folder)
     adata = adata[adata.obs["region"].notna().to_numpy()].copy()
     pp.scale_features(adata, impute="median")
     gr.knn_graph(adata, n_neighs=15)
     y = adata.obs["region"].astype(str).to_numpy()
-    print(f" cortex: region ({len(set(y))}) of {adata.n_obs} cells, balanced accuracy, 5 folds of cells")
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000, class_weight="balanced"))
-    base = 0.0
     for name, vectors in _contexts(adata).items():
         found = cross_val_score(
             probe, vectors, y, cv=StratifiedKFold(5, shuffle=True, random_state=0), scoring="balanced_accuracy"
         )
-        base = base or found.mean()
-        print(f"  {name:32s} {found.mean():.3f} ± {found.std():.3f} {found.mean() / base - 1:+5.0%}", flush=True)
+        rows.add("cortex", name, "regions, balanced accuracy", found, protocol="5 folds of cells")

@@ -1,6 +1,5 @@
 """Deep InfoMax: planted phenotypes on samples not seen, pairs of one difference, retrieval on real screens, speed."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,8 @@ from tifffile import imread
 
 from benchmarks.inputs import real_data
 from benchmarks.memory import peak, reset_peak
-from benchmarks.timing import paired, show
+from benchmarks.rows import Row, Rows
+from benchmarks.timing import paired
 from cellgraph_clr import from_plate
 from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.plate import Plate
@@ -29,20 +29,23 @@ from cellgraph_clr.metrics import reproducibility
 from cellgraph_clr.models import DeepInfoMax
 
 SEEDS = range(3)
+PAIRS = {"brightness alone": ("sample_00", "sample_01"), "density alone": ("sample_02", "sample_03")}
 UNSEEN = ("sample_10", "sample_11", "sample_12", "sample_13")  # combinations that are not among the others
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print ARI, accuracies of pairs, mean average precision, and windows a second."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return ARI, accuracies of pairs, mean average precision, and windows a second."""
+    rows = Rows("deep_infomax")
     small = size == "small"
     plate = phenotype_plate(14, 4 if not small else 2, side=512 if not small else 64)
-    _planted(plate, {"n_steps": 3, "size": 32, "batch_size": 8} if small else {})
+    _planted(rows, plate, {"n_steps": 3, "size": 32, "batch_size": 8} if small else {})
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     for name, read in (("hcs_sbs_foxo", _foxo), ("hcs_transfluor", _transfluor)):
         if (folder / name).exists():
-            _retrieved(name, read(folder / name))
+            _retrieved(rows, name, read(folder / name))
+    return rows
 
 
 def _unsphered(model: DeepInfoMax) -> DeepInfoMax:
@@ -52,16 +55,17 @@ def _unsphered(model: DeepInfoMax) -> DeepInfoMax:
     return model._with(replace(state, arrays=kept))  # noqa: SLF001
 
 
-def _planted(plate: Plate, options: dict[str, int]) -> None:
+def _planted(rows: Rows, plate: Plate, options: dict[str, int]) -> None:
     names = sorted(set(plate.table["sample"]))
     measured = _measured(plate, options.get("size", 128))
-    _clusters("measured intensity and texture", measured, plate)
+    found = [_clusters(measured, plate)]
+    _add_clusters(rows, "measured", found)
+    found = []
     for seed in SEEDS if not options else range(1):
-        start = time.perf_counter()
         model = DeepInfoMax(random_state=seed, progress=False, **options)
         model.fit(plate, samples=[n for n in names if n not in UNSEEN])
-        print(f" seed {seed}: learned on {len(names) - len(UNSEEN)} samples in {time.perf_counter() - start:.0f} s")
-        _clusters("learned", model.transform(plate).drop(columns="foreground"), plate)
+        found.append(_clusters(model.transform(plate).drop(columns="foreground"), plate))
+    _add_clusters(rows, "learned", found)
     images = [torch.from_numpy(plate.normalised().image(i))[None] for i in range(len(plate))]
     encoder = model.network()
 
@@ -71,17 +75,25 @@ def _planted(plate: Plate, options: dict[str, int]) -> None:
                 encoder.summary(encoder(image))
 
     calls = {"transform": lambda: model.transform(plate), "the network alone, on images in memory": network}
-    print(f" {len(model.transform(plate))} windows of {len(plate)} fields")
-    show(paired(calls, rounds=3), ours="transform")
+    name = f"{len(model.transform(plate))} windows of {len(plate)} fields"
+    medians = paired(calls, rounds=3)
+    rows.times(name, medians, ours="transform")
+    speed = medians["the network alone, on images in memory"] / medians["transform"]
+    rows.add("speed", "profiles of windows", "in times of the bare network", speed, unit="x", digits=2)
     for n_fields in (2, 4) if options else (8, 16):
         wide = phenotype_plate(4, n_fields, side=images[0].shape[-1], random_state=1)
         before = reset_peak()
         DeepInfoMax(progress=False, **{**options, "n_steps": 3}).fit(wide)
-        print(f" learning from {len(wide)} fields: {peak() - before:.0f} MiB more than before")
+        rows.add("memory", f"training, {len(wide)} fields", "beyond the images", peak() - before, unit="MiB", digits=0)
 
 
-def _clusters(name: str, profiles: pd.DataFrame, plate: Plate) -> None:
-    """Print the ARI of a mixture on samples not seen, and how well pairs of one difference are told apart by fields left out."""
+def _add_clusters(rows: Rows, how: str, found: list[tuple[float, float, float]]) -> None:
+    for name, values in zip(("four phenotypes", *PAIRS), np.transpose(found), strict=True):
+        rows.add("generated plate", f"{name}, {'accuracy' if name in PAIRS else 'ARI'}", how, values)
+
+
+def _clusters(profiles: pd.DataFrame, plate: Plate) -> tuple[float, float, float]:
+    """Return the ARI of a mixture on samples not seen, and how well pairs of one difference are told apart by fields left out."""
     sample = plate.table["sample"].to_numpy()[profiles.index.get_level_values("line")]
     vectors = StandardScaler().fit_transform(np.nan_to_num(profiles.to_numpy()))
     unseen = np.isin(sample, UNSEEN)
@@ -91,16 +103,12 @@ def _clusters(name: str, profiles: pd.DataFrame, plate: Plate) -> None:
         (turned[0] * turned[1])[:, :n_dims]
     )
     pairs = []
-    for pair in (("sample_00", "sample_01"), ("sample_02", "sample_03")):
+    for pair in PAIRS.values():
         rows = np.isin(sample, pair)
         field = profiles.index.get_level_values("line")[rows]
         probe = LogisticRegression(max_iter=1000)
         pairs.append(cross_val_score(probe, vectors[rows], sample[rows], groups=field, cv=GroupKFold(2)).mean())
-    print(
-        f"  {name:32s} ARI of 4 samples not seen {adjusted_rand_score(sample[unseen], found):.3f};"
-        f" brightness alone {pairs[0]:.3f}, density alone {pairs[1]:.3f}",
-        flush=True,
-    )
+    return adjusted_rand_score(sample[unseen], found), *pairs
 
 
 def _measured(plate: Plate, size: int) -> pd.DataFrame:
@@ -128,21 +136,19 @@ def _transfluor(folder: Path) -> Plate:
     return Plate.build(table, list(images[:, None]), channels=("GFP",), labels=masks)
 
 
-def _retrieved(name: str, plate: Plate) -> None:
-    """Print how well fields of samples that were not learned from find those of the same sample, for every second sample."""
+def _retrieved(rows: Rows, name: str, plate: Plate) -> None:
+    """Add how well fields of samples that were not learned from find those of the same sample, for every second sample."""
     names = sorted(set(plate.table["sample"]))
     learned, unseen = plate.rows(names[::2]), plate.rows(names[1::2])
     sample = plate.table["sample"].to_numpy()
-    print(f" {name}: {plate}; learned from {len(names[::2])} samples, fields of the other {len(names[1::2])} retrieved")
     side = max(plate.image(0).shape[1:])
     measured = np.nan_to_num(_measured(plate, side).groupby("line").mean().reindex(range(len(plate))).to_numpy())
     base, chance = reproducibility(measured[unseen], sample[unseen])
     mean, matrix = sphering(measured[learned], sample[learned])
     sphered = reproducibility(((measured - mean) @ matrix)[unseen], sample[unseen])[0]
-    print(
-        f"  measured intensity and texture: mean average precision {base:.3f} (chance {chance:.3f}), sphered {sphered:.3f}"
-    )
-    for title, options in (("as it comes", {}), ("fields normalised one by one", {"normalise": "field"})):
+    rows.add("screens", name, "measured", base, chance=chance)
+    rows.add("screens", name, "measured, sphered", sphered, chance=chance)
+    for title, options in (("learned", {}), ("learned, fields normalized one by one", {"normalise": "field"})):
         found: dict[str, list[float]] = {"": [], ", not sphered": []}
         for seed in SEEDS:
             model = DeepInfoMax(random_state=seed, progress=False, **options).fit(plate, samples=names[::2])
@@ -157,8 +163,4 @@ def _retrieved(name: str, plate: Plate) -> None:
                 )
                 scores.append(reproducibility(profiles[unseen], sample[unseen])[0])
         for form, scores in found.items():
-            print(
-                f"  learned, {title + form:42s} {np.mean(scores):.3f} ± {np.std(scores):.3f},"
-                f" {np.mean(scores) / base - 1:+.0%}",
-                flush=True,
-            )
+            rows.add("screens", name, title + form, scores, chance=chance)

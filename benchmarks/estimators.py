@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
+from benchmarks.rows import Row, Rows
 from cellgraph_clr.losses import functional
 
 N_CANDIDATES = 60
@@ -30,23 +31,23 @@ OBJECTIVES = {
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "estimators.png"
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001 - nothing is read
-    """Print the root mean squared error and the slope of every objective by p / N; at full size also draw them."""
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001 - nothing is read
+    """Return the root mean squared error and the slope of every objective by p / N; at full size also draw them."""
+    rows = Rows("estimators")
     counts, n_sets = (COUNTS[1:4:2], 2) if size == "small" else (COUNTS, 100)
-    print(
-        f" {n_sets} sets of {N_ANCHORS} anchors, N = {N_CANDIDATES} candidates, {N_WEIGHTS} weights: rmse (slope) by p / N"
-    )
-    print(f"  {'':18s}" + "".join(f"{p / N_CANDIDATES:>15.2f}" for p in counts))
     rmse, slope = {}, {}
     for name, objective in OBJECTIVES.items():
         pairs = [[_set(objective, p, seed) for seed in range(n_sets)] for p in counts]
         found, planted = (np.array([[s[i] for s in of_count] for of_count in pairs]) for i in (0, 1))
         rmse[name] = np.sqrt(((found - planted) ** 2).mean(axis=(1, 2)))
         slope[name] = (found * planted).sum(axis=(1, 2)) / (planted**2).sum(axis=(1, 2))
-        cells = zip(rmse[name], slope[name], strict=True)
-        print(f"  {name:18s}" + "".join(f"{r:>8.3f} ({s:.2f})" for r, s in cells), flush=True)
+        for p, error, factor in zip(counts, rmse[name], slope[name], strict=True):
+            column = f"p / N {p / N_CANDIDATES:.2f}"
+            rows.add("rmse", name, f"{column} | rmse", error, n=n_sets)
+            rows.add("rmse", name, f"{column} | slope", factor, n=n_sets, digits=2)
     if size != "small":
         _draw(np.array(counts) / N_CANDIDATES, rmse, slope)
+    return rows
 
 
 def _set(objective: Callable[..., torch.Tensor], p: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ import pandas as pd
 from anndata import AnnData
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import gr
 from cellgraph_clr.adata.reading import table_from_anndata
 from cellgraph_clr.adata.writing import write_graph
@@ -29,33 +30,34 @@ LEAST = 2  # events in every draw of labels
 ECE_BINS = {"n_bins": 10, "binning": "mass"}
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print average precision with its spread over draws of the labelled cells."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return average precision with its spread over draws of the labelled cells."""
+    rows = Rows("events")
     small = size == "small"
     movie = event_movie(12 if small else 60, 16 if small else 40, side=96 if small else 200, random_state=0)
     draws = 1 if small else 5
-    _movie(
-        "generated", movie, shares=(0.1,) if small else (0.01, 0.1, 1.0), draws=draws, trees=20 if small else N_TREES
-    )
+    shares = (0.1,) if small else (0.01, 0.1, 1.0)
+    _movie(rows, "generated", movie, shares=shares, draws=draws, trees=20 if small else N_TREES)
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     for name, shares in (("timelapse_hl60sim", (0.1, 0.3, 1.0)), ("timelapse_bacteria", (0.01, 0.1, 1.0))):
-        _movie(name, _read(folder / name), shares=shares, draws=draws)
-    _ascidian(folder, shares=(0.002, 0.05), draws=1)
+        _movie(rows, name, _read(folder / name), shares=shares, draws=draws)
+    _ascidian(rows, folder, shares=(0.002, 0.05), draws=1)
+    return rows
 
 
 def _read(folder: Path) -> Movie:
     return read_movie(folder / "raw.tif", folder / "masks.tif", folder / "man_track.csv")
 
 
-def _movie(name: str, movie: Movie, *, shares: tuple[float, ...], draws: int, trees: int = N_TREES) -> None:
+def _movie(rows: Rows, name: str, movie: Movie, *, shares: tuple[float, ...], draws: int, trees: int = N_TREES) -> None:
     """Frames held out: those after the frame before which 60 % of the divisions lie; cells that vanish are left out."""
     adata = from_movie(movie, features=("shape",))
     masks = replace(movie, tracks=None)
     start = time.perf_counter()
     gr.temporal_matches(adata, labels=masks)
-    seconds = time.perf_counter() - start
+    rows.add("time", name, "matches", time.perf_counter() - start, unit="s", digits=1)
     gr.temporal_graph(adata, labels=masks)
     frame, event = adata.obs["frame"].to_numpy(), adata.obs["event"].to_numpy()
     divides, used = event == "division", (event != "death") & (frame < frame.max())
@@ -63,17 +65,12 @@ def _movie(name: str, movie: Movie, *, shares: tuple[float, ...], draws: int, tr
     learned, unseen = np.flatnonzero(used & (frame < split)), np.flatnonzero(used & (frame >= split))
     score = adata.obs["split_score"].to_numpy()
     every = np.append(learned, unseen)
-    counts = (
-        f"{divides[learned].sum()} divisions of {len(learned)} cells before frame {split}, {divides[unseen].sum()} of"
-    )
-    print(f" {name}: {movie}; {counts} {len(unseen)} after; matches in {seconds:.1f} s")
-    for where, rows in (("frames after", unseen), ("all frames", every)):
-        found = average_precision(divides[rows], score[rows])
-        print(f"  no labels, split_score, {where}: AP {found:.3f} (chance {divides[rows].mean():.3f})", flush=True)
-    frames = partial(_same, learned, unseen)
-    _tables(_blocks(adata), divides, frames, shares=shares, draws=draws, trees=trees)
-    print("  foreseen, without the next frame:")
-    _tables(_past(adata), divides, frames, shares=shares[-2:], draws=draws, trees=trees)
+    for where, some in (("frames held out", unseen), ("all frames", every)):
+        found = average_precision(divides[some], score[some])
+        rows.add("no labels", name, where, found, chance=divides[some].mean())
+    frames, options = partial(_same, learned, unseen), {"draws": draws, "trees": trees}
+    _tables(rows, "labels", name, _blocks(adata), divides, frames, shares=shares, **options)
+    _tables(rows, "foreseen", name, _past(adata), divides, frames, shares=shares[-2:], **options)
 
 
 def _same(learned: np.ndarray, unseen: np.ndarray, _: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,6 +94,9 @@ def _past(adata: AnnData) -> dict[str, np.ndarray]:
 
 
 def _tables(
+    rows: Rows,
+    table: str,
+    title: str,
     blocks: Mapping[str, np.ndarray],
     true: np.ndarray,
     split: Callable[[int], tuple[np.ndarray, np.ndarray]],
@@ -105,7 +105,7 @@ def _tables(
     draws: int,
     trees: int,
 ) -> None:
-    """Print average precision of trees by share of labels; `split(draw)` gives the rows to learn from and those held out."""
+    """Add average precision of trees by share of labels; `split(draw)` gives the rows to learn from and those held out."""
     for share in shares:
         drawn = []
         for draw in range(draws):
@@ -114,13 +114,13 @@ def _tables(
         events = np.mean([true[some].sum() for some, _ in drawn])
         for name, vectors in blocks.items():
             whole = name == "own and matches"  # calibrated, which changes no order and takes six times as long
-            rows = [_once(vectors, true, some, unseen, i, trees, whole) for i, (some, unseen) in enumerate(drawn)]
-            (ap, ece), spread = np.mean(rows, axis=0), np.std(rows, axis=0)
-            about = f", calibration error {ece:.3f}" if whole else ""
-            print(
-                f"  {share:6.1%} of the labels ({events:.1f} divisions), {name:24s} AP {ap:.3f} ± {spread[0]:.3f}{about}",
-                flush=True,
-            )
+            found = [_once(vectors, true, some, unseen, i, trees, whole) for i, (some, unseen) in enumerate(drawn)]
+            line = f"{title}, {100 * share:g} % of the labels ({events:.1f} divisions)"
+            chance = np.mean([true[unseen].mean() for _, unseen in drawn])
+            ap, ece = np.transpose(found)
+            rows.add(table, line, name, ap, chance=chance)
+            if whole:
+                rows.add(table, line, "calibration error", ece)
 
 
 def _drawn(rows: np.ndarray, true: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -143,7 +143,7 @@ def _once(
     return average_precision(true[unseen], proba[:, 1]), ece
 
 
-def _ascidian(folder: Path, *, shares: tuple[float, ...], draws: int) -> None:
+def _ascidian(rows: Rows, folder: Path, *, shares: tuple[float, ...], draws: int) -> None:
     """Embryos held out, each in turn with labels drawn from the other five; positions and radii, no masks, no lineage."""
     found = ascidian_embryos(folder)
     radius = np.asarray(found[:, "radius"].X).ravel()
@@ -155,15 +155,12 @@ def _ascidian(folder: Path, *, shares: tuple[float, ...], draws: int) -> None:
     )
     start = time.perf_counter()
     gr.temporal_matches(adata, library_key="embryo")
-    seconds = time.perf_counter() - start
+    rows.add("time", "ascidian", "matches", time.perf_counter() - start, unit="s", digits=1)
     true, embryo = (adata.obs["divides"] == "yes").to_numpy(), adata.obs["embryo"].astype(str).to_numpy()
     score = adata.obs["split_score"].to_numpy()
     seen = np.isfinite(score)
-    print(
-        f" ascidian: {seen.sum()} cells with a next frame, {true[seen].sum()} divisions; matches in {seconds:.1f} s\n"
-        f"  no labels, split_score: AP {average_precision(true[seen], score[seen]):.3f} (chance {true[seen].mean():.3f})",
-        flush=True,
-    )
+    found_alone = average_precision(true[seen], score[seen])
+    rows.add("no labels", "ascidian", "all frames", found_alone, chance=true[seen].mean())
     names = np.unique(embryo)
 
     def held_out(draw: int) -> tuple[np.ndarray, np.ndarray]:
@@ -171,9 +168,9 @@ def _ascidian(folder: Path, *, shares: tuple[float, ...], draws: int) -> None:
         return np.flatnonzero(seen & ~out), np.flatnonzero(seen & out)
 
     write_graph(adata, _nearest(adata), key_added="temporal", params={})
-    _tables(_blocks(adata), true, held_out, shares=shares, draws=draws * len(names), trees=N_TREES)
-    print("  foreseen, without the next frame:")
-    _tables(_past(adata), true, held_out, shares=shares[-1:], draws=draws * len(names), trees=N_TREES)
+    options = {"draws": draws * len(names), "trees": N_TREES}
+    _tables(rows, "labels", "ascidian", _blocks(adata), true, held_out, shares=shares, **options)
+    _tables(rows, "foreseen", "ascidian", _past(adata), true, held_out, shares=shares[-1:], **options)
 
 
 def _nearest(adata: AnnData) -> CellGraph:

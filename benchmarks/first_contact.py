@@ -15,21 +15,25 @@ from tifffile import imread
 import cellgraph_clr as cgc
 from benchmarks.deep_infomax import _foxo
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 
 STEPS = {"n_steps": 20, "progress": False}
 
 
-def run(size: str, data: str | None) -> None:
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return a row for each call that does what was expected; one that does not ends the run."""
+    rows = Rows("first_contact")
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     with tempfile.TemporaryDirectory() as made, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for title, check in CHECKS.items():
             given = {"folder": folder, "made": Path(made)}
             found = check(*(given[name] for name in inspect.signature(check).parameters))
             plt.close("all")
-            print(f"  {title:12s} {found}", flush=True)
+            rows.add("calls", title, "as expected", 1, digits=0, protocol=found)
+    return rows
 
 
 def _warned(call) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from anndata import AnnData
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import datasets, from_table, gr, pp, tl
 from cellgraph_clr.adata.labels import label_codes
 from cellgraph_clr.metrics import classification_scores
@@ -63,14 +64,16 @@ def _embed(adata: AnnData) -> None:
     tl.embed(adata, positives="both", n_positives=2, n_own=0, progress=False)
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print accuracy, balanced accuracy and ECE with their spread over seeds; chance beside the name."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return accuracy, balanced accuracy and ECE with their spread over seeds; chance beside the name."""
+    rows = Rows("heads")
     if size == "small":
         rng = np.random.default_rng(0)
         made = rng.normal(size=(60, 2, SIDE, SIDE)).astype(np.float32)
         codes = np.arange(60) % 3
         made[:, 0] += codes[:, None, None]
         _table(
+            rows,
             "generated crops",
             codes[:40],
             codes,
@@ -80,7 +83,7 @@ def run(*, size: str, data: str | None) -> None:
         )
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     for name, adata, key, held in _tasks(folder):
         codes, _ = label_codes(adata, key)
         known = codes >= 0
@@ -91,7 +94,7 @@ def run(*, size: str, data: str | None) -> None:
         present = np.unique(codes[train])
         test &= np.isin(codes, present)
         fitted = partial(_head_proba, vectors[train], codes[train], vectors[test])
-        _table(name, codes[train], present, fitted, np.searchsorted(present, codes[test]), SEEDS)
+        _table(rows, name, codes[train], present, fitted, np.searchsorted(present, codes[test]), SEEDS)
     if (folder / "hcs_sbs_foxo").exists():
         crops, wells = _crops(folder / "hcs_sbs_foxo")
         held = wells["well"].str[0].isin(["B", "F"]).to_numpy()
@@ -102,27 +105,30 @@ def run(*, size: str, data: str | None) -> None:
             train, test = (codes.notna().to_numpy() & part for part in (~held, held))
             y = codes.fillna(-1).to_numpy(int)
             fitted = partial(_crop_proba, crops[train], y[train], crops[test], N_EPOCHS)
-            _table(name, y[train], np.unique(y[train]), fitted, y[test], SEEDS)
+            _table(rows, name, y[train], np.unique(y[train]), fitted, y[test], SEEDS)
+    return rows
 
 
-def _table(name: str, train: np.ndarray, classes: np.ndarray, proba_of: Proba, truth: np.ndarray, seeds: range) -> None:
+def _table(
+    rows: Rows,
+    name: str,
+    train: np.ndarray,
+    classes: np.ndarray,
+    proba_of: Proba,
+    truth: np.ndarray,
+    seeds: range,
+) -> None:
     print(
         f" {name}: {len(train)} cells to learn from, {len(truth)} held out, {len(np.unique(classes))} classes",
         flush=True,
     )
     names = ("accuracy", "balanced_accuracy", "ece")
     for loss in LOSSES:
-        rows = []
-        for seed in seeds:
-            scores = classification_scores(proba_of(loss, seed), truth)
-            rows.append([scores[k].value for k in names])
-        mean, spread = np.mean(rows, axis=0), np.std(rows, axis=0, ddof=len(rows) > 1)
-        figures = (
-            f"{n} {m:.3f} ± {s:.3f}" for n, m, s in zip(("accuracy", "balanced", "ECE"), mean, spread, strict=True)
-        )
-        print(f"  {loss:20s} {', '.join(figures)}", flush=True)
-    chance = [scores[k].chance for k in names]
-    print(f"  {'chance':20s} accuracy {chance[0]:.3f}, balanced {chance[1]:.3f}, ECE {chance[2]:.3f}")
+        found = [classification_scores(proba_of(loss, seed), truth) for seed in seeds]
+        for k in names:
+            values = [scores[k].value for scores in found]
+            spread = np.std(values, ddof=1) if len(values) > 1 else None
+            rows.add("losses", name, f"{loss} | {k}", values, chance=found[0][k].chance, spread=spread)
 
 
 def _head_proba(x: np.ndarray, y: np.ndarray, test: np.ndarray, loss: str, seed: int) -> np.ndarray:

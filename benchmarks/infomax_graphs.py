@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import datasets, gr, pp
 from cellgraph_clr.cli.demo_planted import planted_cells, planted_figures
 from cellgraph_clr.cli.demo_platynereis import accuracy, organ_retrieval, prepare, twins
@@ -20,11 +21,11 @@ from cellgraph_clr.models import CellGraphCLR
 SEEDS = range(2)
 N_STEPS = 100
 ROWS = {
-    "InfoNCEp, itself and 4 neighbours": {},
+    "InfoNCEp, itself and 4 neighbors": {},
     "InfoNCEp, 5 of 3 hops": {"positives": "neighbors", "n_hops": 3, "n_layers": 3},
-    "InfoMax of neighbourhoods, JSD": {"objective": "infomax"},
-    "InfoMax of neighbourhoods, NCE": {"objective": "infomax", "estimator": "nce"},
-    "InfoMax of neighbourhoods, InfoNCEp": {"objective": "infomax", "estimator": "infonce_p"},
+    "InfoMax of neighborhoods, JSD": {"objective": "infomax"},
+    "InfoMax of neighborhoods, NCE": {"objective": "infomax", "estimator": "nce"},
+    "InfoMax of neighborhoods, InfoNCEp": {"objective": "infomax", "estimator": "infonce_p"},
     "InfoMax of 3 hops, NCE": {
         "objective": "infomax", "estimator": "nce", "positives": "neighbors", "n_hops": 3, "n_layers": 3, "n_positives": 20,
     },
@@ -33,24 +34,25 @@ ROWS = {
 Score = Callable[[np.ndarray], tuple[float, ...]]
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print one table for each set of cells: mean over two seeds."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return one table for each set of cells: mean over two seeds."""
+    rows = Rows("infomax_graphs")
     if size == "small":
         planted = planted_cells(400, random_state=0)
         planted.obs["sample"] = "one"
-        _table("planted tissue", planted, ("types", "niches"), _planted_scores(planted), n_steps=2)
+        _table(rows, "planted tissue", planted, ("types", "niches"), _planted_scores(planted), n_steps=2)
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     for name, read in (("platynereis", _platynereis), ("osmfish_cortex", _cortex), ("sam_willis2016", _meristem)):
         if (folder / name).exists():
-            _table(*read(folder), n_steps=N_STEPS)
+            _table(rows, *read(folder), n_steps=N_STEPS)
+    return rows
 
 
-def _table(name: str, adata: AnnData, columns: tuple[str, ...], score: Score, *, n_steps: int) -> None:
-    print(f" {name}: {adata.n_obs} cells")
-    print(f"  {'':36s} " + "  ".join(f"{c:>18s}" for c in columns) + "    s a fit")
-    print(f"  {'measured features':36s} " + "  ".join(f"{v:18.3f}" for v in score(np.asarray(adata.X))), flush=True)
+def _table(rows: Rows, name: str, adata: AnnData, columns: tuple[str, ...], score: Score, *, n_steps: int) -> None:
+    for column, value in zip(columns, score(np.asarray(adata.X)), strict=True):
+        rows.add("probes", "measured features", f"{name}: {column}", value, digits=0 if "rank" in column else 3)
     for row, change in ROWS.items():
         found, seconds = [], []
         for seed in SEEDS:
@@ -59,9 +61,10 @@ def _table(name: str, adata: AnnData, columns: tuple[str, ...], score: Score, *,
             vectors = model.fit_transform(adata)
             seconds.append(time.perf_counter() - start)
             found.append(score(vectors))
-        mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
-        cells = "  ".join(f"{m:10.3f} ± {s:5.3f}" for m, s in zip(mean, spread, strict=True))
-        print(f"  {row:36s} {cells}   {np.median(seconds):5.0f}", flush=True)
+        for column, values in zip(columns, np.transpose(found), strict=True):
+            told = {"spread": np.std(values, ddof=1), "digits": 0 if "rank" in column else 3}
+            rows.add("probes", row, f"{name}: {column}", values, **told)
+        rows.add("time", row, name, np.median(seconds), unit="s", digits=0)
 
 
 def _planted_scores(adata: AnnData) -> Score:
@@ -93,7 +96,7 @@ def _cortex(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
     adata.obs["sample"] = "one"
     parts = adata.obs["split"].to_numpy()
     return (
-        "cortex (osmFISH), blocks held out",
+        "cortex",
         adata,
         ("types, bal. acc.", "regions, bal. acc."),
         lambda vectors: tuple(
@@ -110,7 +113,7 @@ def _meristem(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
     adata.obs["sample"] = adata.obs["library_id"].astype(str)
     held = (adata.obs["plant"] == "plant4").to_numpy()
     return (
-        "meristem (Willis 2016), plant 4 held out",
+        "meristem",
         adata,
         ("layers, bal. acc.", "divides, bal. acc."),
         lambda vectors: tuple(_probe(vectors, adata.obs[k].astype(object), held, ~held) for k in ("layer", "divides")),

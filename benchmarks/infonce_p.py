@@ -6,7 +6,8 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from benchmarks.memory import peak, reset_peak
-from benchmarks.timing import paired, show
+from benchmarks.rows import Row, Rows
+from benchmarks.timing import paired
 from cellgraph_clr.losses import InfoNCE, InfoNCEp
 
 OURS, PLAIN = "InfoNCEp, p = 8", "InfoNCE (ours)"
@@ -20,8 +21,9 @@ def _extra_memory(call: Callable[[], object]) -> float:
     return peak() - before
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print medians for 2048, 4096 and 8192 anchors and candidates, d = 128, p = 8."""
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
+    """Return medians for 2048, 4096 and 8192 anchors and candidates, d = 128, p = 8."""
+    found = Rows("infonce_p")
     for n in (256,) if size == "small" else (2048, 4096, 8192):
         torch.manual_seed(0)
         z = torch.randn(n, 128, requires_grad=True)
@@ -51,13 +53,11 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
         except ImportError:
             print("  pytorch-metric-learning is not installed: run `make bench` for this peer")
         medians = paired(calls, rounds=1 if size == "small" else 5)
-        print(f" {n} x {n}")
-        show(medians, ours=OURS)
-        print(f"  InfoNCEp takes {medians[OURS] / medians[REFERENCE]:.2f} x normalise + matmul + cross-entropy")
-        memory = {name: _extra_memory(call) for name, call in calls.items()}
-        print("  extra memory: " + ", ".join(f"{name} {m:.0f} MiB" for name, m in memory.items()))
-        if PEER in medians:
-            ratios = (
-                f"{medians[PEER] / medians[OURS]:.2f} x InfoNCEp and {medians[PEER] / medians[PLAIN]:.2f} x InfoNCE"
-            )
-            print(f"  {PEER} takes {ratios}")
+        for name, call in calls.items():
+            found.add("ms", name, f"{n} x {n}", 1e3 * medians[name], unit="ms", digits=0)
+            found.add("memory", name, f"{n} x {n}", _extra_memory(call), unit="MiB", digits=0)
+        for name, of in ((OURS, REFERENCE), (PEER, OURS), (PEER, PLAIN)):
+            if name in medians:
+                ratio = medians[name] / medians[of]
+                found.add("ratios", f"{name}, in times of {of}", f"{n} x {n}", ratio, unit="x", digits=1)
+    return found

@@ -7,6 +7,17 @@ import numpy as np
 
 from cellgraph_clr.datasets.voronoi import packed_labels
 
+# Embeddings of what is around a cell, that neighbors share: what `tl.context` is compared with.
+PLACE = {
+    "positives": "neighbors",
+    "n_positives": 5,
+    "n_hops": 3,
+    "n_layers": 3,
+    "n_steps": 150,
+    "n_own": 0,
+    "key_added": "X_place",
+}
+
 
 def packed(shape: tuple[int, ...], n_cells: int, *, seed: int = 0) -> np.ndarray:
     """Return labels ([z,] y, x) uint32 of about `n_cells` cells: jittered seeds, each with a metric of its own."""

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix, triu
 from scipy.stats import t as student
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import from_table, gr, read_labels, tl
 from cellgraph_clr.analysis.contact_choices import choices_of, pair_numbers, tissue_blocks
 from cellgraph_clr.analysis.interactions import fit_interactions
@@ -27,19 +28,23 @@ TUMOUR = ("Epithelial", "Tumor/EGFR", "Tumor/Keratin")
 OTHER = ("Endothelial/Vim", "Mesenchymal/SMA", "Other")
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print coverage and errors on planted tissue, then what is found in real tissue."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return coverage and errors on planted tissue, then what is found in real tissue."""
+    rows = Rows("interactions")
     for name, setting in SETTINGS.items():
-        _planted(name, *setting[:-1], n_sets=2 if size == "small" else setting[-1])
-    _growth((300, 600) if size == "small" else (500, 1000, 2000, 4000), 2 if size == "small" else 20)
-    _by_position(2 if size == "small" else 100)
+        _planted(rows, name, *setting[:-1], n_sets=2 if size == "small" else setting[-1])
+    _growth(rows, (300, 600) if size == "small" else (500, 1000, 2000, 4000), 2 if size == "small" else 20)
+    _by_position(rows, 2 if size == "small" else 100)
     folder = real_data(size, data)
     if folder is not None:
-        _tnbc(folder / "mibi_tnbc_cohort" / "cells.parquet")
-        _granuloma(folder / "mibi_granuloma")
+        _tnbc(rows, folder / "mibi_tnbc_cohort" / "cells.parquet")
+        _granuloma(rows, folder / "mibi_granuloma")
+    return rows
 
 
-def _planted(name: str, n: int, n_types: int, near: int, contacts: int, alone: bool, *, n_sets: int) -> None:
+def _planted(
+    rows: Rows, name: str, n: int, n_types: int, near: int, contacts: int, alone: bool, *, n_sets: int
+) -> None:
     inside, off, truths, wide = [], {}, [], []
     for seed in range(n_sets):
         drawn = planted_contacts(n, n_types, random_state=seed, n_near=near, n_contacts=contacts)
@@ -60,24 +65,26 @@ def _planted(name: str, n: int, n_types: int, near: int, contacts: int, alone: b
         found = {"InfoNCEp": fit.log_odds, **_rivals(choices, drawn, seed, with_contacts=not alone)}
         for key, value in found.items():
             off.setdefault(key, []).append((value - weight @ np.nan_to_num(value) - truth)[told])
-    rows = np.concatenate(inside)
+    every = np.concatenate(inside)
     by_set = np.array([i.mean() for i in inside])
-    print(
-        f" {name}: 95 % intervals cover {100 * rows.mean():.1f} % (standard error over sets "
-        f"{100 * by_set.std() / np.sqrt(n_sets):.1f}; {n_sets} sets, {len(rows)} intervals, mean half width "
-        f"{np.mean(np.concatenate(wide)):.2f})",
-        flush=True,
+    error, protocol = (
+        100 * by_set.std() / np.sqrt(n_sets),
+        f"{n_sets} sets, {len(every)} intervals; spread: standard error",
     )
+    told = {"n": n_sets, "protocol": protocol}
+    rows.add("planted", name, "95 % intervals cover", 100 * every.mean(), spread=error, unit="%", digits=1, **told)
+    rows.add("slopes", name, "mean half width", np.mean(np.concatenate(wide)), digits=2, **told)
     truth = np.concatenate(truths)
     best = np.array([(o**2).mean() for o in off["InfoNCEp"]])
     for key, errors in off.items():
         values = np.concatenate(errors)
         slope = 1 + (values * truth).sum() / (truth**2).sum()
         more = np.array([(o**2).mean() for o in errors]) - best
-        print(
-            f"  {key:34s} rmse {np.sqrt((values**2).mean()):.3f}   slope {slope:.2f}   mean squared error minus InfoNCEp's "
-            f"{more.mean():+.4f} (se {more.std() / np.sqrt(n_sets):.4f})"
-        )
+        rows.add("planted", name, f"{key}, rmse", np.sqrt((values**2).mean()), n=n_sets)
+        rows.add("slopes", name, key, slope, digits=2, n=n_sets)
+        if key != "InfoNCEp":
+            spread = more.std() / np.sqrt(n_sets)
+            rows.add("mean squared error minus InfoNCEp's", name, key, more.mean(), spread=spread, digits=4, **told)
 
 
 def _drawn_alone(candidates, drawn, rng):
@@ -186,12 +193,11 @@ def permutation_counts(types, contacts: csr_matrix, n_types: int, *, n_draws: in
     return count(types), shuffled.mean(axis=0), shuffled.std(axis=0)
 
 
-def _growth(sizes, n_sets: int) -> None:
-    """Print how permutation z-scores and log odds of the same planted pairs go with the number of cells."""
+def _growth(rows: Rows, sizes, n_sets: int) -> None:
+    """Add how permutation z-scores and log odds of the same planted pairs go with the number of cells."""
     theta = np.array([[0.5, -0.5, 0.0], [-0.5, 0.5, 0.0], [0.0, 0.0, 0.0]])
-    print(" 3 types, the same log odds: by number of cells, the pair 0-1 (planted -.5 before the shift of zero)")
     for n in sizes:
-        rows = []
+        found = []
         for seed in range(n_sets):
             drawn = planted_contacts(n, 3, random_state=seed, log_odds=theta)
             cells = [np.arange(n)]
@@ -203,17 +209,17 @@ def _growth(sizes, n_sets: int) -> None:
             reach = student.ppf(0.975, fit.dof[1]) * fit.error[1]
             truth = theta[np.triu_indices(3)]
             truth = truth[1] - (fit.expected * truth).sum() / fit.expected.sum()
-            rows.append([(seen[1] - mean[1]) / sd[1], np.log(seen[1] / mean[1]), fit.log_odds[1], reach, truth])
-        z, ratio, odds, reach, truth = np.mean(rows, axis=0)
-        print(
-            f"  {n:6d} cells: z {z:7.1f}   log ratio to permutations {ratio:+.2f}   log odds {odds:+.2f} ± {reach:.2f} "
-            f"(planted {truth:+.2f})",
-            flush=True,
-        )
+            found.append([(seen[1] - mean[1]) / sd[1], np.log(seen[1] / mean[1]), fit.log_odds[1], reach, truth])
+        z, ratio, odds, reach, truth = np.mean(found, axis=0)
+        told, name = {"n": n_sets, "unit": "log odds", "digits": 2}, f"{n:,} cells"
+        rows.add("growth", name, "z-score", z, n=n_sets, digits=1)
+        rows.add("growth", name, "log odds ± half width", odds, spread=reach, **told)
+        rows.add("growth beside", name, "log ratio to permutations", ratio, **told)
+        rows.add("growth beside", name, "planted", truth, **told)
 
 
-def _by_position(n_sets: int) -> None:
-    """Print how often intervals leave out 0 in tissue with regions whose contacts are those of positions alone."""
+def _by_position(rows: Rows, n_sets: int) -> None:
+    """Add how often intervals leave out 0 in tissue with regions whose contacts are those of positions alone."""
     for name in ("knn", "delaunay"):
         inside = {False: [], True: []}
         for seed in range(n_sets):
@@ -225,14 +231,14 @@ def _by_position(n_sets: int) -> None:
                 table = tl.interactions(adata, "type", covariates=covariates)
                 found.append((table["p_value"] < 0.05)[table["p_value"].notna()])
         shares = {key: 100 * np.concatenate(found).mean() for key, found in inside.items()}
-        print(
-            f" regions of 4 types, {name} graph of positions: {shares[False]:.1f} % of intervals leave out 0, with distance "
-            f"as covariate {shares[True]:.1f} %",
-            flush=True,
-        )
+        for with_distance, share in shares.items():
+            column = "distance as covariate" if with_distance else "no covariate"
+            rows.add(
+                "intervals that leave out 0 by position", f"{name} graph", column, share, n=n_sets, unit="%", digits=1
+            )
 
 
-def _tnbc(path) -> None:
+def _tnbc(rows: Rows, path) -> None:
     import pandas as pd
 
     table = pd.read_parquet(path)
@@ -252,42 +258,39 @@ def _tnbc(path) -> None:
     start = time.perf_counter()
     found = tl.interactions(adata, "cell_type", groups="pattern")
     params = adata.uns["interactions"]["params"]
-    print(
-        f" TNBC, {adata.n_obs} cells, {adata.obs['cell_type'].nunique()} types: {time.perf_counter() - start:.0f} s; "
-        f"radius {params['radius']:.0f} px, {params['share_in_contact']:.2f} of the candidates in contact"
-    )
+    rows.add("TNBC", "Delaunay graph", "time", time.perf_counter() - start, unit="s", digits=0)
+    rows.add("TNBC", "Delaunay graph", "radius, pixels", params["radius"], digits=0)
+    rows.add("TNBC", "Delaunay graph", "in contact", params["share_in_contact"], digits=2)
     for level in ("pooled", "difference"):
-        rows = found[(found["level"] == level) & found["q_value"].notna()]
-        print(f"  {level}: {(rows['q_value'] < 0.05).sum()} of {len(rows)} pairs with q < .05; strongest:")
-        _print_rows(rows.sort_values("p_value").head(8))
-    _shuffled(adata)
+        some = found[(found["level"] == level) & found["q_value"].notna()]
+        _add_pairs(rows, f"TNBC, {level}", some.sort_values("p_value"), 8)
+    _shuffled(rows, adata)
     kind = adata.obs["cell_type"].astype(str)
     adata.obs["lineage"] = np.select([kind.isin(TUMOUR), kind.isin(OTHER)], ["tumour", "other"], "immune")
     for radius in (None, 100.0, 200.0):
-        _told_apart(adata, radius)
-    _told_apart_by_counts(adata)
+        _told_apart(rows, adata, radius)
+    _told_apart_by_counts(rows, adata)
 
 
-def _shuffled(adata) -> None:
-    """Print how often intervals leave out 0 when types are shuffled within every patient."""
+def _shuffled(rows: Rows, adata) -> None:
+    """Add how often intervals leave out 0 when types are shuffled within every patient."""
     rng = np.random.default_rng(0)
     kinds = adata.obs["cell_type"].astype(str).to_numpy()
     sample = adata.obs["library_id"].astype(str).to_numpy()
     for name in np.unique(sample):
-        rows = np.flatnonzero(sample == name)
-        kinds[rows] = kinds[rng.permutation(rows)]
+        some = np.flatnonzero(sample == name)
+        kinds[some] = kinds[rng.permutation(some)]
     adata.obs["shuffled"] = kinds
     found = tl.interactions(adata, "shuffled", groups="pattern", key_added="shuffled")
     for level in ("sample", "pooled", "group", "difference"):
-        rows = found[(found["level"] == level) & found["p_value"].notna()]
-        print(
-            f"  types shuffled within patients, {level}: {100 * (rows['p_value'] < 0.05).mean():.1f} % of {len(rows)} intervals "
-            f"leave out 0; {(rows['q_value'] < 0.05).sum()} with q < .05"
-        )
+        some = found[(found["level"] == level) & found["p_value"].notna()]
+        share = 100 * (some["p_value"] < 0.05).mean()
+        rows.add("TNBC, shuffled", level, "intervals that leave out 0", share, n=len(some), unit="%", digits=1)
+        rows.add("TNBC, shuffled", level, "with q < .05", (some["q_value"] < 0.05).sum(), digits=0)
 
 
-def _told_apart(adata, radius) -> None:
-    """Print how well the log odds tell mixed from compartmentalised patients, by lineages."""
+def _told_apart(rows: Rows, adata, radius) -> None:
+    """Add how well the log odds tell mixed from compartmentalised patients, by lineages."""
     found = tl.interactions(adata, "lineage", groups="pattern", radius=radius, key_added="lineages")
     used = adata.uns["lineages"]["params"]["radius"]
     share = adata.uns["lineages"]["params"]["share_in_contact"]
@@ -297,42 +300,43 @@ def _told_apart(adata, radius) -> None:
         value.setdefault(sample, {})[a, b] = odds
     mixing = {s: v["immune", "tumour"] - (v["immune", "immune"] + v["tumour", "tumour"]) / 2 for s, v in value.items()}
     auc = _auc(adata, mixing)
-    print(
-        f"  lineages, radius {used:.0f} px ({share:.2f} in contact): mixing log odds tell the patterns apart by AUC {auc}"
-    )
-    rows = found[(found["level"] == "difference")]
-    _print_rows(rows[rows["p_value"].notna()])
+    line, more = f"{used:.0f} pixels", found[(found["level"] == "difference") & found["p_value"].notna()]
+    for r in more.itertuples():
+        odds, reach = {"unit": "log odds", "digits": 2}, (r.low, r.high)
+        rows.add("TNBC, lineages", line, f"{r.type_a} - {r.type_b} | log odds", r.log_odds, interval=reach, **odds)
+        rows.add("TNBC, lineages", line, f"{r.type_a} - {r.type_b} | q", r.q_value, digits=4)
+    rows.add("TNBC, lineages", line, "AUC of the mixing log odds", auc, digits=2)
+    rows.add("TNBC, radius", line, "in contact", share, digits=2)
 
 
-def _told_apart_by_counts(adata) -> None:
-    """Print the same for permutation z-scores, log ratios, and shares of cells and contacts."""
+def _told_apart_by_counts(rows: Rows, adata) -> None:
+    """Add the same for permutation z-scores, log ratios, and shares of cells and contacts."""
     contacts, sample = adata.obsp["spatial_connectivities"], adata.obs["library_id"].astype(str).to_numpy()
     codes = adata.obs["lineage"].map({"immune": 0, "other": 1, "tumour": 2}).to_numpy().astype(int)
     out = {"z-score of immune-tumour": {}, "log ratio to permutations": {}, "contacts immune-tumour": {}, "cells": {}}
     for name in np.unique(sample):
-        rows = np.flatnonzero(sample == name)
-        seen, mean, sd = permutation_counts(codes[rows], contacts[rows][:, rows], 3, n_draws=200, seed=0)
+        some = np.flatnonzero(sample == name)
+        seen, mean, sd = permutation_counts(codes[some], contacts[some][:, some], 3, n_draws=200, seed=0)
         ratio = np.log((seen + PRIOR) / (mean + PRIOR))
         out["z-score of immune-tumour"][name] = (seen[2] - mean[2]) / sd[2]
         out["log ratio to permutations"][name] = ratio[2] - (ratio[0] + ratio[5]) / 2
         out["contacts immune-tumour"][name] = seen[2] / seen[0]
-        out["cells"][name] = (codes[rows] == 2).mean()
+        out["cells"][name] = (codes[some] == 2).mean()
     labels = {"contacts immune-tumour": "contacts immune-tumour over immune-immune", "cells": "share of tumour cells"}
     for key, values in out.items():
-        print(f"  lineages, {labels.get(key, key)}: AUC {_auc(adata, values)}")
+        rows.add("TNBC, counts", labels.get(key, key), "AUC", _auc(adata, values), digits=2)
 
 
-def _auc(adata, values: dict[str, float]) -> str:
-    """Return the AUC of higher values in mixed patients, NaN left out, with the numbers of patients."""
+def _auc(adata, values: dict[str, float]) -> float:
+    """Return the AUC of higher values in mixed patients, NaN left out."""
     pattern = adata.obs.groupby(adata.obs["library_id"].astype(str))["pattern"].first()
     known = {s: v for s, v in values.items() if np.isfinite(v)}
     mixed = np.array([v for s, v in known.items() if pattern[s] == "mixed"])
     rest = np.array([v for s, v in known.items() if pattern[s] != "mixed"])
-    higher = (mixed[:, None] > rest).mean() + 0.5 * (mixed[:, None] == rest).mean()
-    return f"{higher:.2f} ({len(mixed)} mixed, {len(rest)} compartmentalised)"
+    return (mixed[:, None] > rest).mean() + 0.5 * (mixed[:, None] == rest).mean()
 
 
-def _granuloma(folder) -> None:
+def _granuloma(rows: Rows, folder) -> None:
     import pandas as pd
 
     labels = read_labels(folder / "fov6_mask.tif", spacing=1.0, unit="pixel")
@@ -349,17 +353,18 @@ def _granuloma(folder) -> None:
     for key in ("cell_lin", "cell_type"):
         found = tl.interactions(adata, key)
         params = adata.uns["interactions"]["params"]
-        rows = found[found["p_value"].notna()]
-        print(
-            f" granuloma, {key}: radius {params['radius']:.0f} px, {params['share_in_contact']:.2f} in contact, "
-            f"{(rows['q_value'] < 0.05).sum()} of {len(rows)} pairs with q < .05; strongest:"
-        )
-        _print_rows(rows.sort_values("p_value").head(10))
+        some = found[found["p_value"].notna()]
+        rows.add("granuloma", key, "in contact", params["share_in_contact"], digits=2)
+        _add_pairs(rows, f"granuloma, {key}", some.sort_values("p_value"), 10)
 
 
-def _print_rows(rows) -> None:
-    for r in rows.itertuples():
-        print(
-            f"   {r.type_a} - {r.type_b}: {r.log_odds:+.2f} ({r.low:+.2f} to {r.high:+.2f}), q {r.q_value:.3g}, "
-            f"{r.n_contacts:.0f} contacts, {r.expected:.0f} at random"
-        )
+def _add_pairs(rows: Rows, table: str, found, n: int) -> None:
+    """Add how many pairs have q below .05, and the first n of them."""
+    rows.add("pairs with q < .05", table, "found", (found["q_value"] < 0.05).sum(), digits=0)
+    rows.add("pairs with q < .05", table, "tested", len(found), digits=0)
+    for r in found.head(n).itertuples():
+        name = f"{r.type_a} - {r.type_b}"
+        rows.add(table, name, "log odds", r.log_odds, interval=(r.low, r.high), unit="log odds", digits=2)
+        rows.add(table, name, "q", r.q_value, digits=4)
+        rows.add(table, name, "contacts", r.n_contacts, digits=0)
+        rows.add(table, name, "at random", r.expected, digits=0)

@@ -8,28 +8,31 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.inputs import packed
-from benchmarks.timing import paired, show
+from benchmarks.rows import Row, Rows
+from benchmarks.timing import paired
 from cellgraph_clr import LabelImage, from_labels, gr, read_labels
 
 OURS = "from_labels + contact_graph"
-FULL = {
-    "512^3, 2,000 cells": ((512, 512, 512), 2000),
-    "512^3, 10,000 cells": ((512, 512, 512), 10_000),
-    "8192^2, 100,000 cells": ((8192, 8192), 100_000),
-}
-SMALL = {"48^3": ((48, 48, 48), 60), "256^2": ((256, 256), 200)}
+FULL = (
+    ("512³", (512, 512, 512), 2000),
+    ("512³", (512, 512, 512), 10_000),
+    ("8192²", (8192, 8192), 100_000),
+)
+SMALL = (("48³", (48, 48, 48), 60), ("256²", (256, 256), 200))
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print medians on packed cells, and on the EM volume of `data` where it is there."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return medians on packed cells, and on the EM volume of `data` where it is there."""
+    rows = Rows("measure")
     rounds = 1 if size == "small" else 3
-    for name, (shape, n) in (SMALL if size == "small" else FULL).items():
-        _against_peers(name, packed(shape, n), (1.0,) * len(shape), rounds=rounds)
+    for name, shape, n in SMALL if size == "small" else FULL:
+        _against_peers(rows, name, packed(shape, n), (1.0,) * len(shape), rounds=rounds)
     if data is not None:
         path = Path(data) / "volume_em_cortex" / "label.tif"
         if path.exists():
             image = read_labels(path, spacing=(40.0, 32.0, 32.0), unit="nanometer")
-            _against_peers("EM cortex, 256^3", image.labels, image.spacing, rounds=rounds)
+            _against_peers(rows, "EM cortex, 256³", image.labels, image.spacing, rounds=rounds)
+    return rows
 
 
 def _ours(image: LabelImage) -> None:
@@ -44,7 +47,7 @@ def _regionprops(labels: np.ndarray, spacing: tuple[float, ...]) -> None:
         regionprops_table(labels, spacing=spacing, properties=("area", "centroid", "bbox", "inertia_tensor"))
 
 
-def _against_peers(name: str, labels: np.ndarray, spacing: tuple[float, ...], *, rounds: int) -> None:
+def _against_peers(rows: Rows, name: str, labels: np.ndarray, spacing: tuple[float, ...], *, rounds: int) -> None:
     image = LabelImage.build(labels, spacing=spacing)
     light = np.random.default_rng(0).integers(0, 400, labels.shape, dtype=np.uint16) + (labels % 977).astype(np.uint16)
     bright = LabelImage.build(labels, light, spacing=spacing)
@@ -63,11 +66,10 @@ def _against_peers(name: str, labels: np.ndarray, spacing: tuple[float, ...], *,
     else:
         print("  connected-components-3d is not installed: run `make bench` for this peer")
     medians = paired(calls, rounds=rounds)
-    print(f" {name}: {labels.size / 1e6:.1f} Mvoxel, {len(np.unique(labels)) - 1} cells")
-    show(medians, ours=OURS)
-    one_pass = medians["one read pass (max), one thread"]
-    print(
-        f"  read passes: {medians[OURS] / one_pass:.1f}, with intensity {medians['the same with intensity'] / one_pass:.1f}"
-    )
-    peers = medians["regionprops_table"] + medians.get("cc3d.contacts", 0.0)
-    print(f"  regionprops_table and cc3d.contacts together take {peers / medians[OURS]:.1f} x ours")
+    name = f"{name}, {len(np.unique(labels)) - 1:,} cells"
+    rows.times(name, medians, ours=OURS)
+    for call in (OURS, "the same with intensity"):
+        rows.add("read passes", name, call, medians[call] / medians["one read pass (max), one thread"], digits=1)
+    if "cc3d.contacts" in medians:
+        both = medians["regionprops_table"] + medians["cc3d.contacts"]
+        rows.add("in times of ours", name, "both", both / medians[OURS], unit="x", digits=2)

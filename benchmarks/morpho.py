@@ -8,7 +8,8 @@ import zarr
 from scipy.ndimage import affine_transform
 from skimage.measure import marching_cubes
 
-from benchmarks.timing import paired, show
+from benchmarks.rows import Row, Rows
+from benchmarks.timing import paired
 from cellgraph_clr import from_labels, pp
 from cellgraph_clr.cells.crops import crops
 from cellgraph_clr.cells.label_image import LabelImage
@@ -23,48 +24,45 @@ from cellgraph_clr.models import MorphoFeatures
 N_POINTS = 128
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print accuracies of linear probes, how far a turn moves codes, and ratios of time."""
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
+    """Return accuracies of linear probes, how far a turn moves codes, and ratios of time."""
     small = size == "small"
     tissue = shapes(48 if small else 900)
-    _surfaces(tissue)
-    _crops(tissue, 40 if small else 300)
-    _planted(tissue, n_steps=3 if small else 300)
+    rows = Rows("morpho")
+    _surfaces(rows, tissue)
+    _crops(rows, tissue, 40 if small else 300)
+    _planted(rows, tissue, n_steps=3 if small else 300)
+    return rows
 
 
-def _planted(tissue: Tissue, *, n_steps: int) -> None:
+def _planted(rows: Rows, tissue: Tissue, *, n_steps: int) -> None:
     adata = from_labels(tissue.image, features=("shape", "intensity"))
     pp.scale_features(adata, impute="median")
     truth = tissue.truth.loc[adata.obs["cell_id"]]
-    kinds = ("shape", "texture")
-    print(
-        f" {adata.n_obs} cells, 6 families of shape (chance 0.167), 4 of texture (chance 0.250); linear probe, 5 folds"
-    )
-    measured = {k: probe_accuracy(np.asarray(adata.X), truth[k].to_numpy(), n_repeats=2).mean() for k in kinds}
-    print(f"  measured: shape {measured['shape']:.3f}, texture {measured['texture']:.3f}")
+    vectors = {"measured shape and intensity": np.asarray(adata.X)}
     model = MorphoFeatures(n_steps=n_steps, progress=False)
     start = time.perf_counter()
     model.fit(tissue.image)
     seconds = time.perf_counter() - start
     seen = n_steps * model.config.batch_size * len(model.groups_)
     features = model.transform(tissue.image)
-    print(f"  trained {n_steps} steps a group: {seconds:.0f} s, {seen / seconds:.0f} cells a second")
+    rows.add("cost", "training", "cells a second", seen / seconds, digits=0)
     groups = [*model.groups_, ("cell_coarse", "cell_fine")]
     for group in groups:
         names = (group,) if isinstance(group, str) else group
-        codes = np.concatenate([features.filter(like=g).to_numpy() for g in names], axis=1)
-        found = {k: probe_accuracy(codes, truth[k].to_numpy(), n_repeats=2) for k in kinds}
-        figures = ", ".join(f"{k} {v.mean():.3f} ± {v.std():.3f}" for k, v in found.items())
-        print(f"  {' + '.join(names):24s} {figures}", flush=True)
+        vectors[" + ".join(names)] = np.concatenate([features.filter(like=g).to_numpy() for g in names], axis=1)
+    for name, found in vectors.items():
+        for kind, chance in (("shape", 1 / 6), ("texture", 1 / 4)):
+            score = probe_accuracy(found, truth[kind].to_numpy(), n_repeats=2)
+            protocol = f"{adata.n_obs} cells, linear probe, 2 x 5 folds"
+            rows.add("probe", name, kind, score.mean(), spread=score.std(), n=10, chance=chance, protocol=protocol)
     codes = features.filter(like="cell_shape").to_numpy()
     turned = model.transform(LabelImage(_turned(tissue.image.labels), tissue.image.spacing), image=tissue.image.image)
     moved = np.linalg.norm(turned.loc[features.index].filter(like="cell_shape").to_numpy() - codes, axis=1)
     rng = np.random.default_rng(0)
     one, other = rng.integers(len(codes), size=(2, 20_000))
     between = np.median(np.linalg.norm(codes[one] - codes[other], axis=1))
-    print(
-        f"  a turn by any angle moves a shape code by {np.median(moved) / between:.3f} of the median distance between cells"
-    )
+    rows.add("stability", "a shape code when the cell is turned", "moves", np.median(moved) / between)
 
 
 def _turned(labels: np.ndarray) -> np.ndarray:
@@ -81,8 +79,8 @@ def _turned(labels: np.ndarray) -> np.ndarray:
     return out
 
 
-def _crops(tissue: Tissue, n: int) -> None:
-    """Print the time of crops and patches from Zarr, and of reading the chunks that their boxes touch."""
+def _crops(rows: Rows, tissue: Tissue, n: int) -> None:
+    """Add the time of crops and patches from Zarr, and of reading the chunks that their boxes touch."""
     image = tissue.image
     with tempfile.TemporaryDirectory() as folder:
         chunks = (2 * SIDE,) * image.ndim
@@ -91,27 +89,27 @@ def _crops(tissue: Tissue, n: int) -> None:
         labels[:], pixels[:] = image.labels, image.image
         stored = LabelImage(labels, image.spacing, image.unit, pixels, image.channels)
         s = scan_labels(image, surface=False)
-        rows = np.arange(min(n, len(s.cell_id)))
+        some = np.arange(min(n, len(s.cell_id)))
 
         def touched() -> None:
-            for box in s.box[rows]:
+            for box in s.box[some]:
                 low, high = box[:, 0] // chunks[0] * chunks[0], (box[:, 1] // chunks[0] + 1) * chunks[0]
                 where = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
                 labels[where], pixels[(slice(None), *where)]
 
         calls = {
-            "whole crops of 24^3": lambda: extract_patches(stored, s, size=24, rows=rows),
+            "whole crops of 24^3": lambda: extract_patches(stored, s, size=24, rows=some),
             "16 patches of 8^3 a cell": lambda: extract_patches(
-                stored, s, size=8, place="inside", n_patches=16, rows=rows
+                stored, s, size=8, place="inside", n_patches=16, rows=some
             ),
             "reading the chunks touched": touched,
         }
-        print(f" crops of {len(rows)} cells, Zarr in chunks of {chunks[0]}, labels and image")
-        show(paired(calls, rounds=3), ours="reading the chunks touched")
+        name = f"Zarr in chunks of {chunks[0]}, labels and image"
+        rows.times(name, paired(calls, rounds=3), ours="reading the chunks touched")
 
 
-def _surfaces(tissue: Tissue) -> None:
-    """Print the time a cell of points with normals, and of the mesh of its crop."""
+def _surfaces(rows: Rows, tissue: Tissue) -> None:
+    """Add the time a cell of points with normals, and of the mesh of its crop."""
     image = tissue.image
     masks = [crop.mask for _, crop in zip(range(200), crops(image, scan_labels(image)), strict=False)]
     spacing = image.spacing
@@ -124,8 +122,5 @@ def _surfaces(tissue: Tissue) -> None:
         for mask in masks:
             marching_cubes(np.pad(mask, 1).astype(np.float32), 0.5, spacing=spacing)
 
-    print(f" {len(masks)} cells of {np.mean([m.sum() for m in masks]):.0f} voxels, one thread")
-    show(
-        paired({f"{N_POINTS} points with normals": ours, "marching cubes": mesh}, rounds=3),
-        ours=f"{N_POINTS} points with normals",
-    )
+    medians = paired({"points with normals": ours, "marching cubes": mesh}, rounds=3)
+    rows.times("surfaces", medians, ours="points with normals")

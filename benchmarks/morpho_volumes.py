@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import from_labels, pp, read_labels
 from cellgraph_clr.analysis.retrieval import standardised_directions
 from cellgraph_clr.cells.label_image import LabelImage
@@ -16,25 +17,26 @@ VOLUMES = ("ovule_cells", "ovule_nuclei_1135", "ovule_nuclei_1136")
 LEAST = 400  # voxels of a cell that is cut in two
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print what whole volumes take, and the median rank of the other half."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return what whole volumes take, and the median rank of the other half."""
+    rows = Rows("morpho_volumes")
     folder = real_data(size, data)
     if folder is None:
-        return
+        return rows
     if (folder / "volume_em_cortex").exists():
         labels = read_labels(folder / "volume_em_cortex" / "label.tif")
         start = time.perf_counter()
         model = MorphoFeatures(n_steps=100, progress=False)
         features = model.fit_transform(labels)
-        print(
-            f" {labels}\n  {len(features)} cells, {features.shape[1]} features ({', '.join(model.groups_)}),"
-            f" all finite: {bool(np.isfinite(features.to_numpy()).all())}; {time.perf_counter() - start:.0f} s"
-        )
+        seconds = time.perf_counter() - start
+        assert np.isfinite(features.to_numpy()).all()
+        rows.add("whole", f"EM volume, {len(features):,} cells", "time", seconds, unit="s", digits=0)
     if (folder / "volumes_plantseg").exists():
-        _halves(folder / "volumes_plantseg")
+        _halves(rows, folder / "volumes_plantseg")
+    return rows
 
 
-def _halves(folder: Path) -> None:
+def _halves(rows: Rows, folder: Path) -> None:
     for name in VOLUMES:
         whole = read_labels(folder / f"{name}_label.tif", image=folder / f"{name}_raw.tif")
         labels, partner = _cut(np.asarray(whole.labels))
@@ -42,10 +44,9 @@ def _halves(folder: Path) -> None:
         adata = from_labels(image, features=("intensity", "texture"))
         pp.scale_features(adata, impute="median")
         ids = adata.obs["cell_id"].to_numpy()
-        print(f" {name}: {len(partner) // 2} cells cut in two, {len(ids)} labels in all")
-        print(
-            f"  measured intensity and texture ({adata.n_vars})   median rank {_rank(np.asarray(adata.X), ids, partner):.1f}"
-        )
+        protocol = f"{len(partner) // 2} cells cut in two, {len(ids)} labels in all"
+        rank = _rank(np.asarray(adata.X), ids, partner)
+        rows.add("median rank", name, "measured texture and intensity", rank, digits=1, protocol=protocol)
         for normalise in ("image", "cell"):
             found: dict[str, list[float]] = {}
             for seed in SEEDS:
@@ -53,12 +54,13 @@ def _halves(folder: Path) -> None:
                     kinds=("coarse", "fine"), normalise=normalise, n_steps=100, random_state=seed, progress=False
                 )
                 features = model.fit_transform(image)
-                finite = bool(np.isfinite(features.to_numpy()).all())
+                assert np.isfinite(features.to_numpy()).all()
                 for group in (*model.groups_, "cell"):
                     ranks = found.setdefault(group, [])
                     ranks.append(_rank(features.loc[ids].filter(like=group).to_numpy(), ids, partner))
-            shown = ", ".join(f"{g} {np.mean(r):.1f} ± {np.std(r):.1f}" for g, r in found.items())
-            print(f"  learned, normalise={normalise!r}: median rank {shown}; all finite: {finite}", flush=True)
+            for group, ranks in found.items():
+                measure = f"{group}, normalise={normalise!r}"
+                rows.add("median rank", name, measure, ranks, digits=1, protocol=protocol)
 
 
 def _cut(labels: np.ndarray) -> tuple[np.ndarray, dict[int, int]]:

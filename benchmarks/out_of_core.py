@@ -15,12 +15,18 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from benchmarks.memory import peak
+from benchmarks.rows import Row, Rows
 
 BRICK = 24  # side of a cell; rows of bricks are shifted against one another
 CHUNK = 128
 LIMIT_MIB = 2048
 FULL = (2048, 1024, 1024)  # 8 GiB of uint32
 SMALL = (64, 48, 48)
+WAYS = {
+    "blocks": "one process",
+    "fenced": "one process that is refused more than 2 GiB of data (`RLIMIT_DATA`)",
+    "dask": "two dask workers of 1 GiB each",
+}
 
 
 def bricks(low: tuple[int, ...], high: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
@@ -86,20 +92,27 @@ def reading(path: str, how: str) -> dict[str, object]:
     }
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print cells, seconds and peak memory; every reading is a process of its own."""
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
+    """Return cells, seconds and peak memory; every reading is a process of its own."""
+    rows = Rows("out_of_core")
     shape, chunk = (SMALL, 32) if size == "small" else (FULL, CHUNK)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "wall.zarr"
         wall(path, shape, chunk)
         gib, stored = 4 * np.prod(shape) / 2**30, sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) / 2**20
         print(f"  {' x '.join(map(str, shape))} uint32, {gib:.2f} GiB ({stored:.0f} MiB stored), limit {LIMIT_MIB} MiB")
-        for how in ("blocks", "fenced") if size == "small" else ("blocks", "fenced", "dask"):
+        for how in list(WAYS)[: 2 if size == "small" else 3]:
             call = [sys.executable, "-W", "ignore", "-m", "benchmarks.out_of_core", str(path), how]
             out = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
             found = json.loads(out.splitlines()[-1])
             assert found["voxels"] == np.prod(shape), found
-            print(f"  {how:7s} " + ", ".join(f"{k} {v}" for k, v in found.items()), flush=True)
+            print("  " + ", ".join(f"{k} {v}" for k, v in found.items()))
+            rows.add("memory", WAYS[how], "seconds", found["seconds"], unit="s", digits=0)
+            rows.add("memory", WAYS[how], "peak resident memory", found["peak MiB"], unit="MiB", digits=0)
+            if found["of workers"]:
+                reach = (min(found["of workers"]), max(found["of workers"]))
+                rows.add("memory", WAYS[how], "workers", None, interval=reach, unit="MiB", digits=0)
+    return rows
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import json
 import subprocess
 import sys
 
+from benchmarks.rows import Row, Rows
+
 CALL = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
@@ -70,8 +72,9 @@ def _measured(what: str, n: int, d: int, k: int) -> tuple[float, float, int]:
     return seconds, memory, entries
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print seconds, extra memory and entries for each pair, in 2D and 3D, 15 neighbours or that many on average."""
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
+    """Return seconds, extra memory and entries for each pair, in 2D and 3D, 15 neighbours or that many on average."""
+    rows = Rows("points")
     peers = importlib.util.find_spec("squidpy") is not None
     if not peers:
         print("  squidpy is not installed: run `make bench` for this peer")
@@ -79,10 +82,12 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
         for ours, theirs in PAIRS:
             n = 3000 if size == "small" else 100_000 if d == 3 and "delaunay" in ours else 1_000_000
             a = _measured(ours, n, d, 15)
-            print(f"  {d}D, {n:,} points: {ours:22s} {a[0]:7.2f} s {a[1]:6.0f} MiB extra, {a[2]:,} entries")
+            name = f"{ours.removeprefix('ours ')}, {d}D, {n:,} points"
+            rows.add("squidpy", name, "seconds", a[0], unit="s", digits=1)
+            rows.add("memory", name, "extra memory", a[1], unit="MiB", digits=0)
+            rows.add("memory", name, "entries", a[2], digits=0)
             if peers:
                 b = _measured(theirs, n, d, 15)
-                print(
-                    f"  {'':18s} {theirs:22s} {b[0]:7.2f} s {b[1]:6.0f} MiB extra, {b[2]:,} entries: "
-                    f"{b[0] / a[0]:.1f} x our time, {b[1] / max(a[1], 1):.1f} x our memory"
-                )
+                rows.add("squidpy", name, "squidpy, in times of ours", b[0] / a[0], unit="x", digits=2)
+                rows.add("squidpy", name, "memory of squidpy", b[1] / max(a[1], 1), unit="x", digits=1)
+    return rows

@@ -8,6 +8,7 @@ from anndata import AnnData
 from scipy.spatial import cKDTree
 
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 from cellgraph_clr import datasets, gr, pp, tl
 from cellgraph_clr.cli.demo_platynereis import ORGANS, accuracy, prepare
 from cellgraph_clr.datasets.local import platynereis_candidates
@@ -25,20 +26,23 @@ NOT_REGIONS = ("nan", "Excluded", "unassigned", "")
 SMALL = {"n_types": 8, "n_far": 6, "n_alike": 8, "n_apart": 20, "n_vectors": 8, "n_neighbors": 8, "learn": False}
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print mean average precision of retrieval, means and spreads over seeds where something is learned."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return mean average precision of retrieval, means and spreads over seeds where something is learned."""
+    rows = Rows("regions")
     if size == "small":
         cells = datasets.tissue(200, ndim=2, random_state=0).adata()
         gr.contact_graph(cells)
         pp.scale_features(cells)
         niche = cells.obs["true_niche"].astype(str).to_numpy()
-        _table("generated tissue", cells, {n: niche == n for n in np.unique(niche)}, {"context": SMALL}, seeds=(0,))
+        masks = {n: niche == n for n in np.unique(niche)}
+        _table(rows, "generated tissue", cells, masks, {"context": SMALL}, seeds=(0,))
     folder = real_data(size, data)
     if folder is None:
-        return
-    _platynereis(folder)
-    _cortex(folder)
-    _virtual_cells(folder)
+        return rows
+    _platynereis(rows, folder)
+    _cortex(rows, folder)
+    _virtual_cells(rows, folder)
+    return rows
 
 
 def _vectors(adata: AnnData, options: dict, seed: int) -> np.ndarray:
@@ -55,22 +59,29 @@ def _controls(adata: AnnData) -> dict[str, np.ndarray]:
 
 
 def _table(
-    title: str, adata: AnnData, masks: dict, recipes: dict, *, seeds: tuple[int, ...] = SEEDS, more: object = None
+    rows: Rows,
+    title: str,
+    adata: AnnData,
+    masks: dict,
+    recipes: dict,
+    *,
+    seeds: tuple[int, ...] = SEEDS,
+    more: object = None,
 ) -> None:
-    """Print the rows of a data set; `more` gives further figures of vectors as text."""
+    """Add the rows of a data set; `more` gives further figures of vectors, by name."""
     chance = np.mean([(m.sum() - 1) / (len(m) - 1) for m in masks.values()])
-    print(f" {title}: {adata.n_obs} cells, {len(masks)} regions, chance {chance:.3f}; 30 / 200 queries a region")
     for name, vectors in _controls(adata).items() if adata.n_obs > 201 else ():
-        found = _figures(vectors, masks, weighted=False)
-        print(
-            f"  {name:42s} {found[0]:.3f} / {found[1]:.3f}          {more(vectors, False) if more else ''}", flush=True
-        )
+        for n, value in zip((30, 200), _figures(vectors, masks, weighted=False), strict=True):
+            rows.add("mAP", name, f"{title} | {n} queries", value, chance=chance)
+        for measure, value in (more(vectors, False) if more else {}).items():
+            rows.add("beside", name, measure, value)
     for name, options in recipes.items():
         made = [_vectors(adata, options, seed) for seed in seeds]
-        found = np.array([_figures(v, masks, weighted=True) for v in made])
-        mean, spread = found.mean(axis=0), found.std(axis=0)
-        told = more(made[0], True) if more else ""
-        print(f"  {name:42s} {mean[0]:.3f} / {mean[1]:.3f} ± {spread[1]:.3f}  {told}", flush=True)
+        found = np.transpose([_figures(v, masks, weighted=True) for v in made])
+        for n, values in zip((30, 200), found, strict=True):
+            rows.add("mAP", name, f"{title} | {n} queries", values, chance=chance)
+        for measure, value in (more(made[0], True) if more else {}).items():
+            rows.add("beside", name, measure, value)
 
 
 def _figures(vectors: np.ndarray, masks: dict, *, weighted: bool) -> tuple[float, float]:
@@ -82,7 +93,7 @@ def _figures(vectors: np.ndarray, masks: dict, *, weighted: bool) -> tuple[float
     return out[0], out[1]
 
 
-def _platynereis(folder: Path) -> None:
+def _platynereis(rows: Rows, folder: Path) -> None:
     adata = prepare(folder)
     masks = {o: adata.obs[f"region_{o}"].to_numpy(bool) for o in ORGANS}
     names = adata.obs["ganglion_name"].astype(str)
@@ -92,31 +103,31 @@ def _platynereis(folder: Path) -> None:
     known = candidates[candidates["cell_id"].isin(row.index) & candidates["candidate"].isin(row.index)]
     pairs = row[known["cell_id"]].to_numpy(), row[known["candidate"]].to_numpy()
 
-    def more(vectors: np.ndarray, weighted: bool) -> str:
+    def more(vectors: np.ndarray, weighted: bool) -> dict[str, float]:
         found = _figures(vectors, ganglia, weighted=weighted)[0]
         rank = np.median(partner_rank(vectors, *pairs, standardize=not weighted)[1])
         both = np.concatenate([np.asarray(adata.X), vectors], axis=1)
-        types = f"types {accuracy(adata, vectors)[0]:.3f}, beside features {accuracy(adata, both)[0]:.3f}"
-        return f"ganglia {found:.3f}, twins {rank:.0f}, {types}"
+        types = {"types": accuracy(adata, vectors)[0], "types, beside features": accuracy(adata, both)[0]}
+        return {"ganglia": found, "twins, median rank": rank} | types
 
-    _table("Platynereis organs", adata, masks, RECIPES, more=more)
+    _table(rows, "Platynereis organs", adata, masks, RECIPES, more=more)
 
 
-def _cortex(folder: Path) -> None:
+def _cortex(rows: Rows, folder: Path) -> None:
     adata = datasets.osmfish_cortex(folder)
     region = adata.obs["region"].astype(str)
     adata = adata[~region.isin(NOT_REGIONS).to_numpy()].copy()
     region = adata.obs["region"].astype(str)
     pp.scale_features(adata, impute="median")
     gr.knn_graph(adata, n_neighs=10)
-    _table("osmFISH cortex, layers", adata, {r: (region == r).to_numpy() for r in sorted(set(region))}, RECIPES)
+    _table(rows, "osmFISH cortex, layers", adata, {r: (region == r).to_numpy() for r in sorted(set(region))}, RECIPES)
 
 
-def _virtual_cells(folder: Path) -> None:
+def _virtual_cells(rows: Rows, folder: Path) -> None:
     table = pd.read_parquet(folder / "platynereis" / "virtual_cells.parquet")
     flags = [c for c in table.columns[-9:] if c != "restofanimal"]
     genes = table.iloc[:, 6:-9]
     adata = AnnData(genes.to_numpy(np.float32), obsm={"spatial": table[["x_um", "y_um", "z_um"]].to_numpy(float)})
     adata.obs["cell_id"] = np.arange(1, adata.n_obs + 1)
     gr.knn_graph(adata, n_neighs=10)
-    _table("virtual cells, 204 genes", adata, {f: (table[f] > 0.5).to_numpy() for f in flags}, RECIPES)
+    _table(rows, "virtual cells, 204 genes", adata, {f: (table[f] > 0.5).to_numpy() for f in flags}, RECIPES)

@@ -12,6 +12,7 @@ from anndata import AnnData
 
 import cellgraph_clr as cgc
 from benchmarks.inputs import real_data
+from benchmarks.rows import Row, Rows
 
 SOFTWARE_GL = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 N_CLICKS = 12
@@ -19,18 +20,17 @@ N_AGREE = 40  # queries; of many cells, on which regions take the library second
 LASSO = 300  # cells
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print a row a data set; the browser's columns where playwright (extra `browser`) and Chromium are installed."""
-    print(
-        " cells, dims packed, file MB, written s | painted s, click ms: answered, shown | same 50 nearest, regions IoU"
-    )
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return size and time of a page; what a browser shows of it, where `make browser` was run."""
+    rows = Rows("report")
     if size == "small":
-        _row("generated", _generated(600, 12), n_dims=None)
-        return
+        _measured(rows, "generated, 12 dimensions", _generated(600, 12), n_dims=None)
+        return rows
     folder = real_data(size, data)
     if folder is not None:
-        _row("Platynereis", _platynereis(folder), n_dims=None)
-    _row("generated", _generated(200_000, 32), n_dims=None)
+        _measured(rows, "Platynereis, X_context", _platynereis(folder), n_dims=None)
+    _measured(rows, "generated, 32 dimensions", _generated(200_000, 32), n_dims=None)
+    return rows
 
 
 def _generated(n: int, d: int) -> AnnData:
@@ -63,14 +63,14 @@ def _platynereis(folder: Path) -> AnnData:
 
     adata = prepare(folder)
     cgc.tl.context(adata, learn=False)
-    cgc.tl.classify(adata, "cell_type", use_rep=["X", "X_context"], head="trees")
+    cgc.tl.classify(adata, "cell_type", use_rep=["X", "X_context"], method="trees")
     cgc.tl.cluster(adata, n_clusters=12)
     sc.pp.neighbors(adata, use_rep="X_context", key_added="for_umap")
     sc.tl.umap(adata, neighbors_key="for_umap")
     return adata
 
 
-def _row(name: str, adata: AnnData, *, n_dims: int | None) -> None:
+def _measured(rows: Rows, name: str, adata: AnnData, *, n_dims: int | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cgc.report(
             adata[:50].copy(), Path(folder) / "first.html", embedding="X_umap"
@@ -78,15 +78,19 @@ def _row(name: str, adata: AnnData, *, n_dims: int | None) -> None:
         start = time.perf_counter()
         path = cgc.report(adata, Path(folder) / "cells.html", n_dims=n_dims)
         seconds = time.perf_counter() - start
-        here = f" {name}: {adata.n_obs} cells, {path.stat().st_size / 1e6:.2f} MB, written in {seconds:.1f} s"
-        print(f"{here} | {_in_browser(path, adata)}", flush=True)
+        rows.add("page", name, "cells", adata.n_obs, digits=0)
+        rows.add("page", name, "file", path.stat().st_size / 1e6, unit="MB", digits=2)
+        rows.add("page", name, "written", seconds, unit="s", digits=1)
+        for measure, value, unit, digits in _in_browser(path, adata):
+            rows.add("page", name, measure, value, unit=unit, digits=digits)
 
 
-def _in_browser(path: Path, adata: AnnData) -> str:
-    """Return what a browser shows of a page, as text; says so where there is none."""
+def _in_browser(path: Path, adata: AnnData) -> list[tuple[str, float, str, int]]:
+    """Return measures of what a browser shows of a page, each with unit and digits; says so where there is none."""
     found = next((p for n in ("chromium", "google-chrome") if (p := shutil.which(n))), None)
     if find_spec("playwright") is None or found is None:
-        return "no browser: make browser"
+        print("  no browser: make browser")
+        return []
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
@@ -99,8 +103,14 @@ def _in_browser(path: Path, adata: AnnData) -> str:
         answered, shown = _clicks(page, adata.n_obs)
         same, overlap, lasso = _agreement(page, adata)
         browser.close()
-    dims = f"{painted:.1f} s, click {answered:.0f} / {shown:.0f} ms"
-    return f"{dims} | same {same:.3f}, regions of a cell {overlap:.2f}, of {LASSO} cells {lasso:.2f}"
+    return [
+        ("maps painted", painted, "s", 1),
+        ("click | answered", answered, "ms", 0),
+        ("click | second frame after it", shown, "ms", 0),
+        ("same 50 nearest", same, "", 3),
+        ("overlap of regions | of a cell", overlap, "", 2),
+        (f"overlap of regions | of {LASSO} cells", lasso, "", 2),
+    ]
 
 
 def _clicks(page: object, n: int) -> tuple[float, float]:

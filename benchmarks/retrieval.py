@@ -5,14 +5,15 @@ import time
 import numpy as np
 from anndata import AnnData
 
-from benchmarks.inputs import real_data
+from benchmarks.inputs import PLACE, real_data
 from benchmarks.memory import peak, reset_peak
-from benchmarks.timing import paired, show
+from benchmarks.rows import Row, Rows
+from benchmarks.timing import paired
 from cellgraph_clr import from_table, gr, tl
 from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import nearest, standardised_directions
-from cellgraph_clr.cli.demo_platynereis import ORGANS, PLACE, prepare
+from cellgraph_clr.cli.demo_platynereis import ORGANS, prepare
 
 N_QUERIES = 1000
 K = 10
@@ -21,30 +22,32 @@ ORGAN_QUERIES = 20
 ORGAN_CELLS = 30
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print ratios, memory and recall, and the organs found, where the data are there."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return ratios, memory and recall, and the organs found, where the data are there."""
+    rows = Rows("retrieval")
     n = 20_000 if size == "small" else 1_000_000
     rng = np.random.default_rng(0)
-    _exact(rng.standard_normal((n, 128), dtype=np.float32))
+    _exact(rows, rng.standard_normal((n, 128), dtype=np.float32))
     folder = real_data(size, data)
     if folder is None:
-        _approximate("generated", standardised_directions(rng.standard_normal((2000, 16))))
-        return
+        _approximate(rows, "generated", standardised_directions(rng.standard_normal((2000, 16))))
+        return rows
     tissue = _cohort(folder)
     tl.embed(tissue, positives="neighbors", n_positives=5, progress=False)
     vectors = np.asarray(tissue.obsm["X_cellgraph"])
-    _approximate("embedding of the TNBC cohort", vectors)
+    _approximate(rows, "embedding of the TNBC cohort", vectors)
     one = rng.integers(len(vectors), size=n)
     share = rng.uniform(0, 0.5, (n, 1)).astype(np.float32)
     near = VectorIndex.build(vectors).query(vectors, 6)[0][:, 1:]
     other = near[one, rng.integers(5, size=n)]
-    _approximate("drawn between near cells of it", vectors[one] * (1 - share) + vectors[other] * share)
+    _approximate(rows, "drawn between near cells of it", vectors[one] * (1 - share) + vectors[other] * share)
     adata = prepare(folder)
     tl.embed(adata, progress=False, **PLACE)
-    _organs(adata, rng)
+    _organs(rows, adata, rng)
+    return rows
 
 
-def _exact(vectors: np.ndarray) -> None:
+def _exact(rows: Rows, vectors: np.ndarray) -> None:
     directions = standardised_directions(vectors)
     queries = np.ascontiguousarray(directions[:N_QUERIES])
     out = np.empty((N_QUERIES, BLOCK), np.float32)
@@ -54,35 +57,39 @@ def _exact(vectors: np.ndarray) -> None:
             block = directions[start : start + BLOCK]
             np.matmul(queries, block.T, out=out[:, : len(block)])
 
-    print(f" {N_QUERIES:,} queries against {len(directions):,} x {directions.shape[1]}, {K} nearest, exact")
+    name = f"{N_QUERIES:,} queries against {len(directions):,} x {directions.shape[1]}, {K} nearest"
     calls = {"exact search": lambda: nearest(queries, directions, K), "blocked matrix product alone": product}
-    show(paired(calls, rounds=3), ours="exact search")
+    medians = paired(calls, rounds=3)
+    rows.times(name, medians, ours="exact search")
+    ratio = medians["exact search"] / medians["blocked matrix product alone"]
+    rows.add("exact", name, "in times of the product", ratio, unit="x", digits=1)
     before = reset_peak()
     nearest(queries, directions, K)
-    print(f"  {peak() - before:.0f} MiB beyond the vectors")
+    rows.add("exact", name, "memory beyond the vectors", peak() - before, unit="MiB", digits=0)
 
 
-def _approximate(name: str, vectors: np.ndarray) -> None:
+def _approximate(rows: Rows, name: str, vectors: np.ndarray) -> None:
     start = time.perf_counter()
     index = VectorIndex.build(vectors, approximate=True)
     built = time.perf_counter() - start
     queries = vectors[np.random.default_rng(1).choice(len(vectors), min(N_QUERIES, len(vectors)), replace=False)]
     true, found = (index.query(queries, K, exact=e)[1] for e in (True, False))
     recall = float((found >= true[:, -1:] - 1e-5).mean())
-    print(
-        f" {name}: {len(vectors):,} x {vectors.shape[1]}, built in {built:.1f} s, recall@{K} {recall:.4f} "
-        f"(stored with the index: {index.recall_:.4f})"
-    )
+    name = f"{name}, {len(vectors):,} x {vectors.shape[1]}"
+    rows.add("index", name, f"recall@{K}", recall)
+    rows.add("index", name, "built", built, unit="s", digits=0)
     some = queries[:50]
-    print(f"  {len(queries)} queries at once")
     calls = {"approximate": lambda: index.query(queries, K), "exact": lambda: index.query(queries, K, exact=True)}
-    show(paired(calls, rounds=5), ours="approximate")
-    print(f"  {len(some)} queries one after the other")
     one_by_one = {
         "approximate": lambda: [index.query(q, K) for q in some],
         "exact": lambda: [index.query(q, K, exact=True) for q in some],
     }
-    show(paired(one_by_one, rounds=5), ours="approximate")
+    for how, of in ((f"{len(queries):,} queries at once", calls), ("queries one by one", one_by_one)):
+        medians = paired(of, rounds=5)
+        rows.times(f"{name}: {how}", medians, ours="approximate")
+        rows.add(
+            "index", name, f"{how}, faster than exact", medians["exact"] / medians["approximate"], unit="x", digits=1
+        )
 
 
 def _cohort(folder) -> AnnData:
@@ -100,12 +107,10 @@ def _cohort(folder) -> AnnData:
     return adata
 
 
-def _organs(adata: AnnData, rng: np.random.Generator) -> None:
-    """Print, per organ, how often the best region like a patch of it lies in the organ (both sides)."""
+def _organs(rows: Rows, adata: AnnData, rng: np.random.Generator) -> None:
+    """Add, per organ, how often the best region like a patch of it lies in the organ (both sides)."""
     adjacency = adjacency_of(adata, "spatial")
-    print(
-        f" organs: {ORGAN_QUERIES} patches of {ORGAN_CELLS} connected cells each; the first region that is not the query"
-    )
+    protocol = f"{ORGAN_QUERIES} patches of {ORGAN_CELLS} connected cells each; the first region that is not the query"
     for organ in ORGANS:
         mask = adata.obs[f"region_{organ}"].to_numpy(bool)
         shares = []
@@ -113,11 +118,10 @@ def _organs(adata: AnnData, rng: np.random.Generator) -> None:
             tl.retrieve_regions(adata, _patch(adjacency, mask, int(seed)), use_rep="X_place", min_cells=10)
             first = (adata.obs["retrieval_region"] == 1).to_numpy()
             shares.append(mask[first].mean() if first.any() else 0.0)
-        print(
-            f"  {organ:16s} overlaps {np.mean(np.array(shares) > 0):.2f}, mostly inside {np.mean(np.array(shares) > 0.5):.2f}, "
-            f"mean share inside {np.mean(shares):.2f} (chance {mask.mean():.2f})",
-            flush=True,
-        )
+        told = {"unit": "%", "digits": 0, "n": len(shares), "protocol": protocol}
+        rows.add("organs", organ, "overlaps", 100 * np.mean(np.array(shares) > 0), **told)
+        rows.add("organs", organ, "mostly inside", 100 * np.mean(np.array(shares) > 0.5), **told)
+        rows.add("shares", organ, "inside", np.mean(shares), n=len(shares), chance=mask.mean(), digits=2)
 
 
 def _patch(adjacency, mask: np.ndarray, seed: int) -> np.ndarray:

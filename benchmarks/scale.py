@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from benchmarks.rows import Row, Rows
+
 CALL = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
@@ -40,17 +42,18 @@ print(json.dumps([seconds, degree, peak() / 1024, adata.X.nbytes / 2**30]))
 """
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print the curve up to 2.4 million cells (the size of the Placenta graph) with 64 features and some 15 neighbours."""
-    first = None
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
+    """Return the curve up to 2.4 million cells (the size of the Placenta graph) with 64 features and some 15 neighbours."""
+    rows = Rows("scale")
     for n in (21_000,) if size == "small" else (100_000, 300_000, 1_000_000, 2_400_000):
         call = [sys.executable, "-c", CALL, str(n), "1024"]
         out = subprocess.run(call, capture_output=True, text=True, check=True)
         (graph, epoch, embed), degree, peak, features = json.loads(out.stdout.splitlines()[-1])
-        cost = 1e6 * (graph + epoch + embed) / n
-        first = first or cost
-        print(
-            f"  {n:9,} cells, {degree:.1f} neighbours: graph {graph:6.1f} s, one epoch {epoch:7.1f} s, embedding {embed:6.1f} s, "
-            f"{cost:6.1f} us a cell ({cost / first:.2f} x), peak {peak:.1f} GiB (features {features:.2f})",
-            flush=True,
-        )
+        name = f"{n:,} cells"
+        rows.add("cost", name, "a cell", 1e6 * (graph + epoch + embed) / n, unit="µs", digits=0)
+        rows.add("cost", name, "peak memory", peak, unit="GiB", digits=1)
+        for part, seconds in (("graph", graph), ("one epoch", epoch), ("embedding", embed)):
+            rows.add("parts", name, part, seconds, unit="s", digits=1)
+        rows.add("input", name, "neighbors", degree, digits=1)
+        rows.add("input", name, "features", features, unit="GiB", digits=2)
+    return rows

@@ -7,6 +7,8 @@ import sys
 import tempfile
 import time
 
+from benchmarks.rows import Row, Rows
+
 FIRST_SCANS = """
 import time
 import numpy as np
@@ -22,8 +24,9 @@ for of_labels, of_image in (("uint16", "float32"), ("int32", "uint8"), ("uint32"
 """
 
 
-def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
-    """Print medians of whole processes, interpreter included."""
+def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
+    """Return medians of whole processes, interpreter included."""
+    rows = Rows("start_up")
     commands = {
         "python -c pass": ["-c", "pass"],
         "import cellgraph_clr": ["-c", "import cellgraph_clr"],
@@ -35,12 +38,13 @@ def run(*, size: str, data: str | None) -> None:  # noqa: ARG001
             start = time.perf_counter()
             subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
             seconds.append(time.perf_counter() - start)
-        print(f"  {name:30s} {statistics.median(seconds):.3f} s")
-    _first_scans(1 if size == "small" else 3)
+        rows.add("start", name, "time", 1e3 * statistics.median(seconds), n=len(seconds), unit="ms", digits=0)
+    _first_scans(rows, 1 if size == "small" else 3)
+    return rows
 
 
-def _first_scans(n: int) -> None:
-    """Print medians of the first scan of each pair of dtypes in one process, compilation included."""
+def _first_scans(rows: Rows, n: int) -> None:
+    """Add medians of the first scan of each pair of dtypes in one process, compilation included."""
     runs = []
     for _ in range(n):
         with tempfile.TemporaryDirectory() as cache:
@@ -49,4 +53,5 @@ def _first_scans(n: int) -> None:
         runs.append([line.split(",") for line in out.splitlines()])
     for lines in zip(*runs, strict=True):
         wall, cpu = (statistics.median(float(line[i]) for line in lines) for i in (1, 2))
-        print(f"  first scan, {lines[0][0]:18s} {wall:.2f} s, {cpu:.2f} s of CPU")
+        rows.add("first scans", lines[0][0], "time", wall, n=n, unit="s", digits=2)
+        rows.add("first scans", lines[0][0], "of CPU", cpu, n=n, unit="s", digits=2)

@@ -1,6 +1,5 @@
 """Time arrow: planted movies, one without an arrow, tiles against the whole, crops a second; events on real movies."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +11,8 @@ import torch
 
 from benchmarks.inputs import real_data
 from benchmarks.memory import peak, reset_peak
-from benchmarks.timing import paired, show
+from benchmarks.rows import Row, Rows
+from benchmarks.timing import paired
 from cellgraph_clr import gr
 from cellgraph_clr.cells.events import event_table
 from cellgraph_clr.cells.movie import Movie
@@ -25,56 +25,53 @@ from cellgraph_clr.models.time_arrow.places import cell_places
 
 SHARES = (0.1, 1.0, 0.01, 0.05, 0.5)  # of the labels; the first two with all baselines
 SEEDS = range(5)
+MEASURES = ("AP", "F1", "ECE", "Brier skill")
 N_STEPS = 200
 PLACE = 32  # pixels
 TRAINED = 0.6  # share of the events before the frame that splits a movie
 
 
-def run(*, size: str, data: str | None) -> None:
-    """Print accuracies, F1 and average precision with spread, ratios of time and memory."""
+def run(*, size: str, data: str | None) -> list[Row]:
+    """Return accuracies, F1 and average precision with spread, ratios of time and memory."""
+    rows = Rows("time_arrow")
     small = size == "small"
-    _planted(n_steps=4 if small else 600, side=96 if small else 256, n_cells=8 if small else 40)
-    _speed(side=128 if small else 1024)
+    _planted(rows, n_steps=4 if small else 600, side=96 if small else 256, n_cells=8 if small else 40)
+    _speed(rows, side=128 if small else 1024)
     folder = real_data(size, data)
     if folder is not None:
         for name, steps in (("timelapse_bacteria", (1,)), ("timelapse_hl60sim", (1, 2))):
             if (folder / name).exists():
-                _real(folder / name, steps)
+                _real(rows, folder / name, steps)
+    return rows
 
 
-def _planted(*, n_steps: int, side: int, n_cells: int) -> None:
+def _planted(rows: Rows, *, n_steps: int, side: int, n_cells: int) -> None:
     options = {"n_steps": n_steps, "steps": (4,), "progress": False}
     movies = [event_movie(n_cells, 40, side=side, random_state=s) for s in range(4)]
     unseen = event_movie(n_cells, 40, side=side, random_state=9)
-    start = time.perf_counter()
     arrow = TimeArrow(**options).fit(movies)
-    seconds = time.perf_counter() - start
-    print(
-        f" four of {movies[0]}, generated: growth, divisions, deaths; the last fifth of each held out; {seconds:.0f} s"
-    )
     share, error = arrow.score(unseen, n_pairs=1024)
-    print(
-        f"  time arrow on frames not seen {arrow.accuracy_:.3f} ± {arrow.accuracy_error_:.3f},"
-        f" on another movie {share:.3f} ± {error:.3f} (chance 0.5)",
-        flush=True,
+    rows.add(
+        "arrow", "stretches of time held out", "accuracy", arrow.accuracy_, spread=arrow.accuracy_error_, chance=0.5
     )
+    rows.add("arrow", "a movie never seen", "accuracy", share, spread=error, chance=0.5)
     model = EventClassifier(arrow, n_steps=max(n_steps // 2, 4), progress=False).fit(movies)
     places = cell_places(unseen)
     codes = np.array([model.classes_.index(e) for e in places["event"]])
     table = event_scores(model.predict_proba(unseen, places), codes, model.classes_)
-    print("  events of the cells of another movie (share: chance of average precision)")
-    print("   " + table.round(3).to_string().replace("\n", "\n   "), flush=True)
+    for event, scores in table.iterrows():
+        rows.add("events", str(event), "F1 in a movie never seen", scores["f1"])
+        found, chance = scores["average_precision"], scores["share"]
+        rows.add("events, AP", str(event), "average precision", found, chance=chance)
     still = [reversible_movie(n_cells, 40, side=side, random_state=s) for s in range(12)]
     blind = TimeArrow(**options).fit(still[:4])
     others = [blind.score(movie, n_pairs=256)[0] for movie in still[4:]]
     error = np.std(others) / np.sqrt(len(others))
-    print(
-        f"  learned on four movies whose time has no arrow, on 8 others such: {np.mean(others):.3f} ± {error:.3f}",
-        flush=True,
-    )
+    told = {"spread": error, "n": len(others), "chance": 0.5}
+    rows.add("arrow", "movies generated without an arrow", "accuracy", np.mean(others), **told)
 
 
-def _real(folder: Path, steps: tuple[int, ...]) -> None:
+def _real(rows: Rows, folder: Path, steps: tuple[int, ...]) -> None:
     movie = read_movie(folder / "raw.tif", folder / "masks.tif", folder / "man_track.csv")
     places = cell_places(movie, window=1)
     places = places[places["event"] != "death"].reset_index(drop=True)  # cells that vanish are at the edge of the crop
@@ -83,18 +80,13 @@ def _real(folder: Path, steps: tuple[int, ...]) -> None:
     split = int(order[int(TRAINED * len(order))])
     frame = places["frame"].to_numpy()
     learned, unseen = places[frame < split], places[frame >= split]
-    print(
-        f" {folder.name}: {movie}; {happens.sum()} divisions, {happens[frame < split].sum()} of them before frame {split},"
-        f" which splits labels and pre-training"
-    )
+    name = folder.name
     early = movie.cut(0, split)
-    start = time.perf_counter()
     arrow = TimeArrow(steps=steps, zoom=0.1, size=48, n_steps=1600, progress=False).fit(
         replace(early, labels=None, tracks=None)
     )
-    seconds = time.perf_counter() - start
-    print(f"  time arrow on its last fifth: {arrow.accuracy_:.3f} ± {arrow.accuracy_error_:.3f}; {seconds:.0f} s")
-    _attributed(movie, arrow, split)
+    rows.add("real arrow", name, "accuracy", arrow.accuracy_, spread=arrow.accuracy_error_, chance=0.5)
+    _attributed(rows, name, movie, arrow, split)
     blank = arrow.untrained(early)
     for model in (arrow, blank):  # the features of a frame are worked out once
         model.dense = lru_cache(maxsize=None)(model.dense)
@@ -103,25 +95,19 @@ def _real(folder: Path, steps: tuple[int, ...]) -> None:
         "features of an untrained network": (blank, False),
         "end to end from untrained": (blank, True),
     }
-    _as_nodes(movie, learned, unseen, {"time arrow": arrow, "untrained network": blank})
+    _as_nodes(rows, name, movie, learned, unseen, {"time arrow": arrow, "untrained network": blank})
     for share in SHARES:
-        for name, (source, tuned) in kinds.items():
+        for kind, (source, tuned) in kinds.items():
             if source is not arrow and share not in SHARES[:2]:
                 continue
             found = [_once(movie, learned, unseen, source, tuned, share, s) for s in SEEDS]
-            rows = np.array([f for f in found if f is not None])
-            if len(rows) == 0:
-                print(f"  {share:4.0%} of the labels, {name}: a class is missing")
-                continue
-            shown = ", ".join(
-                f"{k} {m:.3f} ± {d:.3f}"
-                for k, m, d in zip(("AP", "F1", "ECE", "Brier skill"), rows.mean(axis=0), rows.std(axis=0), strict=True)
-            )
-            print(f"  {share:4.0%} of the labels, {name:32s} {shown}", flush=True)
+            scores = np.array([f for f in found if f is not None])
+            for measure, values in zip(MEASURES, scores.T, strict=False):  # none where a class is missing
+                rows.add(f"{name}, {measure}", kind, f"{share:.0%} of the labels", values)
 
 
-def _attributed(movie: Movie, arrow: TimeArrow, split: int) -> None:
-    """Print how much of the attribution falls on cells about to divide and on their daughters, beside their share of the area."""
+def _attributed(rows: Rows, name: str, movie: Movie, arrow: TimeArrow, split: int) -> None:
+    """Add how much of the attribution falls on cells about to divide and on their daughters, beside their share of the area."""
     events = event_table(movie)
     events = events[(events["event"] == "division") & (events["frame"] >= split)]
     parts, areas = [], []
@@ -131,15 +117,14 @@ def _attributed(movie: Movie, arrow: TimeArrow, split: int) -> None:
         parts.append(heat[dividing].sum() / heat.sum())
         areas.append(dividing.mean())
     ratio = np.mean(parts) / np.mean(areas)
-    print(
-        f"  attribution on dividing cells: {np.mean(parts):.4f} of the mass on {np.mean(areas):.4f} of the area, {ratio:.1f} x"
-        f" ({len(parts)} frames after {split})",
-        flush=True,
-    )
+    measure = "attribution on dividing cells, in times of their area"
+    rows.add("real arrow", name, measure, ratio, n=len(parts), unit="x", digits=1)
 
 
-def _as_nodes(movie: Movie, learned: pd.DataFrame, unseen: pd.DataFrame, models: Mapping[str, TimeArrow]) -> None:
-    """Print the scores of a SoftInfoNCE head on cells: their features, beside the mean over masks that overlap in time."""
+def _as_nodes(
+    rows: Rows, title: str, movie: Movie, learned: pd.DataFrame, unseen: pd.DataFrame, models: Mapping[str, TimeArrow]
+) -> None:
+    """Add the scores of a SoftInfoNCE head on cells: their features, beside the mean over masks that overlap in time."""
     adata = from_movie(replace(movie, tracks=None), features=("shape",))
     gr.temporal_graph(adata, labels=np.asarray(movie.labels))
     key = pd.MultiIndex.from_arrays([adata.obs["frame"], adata.obs["cell_id"]])
@@ -165,11 +150,8 @@ def _as_nodes(movie: Movie, learned: pd.DataFrame, unseen: pd.DataFrame, models:
                 proba = head.predict_proba(test)[:, list(head.classes_).index("division")]
                 scores.append(average_precision(true, proba))
             if scores:
-                print(
-                    f"  {share:4.0%} of the labels, cells as nodes, {name:32s} AP {np.mean(scores):.3f} ± {np.std(scores):.3f}"
-                    f" (share {true.mean():.3f})",
-                    flush=True,
-                )
+                line, column = f"{name}, cells as nodes", f"{share:.0%} of the labels"
+                rows.add(f"{title}, AP", line, column, scores, chance=true.mean())
 
 
 def _once(movie, learned, unseen, arrow, tuned, share, seed):
@@ -184,16 +166,17 @@ def _once(movie, learned, unseen, arrow, tuned, share, seed):
     return scores["average_precision"], scores["f1"], ece, brier_skill(proba, codes)
 
 
-def _speed(*, side: int) -> None:
-    """Print tiles against the whole frame, the memory of both, and crops a second against a loader of ready crops."""
+def _speed(rows: Rows, *, side: int) -> None:
+    """Add tiles against the whole frame, the memory of both, and crops a second against a loader of ready crops."""
     movie = Movie.build(np.random.default_rng(0).normal(size=(3, side, side)).astype(np.float32))
     arrow = TimeArrow(n_steps=1, progress=False).untrained(movie)
     whole, tiled = arrow.dense(movie, 0, tile=side), arrow.dense(movie, 0, tile=64)
-    print(f"  {side} x {side} in tiles of 64 and at once: largest difference {np.abs(whole - tiled).max():.1e}")
+    title, difference = f"a {side} x {side} frame", np.abs(whole - tiled).max()
+    rows.add("tiles", title, "largest difference of tiles of 64", difference, digits=6)
     for name, tile in (("at once", side), ("in tiles of 64", 64)):
         before = reset_peak()
         arrow.dense(movie, 0, tile=tile)
-        print(f"   extra memory {name}: {peak() - before:.0f} MiB")
+        rows.add("tiles", title, f"memory {name}", peak() - before, unit="MiB", digits=0)
     frames = [np.random.default_rng(0).normal(size=(12, 1, side, side)).astype(np.float16)]
     source = FramePairs(frames, [(0, 12)], (1,), 64, 0.0)
     net, rng = arrow.backbone_copy().train(), np.random.default_rng(0)
@@ -210,7 +193,9 @@ def _speed(*, side: int) -> None:
         for pairs in ready:
             step(pairs)
 
-    show(
-        paired({"crops drawn from the movie": ours, "crops ready in memory": plain}, rounds=3),
-        ours="crops drawn from the movie",
+    medians = paired({"crops drawn from the movie": ours, "crops ready in memory": plain}, rounds=3)
+    rows.times("training", medians, ours="crops drawn from the movie")
+    speed = medians["crops ready in memory"] / medians["crops drawn from the movie"]
+    rows.add(
+        "training", "crops drawn from the movie", "in times of the speed of crops in memory", speed, unit="x", digits=2
     )

@@ -16,9 +16,3 @@ def paired(calls: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[st
             call()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def show(medians: Mapping[str, float], *, ours: str) -> None:
-    """Print the medians, and each as a multiple of ours."""
-    for name, value in medians.items():
-        print(f"  {name:48s} {value * 1e3:9.1f} ms   {value / medians[ours]:7.2f} x ours")
