@@ -67,18 +67,23 @@ def label_qc(
 
     Parameters
     ----------
-    labels : label image in any form that `from_labels` takes.
-    adata : results are written to its `obs`, matched by `cell_id`; nothing is dropped.
-    library_id : the sample (or frame) of `adata` that the labels are of; needed when it holds several.
-    min_size, max_size : volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes
-        Tukey's far fences on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR), at least a factor of 2 beyond the
-        quartiles, so that of cells of about one size none is flagged. A size on the bound is not flagged.
+    labels : LabelImage or array-like or path-like
+        Label image in any form that `from_labels` takes.
+    adata : AnnData or None, default None
+        Results are written to its `obs`, matched by `cell_id`; nothing is dropped.
+    library_id : str or int or None, default None
+        The sample (or frame) of `adata` that the labels are of; needed when it holds several.
+    min_size, max_size : float or None, default None
+        Volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes Tukey's far fences
+        on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR), at least a factor of 2 beyond the quartiles, so that of
+        cells of about one size none is flagged. A size on the bound is not flagged.
 
     Returns
     -------
-    DataFrame by `cell_id`: n_fragments (face-connected pieces), largest_fragment (its share of the cell), n_holes (pieces
-    of background enclosed by one cell), hole_fraction (of the filled cell), touches_border, and the flags is_fragmented,
-    has_holes, is_tiny, is_huge, is_thin (one voxel thick along an axis everywhere).
+    pandas.DataFrame
+        DataFrame by `cell_id`: n_fragments (face-connected pieces), largest_fragment (its share of the cell), n_holes
+        (pieces of background enclosed by one cell), hole_fraction (of the filled cell), touches_border, and the flags
+        is_fragmented, has_holes, is_tiny, is_huge, is_thin (one voxel thick along an axis everywhere).
 
     Raises
     ------
@@ -148,15 +153,22 @@ def sample_surfaces(
 
     Parameters
     ----------
-    labels : as in `label_qc`.
-    n_points : points of every cell.
-    smoothing : spread of the Gaussian that normals are read from, in units of the largest spacing.
-    random_state : seed; what a cell gets depends on it and on its id alone.
-    n_jobs : threads; None takes one per core.
+    labels : LabelImage or array-like or path-like
+        As in `label_qc`.
+    n_points : int, default 512
+        Points of every cell.
+    smoothing : float, default 1.0
+        Spread of the Gaussian that normals are read from, in units of the largest spacing.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed; what a cell gets depends on it and on its id alone.
+    n_jobs : int or None, default None
+        Threads; None takes one per core.
 
     Returns
     -------
-    `SurfacePoints`: cell_id (n,), points and normals (n, n_points, d) float32 along z, y, x in physical units, area (n,).
+    surfaces.SurfacePoints
+        `SurfacePoints`: cell_id (n,), points and normals (n, n_points, d) float32 along z, y, x in physical units, area
+        (n,).
 
     Raises
     ------

@@ -50,13 +50,17 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
 
     Parameters
     ----------
-    logits : (n, k) of cells not trained on.
-    codes : (n,) true class of each, 0 … k - 1.
-    offset : (k,) added to the logits after they are divided, e.g. log prior ratios of classes that were drawn unevenly.
+    logits : numpy.ndarray
+        (n, k) of cells not trained on.
+    codes : numpy.ndarray
+        (n,) true class of each, 0 … k - 1.
+    offset : numpy.ndarray or None, default None
+        (k,) added to the logits after they are divided, e.g. log prior ratios of classes that were drawn unevenly.
 
     Returns
     -------
-    Temperature in [exp(-4), exp(4)]; 1 for no cells or a single class.
+    float
+        Temperature in [exp(-4), exp(4)]; 1 for no cells or a single class.
 
     Raises
     ------
@@ -111,10 +115,19 @@ def reliability(
 
     Parameters
     ----------
-    confidence : (n,) in [0, 1].
-    correct : (n,) bool.
-    n_bins : number of bins.
-    binning : "width" (equal width) or "mass" (equal number of cells).
+    confidence : numpy.ndarray
+        (n,) in [0, 1].
+    correct : numpy.ndarray
+        (n,) bool.
+    n_bins : int, default 15
+        Number of bins.
+    binning : str, default "width"
+        "width" (equal width) or "mass" (equal number of cells).
+
+    Returns
+    -------
+    Reliability
+        The reliability bins of top-label confidences.
 
     Raises
     ------
@@ -160,6 +173,11 @@ def expected_calibration_error(
     """Return the top-label ECE of probabilities (n, k) against true classes (n,); 0 for no cells.
 
     Raises `ShapeError` for different lengths, `OptionError` for another binning. Source: Naeini et al. 2015.
+
+    Returns
+    -------
+    float
+        The top-label ECE of probabilities (n, k) against true classes (n,).
     """
     proba = np.asarray(proba, float)
     codes = true_classes(proba, codes)
@@ -175,6 +193,11 @@ def classwise_calibration_error(
     """Return the calibration error (k,) of the probability of each class, whether it is the largest or not.
 
     `proba` (n, k), `codes` (n,). 0 for no cells. Source: Kull et al. 2019, eq. 3 (their classwise ECE is the mean).
+
+    Returns
+    -------
+    numpy.ndarray
+        The calibration error (k,) of the probability of each class, whether it is the largest or not.
     """
     proba = np.asarray(proba, float)
     codes = true_classes(proba, codes)
@@ -189,12 +212,15 @@ def risk_coverage(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarr
 
     Parameters
     ----------
-    confidence : (n,) cells of equal confidence come or go together.
-    correct : (n,) bool.
+    confidence : numpy.ndarray
+        (n,) cells of equal confidence come or go together.
+    correct : numpy.ndarray
+        (n,) bool.
 
     Returns
     -------
-    coverage (m,), risk (m,) at the m different confidences, and the area under the curve (AURC); 0 for no cells.
+    tuple of numpy.ndarray, numpy.ndarray, float
+        Coverage (m,), risk (m,) at the m different confidences, and the area under the curve (AURC); 0 for no cells.
 
     Raises
     ------

@@ -25,9 +25,17 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
 
     Parameters
     ----------
-    proba : (n, k).
-    codes : (n,) true class of each, 0 … k - 1.
-    classes : k names.
+    proba : numpy.ndarray
+        (n, k).
+    codes : numpy.ndarray
+        (n,) true class of each, 0 … k - 1.
+    classes : sequence of str
+        k names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Precision, recall, F1, average precision and share (its chance) of every class.
 
     Notes
     -----
@@ -56,6 +64,11 @@ def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
     """Return 1 - Brier score / that of always saying the shares of the classes; 0 is no skill, 1 perfect.
 
     NaN for no places, or where but one class occurs.
+
+    Returns
+    -------
+    float
+        1 - Brier score / that of always saying the shares of the classes.
     """
     codes = true_classes(proba, codes)
     if len(codes) == 0:
@@ -70,6 +83,11 @@ def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> 
     """Return by frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
 
     `frame` (n,) whole numbers, `true` and `found` (n,) bool. Frames without places are not listed; O(n log n).
+
+    Returns
+    -------
+    pandas.DataFrame
+        By frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
     """
     import pandas as pd
 

@@ -36,14 +36,18 @@ def classification_scores(proba: np.ndarray, codes: np.ndarray) -> dict[str, Sco
 
     Parameters
     ----------
-    proba : (n, k) rows that sum to 1.
-    codes : (n,) true classes, 0 to k - 1.
+    proba : numpy.ndarray
+        (n, k) rows that sum to 1.
+    codes : numpy.ndarray
+        (n,) true classes, 0 to k - 1.
 
     Returns
     -------
-    name -> `Score`. Chance: always the commonest class for accuracy, 1 / (classes that occur) for balanced accuracy, 0.5 for
-    macro AUC (one class against the rest, classes that occur; NaN for a single one). The chance of ECE is its mean when
-    outcomes are drawn from the probabilities themselves: what a perfectly calibrated model of this size reads.
+    dict of str to Score
+        Name -> `Score`. Chance: always the commonest class for accuracy, 1 / (classes that occur) for balanced
+        accuracy, 0.5 for macro AUC (one class against the rest, classes that occur; NaN for a single one). The chance
+        of ECE is its mean when outcomes are drawn from the probabilities themselves: what a perfectly calibrated model
+        of this size reads.
 
     Raises
     ------
@@ -81,6 +85,11 @@ def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Scor
 
     Chance of the adjusted index is 0 by construction; that of mutual information is its mean over 20 shuffles, since it is not
     adjusted for the number of clusters. Raises `ShapeError` for different lengths. Both are 1 for no cells.
+
+    Returns
+    -------
+    dict of str to Score
+        Adjusted Rand index and normalised mutual information of clusters (n,) with known labels (n,).
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
@@ -99,6 +108,11 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) 
 
     Between -1 and 1; 0 unless there are between 2 and n - 1 different labels. Rousseeuw 1987. Raises `ShapeError` for
     different lengths. O(n_cells^2 d).
+
+    Returns
+    -------
+    Score
+        The mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells.
     """
     from sklearn.metrics import silhouette_score
 
@@ -116,6 +130,11 @@ def neighborhood_purity(adjacency: csr_matrix, labels: np.ndarray) -> Score:
     """Return the share of neighbours that have a cell's own label, averaged over cells with neighbours.
 
     Chance is the probability that two different cells drawn at random agree. 0 without edges. O(edges).
+
+    Returns
+    -------
+    Score
+        The share of neighbours that have a cell's own label, averaged over cells with neighbours.
     """
     labels = np.asarray(labels)
     n = len(labels)
@@ -133,6 +152,11 @@ def precision_at_k(relevant: np.ndarray, scores: np.ndarray, k: int) -> Score:
     """Return the share of relevant cells among the k of highest score (ties by row); chance is their share among all.
 
     `relevant` (n,) bool, `scores` (n,). Raises `ShapeError` for different lengths and `OptionError` unless 1 <= k <= n.
+
+    Returns
+    -------
+    Score
+        The share of relevant cells among the k of highest score (ties by row).
     """
     check_same_length(len(relevant), len(scores), what_a="relevances", what_b="scores", remedy="One per cell.")
     check_in_range("k", k, low=1, high=len(scores))

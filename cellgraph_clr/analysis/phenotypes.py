@@ -27,14 +27,18 @@ def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray 
 
     Parameters
     ----------
-    proba : (n, k), one column a phenotype, as `tl.cluster(method="gmm")` writes to `obsm`.
-    groups : (n,) names.
-    weights : (n,) 0 or above, e.g. the share of foreground; None counts all alike.
+    proba : pandas.DataFrame
+        (n, k), one column a phenotype, as `tl.cluster(method="gmm")` writes to `obsm`.
+    groups : numpy.ndarray
+        (n,) names.
+    weights : numpy.ndarray or None, default None
+        (n,) 0 or above, e.g. the share of foreground; None counts all alike.
 
     Returns
     -------
-    By group the mean probability of every phenotype, then phenotype (the most probable) and n (rows of the group). A group whose
-    weights are all 0 has NaN and phenotype "".
+    pandas.DataFrame
+        By group the mean probability of every phenotype, then phenotype (the most probable) and n (rows of the group).
+        A group whose weights are all 0 has NaN and phenotype "".
 
     Notes
     -----
@@ -64,12 +68,14 @@ def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    phenotypes, known : (n,) names.
+    phenotypes, known : numpy.ndarray
+        (n,) names.
 
     Returns
     -------
-    Counts, one line a condition and one column a phenotype; columns are in the order in which as many rows as possible lie on the
-    diagonal (Hungarian method). Empty for no rows.
+    pandas.DataFrame
+        Counts, one line a condition and one column a phenotype; columns are in the order in which as many rows as
+        possible lie on the diagonal (Hungarian method). Empty for no rows.
 
     Notes
     -----
@@ -94,13 +100,18 @@ def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -
 
     Parameters
     ----------
-    values : (n, d), NaN are left out.
-    groups : (n,) names.
-    names : d names of the values.
+    values : numpy.ndarray
+        (n, d), NaN are left out.
+    groups : numpy.ndarray
+        (n,) names.
+    names : sequence of str
+        d names of the values.
 
     Returns
     -------
-    By group, one column a value; positive where the group is higher. NaN for groups of one, or of all, and for constant values.
+    pandas.DataFrame
+        By group, one column a value; positive where the group is higher. NaN for groups of one, or of all, and for
+        constant values.
 
     Notes
     -----
@@ -134,8 +145,15 @@ def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, fl
 
     Parameters
     ----------
-    vectors : (n, d) finite; columns are standardised, similarity is the cosine.
-    samples : (n,) names; rows whose sample has no other are queries of nothing and left out.
+    vectors : numpy.ndarray
+        (n, d) finite; columns are standardised, similarity is the cosine.
+    samples : numpy.ndarray
+        (n,) names; rows whose sample has no other are queries of nothing and left out.
+
+    Returns
+    -------
+    tuple of float, float
+        The mean average precision of finding the other fields (or windows) of a sample from one, and chance.
 
     Notes
     -----

@@ -23,6 +23,11 @@ def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
     """Return the average precision of a ranking by `scores` (ties share the precision at their end).
 
     `relevant` (n,) bool, `scores` (n,). 0 when nothing is relevant. The chance level is the share of relevant cells.
+
+    Returns
+    -------
+    float
+        The average precision of a ranking by `scores` (ties share the precision at their end).
     """
     check_same_length(len(relevant), len(scores), what_a="relevances", what_b="scores", remedy="One per cell.")
     check_finite(np.asarray(scores, float), what="scores", remedy="Leave these cells out.")
@@ -50,11 +55,16 @@ def mask_retrieval(
 
     Parameters
     ----------
-    vectors : (n, d); similarity is the cosine.
-    masks : name -> (n,) bool; every cell of the mask but the query itself is relevant.
-    n_queries : query cells drawn per mask (all when there are fewer).
-    standardize : divide columns by their spread; False only centres them, where their scales are weights (`tl.context`).
-    random_state : seed, or a generator, of the drawing.
+    vectors : numpy.ndarray
+        (n, d); similarity is the cosine.
+    masks : mapping of str to numpy.ndarray
+        Name -> (n,) bool; every cell of the mask but the query itself is relevant.
+    n_queries : int, default 30
+        Query cells drawn per mask (all when there are fewer).
+    standardize : bool, default True
+        Divide columns by their spread; False only centres them, where their scales are weights (`tl.context`).
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed, or a generator, of the drawing.
 
     Raises
     ------
@@ -86,16 +96,20 @@ def partner_rank(
 
     Parameters
     ----------
-    vectors : (n, d); distance is Euclidean, of standardised columns (as in the published protocol).
-    cell, candidate : (m,) rows; one line per candidate partner of a cell.
-    standardize : False takes the cosine of columns as they are, centred, where their scales are weights (`tl.context`).
-    block : cells compared at a time.
+    vectors : numpy.ndarray
+        (n, d); distance is Euclidean, of standardised columns (as in the published protocol).
+    cell, candidate : numpy.ndarray
+        (m,) rows; one line per candidate partner of a cell.
+    standardize : bool, default True
+        False takes the cosine of columns as they are, centred, where their scales are weights (`tl.context`).
+    block : int, default 512
+        Cells compared at a time.
 
     Returns
     -------
-    rows : (k,) cells that have candidates.
-    rank : (k,) int64, 1 for a candidate that is the nearest other cell of all.
-    chance : (k,) expected rank under random order, n / (number of candidates + 1).
+    tuple of numpy.ndarray, numpy.ndarray, numpy.ndarray
+        Rows : (k,) cells that have candidates. rank : (k,) int64, 1 for a candidate that is the nearest other cell of
+        all. chance : (k,) expected rank under random order, n / (number of candidates + 1).
 
     Notes
     -----
@@ -134,10 +148,19 @@ def bilateral_score(
 
     Parameters
     ----------
-    clusters : (n,) cluster of every cell, numbers or names.
-    cell, candidate : (m,) rows; one line per candidate partner of a cell.
-    n_permutations : whose mean is the chance; large clusters make it high.
-    random_state : seed, or a generator, of the permutations.
+    clusters : numpy.ndarray
+        (n,) cluster of every cell, numbers or names.
+    cell, candidate : numpy.ndarray
+        (m,) rows; one line per candidate partner of a cell.
+    n_permutations : int, default 20
+        Whose mean is the chance; large clusters make it high.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed, or a generator, of the permutations.
+
+    Returns
+    -------
+    tuple of float, float
+        The share of cells with a candidate partner in their own cluster, and that under permuted clusters.
 
     Notes
     -----
@@ -165,6 +188,11 @@ def probe_accuracy(
 
     Everything is fitted inside the fold; folds are stratified and repeated. `n_repeats` 0 gives the published protocol:
     one round of folds without shuffling.
+
+    Returns
+    -------
+    numpy.ndarray
+        The accuracies of a linear probe, one per fold: standardise, logistic regression with C = 1.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_score

@@ -86,12 +86,19 @@ class LabelImage:
 
     Parameters
     ----------
-    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5, dask or xarray.
-    spacing : size of a pixel or voxel along each axis, in `unit`; one number where all axes are alike.
-    unit : "micrometer", "nanometer", "pixel", …; "um", "µm" and "nm" are understood.
-    image : (c, [z,] y, x) intensities of any real dtype, or None.
-    channels : one name per channel.
-    origin : physical position z, y, x of the centre of the first pixel, 0 when empty.
+    labels : object
+        (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5, dask or
+        xarray.
+    spacing : tuple of float
+        Size of a pixel or voxel along each axis, in `unit`; one number where all axes are alike.
+    unit : str, default PIXEL
+        "micrometer", "nanometer", "pixel", …; "um", "µm" and "nm" are understood.
+    image : object, default None
+        (c, [z,] y, x) intensities of any real dtype, or None.
+    channels : tuple of str, default ()
+        One name per channel.
+    origin : tuple of float, default ()
+        Physical position z, y, x of the centre of the first pixel, 0 when empty.
 
     Raises
     ------

@@ -97,8 +97,8 @@ class GraphEncoder(nn.Module):
     "sage" and "gin" are sparse products, O(edges n_hidden) time and O(n n_hidden) memory; "gatv2" and "gen" hold one vector
     per edge.
 
-    Source
-    ------
+    References
+    ----------
     Hamilton et al. 2017 (GraphSAGE), Xu et al. 2019 (GIN), Brody et al. 2022 (GATv2), Li et al. 2020 (GENConv),
     Xu et al. 2018 (jumping knowledge).
     """

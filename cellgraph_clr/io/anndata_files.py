@@ -29,7 +29,13 @@ __all__ = ["check_write", "read", "write"]
 
 @checked
 def read(path: str | os.PathLike[str]) -> AnnData:
-    """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`."""
+    """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`.
+
+    Returns
+    -------
+    AnnData
+        The AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`.
+    """
     import anndata as ad
 
     target = file_to_read(path)
@@ -62,8 +68,10 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    adata : what is written.
-    path : a file, or for .zarr a folder; a folder is replaced if it is empty or an AnnData. Links are followed.
+    adata : AnnData
+        What is written.
+    path : str or path-like
+        A file, or for .zarr a folder; a folder is replaced if it is empty or an AnnData. Links are followed.
 
     Raises
     ------

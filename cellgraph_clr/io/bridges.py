@@ -31,15 +31,22 @@ def to_pyg(
 
     Parameters
     ----------
-    adata : with a spatial graph.
-    use_rep : `obsm` key of the features; None is `X`.
-    label_key : categorical `obs` column written as `y` (codes, -1 for "unassigned") with `class_names`.
-    neighbors_key, library_key : as in the `gr` functions.
+    adata : AnnData
+        With a spatial graph.
+    use_rep : str or None, default None
+        `obsm` key of the features; None is `X`.
+    label_key : str or None, default None
+        Categorical `obs` column written as `y` (codes, -1 for "unassigned") with `class_names`.
+    neighbors_key : str, default "spatial"
+        As in the `gr` functions.
+    library_key : str or None, default None
+        As in the `gr` functions.
 
     Returns
     -------
-    Data with x, edge_index (both directions), edge_attr (length, contact_area where known; see `edge_attr_names`), pos
-    (x, y[, z]), cell_id, sample, unit, feature_info.
+    Data
+        Data with x, edge_index (both directions), edge_attr (length, contact_area where known; see `edge_attr_names`),
+        pos (x, y[, z]), cell_id, sample, unit, feature_info.
 
     Raises
     ------
@@ -65,6 +72,11 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
     """Return the AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed); the inverse of `to_pyg`.
 
     Edge attributes named length and contact_area become `obsp` matrices. Raises `ShapeError` when a part is missing.
+
+    Returns
+    -------
+    AnnData
+        The AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed).
     """
     import pandas as pd
 
@@ -93,7 +105,13 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
 def to_networkx(
     adata: AnnData, *, use_rep: str | None = None, neighbors_key: str = "spatial", library_key: str | None = None
 ) -> nx.Graph:
-    """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges)."""
+    """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges).
+
+    Returns
+    -------
+    nx.Graph
+        A networkx graph whose nodes are cell ids.
+    """
     from cellgraph_clr.graphs.nx import graph_to_networkx
 
     return graph_to_networkx(

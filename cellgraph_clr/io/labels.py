@@ -53,18 +53,26 @@ def read_labels(
 
     Parameters
     ----------
-    path : .tif / .tiff (OME, ImageJ or plain), .npy (also a Cellpose `_seg.npy`), or a Zarr array or OME-Zarr (0.4, 0.5)
+    path : str or path-like
+        .tif / .tiff (OME, ImageJ or plain), .npy (also a Cellpose `_seg.npy`), or a Zarr array or OME-Zarr (0.4, 0.5)
         image or label group.
-    image : intensities in one of the same formats, on the same pixel grid, channels in any axis order.
-    spacing : pixel size z, y, x (or y, x), or one number for all axes; overrides the metadata. In `unit`, else in the
-        unit of the metadata.
-    unit : unit of the spacing; without `spacing` that of the metadata is converted to it.
-    channels : names of the image's channels; default those of the file.
-    level : resolution level of an OME-Zarr, 0 is the finest; scale and translation are those of the level.
+    image : str or path-like or None, default None
+        Intensities in one of the same formats, on the same pixel grid, channels in any axis order.
+    spacing : float or sequence of float or None, default None
+        Pixel size z, y, x (or y, x), or one number for all axes; overrides the metadata. In `unit`, else in the unit of
+        the metadata.
+    unit : str or None, default None
+        Unit of the spacing; without `spacing` that of the metadata is converted to it.
+    channels : sequence of str or None, default None
+        Names of the image's channels; default those of the file.
+    level : int, default 0
+        Resolution level of an OME-Zarr, 0 is the finest; scale and translation are those of the level.
 
     Returns
     -------
-    `LabelImage`; Zarr stays on disk and is read in blocks when something is measured, a large .npy is memory-mapped.
+    LabelImage
+        `LabelImage`; Zarr stays on disk and is read in blocks when something is measured, a large .npy is
+        memory-mapped.
 
     Raises
     ------

@@ -27,9 +27,17 @@ def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") 
 
     Parameters
     ----------
-    path : with columns label_id, anchor_x, anchor_y and, for volumes, anchor_z. Numeric columns become features (boxes,
-        which are positions, and flags go to `obs`), text becomes categorical `obs` columns. Background (label 0) is left out.
-    unit : unit of the anchors.
+    path : str or path-like
+        With columns label_id, anchor_x, anchor_y and, for volumes, anchor_z. Numeric columns become features (boxes,
+        which are positions, and flags go to `obs`), text becomes categorical `obs` columns. Background (label 0) is
+        left out.
+    unit : str, default "micrometer"
+        Unit of the anchors.
+
+    Returns
+    -------
+    AnnData
+        The AnnData of a MoBIE segmentation table (.tsv or .csv).
 
     Raises
     ------

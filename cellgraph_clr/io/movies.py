@@ -128,17 +128,29 @@ def read_movie(
 
     Parameters
     ----------
-    path : .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered; or an array.
-    labels : masks in one of these forms, on the same grid; ids are tracks where tracks are given.
-    tracks : `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns ("L B
-        E P" or "start", "end" are understood), or a table.
-    axes : order of the axes, e.g. "tzyx"; None takes those of the file, or time first.
-    spacing, unit, channels : as in `read_labels`.
-    frame_interval : seconds between frames; overrides what the file says.
+    path : object
+        .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered; or an array.
+    labels : object, default None
+        Masks in one of these forms, on the same grid; ids are tracks where tracks are given.
+    tracks : str or path-like or pandas.DataFrame or None, default None
+        `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns
+        ("L B E P" or "start", "end" are understood), or a table.
+    axes : str or None, default None
+        Order of the axes, e.g. "tzyx"; None takes those of the file, or time first.
+    spacing : float or sequence of float or None, default None
+        As in `read_labels`.
+    unit : str or None, default None
+        As in `read_labels`.
+    frame_interval : float or None, default None
+        Seconds between frames; overrides what the file says.
+    channels : sequence of str or None, default None
+        As in `read_labels`.
 
     Returns
     -------
-    `Movie`. Folders and Zarr are read frame by frame when needed, large .npy are memory-mapped, TIFF files read as a whole.
+    Movie
+        `Movie`. Folders and Zarr are read frame by frame when needed, large .npy are memory-mapped, TIFF files read as
+        a whole.
 
     Raises
     ------
@@ -186,16 +198,21 @@ def from_movie(
 
     Parameters
     ----------
-    movie : with labels.
-    features : as in `from_labels`.
-    library_id : name of the movie, written to `obs["library_id"]`; movies with names are joined by `cgc.concat`.
-    n_jobs : threads.
+    movie : Movie
+        With labels.
+    features : sequence of str, default ("shape", "intensity")
+        As in `from_labels`.
+    library_id : str or None, default None
+        Name of the movie, written to `obs["library_id"]`; movies with names are joined by `cgc.concat`.
+    n_jobs : int or None, default None
+        Threads.
 
     Returns
     -------
-    As `from_labels` of every frame: `obs["frame"]` counts from 0 and keeps graphs in space within frames, `obs["region"]`
-    names it, `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says what becomes of the cell (see
-    `cells.events`). Frames without cells are left out.
+    AnnData
+        As `from_labels` of every frame: `obs["frame"]` counts from 0 and keeps graphs in space within frames,
+        `obs["region"]` names it, `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says what
+        becomes of the cell (see `cells.events`). Frames without cells are left out.
 
     Raises
     ------

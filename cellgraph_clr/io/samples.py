@@ -31,9 +31,16 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
 
     Parameters
     ----------
-    adatas : samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData. One that
-        holds several samples (a plate) keeps them, in a mapping with its name in front: "plate_1/A01".
-    library_key : `obs` column of the sample names, written.
+    adatas : sequence of AnnData or mapping of str to AnnData
+        Samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData. One
+        that holds several samples (a plate) keeps them, in a mapping with its name in front: "plate_1/A01".
+    library_key : str, default "library_id"
+        `obs` column of the sample names, written.
+
+    Returns
+    -------
+    AnnData
+        One AnnData of several samples, graphs kept block-diagonal.
 
     Raises
     ------

@@ -29,8 +29,14 @@ def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : `man_track.txt` of the Cell Tracking Challenge (four whole numbers a line, no header), or a .csv with these columns
-        ("L B E P", "label" and "start" are understood). Frames count from 0, parent 0 is none.
+    path : str or path-like
+        `man_track.txt` of the Cell Tracking Challenge (four whole numbers a line, no header), or a .csv with these
+        columns ("L B E P", "label" and "start" are understood). Frames count from 0, parent 0 is none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A lineage table with the columns track, begin, end, parent, int64.
 
     Raises
     ------

@@ -34,8 +34,15 @@ def validate(adata: AnnData, labels: Labels | None = None) -> list[str]:
 
     Parameters
     ----------
-    adata : to be checked; never edited.
-    labels : when given, ids are compared: cells only in the image and only in the table are named.
+    adata : AnnData
+        To be checked; never edited.
+    labels : LabelImage or array-like or path-like or None, default None
+        When given, ids are compared: cells only in the image and only in the table are named.
+
+    Returns
+    -------
+    list of str
+        What is wrong with an AnnData, one sentence each.
 
     Notes
     -----

@@ -177,11 +177,23 @@ class VICReg(nn.Module):
         self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
 
     def extra_repr(self) -> str:
-        """Return the options for `repr`."""
+        """Return the options for `repr`.
+
+        Returns
+        -------
+        str
+            The options for `repr`.
+        """
         return ", ".join(f"{k}={v}" for k, v in self.weights.items())
 
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`."""
+        """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`.
+
+        Returns
+        -------
+        Tensor
+            The loss () of the batch.
+        """
         if exclude is not None:
             check_vectors(widened(anchor), widened(candidates))
             check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)

@@ -204,7 +204,13 @@ class SoftInfoNCE(Tempered):
         self.register_buffer("class_prior", torch.as_tensor(class_prior, dtype=torch.float32))
 
     def extra_repr(self) -> str:
-        """Return the options for `repr`."""
+        """Return the options for `repr`.
+
+        Returns
+        -------
+        str
+            The options for `repr`.
+        """
         return f"n_classes={len(self.class_prior)}, {super().extra_repr()}"
 
     def forward(self, logits: Tensor, targets: Tensor, noise_targets: Tensor | None = None) -> Tensor:

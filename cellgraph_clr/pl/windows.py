@@ -46,20 +46,34 @@ def window_gallery(
 
     Parameters
     ----------
-    adata : windows of the plate (`tl.profile`).
-    plate : that was profiled.
-    groupby : categorical `obs` column, e.g. of `tl.cluster`.
-    use_rep : `obsm` key that says what is typical.
-    size : pixels of a window.
-    n_windows : pictures in a row.
-    channels : names or numbers of up to three, shown in red, green and blue, or of one, in grey; None takes the first three
+    adata : AnnData
+        Windows of the plate (`tl.profile`).
+    plate : Plate
+        That was profiled.
+    groupby : str
+        Categorical `obs` column, e.g. of `tl.cluster`.
+    use_rep : str, default "X_infomax"
+        `obsm` key that says what is typical.
+    size : int, default 128
+        Pixels of a window.
+    n_windows : int, default 5
+        Pictures in a row.
+    channels : sequence of int or str or None, default None
+        Names or numbers of up to three, shown in red, green and blue, or of one, in grey; None takes the first three
         there are. Each between its 1 and 99.8 percentiles over the plate.
-    title : of the figure; None names the channels and their colours.
-    figsize, show, save : as in `pl.cell_gallery`.
+    title : str or None, default None
+        Of the figure; None names the channels and their colours.
+    figsize : tuple of float, float or None, default None
+        As in `pl.cell_gallery`.
+    show : bool or None, default None
+        As in `pl.cell_gallery`.
+    save : str or path-like or None, default None
+        As in `pl.cell_gallery`.
 
     Returns
     -------
-    The axes (groups, n_windows); each picture is titled by its sample.
+    numpy.ndarray
+        The axes (groups, n_windows); each picture is titled by its sample.
 
     Raises
     ------

@@ -65,22 +65,43 @@ def context(
 
     Parameters
     ----------
-    adata : features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
-    use_rep : features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned codes,
-        principal components of genes).
-    learn : add soft types of a code that is learned from `use_rep`: alike for cells within two steps on the graph
+    adata : AnnData
+        Features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
+    use_rep : str or sequence of str or None, default "X"
+        Features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned
+        codes, principal components of genes).
+    learn : bool, default True
+        Add soft types of a code that is learned from `use_rep`: alike for cells within two steps on the graph
         (`models.CellGraphCLR` with InfoNCEp; a few seconds).
-    n_types : soft types of each representation; None takes the features themselves as codes.
-    batch_key : `obs` column of batches whose features are standardised apart: a shift between them is taken away, and with it
+    n_types : int or None, default 64
+        Soft types of each representation; None takes the features themselves as codes.
+    batch_key : str or None, default None
+        `obs` column of batches whose features are standardised apart: a shift between them is taken away, and with it
         what their compositions differ in. None standardises all cells together.
-    n_dims : principal components kept, not whitened; all columns where there are fewer.
-    neighbors_key, library_key : the graph; the samples.
-    key_added : `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
-    random_state : seed.
-    n_jobs : threads; they do not change the result.
-    progress : of learning.
-    copy : return a new AnnData.
-    **options : of `analysis.context.ContextOptions`. `region_weight=0` leaves out the coarse parts of the tissue, for finer ones.
+    n_dims : int, default 128
+        Principal components kept, not whitened; all columns where there are fewer.
+    neighbors_key : str, default "spatial"
+        The graph; the samples.
+    library_key : str or None, default None
+        The graph; the samples.
+    key_added : str, default X_CONTEXT
+        `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+    n_jobs : int or None, default None
+        Threads; they do not change the result.
+    progress : bool or None, default None
+        Of learning.
+    copy : bool, default False
+        Return a new AnnData.
+    **options : object
+        Of `analysis.context.ContextOptions`. `region_weight=0` leaves out the coarse parts of the tissue, for finer
+        ones.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------

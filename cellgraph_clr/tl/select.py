@@ -30,11 +30,20 @@ def select_region(
 
     Parameters
     ----------
-    adata : with `obsm["spatial"]`.
-    outline : (v, 2) corners of a polygon in the two axes of `projection`, in the unit of positions, in order; closed by
+    adata : AnnData
+        With `obsm["spatial"]`.
+    outline : numpy.ndarray or sequence of tuple of float, float
+        (v, 2) corners of a polygon in the two axes of `projection`, in the unit of positions, in order; closed by
         itself. A shape drawn in napari has its axes the other way round (y, x): pass `shape[:, ::-1]`.
-    projection : the plane it is drawn in: "xy", "xz" or "yz".
-    slab : lowest and highest coordinate along the third axis (3D); None takes all depths.
+    projection : str, default "xy"
+        The plane it is drawn in: "xy", "xz" or "yz".
+    slab : tuple of float, float or None, default None
+        Lowest and highest coordinate along the third axis (3D); None takes all depths.
+
+    Returns
+    -------
+    numpy.ndarray
+        Which cells lie inside a drawn outline.
 
     Raises
     ------

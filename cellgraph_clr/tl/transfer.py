@@ -37,17 +37,31 @@ def transfer_labels(
 
     Parameters
     ----------
-    adata : cells to label.
-    reference : AnnData with labels and the same representation (by one model: fit on the reference, or on both).
-    label_key : `obs` column of the reference; cells that are missing or "unassigned" do not vote.
-    use_rep : `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
-    k : voters (fewer where the reference has fewer).
-    min_confidence : cells whose winning share of the vote is lower are "unassigned"; None labels all.
-    min_similarity : cells whose nearest voter is less similar are "unassigned": they are like nothing in the reference.
-        "auto" is what 1 % of the reference cells fall below among themselves; None accepts any.
-    key_added : as in `tl.classify`: writes `obs[key]`, `obs[key + "_confidence"]`, `obsm[key + "_proba"]`, and
-        `obs[key + "_similarity"]`; key = `key_added` or `label_key + "_pred"`.
-    copy : return a new AnnData.
+    adata : AnnData
+        Cells to label.
+    reference : AnnData
+        AnnData with labels and the same representation (by one model: fit on the reference, or on both).
+    label_key : str
+        `obs` column of the reference; cells that are missing or "unassigned" do not vote.
+    use_rep : str, default "X_cellgraph"
+        `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
+    k : int, default 15
+        Voters (fewer where the reference has fewer).
+    min_confidence : float or None, default 0.5
+        Cells whose winning share of the vote is lower are "unassigned"; None labels all.
+    min_similarity : float or {"auto"} or None, default "auto"
+        Cells whose nearest voter is less similar are "unassigned": they are like nothing in the reference. "auto" is
+        what 1 % of the reference cells fall below among themselves; None accepts any.
+    key_added : str or None, default None
+        As in `tl.classify`: writes `obs[key]`, `obs[key + "_confidence"]`, `obsm[key + "_proba"]`, and `obs[key +
+        "_similarity"]`; key = `key_added` or `label_key + "_pred"`.
+    copy : bool, default False
+        Return a new AnnData.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------

@@ -51,21 +51,31 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     Parameters
     ----------
-    random_state : seed of everything random; the same seed gives the same result.
-    device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products of networks in training; views, losses and embeddings stay in float32.
-    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
-    n_processes : processes that share every batch in training, on GPUs one per GPU. The result is that of one to rounding.
-        They are started anew: a script must guard its start with ``if __name__ == "__main__"``.
-    progress : show a bar; None shows it on terminals and in notebooks.
-    **config : fields of `CellGraphCLRConfig`; an unknown one raises `OptionError`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of everything random; the same seed gives the same result.
+    device : str, default "auto"
+        "auto" (GPU when there is one), "cpu", "cuda", ….
+    precision : str, default "32"
+        "32", or "bf16" for products of networks in training; views, losses and embeddings stay in float32.
+    num_workers : int, default 0
+        Processes that draw batches ahead; 0 draws them in between. The result is the same.
+    n_processes : int, default 1
+        Processes that share every batch in training, on GPUs one per GPU. The result is that of one to rounding. They
+        are started anew: a script must guard its start with ``if __name__ == "__main__"``.
+    progress : bool or None, default None
+        Show a bar; None shows it on terminals and in notebooks.
+    **config : object
+        Fields of `CellGraphCLRConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    config : `CellGraphCLRConfig`.
-    seed_ : the integer seed that `fit` used.
-    history_ : per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but for
-        infomax; for InfoNCEp without options contrastive_gap and contrastive_gap_cap (nats per pair).
+    config
+        `CellGraphCLRConfig`.
+    seed_
+        The integer seed that `fit` used.
+    history_
+        Per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but
+        for infomax; for InfoNCEp without options contrastive_gap and contrastive_gap_cap (nats per pair).
     """
 
     config_class = CellGraphCLRConfig
@@ -115,16 +125,30 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
         Parameters
         ----------
-        data : AnnData with a spatial graph, or a list of them with the same features.
-        use_rep : `obsm` key of the features; None is `X`. Features are standardised inside.
-        neighbors_key : the graph, as `key_added` of the `gr` functions.
-        library_key : `obs` column of samples; edges never join samples anyway.
-        checkpoint : file that the run is saved to. When it exists, the run goes on from it and ends as if it had never
-            stopped. None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks : Lightning callbacks; the figures of `history_` are logged at every step.
-        logger : Lightning logger or loggers; None logs nothing.
-        warm_start : go on from the weights and the standardisation of the last fit (fine-tuning) instead of new ones.
+        data : AnnData or sequence of AnnData
+            AnnData with a spatial graph, or a list of them with the same features.
+        use_rep : str or None, default None
+            `obsm` key of the features; None is `X`. Features are standardised inside.
+        neighbors_key : str, default "spatial"
+            The graph, as `key_added` of the `gr` functions.
+        library_key : str or None, default None
+            `obs` column of samples; edges never join samples anyway.
+        checkpoint : str or path-like or None, default None
+            File that the run is saved to. When it exists, the run goes on from it and ends as if it had never stopped.
+            None saves nothing.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Lightning callbacks; the figures of `history_` are logged at every step.
+        logger : object, default None
+            Lightning logger or loggers; None logs nothing.
+        warm_start : bool, default False
+            Go on from the weights and the standardisation of the last fit (fine-tuning) instead of new ones.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -196,6 +220,11 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
         Exact for every cell: large graphs are walked in tiles with a halo of `n_layers` hops, in flat memory. Raises as
         `fit`, and `ModelFileError` when the features are others than those fitted on.
+
+        Returns
+        -------
+        numpy.ndarray
+            The embedding (n, n_dims) float32 of the cells of `data`, in its order of rows.
         """
         scales = _scales(self._fitted())
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
@@ -206,7 +235,13 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     def embed_tensors(
         self, x: torch.Tensor, adjacency: csr_matrix, edge_attr: torch.Tensor | None, *, curve: np.ndarray
     ) -> np.ndarray:
-        """Return the embedding (n, n_dims) of what `graph_tensors` gives; large graphs in tiles along `curve` (n,), any order."""
+        """Return the embedding (n, n_dims) of what `graph_tensors` gives; large graphs in tiles along `curve` (n,), any order.
+
+        Returns
+        -------
+        numpy.ndarray
+            The embedding (n, n_dims) of what `graph_tensors` gives.
+        """
         encoder = self.network()
         device = _device_of(encoder)
 
@@ -246,13 +281,24 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         """Return what the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
 
         Raises as `transform`.
+
+        Returns
+        -------
+        tuple of torch.Tensor, csr_matrix, torch.Tensor or None
+            What the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
         """
         scales = _scales(self._fitted())
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
         return scales.tensors(graph)
 
     def encoder(self) -> nn.Module:
-        """Return the trained encoder. Raises `CellGraphError` before `fit`."""
+        """Return the trained encoder. Raises `CellGraphError` before `fit`.
+
+        Returns
+        -------
+        torch.nn.Module
+            The trained encoder.
+        """
         return self.network("encoder")
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:

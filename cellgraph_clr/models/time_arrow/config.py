@@ -22,8 +22,10 @@ class Backbone(Protocol):
 
     Attributes
     ----------
-    multiple : sides of what it is given are multiples of it.
-    halo : pixels around one that its features depend on, a multiple of `multiple`, so that tiles equal the whole frame.
+    multiple : int
+        Sides of what it is given are multiples of it.
+    halo : int
+        Pixels around one that its features depend on, a multiple of `multiple`, so that tiles equal the whole frame.
     """
 
     multiple: int
