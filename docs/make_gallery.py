@@ -1,0 +1,34 @@
+"""Run the code of the gallery and write its pictures into `docs/images`: `python docs/make_gallery.py`."""
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib as mpl
+
+DOCS = Path(__file__).parent
+
+
+def main() -> None:
+    """Write all pictures, small enough for a repository."""
+    mpl.use("Agg")
+    mpl.rcParams["savefig.dpi"] = 100
+    from PIL import Image
+
+    code = re.findall(r"^```python\n(.*?)^```$", (DOCS / "gallery.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        names: dict[str, object] = {}
+        for block in code:
+            exec(compile(block, "gallery.md", "exec"), names)
+        for picture in sorted(Path(folder).glob("gallery_*.png")):
+            with Image.open(picture) as drawn:
+                small = drawn.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+                small.save(DOCS / "images" / picture.name, optimize=True)
+            sys.stdout.write(f"{picture.name}: {(DOCS / 'images' / picture.name).stat().st_size // 1024} KiB\n")
+
+
+if __name__ == "__main__":
+    main()
