@@ -13,7 +13,7 @@ JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,docs]"
 	@touch $@
 
 $(PEERS_STAMP): pyproject.toml benchmarks/constraints-peers.txt
@@ -57,9 +57,8 @@ bench: $(PEERS_STAMP)
 interop: $(PEERS_STAMP)
 	$(PEERS)/bin/python -m pytest tests/interop -n 0
 
-docs: $(STAMP)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
-	$(BIN)/python -m pdoc cellgraph_clr --docformat numpy --output-directory docs_html
+docs: $(STAMP)  # warnings are errors; DOCS_INTERSPHINX=1 adds links into other libraries, which needs a network
+	MPLBACKEND=Agg OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -q docs docs_html
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html
+	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html docs/reference/generated docs/tutorials/*.ipynb docs/jupyter_execute

@@ -9,12 +9,12 @@ from pathlib import Path
 import matplotlib as mpl
 
 DOCS = Path(__file__).parent
+WIDTH = 820  # pixels
 
 
 def main() -> None:
     """Write all pictures, small enough for a repository."""
     mpl.use("Agg")
-    mpl.rcParams["savefig.dpi"] = 100
     from PIL import Image
 
     code = re.findall(r"^```python\n(.*?)^```$", (DOCS / "gallery.md").read_text(), flags=re.MULTILINE | re.DOTALL)
@@ -25,9 +25,11 @@ def main() -> None:
             exec(compile(block, "gallery.md", "exec"), names)
         for picture in sorted(Path(folder).glob("gallery_*.png")):
             with Image.open(picture) as drawn:
-                small = drawn.convert("RGB").quantize(128, dither=Image.Dither.NONE)
-                small.save(DOCS / "images" / picture.name, optimize=True)
-            sys.stdout.write(f"{picture.name}: {(DOCS / 'images' / picture.name).stat().st_size // 1024} KiB\n")
+                small = drawn.convert("RGB")
+            small.thumbnail((WIDTH, WIDTH))
+            target = DOCS / "images" / f"{picture.stem}.jpg"
+            small.save(target, quality=82, optimize=True)
+            sys.stdout.write(f"{target.name}: {target.stat().st_size // 1024} KiB\n")
 
 
 if __name__ == "__main__":

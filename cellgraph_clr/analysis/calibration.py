@@ -102,7 +102,7 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean of |accuracy - confidence| over cells; 0 for no cells."""
+        """Expected calibration error: the mean over cells of the gap between accuracy and confidence; 0 for no cells."""
         total = self.count.sum()
         return float((self.count * np.abs(self.accuracy - self.confidence)).sum() / max(total, 1))
 

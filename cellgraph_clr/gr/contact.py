@@ -63,7 +63,7 @@ def contact_graph(
         Widest background gap, in the unit of positions, that still counts as a contact.
     min_area : float, default 0.0
         Contacts up to this area (3D, unit squared) or length (2D) are left out.
-    isolates : {"keep", "nearest", "raise"} or None, default "keep"
+    isolates : {"keep", "nearest", "raise"}, default "keep"
         Cells without contact are kept as they are, joined to the "nearest" cell (area 0), or refused ("raise").
     library_key : str or None, default None
         `obs` column of samples; None takes `obs["library_id"]` when it is there.

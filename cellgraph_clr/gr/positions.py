@@ -56,7 +56,7 @@ def delaunay_graph(
     degenerate : {"raise", "jitter"}, default "raise"
         Cells that all lie on a line (3D: plane) are refused ("raise") or moved by 1e-6 of their extent at random for
         the triangulation ("jitter"); `obsm["spatial"]` stays.
-    isolates : {"keep", "nearest", "raise"} or None, default "keep"
+    isolates : {"keep", "nearest", "raise"}, default "keep"
         What to do with cells that the pruning leaves without neighbours, as in `contact_graph`.
     random_state : int, default 0
         Seed of the jitter.
@@ -174,7 +174,7 @@ def radius_graph(
         are at 0.
     labels : LabelImage or array-like or path-like or None, default None
         Label image for `distance="surface"`, as in `contact_graph`.
-    isolates : {"keep", "nearest", "raise"} or None, default "keep"
+    isolates : {"keep", "nearest", "raise"}, default "keep"
         What to do with cells without neighbours, as in `contact_graph`.
     library_key : str or None, default None
         As in `contact_graph`. Stored distances are those asked for.

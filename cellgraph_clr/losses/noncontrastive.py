@@ -99,7 +99,7 @@ def vicreg(
 
 @full_precision
 def decorrelation(features: Tensor, temperature: float | Tensor = 0.2) -> Tensor:
-    """Return how far the feature maps of an image are correlated, ``-mean_c log softmax_c'(x_c . x_c' / T)_c``, mean over images.
+    """Return how far the feature maps of an image are correlated, ``-mean_c log softmax_c'(<x_c, x_c'> / T)_c``, mean over images.
 
     Parameters
     ----------

@@ -84,7 +84,7 @@ def context(
         The graph; the samples.
     library_key : str or None, default None
         The graph; the samples.
-    key_added : str, default X_CONTEXT
+    key_added : str, default "X_context"
         `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
     random_state : int, numpy.random.Generator or None, default 0
         Seed.

@@ -88,7 +88,7 @@ def embed(
     Raises
     ------
     NoGraphError, MissingKeyError, NonFiniteError, NoCellsError, OptionError, LabelKeyError, ModelFileError
-        As `CellGraphCLR.fit` and `.transform`.
+        As `CellGraphCLR.fit` and `CellGraphCLR.transform`.
     """
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 

@@ -88,7 +88,7 @@ def morpho_features(
     ------
     MissingKeyError, OptionError, LabelImageError, NoCellsError, ShapeError
         If no cell of `adata` is in the labels, several samples are not told apart, options are wrong, and as
-        `MorphoFeatures.fit` and `.transform`.
+        `MorphoFeatures.fit` and `MorphoFeatures.transform`.
     """
     import pandas as pd
 

@@ -77,7 +77,7 @@ def profile(
     Raises
     ------
     OptionError, PairsError, NoCellsError, ShapeError, MissingKeyError
-        As `DeepInfoMax.fit` and `.transform`.
+        As `DeepInfoMax.fit` and `DeepInfoMax.transform`.
     """
     import anndata as ad
     import pandas as pd
