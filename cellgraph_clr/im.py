@@ -97,6 +97,18 @@ def label_qc(
     Notes
     -----
     Two reads of the labels, O(voxels); blocks of chunked arrays are joined exactly, so chunks do not change the answer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> masks = np.zeros((12, 12), int)
+    >>> masks[1:5, 1:5], masks[7:11, 1:5], masks[7:11, 7:11] = 1, 1, 2
+    >>> cgc.im.label_qc(cgc.LabelImage.build(masks, spacing=1.0, unit="pixel"))[["n_fragments", "is_fragmented"]]
+             n_fragments  is_fragmented
+    cell_id
+    1                  2           True
+    2                  1          False
     """
     import pandas as pd
 
@@ -178,6 +190,14 @@ def sample_surfaces(
     Notes
     -----
     One scan, then a box a cell: O(voxels of the boxes + n n_points). See `cells.surfaces.sample_surface`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(8, random_state=0).image
+    >>> surfaces = cgc.im.sample_surfaces(cells, n_points=64)
+    >>> surfaces.points.shape, surfaces.normals.shape
+    ((8, 64, 3), (8, 64, 3))
     """
     image = as_label_image(labels)
     s = scan_labels(image, surface=False)
@@ -199,6 +219,36 @@ def extract_patches(
 
     `labels` and `image` are as in `from_labels`; for the other arguments, results and errors see
     `cells.patches.extract_patches`. Chunked arrays are read box by box.
+
+    Parameters
+    ----------
+    labels : LabelImage or array-like or path-like
+        As in `from_labels`.
+    image : object, default None
+        As in `from_labels`.
+    size : int
+        Voxels of a crop along each axis.
+    resolution : float or None, default None
+        Size of its voxels, in the unit of the spacing; None takes the coarsest spacing.
+    place : {"whole", "inside"}, default "whole"
+        "whole" cells, or patches "inside" them.
+    n_patches : int, default 1
+        Patches of every cell.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the places.
+
+    Returns
+    -------
+    patches.Patches
+        Crops of labels and intensities, with the cell ids.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(8, random_state=0).image
+    >>> crops = cgc.im.extract_patches(cells, size=16)
+    >>> type(crops).__name__
+    'Patches'
     """
     picture = as_label_image(labels, image)
     s = scan_labels(picture, surface=False)

@@ -100,6 +100,14 @@ def scale_features(
     -----
     Changes of `X` are noticed among the same cells, in any order and for any choice of features. Of a selection of cells the
     measured features are scaled anew, whatever `X` holds. O(n f log n) for "quantile" and "robust", O(n f) for "zscore".
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.pp.scale_features(adata)
+    >>> round(float(abs(adata.X).max()), 3) <= 3.0, "cellgraph_raw" in adata.layers
+    (True, True)
     """
     check_option("method", method, METHODS)
     check_option("impute", impute, (None, "median"))
@@ -188,6 +196,15 @@ def split(
         For a wrong option, `label_key` with another kind of split than "cell", or a single sample to split by library.
     MissingKeyError, NoGraphError, LabelKeyError, NoCellsError
         For missing parts, or no cells.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.pp.split(adata, by="block", n_blocks=6)
+    >>> sorted(adata.obs["split"].unique())
+    ['buffer', 'test', 'train']
     """
     import pandas as pd
 

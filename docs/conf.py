@@ -11,11 +11,15 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 sys.path.insert(0, str(ROOT))
 
+from docutils.nodes import SkipNode  # noqa: E402
+from docutils.utils.math.latex2mathml import tex2mathml  # noqa: E402
+from sphinx.util.nodes import make_refnode  # noqa: E402
+
 import cellgraph_clr  # noqa: E402
 
 project = "cellgraph_clr"
 author = "The cellgraph_clr developers"
-copyright = "The cellgraph_clr developers"  # noqa: A001
+copyright = "The cellgraph_clr developers"
 version = release = cellgraph_clr.__version__
 
 extensions = [
@@ -24,7 +28,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_design",
 ]
@@ -59,6 +62,7 @@ intersphinx_mapping = (
 )
 intersphinx_timeout = 10
 
+html_math_renderer = "mathml"  # made while building: formulas need no script and no network
 html_theme = "sphinx_book_theme"
 html_title = "cellgraph_clr"
 html_static_path = ["_static"]
@@ -70,6 +74,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "navigation_with_keys": False,
     "logo": {"text": "cellgraph_clr"},
+    "navbar_persistent": [],
 }
 html_sidebars = {"**": ["navbar-logo.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_show_sourcelink = False
@@ -102,8 +107,6 @@ def find_short_name(app, env, node, contnode):
     for candidate in candidates:
         if candidate in objects:
             entry = objects[candidate]
-            from sphinx.util.nodes import make_refnode
-
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, candidate)
     return None
 
@@ -127,8 +130,26 @@ def names_are_complete(app):
         raise RuntimeError(f"The reference leaves out {sorted(missing)}.")
 
 
+def inline_formula(self, node):
+    """Write a formula of a line as MathML."""
+    self.body.append(mathml(node, as_block=False))
+    raise SkipNode
+
+
+def block_formula(self, node):
+    """Write a formula of its own as MathML."""
+    self.body.append(f'<div class="formula">{mathml(node, as_block=True)}</div>')
+    raise SkipNode
+
+
+def mathml(node, *, as_block):
+    """Return the MathML of a formula in TeX. Raises `docutils.utils.math.MathError` for what it cannot set."""
+    return tex2mathml(node.astext().strip(), as_block=as_block)
+
+
 def setup(app):
     """Connect what is made on the fly."""
+    app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
     app.connect("builder-inited", bring_files)
     app.connect("builder-inited", names_are_complete)
     app.connect("missing-reference", find_short_name)

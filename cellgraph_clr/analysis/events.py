@@ -30,7 +30,7 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
     codes : numpy.ndarray
         (n,) true class of each, 0 … k - 1.
     classes : sequence of str
-        k names.
+        The k names.
 
     Returns
     -------
@@ -40,6 +40,16 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
     Notes
     -----
     Precision without a prediction and scores of a class that never occurs are NaN. O(n k log n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> table = cgc.metrics.event_scores(proba, codes, ["none", "division"])
+    >>> list(table.columns)
+    ['precision', 'recall', 'f1', 'average_precision', 'share']
     """
     import pandas as pd
     from sklearn.metrics import precision_recall_fscore_support
@@ -65,10 +75,26 @@ def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
 
     NaN for no places, or where but one class occurs.
 
+    Parameters
+    ----------
+    proba : numpy.ndarray
+        (n, k) rows that sum to 1.
+    codes : numpy.ndarray
+        (n,) true classes, 0 to k - 1.
+
     Returns
     -------
     float
         1 - Brier score / that of always saying the shares of the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> round(float(cgc.metrics.brier_skill(proba, codes)), 3)
+    0.5
     """
     codes = true_classes(proba, codes)
     if len(codes) == 0:
@@ -84,10 +110,28 @@ def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> 
 
     `frame` (n,) whole numbers, `true` and `found` (n,) bool. Frames without places are not listed; O(n log n).
 
+    Parameters
+    ----------
+    frame : numpy.ndarray
+        (n,) frame of every place.
+    true : numpy.ndarray
+        (n,) bool: it holds an event.
+    found : numpy.ndarray
+        (n,) bool: an event was found.
+
     Returns
     -------
     pandas.DataFrame
         By frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> frame, true, found = np.array([0, 0, 1]), np.array([True, False, True]), np.array([True, True, False])
+    >>> table = cgc.metrics.errors_over_time(frame, true, found)
+    >>> list(table.columns)
+    ['events', 'found', 'false_alarms', 'missed']
     """
     import pandas as pd
 

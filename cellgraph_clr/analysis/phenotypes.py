@@ -43,6 +43,16 @@ def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray 
     Notes
     -----
     O(n k). Raises `ShapeError` for groups or weights of another length, `OptionError` for negative weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> import pandas as pd
+    >>> proba = pd.DataFrame({"round": [0.9, 0.8, 0.1], "flat": [0.1, 0.2, 0.9]})
+    >>> table = cgc.metrics.assignments(proba, np.array(["well_1", "well_1", "well_2"]))
+    >>> table.index.tolist()
+    ['well_1', 'well_2']
     """
     import pandas as pd
 
@@ -80,6 +90,16 @@ def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
     Notes
     -----
     Raises `ShapeError` for another length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cgc.metrics.confusion(np.array(["a", "a", "b"]), np.array(["a", "b", "b"]))
+    phenotype  a  b
+    known
+    a          1  0
+    b          1  1
     """
     import pandas as pd
     from scipy.optimize import linear_sum_assignment
@@ -105,7 +125,7 @@ def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -
     groups : numpy.ndarray
         (n,) names.
     names : sequence of str
-        d names of the values.
+        The d names of the values.
 
     Returns
     -------
@@ -116,6 +136,15 @@ def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -
     Notes
     -----
     O(n d). Raises `ShapeError` for groups of another length. Source: Cohen 1988.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> values = np.array([[0.0], [1.0], [4.0], [5.0]])
+    >>> table = cgc.metrics.effect_sizes(values, np.array(["a", "a", "b", "b"]), ["area"])
+    >>> table.shape
+    (2, 1)
     """
     import pandas as pd
 
@@ -158,6 +187,15 @@ def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, fl
     Notes
     -----
     O(n^2 d), one line of scores at a time. Without any pair both are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> vectors = np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.1]])
+    >>> value, chance = cgc.metrics.reproducibility(vectors, np.array(["a", "a", "b", "b"]))
+    >>> value
+    1.0
     """
     check_same_length(len(vectors), len(samples), what_a="vectors", what_b="samples", remedy="One per row.")
     directions = standardised_directions(vectors) if len(vectors) else np.zeros((0, 1))

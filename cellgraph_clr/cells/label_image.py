@@ -113,6 +113,13 @@ class LabelImage:
         If image and labels, or channels and names, do not fit.
     NonFiniteError
         For masked pixels of the image. Those of the labels become background, with a UserWarning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cgc.LabelImage.build(np.array([[0, 1], [2, 2]]), spacing=0.5, unit="micrometer")
+    <LabelImage 2 x 2 int64, 0.5 x 0.5 micrometer>
     """
 
     labels: Any
@@ -160,6 +167,28 @@ class LabelImage:
 
         Arrays in chunks (Zarr, HDF5, dask) stay as they are and are read when something is measured. Channels of an xarray
         are named as its coordinate "c" says.
+
+        Parameters
+        ----------
+        labels : object
+            Integers ([z,] y, x), 0 is background.
+        image : object, default None
+            Intensities (c, [z,] y, x) or ([z,] y, x) on the same grid.
+        spacing : float or sequence of float or None, default None
+            Pixel size z, y, x, or one number for all axes.
+        unit : str, default PIXEL
+            Unit of the spacing.
+        channels : sequence of str or None, default None
+            Names of the channels of the image.
+        origin : sequence of float or None, default None
+            Position of the center of pixel 0, z, y, x, in the unit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> cgc.LabelImage.build(np.array([[0, 1], [2, 2]]), spacing=0.5, unit="micrometer")
+        <LabelImage 2 x 2 int64, 0.5 x 0.5 micrometer>
         """
         labels = given_labels(labels)
         check_axes(labels)

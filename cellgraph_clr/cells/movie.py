@@ -49,6 +49,13 @@ class Movie:
         One line a track with the columns track, begin, end (frames, both included) and parent (0: none), or None.
     channels : tuple of str, default ()
         One name per channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cgc.Movie.build(np.zeros((4, 16, 16)), axes="tyx", spacing=0.5, unit="micrometer")
+    <Movie of 4 frames 16 x 16, channels intensity>
     """
 
     frames: Any
@@ -116,6 +123,13 @@ class Movie:
             For tracks without the columns, that end outside the movie, or as `check_lineage`.
         NoCellsError
             For an empty movie.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> cgc.Movie.build(np.zeros((4, 16, 16)), axes="tyx", spacing=0.5, unit="micrometer")
+        <Movie of 4 frames 16 x 16, channels intensity>
         """
         frames = given_image(frames)
         names = {3: "tyx", 4: "tcyx", 5: "tczyx"}
@@ -169,6 +183,13 @@ class Movie:
 
         In memory where the frames are; else they are read. Raises `OptionError` for frames that are not there or in no order.
 
+        Parameters
+        ----------
+        first : int
+            First frame kept.
+        last : int
+            The frame after the last one kept.
+
         Returns
         -------
         Movie
@@ -188,6 +209,11 @@ class Movie:
     def frame(self, t: int) -> np.ndarray:
         """Return frame t (c, [z,] y, x) float32.
 
+        Parameters
+        ----------
+        t : int
+            Number of the frame, from 0.
+
         Returns
         -------
         numpy.ndarray
@@ -197,6 +223,11 @@ class Movie:
 
     def label_image(self, t: int) -> LabelImage:
         """Return the labels of frame t with its intensities. Raises `OptionError` without labels.
+
+        Parameters
+        ----------
+        t : int
+            Number of the frame, from 0.
 
         Returns
         -------

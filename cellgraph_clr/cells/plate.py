@@ -44,6 +44,18 @@ class Plate:
         One name per channel.
     labels : callable or None, default None
         The masks (y, x) of field i, or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> plate
+    <Plate of 2 samples, 2 wells, 4 fields, channels channel_0>
     """
 
     table: pd.DataFrame
@@ -81,6 +93,18 @@ class Plate:
         ------
         MissingKeyError, ShapeError, NoCellsError
             Without samples; for images or names that do not fit the table; without fields.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> import cellgraph_clr as cgc
+        >>> rng = np.random.default_rng(0)
+        >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+        >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+        >>> plate = cgc.Plate.build(table, images)
+        >>> plate
+        <Plate of 2 samples, 2 wells, 4 fields, channels channel_0>
         """
         if len(table) == 0:
             raise NoCellsError(expected("at least one field", "an empty table", "Check the folder or the pattern."))
@@ -110,6 +134,11 @@ class Plate:
     def image(self, i: int) -> np.ndarray:
         """Return the image (c, y, x) float32 of field i, corrected and normalised. Raises `ShapeError` for other channels.
 
+        Parameters
+        ----------
+        i : int
+            Line of the table.
+
         Returns
         -------
         numpy.ndarray
@@ -136,6 +165,15 @@ class Plate:
     def label_image(self, i: int, *, spacing: float | Sequence[float] | None = None, unit: str = PIXEL) -> LabelImage:
         """Return the masks of field i with its image. Raises `OptionError` without labels.
 
+        Parameters
+        ----------
+        i : int
+            Line of the table.
+        spacing : float or sequence of float or None, default None
+            Pixel size.
+        unit : str, default PIXEL
+            Unit of the spacing.
+
         Returns
         -------
         LabelImage
@@ -152,6 +190,11 @@ class Plate:
 
     def rows(self, samples: Sequence[str]) -> np.ndarray:
         """Return the fields of some samples, in order. Raises `MissingKeyError` for one that is not there.
+
+        Parameters
+        ----------
+        samples : sequence of str
+            Names of samples; None takes all.
 
         Returns
         -------
@@ -225,6 +268,11 @@ class Plate:
 
         `rows` (m,) fields, None takes all. Only where that value is that of an integer type, or occurs more than once. One field
         in memory at a time.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray or None, default None
+            Lines of the table.
 
         Returns
         -------

@@ -29,6 +29,13 @@ class ColonTissue:
         (512, 512, 3) uint8.
     glands : numpy.ndarray
         (512, 512) int labels of DAB-dense regions: a reference made from the stain, not an annotation.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> tissue.rgb.shape, int(tissue.glands.max())
+    ((512, 512, 3), 2)
     """
 
     nuclei: LabelImage
@@ -83,6 +90,13 @@ def colon_glands() -> ColonTissue:
     ----------
     `skimage.data.immunohistochemistry` (FHL2 in colonic glands, Human Protein Atlas image by way of scikit-image);
     deconvolution after Ruifrok and Johnston 2001.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> tissue.nuclei
+    <LabelImage 512 x 512 int32, 1 x 1 pixel, channels hematoxylin, dab>
     """
     from skimage import data
     from skimage.color import rgb2hed

@@ -76,6 +76,12 @@ def event_movie(
     ------
     OptionError
         For options outside their range.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    <Movie of 8 frames 96 x 96, channels intensity, labels, tracks>
     """
     import pandas as pd
 
@@ -129,10 +135,27 @@ def reversible_movie(n_cells: int = 30, n_frames: int = 40, *, side: int = 256, 
     Cells swing about fixed places, their size and brightness about fixed values (stationary Gaussian processes, which are
     reversible); noise is drawn for every frame anew. Arguments, result and errors as `event_movie`.
 
+    Parameters
+    ----------
+    n_cells : int, default 30
+        In every frame.
+    n_frames : int, default 40
+        Number of frames.
+    side : int, default 256
+        Pixels of a frame along y and x.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+
     Returns
     -------
     Movie
         A movie whose statistics are the same forwards and backwards.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.reversible_movie(6, 8, side=96, random_state=0)
+    <Movie of 8 frames 96 x 96, channels intensity, labels, tracks>
     """
     import pandas as pd
 

@@ -40,10 +40,23 @@ def data_dir(path: str | os.PathLike[str] | None = None) -> Path:
 
     Raises `MissingFileError` when neither is given or the folder is not there.
 
+    Parameters
+    ----------
+    path : str or path-like or None, default None
+        The folder; None reads CELLGRAPH_DATA.
+
     Returns
     -------
     Path
         The folder of data sets: `path`, or the environment variable CELLGRAPH_DATA.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import cellgraph_clr as cgc
+    >>> Path("data").mkdir()
+    >>> cgc.datasets.data_dir("data").name
+    'data'
     """
     chosen = path or os.environ.get(ENVIRONMENT)
     if not chosen:
@@ -133,6 +146,11 @@ def platynereis_candidates(path: str | os.PathLike[str] | None = None) -> pd.Dat
 
     Arguments, errors and sources as `platynereis`; the file is bilateral_candidates.parquet.
 
+    Parameters
+    ----------
+    path : str or path-like or None, default None
+        Folder of the data sets; None reads CELLGRAPH_DATA.
+
     Returns
     -------
     pandas.DataFrame
@@ -151,6 +169,11 @@ def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
     micrometers (0.065 a pixel). Raises `MissingFileError` and `MissingKeyError`.
 
     Public original: linnarssonlab.org/osmFISH (Codeluppi et al. 2018, Nature Methods).
+
+    Parameters
+    ----------
+    path : str or path-like or None, default None
+        Folder of the data sets; None reads CELLGRAPH_DATA.
 
     Returns
     -------
@@ -329,6 +352,17 @@ def segmented_tissue(
     """Return a mask (and image) of a folder as a `LabelImage`; `channels` names a JSON file with a list of names.
 
     Raises `MissingFileError`, `FileFormatError` and the errors of `read_labels`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    mask : str
+        Name of the file of masks in it.
+    image : str or None, default None
+        Name of the file of intensities.
+    channels : str or None, default None
+        Name of a JSON file with a list of names of channels.
 
     Returns
     -------

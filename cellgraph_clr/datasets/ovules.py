@@ -83,6 +83,15 @@ def celltype_graph_folds(adata: AnnData, *, n_folds: int = 5, random_state: Rand
     Every stage by itself: its specimens, sorted, are shuffled with `random_state` (numpy's legacy generator, as there) and cut
     into `n_folds` parts. A stage with fewer specimens than folds is missing in some of them.
 
+    Parameters
+    ----------
+    adata : AnnData
+        Of `celltype_graph`.
+    n_folds : int, default 5
+        Number of folds.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+
     Returns
     -------
     list of numpy.ndarray

@@ -76,6 +76,13 @@ def shapes(n_cells: int = 600, *, ndim: int = 3, random_state: RandomState = 0) 
     Notes
     -----
     O(n_cells 32^ndim).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(12, random_state=0)
+    >>> list(cells.truth.columns)
+    ['shape', 'texture']
     """
     import pandas as pd
 

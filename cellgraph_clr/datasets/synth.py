@@ -44,6 +44,13 @@ class Noise:
         Standard deviation of pixel noise, in units of the signal.
     mixing : float, default 0.01
         Share of cells whose type is drawn anew from their niche, whatever their surroundings.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(60, noise=cgc.datasets.Noise(cell=3), random_state=0)
+    >>> len(tissue.truth) > 30
+    True
     """
 
     cell: float = 4.0
@@ -60,7 +67,22 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tissue:
-    """Generated tissue: labels with intensities, and per cell id its type, niche and twin (0 for none)."""
+    """Generated tissue: labels with intensities, and per cell id its type, niche and twin (0 for none).
+
+    Parameters
+    ----------
+    image : LabelImage
+        Labels with intensities.
+    truth : pandas.DataFrame
+        Per cell id what is known of the cell.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(120, random_state=0)
+    >>> list(tissue.truth.columns)
+    ['type', 'niche', 'twin']
+    """
 
     image: LabelImage
     truth: pd.DataFrame
@@ -68,10 +90,22 @@ class Tissue:
     def adata(self, **options: object) -> AnnData:
         """Return `from_labels` of the image with the truth in `obs` (true_type, true_niche, twin); options go along.
 
+        Parameters
+        ----------
+        **options : object
+            Of `from_labels`.
+
         Returns
         -------
         AnnData
             `from_labels` of the image with the truth in `obs` (true_type, true_niche, twin).
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+        >>> [c for c in adata.obs if c.startswith("true")]
+        ['true_type', 'true_niche']
         """
         import pandas as pd
 
@@ -190,6 +224,13 @@ def tissue(
     Notes
     -----
     O(voxels); 5,000 cells in 3D are about 2.5 million voxels. The twin of a cell is the one grown from its mirrored seed.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(120, random_state=0)
+    >>> list(tissue.truth.columns)
+    ['type', 'niche', 'twin']
     """
     import pandas as pd
 
@@ -333,6 +374,12 @@ def movie(
     ------
     OptionError
         For options outside their range.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.movie(6, 5, random_state=0)
+    <Movie of 5 frames 35 x 35, channels intensity, labels, tracks>
     """
     import pandas as pd
 

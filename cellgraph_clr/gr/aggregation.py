@@ -68,6 +68,15 @@ def aggregate_neighbors(
         If features hold NaN.
     OptionError
         For wrong options.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.gr.aggregate_neighbors(adata, n_hops=1, aggregations=("mean",))
+    >>> adata.obsm["X_aggregated"].shape[0] == adata.n_obs
+    True
     """
     check_key_added(key_added, "obsm", beside=[PACKAGE_KEY, "spatialdata_attrs"])
     check_writable(adata)

@@ -59,6 +59,16 @@ def intersect_graphs(
     ------
     NoGraphError
         If a graph is missing.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata, key_added="contact")
+    >>> cgc.gr.knn_graph(adata, key_added="nearest")
+    >>> cgc.gr.intersect_graphs(adata, "contact", "nearest", key_added="both")
+    >>> adata.obsp["both_connectivities"].nnz <= adata.obsp["contact_connectivities"].nnz
+    True
     """
     check_writable(adata)
     a, b = (
@@ -109,6 +119,16 @@ def surface_distances(
         If there is no graph, or cells or samples are not in the labels.
     LabelImageError, NoCellsError
         For bad labels.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> labels = cgc.datasets.tissue(60, random_state=0).image
+    >>> adata = cgc.from_labels(labels)
+    >>> cgc.gr.contact_graph(adata)
+    >>> distances = cgc.gr.surface_distances(adata, labels, copy=True)
+    >>> float(distances.max())
+    0.0
     """
     check_writable(adata)
     graph = graph_from_anndata(adata, neighbors_key=neighbors_key, library_key=library_key, features=False)

@@ -97,6 +97,16 @@ def contact_graph(
     -----
     Two cells touch when they share a voxel face; the area is the sum of these faces in physical units. Background never
     links cells. Without `labels` nothing is read: O(contacts).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> adata.obsp["spatial_connectivities"].shape == (adata.n_obs, adata.n_obs)
+    True
+    >>> "spatial_contact_area" in adata.obsp
+    True
     """
     check_in_range("min_area", min_area, low=0)
     check_in_range("max_gap", max_gap, low=0)

@@ -83,6 +83,15 @@ def delaunay_graph(
     -----
     UserWarning
         If a sample has fewer than d + 2 distinct positions: all of its cells are then joined.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> adata.obsp["spatial_connectivities"].nnz // 2
+    1759
     """
     graph, longest = triangulation.delaunay(
         cells_of(adata, library_key),
@@ -141,6 +150,14 @@ def knn_graph(
     -----
     UserWarning
         If a sample has no more than `n_neighs` cells: each is then joined to all others of the sample.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.knn_graph(adata, n_neighs=4)
+    >>> int(adata.obs["n_neighbors"].min())
+    4
     """
     graph = proximity.knn(cells_of(adata, library_key), n_neighs=n_neighs, mutual=mutual, n_jobs=n_jobs)
     params = {"method": "knn", "n_neighs": int(n_neighs), "mutual": bool(mutual), **named(library_key)}
@@ -171,19 +188,19 @@ def radius_graph(
         lattice of pitch 0.1, pass 0.1001 rather than 0.1.
     distance : {"centroid", "surface"}, default "centroid"
         Between "centroid"s, or between the nearest voxels of the "surface"s (needs `labels`); cells that share a face
-        are at 0.
+        are at 0. The distances stored are those chosen here.
     labels : LabelImage or array-like or path-like or None, default None
         Label image for `distance="surface"`, as in `contact_graph`.
     isolates : {"keep", "nearest", "raise"}, default "keep"
         What to do with cells without neighbours, as in `contact_graph`.
     library_key : str or None, default None
-        As in `contact_graph`. Stored distances are those asked for.
+        As in `contact_graph`.
     key_added : str, default "spatial"
-        As in `contact_graph`. Stored distances are those asked for.
+        As in `contact_graph`.
     n_jobs : int, default -1
         Threads; -1 uses all. The result does not depend on it.
     copy : bool, default False
-        As in `contact_graph`. Stored distances are those asked for.
+        As in `contact_graph`.
 
     Returns
     -------
@@ -198,6 +215,14 @@ def radius_graph(
         For missing labels, missing or bad positions.
     GeometryError
         For `isolates="raise"`, if a cell has no neighbour.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> graph = cgc.gr.radius_graph(adata, radius=15, copy=True)
+    >>> bool(graph.distances.max() <= 15)
+    True
     """
     check_option("distance", distance, ("centroid", "surface"))
     cells = cells_of(adata, library_key)

@@ -71,6 +71,15 @@ def temporal_graph(
         If neither or both of `tracks` and `labels` are given, or `min_overlap` is not between 0 and 1.
     ShapeError
         If a track has two cells in one frame, or frames and labels do not fit.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 6, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> cgc.gr.temporal_graph(adata, labels=movie)
+    >>> "temporal_connectivities" in adata.obsp
+    True
     """
     if (tracks is None) == (labels is None):
         found = "neither" if tracks is None else "both"

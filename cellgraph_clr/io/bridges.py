@@ -52,6 +52,17 @@ def to_pyg(
     ------
     NoGraphError, MissingKeyError, LabelKeyError, NonFiniteError
         If graph, features or labels are missing or not finite.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> data = cgc.to_pyg(adata)
+    >>> data.num_nodes == adata.n_obs
+    True
+    >>> sorted(data.edge_attr_names)
+    ['contact_area', 'length']
     """
     import torch
 
@@ -73,10 +84,26 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
 
     Edge attributes named length and contact_area become `obsp` matrices. Raises `ShapeError` when a part is missing.
 
+    Parameters
+    ----------
+    data : Data
+        PyG data with `pos` and `edge_index`.
+    key_added : str, default "spatial"
+        Name of the graph.
+
     Returns
     -------
     AnnData
         The AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> again = cgc.from_pyg(cgc.to_pyg(adata))
+    >>> again.obs["cell_id"].equals(adata.obs["cell_id"])
+    True
     """
     import pandas as pd
 
@@ -107,10 +134,30 @@ def to_networkx(
 ) -> nx.Graph:
     """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges).
 
+    Parameters
+    ----------
+    adata : AnnData
+        With a spatial graph.
+    use_rep : str or None, default None
+        As in `to_pyg`.
+    neighbors_key : str, default "spatial"
+        As in `to_pyg`.
+    library_key : str or None, default None
+        As in `to_pyg`.
+
     Returns
     -------
     nx.Graph
         A networkx graph whose nodes are cell ids.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> graph = cgc.to_networkx(adata)
+    >>> graph.number_of_nodes() == adata.n_obs
+    True
     """
     from cellgraph_clr.graphs.nx import graph_to_networkx
 

@@ -166,6 +166,18 @@ def from_labels(
     -----
     One read of labels and intensities, O(voxels); exact integer sums per cell. Where many cells touch no other, the gaps of
     some of them are measured as well, so that `gr.contact_graph` can name a `max_gap`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> masks = np.zeros((20, 20), int)
+    >>> masks[2:8, 2:8], masks[2:8, 8:18] = 7, 9
+    >>> adata = cgc.from_labels(masks, spacing=0.5, unit="micrometer")
+    >>> adata.obs["cell_id"].tolist()
+    [7, 9]
+    >>> adata[:, "area"].X.ravel().tolist()
+    [9.0, 15.0]
     """
     library_id = sample_name(library_id)
     labels = as_label_image(labels, image, spacing=spacing, unit=unit, channels=channels)

@@ -87,6 +87,14 @@ def read_labels(
     -----
     Where the labels have no scale, that of the image is taken; a UserWarning tells where both have one and they differ, and
     the labels' is used. Without any, 1 pixel is assumed, which a UserWarning says. TIFF is read into memory as a whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> np.save("masks.npy", np.array([[0, 1, 1], [0, 2, 2]]))
+    >>> cgc.read_labels("masks.npy", spacing=0.5, unit="micrometer")
+    <LabelImage 2 x 3 int64, 0.5 x 0.5 micrometer>
     """
     out = open_labels(path, image, spacing=spacing, unit=unit, channels=channels, level=level)
     if spacing is None and not out.has_scale:

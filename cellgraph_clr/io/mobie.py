@@ -23,7 +23,7 @@ OWN = ("label_id", "anchor_x", "anchor_y", "anchor_z")
 
 
 def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") -> AnnData:
-    """Return the AnnData of a MoBIE segmentation table (.tsv or .csv).
+    r"""Return the AnnData of a MoBIE segmentation table (.tsv or .csv).
 
     Parameters
     ----------
@@ -47,6 +47,15 @@ def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") 
         If a column is missing.
     NoCellsError, NonFiniteError, CellGraphError
         As `from_table`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> from pathlib import Path
+    >>> written = Path("default.tsv").write_text("label_id\tanchor_x\tanchor_y\tvolume\n3\t1.0\t2.0\t90.5\n")
+    >>> adata = cgc.io.read_mobie_table("default.tsv")
+    >>> adata.obs["cell_id"].tolist(), adata.var_names.tolist()
+    ([3], ['volume'])
     """
     import pandas as pd
 
@@ -80,6 +89,25 @@ def write_mobie_table(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     """Write features and `obs` as a MoBIE table (tab-separated) and return the path; an old file stays until it is whole.
 
     Anchors are `obsm["spatial"]`. Raises `FileFormatError` if there are no positions or ids.
+
+    Parameters
+    ----------
+    adata : AnnData
+        Of one sample.
+    path : str or path-like
+        The file, .tsv.
+
+    Returns
+    -------
+    Path
+        The path of the file.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.io.write_mobie_table(adata, "cells.tsv").name
+    'cells.tsv'
     """
     import pandas as pd
 

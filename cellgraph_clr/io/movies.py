@@ -158,6 +158,14 @@ def read_movie(
         If a file, or a frame between the first and the last of a folder, is not there.
     FileFormatError, ShapeError, LabelImageError, OptionError, MissingKeyError
         For files that cannot be read, frames of different shape, labels of other length or grid, wrong options or tracks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> np.save("movie.npy", np.zeros((5, 32, 32), np.uint8))
+    >>> cgc.read_movie("movie.npy", spacing=0.5, unit="micrometer", frame_interval=60)
+    <Movie of 5 frames 32 x 32, one every 60 s, channels intensity>
     """
     raw, named = _read_stack(path)
     axes = axes or named
@@ -220,6 +228,14 @@ def from_movie(
         Without labels.
     NoCellsError
         If no frame has a cell.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 6, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> int(adata.obs["frame"].max())
+    5
     """
     from cellgraph_clr.io.samples import as_frames, concat_labelled
 

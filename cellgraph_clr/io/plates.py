@@ -74,6 +74,18 @@ def read_plate(
         For a `layout` without the column well or without a well of the plate, or labels that are not there.
     FileFormatError
         For two files of the same field and channel, a file that cannot be read, or that holds no plate, several planes or frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> from pathlib import Path
+    >>> Path("plate").mkdir()
+    >>> for well in ("A01", "A02"):
+    ...     np.save(f"plate/{well}_s1_dna.npy", np.zeros((16, 16), np.uint8))
+    ...
+    >>> cgc.read_plate("plate", r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>[a-z]+)\.npy")
+    <Plate of 2 samples, 2 wells, 2 fields, channels dna>
     """
     root = file_to_read(path)
     if pattern is None:
@@ -127,6 +139,20 @@ def from_plate(
         Without labels, or if a column of the layout has a name that says what cells are (`cell_id`, `region`, …).
     NoCellsError
         If no field has a cell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> masks = np.kron(np.arange(1, 5).reshape(2, 2), np.ones((32, 32), int))
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images, labels=[masks] * 4)
+    >>> adata = cgc.from_plate(plate)
+    >>> adata.n_obs
+    16
     """
     plate.check_labels()
     check_not_owned(list(plate.table.columns), "columns of a plate")

@@ -85,6 +85,17 @@ def from_table(
     -----
     UserWarning
         Without a unit; and for features of which float32 makes one value of several that differ, which it names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> table = pd.DataFrame({"id": [4, 8], "x": [0.0, 3.0], "y": [1.0, 5.0], "CD3": [0.2, 0.9], "type": ["T", None]})
+    >>> adata = cgc.from_table(table, cell_id="id", position=["x", "y"], features=["CD3"], obs=["type"], unit="micrometer")
+    >>> adata.shape
+    (2, 1)
+    >>> adata.obs["type"].tolist()
+    ['T', 'unassigned']
     """
     import pandas as pd
 

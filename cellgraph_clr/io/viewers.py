@@ -186,6 +186,15 @@ def to_napari(
     -----
     The table of features has a column `index` that holds the label ids, by which napari finds the row of a label (of a
     movie, the means of numbers over the frames of an id); scale and translation are physical. napari itself is not needed.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> values, options, kind = cgc.to_napari(adata, tissue.nuclei, name="nuclei")
+    >>> options["name"], kind
+    ('nuclei', 'labels')
     """
     import pandas as pd
 

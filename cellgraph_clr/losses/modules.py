@@ -269,6 +269,17 @@ class NTXent(nn.Module):
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
         """Return the mean loss () in nats over all vectors that have a positive; arguments and errors as `InfoNCEp`.
 
+        Parameters
+        ----------
+        anchor : Tensor
+            (a, d).
+        candidates : Tensor
+            (c, d).
+        positives : Tensor
+            (a, c) bool.
+        exclude : Tensor or None, default None
+            (a, c) bool: neither positive nor noise.
+
         Returns
         -------
         Tensor

@@ -99,7 +99,7 @@ def vicreg(
 
 @full_precision
 def decorrelation(features: Tensor, temperature: float | Tensor = 0.2) -> Tensor:
-    """Return how far the feature maps of an image are correlated, ``-mean_c log softmax_c'(<x_c, x_c'> / T)_c``, mean over images.
+    """Return how correlated the feature maps of an image are, ``-mean_c log softmax_c'(<x_c, x_c'> / T)_c``; mean over images.
 
     Parameters
     ----------
@@ -188,6 +188,17 @@ class VICReg(nn.Module):
 
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
         """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`.
+
+        Parameters
+        ----------
+        anchor : Tensor
+            (a, d).
+        candidates : Tensor
+            (c, d).
+        positives : Tensor
+            (a, c) bool.
+        exclude : Tensor or None, default None
+            (a, c) bool: neither positive nor noise.
 
         Returns
         -------

@@ -92,6 +92,16 @@ def reliability(
     -----
     Intervals are those of Wilson (1927). Cells learned from are those with a class in the `label_key` of `tl.classify`: their
     confidences would be too good.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> axes = cgc.pl.reliability(adata, "true_niche", "type_pred")
     """
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
@@ -177,6 +187,14 @@ def training(
     ------
     MissingKeyError, OptionError
         If there is no loss in the history; for anything but a model or a history.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> model = cgc.models.CellGraphCLR(n_steps=5, n_dims=8, progress=False).fit(adata)
+    >>> axes = cgc.pl.training(model.history_)
     """
     history = getattr(history, "history_", history)
     if not isinstance(history, Mapping):
@@ -271,6 +289,16 @@ def loss_weights(
     Notes
     -----
     O(n**2 k). Slope of SoftInfoNCE: sum_j P_ij w_j - w_i (Hugger and Uhlmann 2024; derivation ours).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> axes = cgc.pl.loss_weights(adata, "true_niche", "type_pred")
     """
     import torch
 

@@ -62,6 +62,18 @@ def event_errors(
     ------
     MissingKeyError
         For another table.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(8, 14, side=128, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> adata.obs["marked"] = adata.obs["event"].astype(str).where(adata.obs["frame"] < 9, "unassigned")
+    >>> found = cgc.tl.detect_events(adata, movie, label_key="marked")
+    >>> frame = adata.obs["frame"].to_numpy()
+    >>> true = (adata.obs["event"] == "division").to_numpy()
+    >>> called = (adata.obs["event_pred"] == "division").to_numpy()
+    >>> axes = cgc.pl.event_errors(cgc.metrics.errors_over_time(frame, true, called))
     """
     from matplotlib.ticker import MaxNLocator
 

@@ -117,6 +117,16 @@ def retrieval(
     -----
     In 2D regions have outlines: around their masks where `labels` are given, else around what lies nearer to their cells
     than to others (Voronoi cells), no farther than half a long edge from a cell.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> hits = cgc.tl.retrieve(adata, [5, 46], k=10)
+    >>> axes = cgc.pl.retrieval(adata, image=tissue.rgb)
     """
     region_key, rank_key, query_key = (f"{key}_{part}" for part in ("region", "rank", "query"))
     has_regions = region_key in adata.obs

@@ -112,6 +112,14 @@ def cell_gallery(
     Notes
     -----
     One scan of the labels; of each cell drawn the plane where it is widest, or its box.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> adata.obs["half"] = ["left" if x < 256 else "right" for x in adata.obsm["spatial"][:, 0]]
+    >>> axes = cgc.pl.cell_gallery(adata, tissue.nuclei, groupby="half", use_rep="X", n_cells=3)
     """
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
@@ -209,6 +217,13 @@ def feature_range(
     ------
     MissingKeyError, OptionError, LabelImageError, NonFiniteError
         For unknown features, and those without a value, and as `cell_gallery`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> axes = cgc.pl.feature_range(adata, tissue.nuclei, ["area"], use_rep="X", n_cells=4)
     """
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)

@@ -65,6 +65,12 @@ def label_qc(
     ------
     MissingKeyError, NoCellsError
         If there are no flags; for no cells.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> quality = cgc.im.label_qc(cgc.datasets.colon_glands().nuclei)
+    >>> axes = cgc.pl.label_qc(quality, save="quality.png")
     """
     if not hasattr(table, "columns") and not hasattr(table, "obs"):  # labels
         from cellgraph_clr import im
@@ -141,6 +147,16 @@ def confusion(
         For other `rows`.
     NoCellsError
         If no cell is left: all with a true class were learned from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> axes = cgc.pl.confusion(adata, "true_niche", "type_pred")
     """
     import matplotlib.pyplot as plt
 
@@ -230,6 +246,12 @@ def composition(
     ------
     LabelKeyError, MissingKeyError, OptionError
         For missing columns or columns of numbers, no cell in a group, or a wrong option.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> axes = cgc.pl.composition(adata, "true_type", "true_niche")
     """
     from cellgraph_clr.pl.cells import dot
 

@@ -80,6 +80,14 @@ def interactions(
         Without a table under `key`, or for a sample that is not in it.
     OptionError, OutputError
         For options outside their range, and pictures that cannot be written.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> table = cgc.tl.interactions(adata, "true_niche")
+    >>> axes = cgc.pl.interactions(adata)
     """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle

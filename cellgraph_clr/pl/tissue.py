@@ -121,6 +121,13 @@ def spatial(
     Notes
     -----
     The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> axes = cgc.pl.spatial(adata, "dab_mean", tissue.rgb, save="dab.png")
     """
     keys: list[Any] = [color] if color is None or isinstance(color, str) else list(color)
     field = Field(
@@ -250,6 +257,14 @@ def graph(
     ------
     NoGraphError, MissingKeyError, OptionError, ShapeError
         For a missing graph, and as `spatial`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> axes = cgc.pl.graph(adata, tissue.rgb, save="graph.png")
     """
     adjacency = adjacency_of(adata, neighbors_key).tocoo()
     field = Field(

@@ -79,6 +79,18 @@ def window_gallery(
     ------
     MissingKeyError, LabelKeyError, OptionError
         For missing keys, no group, or channels that are not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> profiles = cgc.tl.profile(plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> axes = cgc.pl.window_gallery(profiles, plate, "sample")
     """
     check_whole("n_windows", n_windows)
     check_whole("size", size, low=8)

@@ -121,6 +121,17 @@ def classify(
 
     Cost: five fits of 100 trees for each set of representations, and five of each perceptron (trained in one run), on 1,000
     labelled cells or so, and then the fit of the chosen one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> bool(adata.obs["type_pred_confidence"].between(0, 1).all())
+    True
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     check_option("method", method, METHODS)

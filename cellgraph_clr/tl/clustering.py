@@ -52,9 +52,9 @@ def cluster(
     use_rep : str or None, default None
         Representation; None takes "X_context" (`tl.context`: niches) where it exists, else "X_cellgraph".
     resolution : float, default 1.0
-        Of Leiden and its graph.
+        Of Leiden: the higher, the more clusters.
     n_neighbors : int, default 15
-        Of Leiden and its graph.
+        Nearest neighbours in the embedding that the graph of Leiden joins.
     n_fit : int, default 100000
         With more cells than this, the clusters are learned on a random subset of this size; the others are assigned in
         blocks, GMM by probability, Leiden by a vote of the `n_neighbors` nearest. Memory beyond the embedding stays
@@ -79,6 +79,17 @@ def cluster(
         For a missing or NaN embedding, wrong options, or a number of clusters that no resolution gives.
     CellGraphError
         For an embedding on a scale at which float32 has no distances, or a mixture no covariances: scale it before.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> cgc.tl.cluster(adata, method="gmm", n_clusters=2, key_added="compartment")
+    >>> adata.obs["compartment"].nunique()
+    2
     """
     import pandas as pd
 

@@ -81,9 +81,9 @@ def context(
     n_dims : int, default 128
         Principal components kept, not whitened; all columns where there are fewer.
     neighbors_key : str, default "spatial"
-        The graph; the samples.
+        The graph: its `key_added`.
     library_key : str or None, default None
-        The graph; the samples.
+        `obs` column of samples; None as in `gr.contact_graph`.
     key_added : str, default "X_context"
         `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
     random_state : int, numpy.random.Generator or None, default 0
@@ -114,6 +114,15 @@ def context(
     -----
     Positions only say which cells are near: tissue that was turned or mirrored has the same vectors. The vectors are of the cells
     at hand: work out samples together that are to be compared. The method, with its letters: `analysis.context`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.context(adata, learn=False, n_dims=16, progress=False)
+    >>> adata.obsm["X_context"].shape == (adata.n_obs, 16)
+    True
     """
     from cellgraph_clr._core.scaling import column_moments
     from cellgraph_clr.analysis.context import ContextOptions, context_vectors, principal

@@ -56,11 +56,11 @@ def embed(
     n_positives : int, default 5
         Positives per anchor.
     use_rep : str or None, default None
-        Where features, graph and samples are.
+        `obsm` key of the features; None is `X`.
     neighbors_key : str, default "spatial"
-        Where features, graph and samples are.
+        The graph: its `key_added`.
     library_key : str or None, default None
-        Where features, graph and samples are.
+        `obs` column of samples; None as in `gr.contact_graph`.
     model : CellGraphCLR or None, default None
         A fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
     checkpoint : str or path-like or None, default None
@@ -89,6 +89,15 @@ def embed(
     ------
     NoGraphError, MissingKeyError, NonFiniteError, NoCellsError, OptionError, LabelKeyError, ModelFileError
         As `CellGraphCLR.fit` and `CellGraphCLR.transform`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> adata.obsm["X_cellgraph"].shape == (adata.n_obs, 8)
+    True
     """
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 

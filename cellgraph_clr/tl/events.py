@@ -79,6 +79,15 @@ def time_arrow(
     ------
     MissingKeyError, OptionError, ShapeError
         Without `obs["frame"]`, for a movie without labels, wrong options, and as `TimeArrow.fit`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> cgc.tl.time_arrow(adata, movie, n_steps=2, size=32, progress=False)
+    >>> adata.obsm["X_timearrow"].shape[0] == adata.n_obs
+    True
     """
     import pandas as pd
 
@@ -172,6 +181,16 @@ def detect_events(
     Notes
     -----
     First way: randomised trees (`models.CalibratedTrees`), O(voxels + labelled cells) and a temperature fitted on cells left out.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(8, 14, side=128, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> adata.obs["marked"] = adata.obs["event"].astype(str).where(adata.obs["frame"] < 9, "unassigned")
+    >>> found = cgc.tl.detect_events(adata, movie, label_key="marked")
+    >>> "confidence" in found
+    True
     """
     check_in_range("min_confidence", min_confidence, low=0, high=1)
     check_key_added(key_added, "obs", beside=[label_key or ""])

@@ -89,6 +89,15 @@ def morpho_features(
     MissingKeyError, OptionError, LabelImageError, NoCellsError, ShapeError
         If no cell of `adata` is in the labels, several samples are not told apart, options are wrong, and as
         `MorphoFeatures.fit` and `MorphoFeatures.transform`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(12, random_state=0).image
+    >>> adata = cgc.from_labels(cells)
+    >>> cgc.tl.morpho_features(adata, cells, kinds=("shape",), n_steps=2, n_features=4, n_points=64, progress=False)
+    >>> adata.obsm["X_morpho"].shape
+    (12, 4)
     """
     import pandas as pd
 
@@ -171,6 +180,15 @@ def morpho_context(
     -----
     Cells without neighbours have a neighbour mean of zero ("concat") or their own features ("mean").
     Source: Zinchenko et al. 2023, MorphoContextFeatures; both readings of their text are offered.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.morpho_context(adata, use_rep=None)  # the features in X
+    >>> adata.obsm["X_morphocontext"].shape == (adata.n_obs, 2 * adata.n_vars)
+    True
     """
     from scipy.sparse import eye
 

@@ -78,6 +78,19 @@ def profile(
     ------
     OptionError, PairsError, NoCellsError, ShapeError, MissingKeyError
         As `DeepInfoMax.fit` and `DeepInfoMax.transform`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> profiles = cgc.tl.profile(plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> profiles.obsm["X_infomax"].shape[1]
+    4
     """
     import anndata as ad
     import pandas as pd
@@ -156,6 +169,21 @@ def profile_cells(
     ------
     MissingKeyError, OptionError
         Without `obs["line"]`; for a plate without labels, and as `profile`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> masks = np.kron(np.arange(1, 5).reshape(2, 2), np.ones((32, 32), int))
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images, labels=[masks] * 4)
+    >>> adata = cgc.from_plate(plate)
+    >>> cgc.tl.profile_cells(adata, plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> adata.obsm["X_infomax"].shape
+    (16, 4)
     """
     check_key_added(key_added, "obsm")
     keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")

@@ -97,6 +97,16 @@ def retrieve_regions(
     -----
     UserWarning
         If nothing is found, with the reason.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.context(adata, learn=False, progress=False)
+    >>> regions = cgc.tl.retrieve_regions(adata, adata.obs["true_niche"] == "niche 0", min_cells=3)
+    >>> "score" in regions
+    True
     """
     check_key_added(key_added, "obs")
     check_whole("min_cells", min_cells)

@@ -118,6 +118,15 @@ def interactions(
     mean of the log odds over pairs, weighted by the contacts each would have under random mixing in all samples together.
     A type that touches more of everything (large cells) is positive with all; its size as a covariate takes that out. O(cells x
     candidates), with covariates x contacts²; about a second for 10,000 cells.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> table = cgc.tl.interactions(adata, "true_niche")
+    >>> sorted(table["level"].unique())
+    ['sample']
     """
     _check_options(covariates, min_expected, prior_contacts, confidence, radius, key_added)
     check_writable(adata)

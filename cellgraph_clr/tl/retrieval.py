@@ -90,6 +90,17 @@ def retrieve(
     Exact: one matrix product over all cells, in blocks of 16 MiB; O(n d) for a query, and for each of its members with "max"
     and "each". Vectors of unit length take 4 n d bytes. No cell in `adata` is an empty query. Many queries one after the
     other: `tl.build_index`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> hits = cgc.tl.retrieve(adata, [5, 46], k=3)  # cells like cells 5 and 46
+    >>> hits["rank"].tolist()
+    [1, 2, 3]
     """
     check_key_added(key_added, "obs")
     target = adata if reference is None else reference
@@ -175,6 +186,18 @@ def build_index(adata: AnnData, *, use_rep: str | None = None, approximate: bool
     ------
     MissingKeyError, NonFiniteError, NoCellsError, MissingDependencyError
         For a missing or NaN representation, no cells, or `usearch` that is not installed.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> index = cgc.tl.build_index(adata)
+    >>> names, similarity = index.query(adata.obsm["X_cellgraph"][:1], 3)
+    >>> names.shape
+    (1, 3)
     """
     _, vectors, weighted = searched(adata, use_rep)
     names = adata.obs_names.to_numpy().astype(str)

@@ -55,6 +55,15 @@ def select_region(
     Notes
     -----
     O(n v). No cell inside gives a mask without True.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> inside = cgc.tl.select_region(adata, [(0, 0), (100, 0), (100, 100), (0, 100)])
+    >>> int(inside.sum())
+    22
     """
     from matplotlib.path import Path
 

@@ -71,6 +71,19 @@ def transfer_labels(
         If both representations have different widths.
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> reference = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> adata = cgc.datasets.tissue(120, random_state=1).adata()
+    >>> for cells in (reference, adata):
+    ...     cells.obsm["X_own"] = np.asarray(cells.X)
+    ...
+    >>> cgc.tl.transfer_labels(adata, reference, "true_niche", use_rep="X_own")
+    >>> "true_niche_pred" in adata.obs
+    True
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     from cellgraph_clr.analysis.transfer import nearest_vote

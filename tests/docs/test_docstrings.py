@@ -20,7 +20,9 @@ def exceptions():
 @cache
 def shortcomings():
     """Return the pairs (object, code) that numpydoc finds in the whole package."""
-    validate = pytest.importorskip("numpydoc.validate", reason="numpydoc is not installed: pip install '.[docs]'").validate
+    validate = pytest.importorskip(
+        "numpydoc.validate", reason="numpydoc is not installed: pip install '.[docs]'"
+    ).validate
     found = set()
     for name, value in public_objects().items():
         for code, _ in validate(source_name(name, value))["errors"]:

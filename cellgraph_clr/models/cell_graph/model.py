@@ -76,6 +76,17 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
     history_
         Per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but
         for infomax; for InfoNCEp without options contrastive_gap and contrastive_gap_cap (nats per pair).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> model = cgc.models.CellGraphCLR(n_steps=5, n_dims=8, progress=False).fit(adata)
+    >>> model.transform(adata).shape == (adata.n_obs, 8)
+    True
+    >>> model.save("embedding.safetensors")
+    >>> again = cgc.models.CellGraphCLR.load("embedding.safetensors")
     """
 
     config_class = CellGraphCLRConfig
@@ -221,6 +232,17 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         Exact for every cell: large graphs are walked in tiles with a halo of `n_layers` hops, in flat memory. Raises as
         `fit`, and `ModelFileError` when the features are others than those fitted on.
 
+        Parameters
+        ----------
+        data : AnnData
+            Cells with the features and a graph as in `fit`.
+        use_rep : str or None, default None
+            As in `fit`.
+        neighbors_key : str, default "spatial"
+            As in `fit`.
+        library_key : str or None, default None
+            As in `fit`.
+
         Returns
         -------
         numpy.ndarray
@@ -236,6 +258,17 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         self, x: torch.Tensor, adjacency: csr_matrix, edge_attr: torch.Tensor | None, *, curve: np.ndarray
     ) -> np.ndarray:
         """Return the embedding (n, n_dims) of what `graph_tensors` gives; large graphs in tiles along `curve` (n,), any order.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (n, f) standardized features.
+        adjacency : csr_matrix
+            (n, n) adjacency with numbered entries.
+        edge_attr : torch.Tensor or None
+            (entries, k) features of its entries.
+        curve : numpy.ndarray
+            (n,) an order in which near cells follow one another.
 
         Returns
         -------
@@ -266,7 +299,26 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         library_key: str | None = None,
         **run: Any,
     ) -> np.ndarray:
-        """Fit on `data` and return its embedding; arguments as `fit`."""
+        """Fit on `data` and return its embedding; arguments as `fit`.
+
+        Parameters
+        ----------
+        data : AnnData
+            As in `fit`.
+        use_rep : str or None, default None
+            As in `fit`.
+        neighbors_key : str, default "spatial"
+            As in `fit`.
+        library_key : str or None, default None
+            As in `fit`.
+        **run : object
+            Further arguments of `fit`.
+
+        Returns
+        -------
+        numpy.ndarray
+            The embedding (n, n_dims) float32.
+        """
         keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
         return self.fit(data, **keys, **run).transform(data, **keys)
 
@@ -281,6 +333,17 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         """Return what the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
 
         Raises as `transform`.
+
+        Parameters
+        ----------
+        data : AnnData
+            As in `transform`.
+        use_rep : str or None, default None
+            As in `fit`.
+        neighbors_key : str, default "spatial"
+            As in `fit`.
+        library_key : str or None, default None
+            As in `fit`.
 
         Returns
         -------

@@ -79,6 +79,17 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
     References
     ----------
     SoftInfoNCE: Hugger and Uhlmann 2024. Consistency: Laine and Aila 2017 (pi-model), on graph views.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> model = cgc.models.CellGraphCLR(n_steps=5, n_dims=8, progress=False).fit(adata)
+    >>> adata.obs["type"] = adata.obs["true_niche"]
+    >>> classifier = cgc.models.CellGraphClassifier(model, n_steps=5, progress=False).fit(adata, "type")
+    >>> classifier.predict_proba(adata).shape[0] == adata.n_obs
+    True
     """
 
     config_class = CellGraphClassifierConfig
@@ -144,7 +155,7 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         logger : object, default None
             Of Lightning, for each of the runs.
         **keys : object
-            use_rep, neighbors_key and library_key, as in `CellGraphCLR.transform`; `predict` takes the same.
+            The keys use_rep, neighbors_key and library_key, as in `CellGraphCLR.transform`; `predict` takes the same.
 
         Returns
         -------
@@ -203,6 +214,13 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
 
         `keys` are those of `fit` where they are not given. Raises as `CellGraphCLR.transform`.
 
+        Parameters
+        ----------
+        data : AnnData
+            Cells with features and a graph.
+        **keys : object
+            As in `fit`.
+
         Returns
         -------
         numpy.ndarray
@@ -218,6 +236,13 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
 
     def predict(self, data: AnnData, **keys: Any) -> np.ndarray:
         """Return the most probable class (n,) of all cells.
+
+        Parameters
+        ----------
+        data : AnnData
+            Cells with features and a graph.
+        **keys : object
+            As in `fit`.
 
         Returns
         -------

@@ -109,6 +109,17 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     References
     ----------
     Hugger and Uhlmann 2024, arXiv 2404.14076.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["a", "b"])[np.arange(60) % 2]
+    >>> X = rng.normal(size=(60, 3)) + 4 * (y == "a")[:, None]
+    >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=30, progress=False).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (60, 2)
     """
 
     array_axes = {"mean": 1, "scale": 1, "class_prior": 1}  # noqa: RUF012 - never changed
@@ -170,6 +181,23 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         calibrates. `checkpoint`, `checkpoint_every`, `callbacks` and `logger` are as in `CellGraphCLR.fit`; heads of folds and of
         all samples are trained in one run.
 
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+        y : numpy.ndarray
+            (n,) classes.
+        targets : numpy.ndarray or None, default None
+            (n, k) soft targets in place of those made of `y`; None makes them.
+        checkpoint : str or path-like or None, default None
+            File that training is saved to and goes on from when it exists.
+        checkpoint_every : int, default 100
+            Steps between two saves.
+        callbacks : sequence of object, default ()
+            Of Lightning.
+        logger : object, default None
+            Of Lightning.
+
         Returns
         -------
         Self
@@ -211,6 +239,15 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         """Return logits (n, k) float64 of every cell by heads trained without its fold, uncalibrated; NaN where it is in no test.
 
         `parts` are rows to train and rows to test on; all heads are trained in one run. It changes nothing that was fitted.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+        y : numpy.ndarray
+            (n,) classes.
+        parts : sequence of tuple of numpy.ndarray, numpy.ndarray
+            (n,) part of every row; each part is predicted from the others.
 
         Returns
         -------
@@ -254,6 +291,11 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     def decision_function(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return logits (n, k) over the training temperature; (n,) log-odds of the second class for two classes.
 
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+
         Returns
         -------
         numpy.ndarray
@@ -264,6 +306,11 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
 
         Returns
         -------
@@ -276,6 +323,11 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return the most probable class (n,).
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
 
         Returns
         -------

@@ -72,6 +72,17 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     References
     ----------
     Geurts, Ernst and Wehenkel 2006 (the trees); Guo et al. 2017 (the temperature).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["a", "b"])[np.arange(60) % 2]
+    >>> X = rng.normal(size=(60, 3)) + 4 * (y == "a")[:, None]
+    >>> model = cgc.models.CalibratedTrees(n_trees=50).fit(X, y)
+    >>> float((model.predict(X) == y).mean())
+    1.0
     """
 
     def __init__(
@@ -93,6 +104,13 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> CalibratedTrees:  # noqa: N803 - scikit-learn's name
         """Grow the trees on X (n, f) and labels y (n,), and return self.
 
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+        y : numpy.ndarray
+            (n,) classes.
+
         Returns
         -------
         CalibratedTrees
@@ -113,6 +131,11 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`.
 
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+
         Returns
         -------
         numpy.ndarray
@@ -126,6 +149,11 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
         """Return the most probable class (n,).
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
 
         Returns
         -------
@@ -144,6 +172,15 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         """Return logits (n, k) float64 of every cell by trees grown without its fold, uncalibrated; NaN where it is in no test.
 
         `parts` are rows to grow on and rows to test. A class that is not grown on gets a logit so low that it is never chosen.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+        y : numpy.ndarray
+            (n,) classes.
+        parts : sequence of tuple of numpy.ndarray, numpy.ndarray
+            (n,) part of every row; each part is predicted from the others.
 
         Returns
         -------

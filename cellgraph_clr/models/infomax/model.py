@@ -76,6 +76,19 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     32 fields are kept in memory, whatever their number. Intensity and density are kept: no normalisation between convolutions by
     default, and means instead of maxima; the report on BBBC018 puts two phenotypes that it could not tell apart down to these.
     Source: Hjelm et al. 2019 (Deep InfoMax); the form for samples of several fields follows a report on BBBC018 (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> model = cgc.models.DeepInfoMax(size=32, n_steps=2, n_features=4, foreground="all", progress=False).fit(plate)
+    >>> model.samples_
+    ['a', 'b']
     """
 
     config_class = DeepInfoMaxConfig
@@ -238,6 +251,13 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
         A cell smaller than 8 x 8 pixels takes the local vectors it touches, by how much of it lies in each. Raises `OptionError`
         for a plate without labels, and as `transform`.
+
+        Parameters
+        ----------
+        plate : Plate
+            With labels.
+        rows : numpy.ndarray or None, default None
+            Lines of its table; None takes all.
 
         Returns
         -------

@@ -76,6 +76,14 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
     References
     ----------
     Zinchenko et al. 2023, eLife 12:e80918 (MorphoFeatures).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(12, random_state=0).image
+    >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=64, progress=False).fit(cells)
+    >>> model.groups_
+    ['cell_shape']
     """
 
     config_class = MorphoFeaturesConfig
@@ -183,6 +191,15 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
         Arguments as `fit`, of one image; `CellGraphError` before it, `ShapeError` for images of other dimension or channels.
         Cells without a nucleus have NaN in its groups. In blocks of 512 cells.
 
+        Parameters
+        ----------
+        labels : object
+            As in `fit`.
+        image : object or None, default None
+            As in `fit`.
+        nuclei : object or None, default None
+            As in `fit`.
+
         Returns
         -------
         pandas.DataFrame
@@ -215,6 +232,15 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
 
     def fit_transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:
         """Return `transform` of the image that was learned from.
+
+        Parameters
+        ----------
+        labels : object
+            As in `fit`.
+        image : object or None, default None
+            As in `fit`.
+        nuclei : object or None, default None
+            As in `fit`.
 
         Returns
         -------

@@ -194,6 +194,13 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
         Raises `CellGraphError` before `fit`, and as `fit` for tables that do not fit.
 
+        Parameters
+        ----------
+        movie : Movie
+            The movie.
+        places : pandas.DataFrame or None, default None
+            Where to look: frame and position of every place.
+
         Returns
         -------
         numpy.ndarray
@@ -206,6 +213,13 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     def predict(self, movie: Movie, places: pd.DataFrame | None = None) -> np.ndarray:
         """Return the most probable event (n,) of places.
+
+        Parameters
+        ----------
+        movie : Movie
+            The movie.
+        places : pandas.DataFrame or None, default None
+            Where to look: frame and position of every place.
 
         Returns
         -------

@@ -73,6 +73,13 @@ class TimeArrow(Recipe[TimeArrowConfig]):
     -----
     Frames are normalised one by one (1 and 99.8 percentiles) and held as float16 while learning; `transform` reads one frame
     at a time. Source: Gallusser, Stieber and Weigert 2023 (TAP).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    >>> model = cgc.models.TimeArrow(n_steps=2, size=32, progress=False).fit(movie)
+    >>> features = model.transform(movie)
     """
 
     config_class = TimeArrowConfig
@@ -171,6 +178,13 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         Raises as `fit`, and `CellGraphError` before it.
 
+        Parameters
+        ----------
+        movies : Movie or sequence of Movie
+            One movie or several.
+        n_pairs : int, default N_VALIDATION
+            Pairs of frames that are looked at.
+
         Returns
         -------
         tuple of float, float
@@ -188,6 +202,15 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         `tile` pixels along y and x are worked out at a time, a multiple of 2 ** n_levels: flat memory, the same values. Raises
         `CellGraphError` before `fit`, `ShapeError` for other channels.
+
+        Parameters
+        ----------
+        movie : Movie
+            The movie.
+        t : int
+            Number of the frame.
+        tile : int, default TILE
+            Pixels of a tile that is worked on at once.
 
         Returns
         -------
@@ -319,6 +342,13 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         """Return a model of the same form whose weights were drawn and never trained: the baseline of what is learned.
 
         Statistics of normalisation are those of 8 frames of the movie.
+
+        Parameters
+        ----------
+        movie : Movie
+            A movie of the kind that it is for.
+        random_state : int, numpy.random.Generator or None, default 0
+            Seed of the weights.
 
         Returns
         -------
