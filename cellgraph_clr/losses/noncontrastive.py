@@ -104,7 +104,7 @@ def decorrelation(features: Tensor, temperature: float | Tensor = 0.2) -> Tensor
     Parameters
     ----------
     features : (b, c, …) float tensor
-        c maps an image; each is centred and scaled to length 1 first, so that the value does not depend on their size.
+        The c maps of an image; each is centred and scaled to length 1 first, so that the value does not depend on their size.
     temperature : float or 0-d tensor, default 0.2
         T, above 0. Gradients reach a tensor.
 

@@ -43,15 +43,15 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
 
     Parameters
     ----------
-    random_state
+    random_state : int, numpy.random.Generator or None, default 0
         Seed of everything random.
-    device
+    device : str, default "auto"
         "auto" (GPU when there is one), "cpu", "cuda", ….
-    precision
+    precision : str, default "32"
         "32", or "bf16" for products of networks in training; views and losses stay in float32.
-    num_workers
+    num_workers : int, default 0
         Processes that draw batches ahead; 0 draws them in between. The result is the same.
-    progress
+    progress : bool or None, default None
         Show a bar; None shows it on terminals and in notebooks.
     **config
         Fields of `MorphoFeaturesConfig`; an unknown one raises `OptionError`.
