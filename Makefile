@@ -13,7 +13,7 @@ JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,docs]"
 	@touch $@
 
 $(PEERS_STAMP): pyproject.toml benchmarks/constraints-peers.txt
@@ -68,11 +68,8 @@ results: $(STAMP)  # writes the tables of README.md, benchmarks/RESULTS.md and d
 interop: $(PEERS_STAMP)
 	$(PEERS)/bin/python -m pytest tests/interop -n 0
 
-docs: $(STAMP)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[docs]"
-	$(BIN)/python -m pdoc cellgraph_clr --docformat numpy --output-directory docs_html
-	$(BIN)/cellgraph-clr demo --output demo_output
-	cp demo_output/colon.html docs_html/report_example.html  # linked from `cgc.report`
+docs: $(STAMP)  # warnings are errors; DOCS_INTERSPHINX=1 adds links into other libraries, which needs a network
+	MPLBACKEND=Agg OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -q docs docs_html
 
 clean:
-	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html vendor/node_modules
+	rm -rf $(VENV) $(PEERS) $(BARE) $(JUNK) demo_output docs_html docs/reference/generated docs/tutorials/*.ipynb docs/jupyter_execute vendor/node_modules

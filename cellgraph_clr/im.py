@@ -67,18 +67,23 @@ def label_qc(
 
     Parameters
     ----------
-    labels : label image in any form that `from_labels` takes.
-    adata : results are written to its `obs`, matched by `cell_id`; nothing is dropped.
-    library_id : the sample (or frame) of `adata` that the labels are of; needed when it holds several.
-    min_size, max_size : volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes
-        Tukey's far fences on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR), at least a factor of 2 beyond the
-        quartiles, so that of cells of about one size none is flagged. A size on the bound is not flagged.
+    labels : LabelImage or array-like or path-like
+        Label image in any form that `from_labels` takes.
+    adata : AnnData or None, default None
+        Results are written to its `obs`, matched by `cell_id`; nothing is dropped.
+    library_id : str or int or None, default None
+        The sample (or frame) of `adata` that the labels are of; needed when it holds several.
+    min_size, max_size : float or None, default None
+        Volume (2D: area) in physical units below or above which a cell is tiny or huge. None takes Tukey's far fences
+        on log sizes, exp(q25 - 3 IQR) and exp(q75 + 3 IQR), at least a factor of 2 beyond the quartiles, so that of
+        cells of about one size none is flagged. A size on the bound is not flagged.
 
     Returns
     -------
-    DataFrame by `cell_id`: n_fragments (face-connected pieces), largest_fragment (its share of the cell), n_holes (pieces
-    of background enclosed by one cell), hole_fraction (of the filled cell), touches_border, and the flags is_fragmented,
-    has_holes, is_tiny, is_huge, is_thin (one voxel thick along an axis everywhere).
+    pandas.DataFrame
+        DataFrame by `cell_id`: n_fragments (face-connected pieces), largest_fragment (its share of the cell), n_holes
+        (pieces of background enclosed by one cell), hole_fraction (of the filled cell), touches_border, and the flags
+        is_fragmented, has_holes, is_tiny, is_huge, is_thin (one voxel thick along an axis everywhere).
 
     Raises
     ------
@@ -92,6 +97,18 @@ def label_qc(
     Notes
     -----
     Two reads of the labels, O(voxels); blocks of chunked arrays are joined exactly, so chunks do not change the answer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> masks = np.zeros((12, 12), int)
+    >>> masks[1:5, 1:5], masks[7:11, 1:5], masks[7:11, 7:11] = 1, 1, 2
+    >>> cgc.im.label_qc(cgc.LabelImage.build(masks, spacing=1.0, unit="pixel"))[["n_fragments", "is_fragmented"]]
+             n_fragments  is_fragmented
+    cell_id
+    1                  2           True
+    2                  1          False
     """
     import pandas as pd
 
@@ -148,15 +165,22 @@ def sample_surfaces(
 
     Parameters
     ----------
-    labels : as in `label_qc`.
-    n_points : points of every cell.
-    smoothing : spread of the Gaussian that normals are read from, in units of the largest spacing.
-    random_state : seed; what a cell gets depends on it and on its id alone.
-    n_jobs : threads; None takes one per core.
+    labels : LabelImage or array-like or path-like
+        As in `label_qc`.
+    n_points : int, default 512
+        Points of every cell.
+    smoothing : float, default 1.0
+        Spread of the Gaussian that normals are read from, in units of the largest spacing.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed; what a cell gets depends on it and on its id alone.
+    n_jobs : int or None, default None
+        Threads; None takes one per core.
 
     Returns
     -------
-    `SurfacePoints`: cell_id (n,), points and normals (n, n_points, d) float32 along z, y, x in physical units, area (n,).
+    surfaces.SurfacePoints
+        `SurfacePoints`: cell_id (n,), points and normals (n, n_points, d) float32 along z, y, x in physical units, area
+        (n,).
 
     Raises
     ------
@@ -166,6 +190,14 @@ def sample_surfaces(
     Notes
     -----
     One scan, then a box a cell: O(voxels of the boxes + n n_points). See `cells.surfaces.sample_surface`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(8, random_state=0).image
+    >>> surfaces = cgc.im.sample_surfaces(cells, n_points=64)
+    >>> surfaces.points.shape, surfaces.normals.shape
+    ((8, 64, 3), (8, 64, 3))
     """
     image = as_label_image(labels)
     s = scan_labels(image, surface=False)
@@ -187,6 +219,36 @@ def extract_patches(
 
     `labels` and `image` are as in `from_labels`; for the other arguments, results and errors see
     `cells.patches.extract_patches`. Chunked arrays are read box by box.
+
+    Parameters
+    ----------
+    labels : LabelImage or array-like or path-like
+        As in `from_labels`.
+    image : object, default None
+        As in `from_labels`.
+    size : int
+        Voxels of a crop along each axis.
+    resolution : float or None, default None
+        Size of its voxels, in the unit of the spacing; None takes the coarsest spacing.
+    place : {"whole", "inside"}, default "whole"
+        "whole" cells, or patches "inside" them.
+    n_patches : int, default 1
+        Patches of every cell.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the places.
+
+    Returns
+    -------
+    patches.Patches
+        Crops of labels and intensities, with the cell ids.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(8, random_state=0).image
+    >>> crops = cgc.im.extract_patches(cells, size=16)
+    >>> type(crops).__name__
+    'Patches'
     """
     picture = as_label_image(labels, image)
     s = scan_labels(picture, surface=False)

@@ -67,18 +67,25 @@ def scale_features(
 
     Parameters
     ----------
-    adata : features in `X`, dense or sparse.
-    method : "quantile" maps ranks to a standard normal (morphology features have long tails), "zscore" subtracts mean and
+    adata : AnnData
+        Features in `X`, dense or sparse.
+    method : {"zscore", "robust", "quantile"}, default "quantile"
+        "quantile" maps ranks to a standard normal (morphology features have long tails), "zscore" subtracts mean and
         divides by standard deviation, "robust" uses median and interquartile range.
-    impute : "median" fills NaN with the median of the feature (0 for a feature without any value); None refuses them.
-    clip : values beyond this many units are cut; None keeps them.
-    library_key : scale every sample of this `obs` column by itself; None scales all cells together.
-    copy : return a new AnnData.
+    impute : {"median"} or None, default None
+        "median" fills NaN with the median of the feature (0 for a feature without any value); None refuses them.
+    clip : float or None, default 3.0
+        Values beyond this many units are cut; None keeps them.
+    library_key : str or None, default None
+        Scale every sample of this `obs` column by itself; None scales all cells together.
+    copy : bool, default False
+        Return a new AnnData.
 
     Returns
     -------
-    None, or the new AnnData. `X` is float32 and dense, computed in float64; constant features become 0. The layer is what `X`
-    was, of the same dtype. `uns["cellgraph_clr"]["scaled"]` tells what was written.
+    AnnData or None
+        None, or the new AnnData. `X` is float32 and dense, computed in float64; constant features become 0. The layer
+        is what `X` was, of the same dtype. `uns["cellgraph_clr"]["scaled"]` tells what was written.
 
     Raises
     ------
@@ -93,6 +100,14 @@ def scale_features(
     -----
     Changes of `X` are noticed among the same cells, in any order and for any choice of features. Of a selection of cells the
     measured features are scaled anew, whatever `X` holds. O(n f log n) for "quantile" and "robust", O(n f) for "zscore".
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.pp.scale_features(adata)
+    >>> round(float(abs(adata.X).max()), 3) <= 3.0, "cellgraph_raw" in adata.layers
+    (True, True)
     """
     check_option("method", method, METHODS)
     check_option("impute", impute, (None, "median"))
@@ -145,19 +160,35 @@ def split(
 
     Parameters
     ----------
-    adata : cells; for "block" with positions and a spatial graph.
-    by : "library": whole samples are held out. "block": blocks of the tissue are held out, and cells within `buffer_hops` of
-        them on the graph are in neither part. "cell": single cells, a share of every class; neighbours are then on both
-        sides, and figures of models that see the graph are too good.
-    test_size : share of cells held out.
-    label_key : `obs` column whose classes are divided alike ("cell" only).
-    n_blocks : blocks of about equal size per sample ("block"; nothing to the others).
-    buffer_hops : at least the number of hops that the model sees ("block"; nothing to the others).
-    library_key : `obs` column of samples; None takes "library_id" where it is there.
-    neighbors_key : the graph.
-    key_added : `obs` column: "train", "test" and, for blocks, "buffer".
-    random_state : seed.
-    copy : return a new AnnData.
+    adata : AnnData
+        Cells; for "block" with positions and a spatial graph.
+    by : {"library", "block", "cell"}, default "block"
+        "library": whole samples are held out. "block": blocks of the tissue are held out, and cells within
+        `buffer_hops` of them on the graph are in neither part. "cell": single cells, a share of every class; neighbours
+        are then on both sides, and figures of models that see the graph are too good.
+    test_size : float, default 0.25
+        Share of cells held out.
+    label_key : str or None, default None
+        `obs` column whose classes are divided alike ("cell" only).
+    n_blocks : int, default 16
+        Blocks of about equal size per sample ("block"; nothing to the others).
+    buffer_hops : int, default 1
+        At least the number of hops that the model sees ("block"; nothing to the others).
+    library_key : str or None, default None
+        `obs` column of samples; None takes "library_id" where it is there.
+    neighbors_key : str, default "spatial"
+        The graph.
+    key_added : str, default "split"
+        `obs` column: "train", "test" and, for blocks, "buffer".
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+    copy : bool, default False
+        Return a new AnnData.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
@@ -165,6 +196,15 @@ def split(
         For a wrong option, `label_key` with another kind of split than "cell", or a single sample to split by library.
     MissingKeyError, NoGraphError, LabelKeyError, NoCellsError
         For missing parts, or no cells.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.pp.split(adata, by="block", n_blocks=6)
+    >>> sorted(adata.obs["split"].unique())
+    ['buffer', 'test', 'train']
     """
     import pandas as pd
 

@@ -27,7 +27,19 @@ __all__ = [
 
 
 class CellGraphError(ValueError):
-    """Base class of every named error of `cellgraph_clr`."""
+    """Base class of every named error of `cellgraph_clr`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> try:
+    ...     cgc.from_labels(np.zeros((4, 4), int))
+    ... except cgc.CellGraphError as error:
+    ...     type(error).__name__
+    ...
+    'NoCellsError'
+    """
 
 
 class MissingFileError(CellGraphError, FileNotFoundError):

@@ -50,13 +50,17 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
 
     Parameters
     ----------
-    logits : (n, k) of cells not trained on.
-    codes : (n,) true class of each, 0 … k - 1.
-    offset : (k,) added to the logits after they are divided, e.g. log prior ratios of classes that were drawn unevenly.
+    logits : numpy.ndarray
+        (n, k) of cells not trained on.
+    codes : numpy.ndarray
+        (n,) true class of each, 0 … k - 1.
+    offset : numpy.ndarray or None, default None
+        (k,) added to the logits after they are divided, e.g. log prior ratios of classes that were drawn unevenly.
 
     Returns
     -------
-    Temperature in [exp(-4), exp(4)]; 1 for no cells or a single class.
+    float
+        Temperature in [exp(-4), exp(4)]; 1 for no cells or a single class.
 
     Raises
     ------
@@ -70,6 +74,14 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
     O(n k) an evaluation.
     Source: Guo et al. 2017, section 4.2 (the temperature); Platt 1999, section 2.1 (the targets), here for the true class
     against all others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> logits = np.array([[4.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 0.0]])
+    >>> cgc.metrics.fit_temperature(logits, np.array([0, 1, 1, 0])) > 1  # too sure of itself
+    True
     """
     codes = true_classes(logits, codes, what="logits")
     n, k = np.shape(logits)
@@ -90,7 +102,25 @@ def fit_temperature(logits: np.ndarray, codes: np.ndarray, *, offset: np.ndarray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """Bins of confidence: mean confidence, accuracy and number of cells in each (bins without cells are left out)."""
+    """Bins of confidence: mean confidence, accuracy and number of cells in each (bins without cells are left out).
+
+    Parameters
+    ----------
+    confidence : numpy.ndarray
+        (b,) mean confidence of each bin.
+    accuracy : numpy.ndarray
+        (b,) share of correct answers in it.
+    count : numpy.ndarray
+        (b,) cells in it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> bins = cgc.metrics.reliability(np.array([0.9, 0.8, 0.6]), np.array([True, True, False]), n_bins=5)
+    >>> bins.count.tolist()
+    [1, 1, 1]
+    """
 
     confidence: np.ndarray
     accuracy: np.ndarray
@@ -98,7 +128,7 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean of |accuracy - confidence| over cells; 0 for no cells."""
+        """Expected calibration error: the mean over cells of the gap between accuracy and confidence; 0 for no cells."""
         total = self.count.sum()
         return float((self.count * np.abs(self.accuracy - self.confidence)).sum() / max(total, 1))
 
@@ -111,10 +141,19 @@ def reliability(
 
     Parameters
     ----------
-    confidence : (n,) in [0, 1].
-    correct : (n,) bool.
-    n_bins : number of bins.
-    binning : "width" (equal width) or "mass" (equal number of cells).
+    confidence : numpy.ndarray
+        (n,) in [0, 1].
+    correct : numpy.ndarray
+        (n,) bool.
+    n_bins : int, default 15
+        Number of bins.
+    binning : str, default "width"
+        "width" (equal width) or "mass" (equal number of cells).
+
+    Returns
+    -------
+    Reliability
+        The reliability bins of top-label confidences.
 
     Raises
     ------
@@ -122,6 +161,14 @@ def reliability(
         If both have different lengths, or a confidence is outside [0, 1].
     OptionError
         For another binning, or less than one bin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> bins = cgc.metrics.reliability(np.array([0.9, 0.8, 0.6]), np.array([True, True, False]), n_bins=5)
+    >>> bins.count.tolist()
+    [1, 1, 1]
     """
     check_option("binning", binning, ("width", "mass"))
     check_whole("n_bins", n_bins, high=2**20)
@@ -160,6 +207,31 @@ def expected_calibration_error(
     """Return the top-label ECE of probabilities (n, k) against true classes (n,); 0 for no cells.
 
     Raises `ShapeError` for different lengths, `OptionError` for another binning. Source: Naeini et al. 2015.
+
+    Parameters
+    ----------
+    proba : numpy.ndarray
+        (n, k) rows that sum to 1.
+    codes : numpy.ndarray
+        (n,) true classes, 0 to k - 1.
+    n_bins : int, default 15
+        Number of bins.
+    binning : str, default "width"
+        As in `reliability`.
+
+    Returns
+    -------
+    float
+        The top-label ECE of probabilities (n, k) against true classes (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> round(float(cgc.metrics.expected_calibration_error(proba, codes)), 3)
+    0.3
     """
     proba = np.asarray(proba, float)
     codes = true_classes(proba, codes)
@@ -175,6 +247,31 @@ def classwise_calibration_error(
     """Return the calibration error (k,) of the probability of each class, whether it is the largest or not.
 
     `proba` (n, k), `codes` (n,). 0 for no cells. Source: Kull et al. 2019, eq. 3 (their classwise ECE is the mean).
+
+    Parameters
+    ----------
+    proba : numpy.ndarray
+        (n, k) rows that sum to 1.
+    codes : numpy.ndarray
+        (n,) true classes, 0 to k - 1.
+    n_bins : int, default 15
+        Number of bins.
+    binning : str, default "width"
+        As in `reliability`.
+
+    Returns
+    -------
+    numpy.ndarray
+        The calibration error (k,) of the probability of each class, whether it is the largest or not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> cgc.metrics.classwise_calibration_error(proba, codes).shape
+    (2,)
     """
     proba = np.asarray(proba, float)
     codes = true_classes(proba, codes)
@@ -189,12 +286,15 @@ def risk_coverage(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarr
 
     Parameters
     ----------
-    confidence : (n,) cells of equal confidence come or go together.
-    correct : (n,) bool.
+    confidence : numpy.ndarray
+        (n,) cells of equal confidence come or go together.
+    correct : numpy.ndarray
+        (n,) bool.
 
     Returns
     -------
-    coverage (m,), risk (m,) at the m different confidences, and the area under the curve (AURC); 0 for no cells.
+    tuple of numpy.ndarray, numpy.ndarray, float
+        Coverage (m,), risk (m,) at the m different confidences, and the area under the curve (AURC); 0 for no cells.
 
     Raises
     ------
@@ -204,6 +304,14 @@ def risk_coverage(confidence: np.ndarray, correct: np.ndarray) -> tuple[np.ndarr
     Notes
     -----
     Source: Geifman and El-Yaniv 2017; AURC as the mean risk over cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> coverage, risk, area = cgc.metrics.risk_coverage(np.array([0.9, 0.8, 0.6]), np.array([True, True, False]))
+    >>> risk.round(2).tolist()
+    [0.0, 0.0, 0.33]
     """
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
     check_same_length(len(confidence), len(correct), what_a="confidences", what_b="outcomes", remedy="One per cell.")

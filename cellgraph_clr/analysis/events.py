@@ -25,13 +25,31 @@ def event_scores(proba: np.ndarray, codes: np.ndarray, classes: Sequence[str]) -
 
     Parameters
     ----------
-    proba : (n, k).
-    codes : (n,) true class of each, 0 … k - 1.
-    classes : k names.
+    proba : numpy.ndarray
+        (n, k).
+    codes : numpy.ndarray
+        (n,) true class of each, 0 … k - 1.
+    classes : sequence of str
+        The k names.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Precision, recall, F1, average precision and share (its chance) of every class.
 
     Notes
     -----
     Precision without a prediction and scores of a class that never occurs are NaN. O(n k log n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> table = cgc.metrics.event_scores(proba, codes, ["none", "division"])
+    >>> list(table.columns)
+    ['precision', 'recall', 'f1', 'average_precision', 'share']
     """
     import pandas as pd
     from sklearn.metrics import precision_recall_fscore_support
@@ -56,6 +74,27 @@ def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
     """Return 1 - Brier score / that of always saying the shares of the classes; 0 is no skill, 1 perfect.
 
     NaN for no places, or where but one class occurs.
+
+    Parameters
+    ----------
+    proba : numpy.ndarray
+        (n, k) rows that sum to 1.
+    codes : numpy.ndarray
+        (n,) true classes, 0 to k - 1.
+
+    Returns
+    -------
+    float
+        1 - Brier score / that of always saying the shares of the classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> round(float(cgc.metrics.brier_skill(proba, codes)), 3)
+    0.5
     """
     codes = true_classes(proba, codes)
     if len(codes) == 0:
@@ -70,6 +109,29 @@ def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> 
     """Return by frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
 
     `frame` (n,) whole numbers, `true` and `found` (n,) bool. Frames without places are not listed; O(n log n).
+
+    Parameters
+    ----------
+    frame : numpy.ndarray
+        (n,) frame of every place.
+    true : numpy.ndarray
+        (n,) bool: it holds an event.
+    found : numpy.ndarray
+        (n,) bool: an event was found.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> frame, true, found = np.array([0, 0, 1]), np.array([True, False, True]), np.array([True, True, False])
+    >>> table = cgc.metrics.errors_over_time(frame, true, found)
+    >>> list(table.columns)
+    ['events', 'found', 'false_alarms', 'missed']
     """
     import pandas as pd
 

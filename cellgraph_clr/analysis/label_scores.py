@@ -20,7 +20,21 @@ __all__ = ["Score", "classification_scores", "clustering_scores", "neighborhood_
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A figure of merit, and what chance gives."""
+    """A figure of merit, and what chance gives.
+
+    Parameters
+    ----------
+    value : float
+        What was measured.
+    chance : float
+        What guessing would reach.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.metrics.Score(value=0.9, chance=0.25)
+    Score(value=0.9, chance=0.25)
+    """
 
     value: float
     chance: float
@@ -36,19 +50,33 @@ def classification_scores(proba: np.ndarray, codes: np.ndarray) -> dict[str, Sco
 
     Parameters
     ----------
-    proba : (n, k) rows that sum to 1.
-    codes : (n,) true classes, 0 to k - 1.
+    proba : numpy.ndarray
+        (n, k) rows that sum to 1.
+    codes : numpy.ndarray
+        (n,) true classes, 0 to k - 1.
 
     Returns
     -------
-    name -> `Score`. Chance: always the commonest class for accuracy, 1 / (classes that occur) for balanced accuracy, 0.5 for
-    macro AUC (one class against the rest, classes that occur; NaN for a single one). The chance of ECE is its mean when
-    outcomes are drawn from the probabilities themselves: what a perfectly calibrated model of this size reads.
+    dict of str to Score
+        Name -> `Score`. Chance: always the commonest class for accuracy, 1 / (classes that occur) for balanced
+        accuracy, 0.5 for macro AUC (one class against the rest, classes that occur; NaN for a single one). The chance
+        of ECE is its mean when outcomes are drawn from the probabilities themselves: what a perfectly calibrated model
+        of this size reads.
 
     Raises
     ------
     ShapeError, NoCellsError
         For lengths or classes that do not fit, or no cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> proba = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.9, 0.1]])
+    >>> codes = np.array([0, 1, 1, 0])
+    >>> scores = cgc.metrics.classification_scores(proba, codes)
+    >>> scores["accuracy"].value, scores["accuracy"].chance
+    (0.75, 0.5)
     """
     from sklearn.metrics import roc_auc_score
 
@@ -81,6 +109,26 @@ def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Scor
 
     Chance of the adjusted index is 0 by construction; that of mutual information is its mean over 20 shuffles, since it is not
     adjusted for the number of clusters. Raises `ShapeError` for different lengths. Both are 1 for no cells.
+
+    Parameters
+    ----------
+    clusters : numpy.ndarray
+        (n,) names or numbers of clusters.
+    truth : numpy.ndarray
+        (n,) known labels.
+
+    Returns
+    -------
+    dict of str to Score
+        Adjusted Rand index and normalised mutual information of clusters (n,) with known labels (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> scores = cgc.metrics.clustering_scores(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
+    >>> sorted(scores)
+    ['ari', 'nmi']
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
@@ -99,6 +147,28 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) 
 
     Between -1 and 1; 0 unless there are between 2 and n - 1 different labels. Rousseeuw 1987. Raises `ShapeError` for
     different lengths. O(n_cells^2 d).
+
+    Parameters
+    ----------
+    vectors : numpy.ndarray
+        (n, d).
+    labels : numpy.ndarray
+        (n,) clusters.
+    n_cells : int, default 5000
+        More cells than this are subsampled.
+
+    Returns
+    -------
+    Score
+        The mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> vectors = np.array([[0.0], [0.1], [5.0], [5.1]])
+    >>> round(float(cgc.metrics.silhouette(vectors, np.array([0, 0, 1, 1])).value), 2)
+    0.98
     """
     from sklearn.metrics import silhouette_score
 
@@ -116,6 +186,27 @@ def neighborhood_purity(adjacency: csr_matrix, labels: np.ndarray) -> Score:
     """Return the share of neighbours that have a cell's own label, averaged over cells with neighbours.
 
     Chance is the probability that two different cells drawn at random agree. 0 without edges. O(edges).
+
+    Parameters
+    ----------
+    adjacency : csr_matrix
+        (n, n) graph.
+    labels : numpy.ndarray
+        (n,) label of every cell.
+
+    Returns
+    -------
+    Score
+        The share of neighbours that have a cell's own label, averaged over cells with neighbours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> from scipy.sparse import csr_matrix
+    >>> adjacency = csr_matrix(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]))
+    >>> cgc.metrics.neighborhood_purity(adjacency, np.array(["a", "a", "b"]))
+    Score(value=0.5, chance=0.3333333333333333)
     """
     labels = np.asarray(labels)
     n = len(labels)
@@ -133,6 +224,28 @@ def precision_at_k(relevant: np.ndarray, scores: np.ndarray, k: int) -> Score:
     """Return the share of relevant cells among the k of highest score (ties by row); chance is their share among all.
 
     `relevant` (n,) bool, `scores` (n,). Raises `ShapeError` for different lengths and `OptionError` unless 1 <= k <= n.
+
+    Parameters
+    ----------
+    relevant : numpy.ndarray
+        (n,) bool.
+    scores : numpy.ndarray
+        (n,) the higher, the earlier in the ranking.
+    k : int
+        How many are looked at.
+
+    Returns
+    -------
+    Score
+        The share of relevant cells among the k of highest score (ties by row).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> relevant = np.array([True, False, True])
+    >>> cgc.metrics.precision_at_k(relevant, np.array([0.9, 0.8, 0.1]), 2)
+    Score(value=0.5, chance=0.6666666666666666)
     """
     check_same_length(len(relevant), len(scores), what_a="relevances", what_b="scores", remedy="One per cell.")
     check_in_range("k", k, low=1, high=len(scores))

@@ -27,18 +27,32 @@ def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray 
 
     Parameters
     ----------
-    proba : (n, k), one column a phenotype, as `tl.cluster(method="gmm")` writes to `obsm`.
-    groups : (n,) names.
-    weights : (n,) 0 or above, e.g. the share of foreground; None counts all alike.
+    proba : pandas.DataFrame
+        (n, k), one column a phenotype, as `tl.cluster(method="gmm")` writes to `obsm`.
+    groups : numpy.ndarray
+        (n,) names.
+    weights : numpy.ndarray or None, default None
+        (n,) 0 or above, e.g. the share of foreground; None counts all alike.
 
     Returns
     -------
-    By group the mean probability of every phenotype, then phenotype (the most probable) and n (rows of the group). A group whose
-    weights are all 0 has NaN and phenotype "".
+    pandas.DataFrame
+        By group the mean probability of every phenotype, then phenotype (the most probable) and n (rows of the group).
+        A group whose weights are all 0 has NaN and phenotype "".
 
     Notes
     -----
     O(n k). Raises `ShapeError` for groups or weights of another length, `OptionError` for negative weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> import pandas as pd
+    >>> proba = pd.DataFrame({"round": [0.9, 0.8, 0.1], "flat": [0.1, 0.2, 0.9]})
+    >>> table = cgc.metrics.assignments(proba, np.array(["well_1", "well_1", "well_2"]))
+    >>> table.index.tolist()
+    ['well_1', 'well_2']
     """
     import pandas as pd
 
@@ -64,16 +78,28 @@ def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    phenotypes, known : (n,) names.
+    phenotypes, known : numpy.ndarray
+        (n,) names.
 
     Returns
     -------
-    Counts, one line a condition and one column a phenotype; columns are in the order in which as many rows as possible lie on the
-    diagonal (Hungarian method). Empty for no rows.
+    pandas.DataFrame
+        Counts, one line a condition and one column a phenotype; columns are in the order in which as many rows as
+        possible lie on the diagonal (Hungarian method). Empty for no rows.
 
     Notes
     -----
     Raises `ShapeError` for another length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cgc.metrics.confusion(np.array(["a", "a", "b"]), np.array(["a", "b", "b"]))
+    phenotype  a  b
+    known
+    a          1  0
+    b          1  1
     """
     import pandas as pd
     from scipy.optimize import linear_sum_assignment
@@ -94,17 +120,31 @@ def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -
 
     Parameters
     ----------
-    values : (n, d), NaN are left out.
-    groups : (n,) names.
-    names : d names of the values.
+    values : numpy.ndarray
+        (n, d), NaN are left out.
+    groups : numpy.ndarray
+        (n,) names.
+    names : sequence of str
+        The d names of the values.
 
     Returns
     -------
-    By group, one column a value; positive where the group is higher. NaN for groups of one, or of all, and for constant values.
+    pandas.DataFrame
+        By group, one column a value; positive where the group is higher. NaN for groups of one, or of all, and for
+        constant values.
 
     Notes
     -----
     O(n d). Raises `ShapeError` for groups of another length. Source: Cohen 1988.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> values = np.array([[0.0], [1.0], [4.0], [5.0]])
+    >>> table = cgc.metrics.effect_sizes(values, np.array(["a", "a", "b", "b"]), ["area"])
+    >>> table.shape
+    (2, 1)
     """
     import pandas as pd
 
@@ -134,12 +174,28 @@ def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, fl
 
     Parameters
     ----------
-    vectors : (n, d) finite; columns are standardised, similarity is the cosine.
-    samples : (n,) names; rows whose sample has no other are queries of nothing and left out.
+    vectors : numpy.ndarray
+        (n, d) finite; columns are standardised, similarity is the cosine.
+    samples : numpy.ndarray
+        (n,) names; rows whose sample has no other are queries of nothing and left out.
+
+    Returns
+    -------
+    tuple of float, float
+        The mean average precision of finding the other fields (or windows) of a sample from one, and chance.
 
     Notes
     -----
     O(n^2 d), one line of scores at a time. Without any pair both are 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> vectors = np.array([[0.0, 1.0], [0.1, 1.0], [1.0, 0.0], [1.0, 0.1]])
+    >>> value, chance = cgc.metrics.reproducibility(vectors, np.array(["a", "a", "b", "b"]))
+    >>> value
+    1.0
     """
     check_same_length(len(vectors), len(samples), what_a="vectors", what_b="samples", remedy="One per row.")
     directions = standardised_directions(vectors) if len(vectors) else np.zeros((0, 1))

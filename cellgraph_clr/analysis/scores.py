@@ -23,6 +23,26 @@ def average_precision(relevant: np.ndarray, scores: np.ndarray) -> float:
     """Return the average precision of a ranking by `scores` (ties share the precision at their end).
 
     `relevant` (n,) bool, `scores` (n,). 0 when nothing is relevant. The chance level is the share of relevant cells.
+
+    Parameters
+    ----------
+    relevant : numpy.ndarray
+        (n,) bool.
+    scores : numpy.ndarray
+        (n,) the higher, the earlier in the ranking.
+
+    Returns
+    -------
+    float
+        The average precision of a ranking by `scores` (ties share the precision at their end).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> relevant = np.array([True, False, True])
+    >>> round(float(cgc.metrics.average_precision(relevant, np.array([0.9, 0.8, 0.1]))), 3)
+    0.833
     """
     check_same_length(len(relevant), len(scores), what_a="relevances", what_b="scores", remedy="One per cell.")
     check_finite(np.asarray(scores, float), what="scores", remedy="Leave these cells out.")
@@ -50,16 +70,35 @@ def mask_retrieval(
 
     Parameters
     ----------
-    vectors : (n, d); similarity is the cosine.
-    masks : name -> (n,) bool; every cell of the mask but the query itself is relevant.
-    n_queries : query cells drawn per mask (all when there are fewer).
-    standardize : divide columns by their spread; False only centres them, where their scales are weights (`tl.context`).
-    random_state : seed, or a generator, of the drawing.
+    vectors : numpy.ndarray
+        (n, d); similarity is the cosine.
+    masks : mapping of str to numpy.ndarray
+        Name -> (n,) bool; every cell of the mask but the query itself is relevant.
+    n_queries : int, default 30
+        Query cells drawn per mask (all when there are fewer).
+    standardize : bool, default True
+        Divide columns by their spread; False only centres them, where their scales are weights (`tl.context`).
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed, or a generator, of the drawing.
+
+    Returns
+    -------
+    dict of str to tuple of float, float
+        Name → mean average precision and chance.
 
     Raises
     ------
     EmptyQueryError
         If a mask holds fewer than two cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> mask = np.arange(40) < 10
+    >>> vectors = rng.normal(size=(40, 4)) + 5 * mask[:, None]
+    >>> table = cgc.metrics.mask_retrieval(vectors, {"organ": mask}, n_queries=5, random_state=0)
     """
     rng = as_rng(random_state)
     directions = (standardised_directions if standardize else centred_directions)(vectors)
@@ -86,21 +125,34 @@ def partner_rank(
 
     Parameters
     ----------
-    vectors : (n, d); distance is Euclidean, of standardised columns (as in the published protocol).
-    cell, candidate : (m,) rows; one line per candidate partner of a cell.
-    standardize : False takes the cosine of columns as they are, centred, where their scales are weights (`tl.context`).
-    block : cells compared at a time.
+    vectors : numpy.ndarray
+        (n, d); distance is Euclidean, of standardised columns (as in the published protocol).
+    cell, candidate : numpy.ndarray
+        (m,) rows; one line per candidate partner of a cell.
+    standardize : bool, default True
+        False takes the cosine of columns as they are, centred, where their scales are weights (`tl.context`).
+    block : int, default 512
+        Cells compared at a time.
 
     Returns
     -------
-    rows : (k,) cells that have candidates.
-    rank : (k,) int64, 1 for a candidate that is the nearest other cell of all.
-    chance : (k,) expected rank under random order, n / (number of candidates + 1).
+    tuple of numpy.ndarray, numpy.ndarray, numpy.ndarray
+        Rows : (k,) cells that have candidates. rank : (k,) int64, 1 for a candidate that is the nearest other cell of
+        all. chance : (k,) expected rank under random order, n / (number of candidates + 1).
 
     Notes
     -----
     O(k n d) in blocks. Empty input gives empty arrays.
     Source: MorphoFeatures (Zinchenko et al. 2023), bilateral analysis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> vectors = np.array([[0.0], [0.1], [5.0], [9.0]])
+    >>> rows, rank, chance = cgc.metrics.partner_rank(vectors, np.array([0]), np.array([1]))
+    >>> rank.tolist()
+    [1]
     """
     x = np.asarray(vectors, np.float64)
     x = x - x.mean(axis=0)
@@ -134,15 +186,33 @@ def bilateral_score(
 
     Parameters
     ----------
-    clusters : (n,) cluster of every cell, numbers or names.
-    cell, candidate : (m,) rows; one line per candidate partner of a cell.
-    n_permutations : whose mean is the chance; large clusters make it high.
-    random_state : seed, or a generator, of the permutations.
+    clusters : numpy.ndarray
+        (n,) cluster of every cell, numbers or names.
+    cell, candidate : numpy.ndarray
+        (m,) rows; one line per candidate partner of a cell.
+    n_permutations : int, default 20
+        Whose mean is the chance; large clusters make it high.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed, or a generator, of the permutations.
+
+    Returns
+    -------
+    tuple of float, float
+        The share of cells with a candidate partner in their own cluster, and that under permuted clusters.
 
     Notes
     -----
     O(n_permutations (n + m)). Without candidates both are 0.
     Source: Zinchenko et al. 2023, who give no chance level.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cells, partners = np.array([0, 1]), np.array([2, 3])
+    >>> score, chance = cgc.metrics.bilateral_score(np.array([0, 1, 0, 1]), cells, partners)
+    >>> score
+    1.0
     """
     if len(cell) == 0:
         return 0.0, 0.0
@@ -165,6 +235,35 @@ def probe_accuracy(
 
     Everything is fitted inside the fold; folds are stratified and repeated. `n_repeats` 0 gives the published protocol:
     one round of folds without shuffling.
+
+    Parameters
+    ----------
+    vectors : numpy.ndarray
+        (n, d).
+    labels : numpy.ndarray
+        (n,) classes.
+    n_splits : int, default 5
+        Number of folds.
+    n_repeats : int, default 5
+        How often the folds are drawn; 0 for one round without shuffling.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the folds.
+
+    Returns
+    -------
+    numpy.ndarray
+        The accuracies of a linear probe, one per fold: standardise, logistic regression with C = 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(40) % 2
+    >>> vectors = rng.normal(size=(40, 3)) + 4 * labels[:, None]
+    >>> accuracies = cgc.metrics.probe_accuracy(vectors, labels)  # one per fold and repeat
+    >>> accuracies.shape
+    (25,)
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_score

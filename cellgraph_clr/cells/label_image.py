@@ -86,12 +86,19 @@ class LabelImage:
 
     Parameters
     ----------
-    labels : (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5, dask or xarray.
-    spacing : size of a pixel or voxel along each axis, in `unit`; one number where all axes are alike.
-    unit : "micrometer", "nanometer", "pixel", …; "um", "µm" and "nm" are understood.
-    image : (c, [z,] y, x) intensities of any real dtype, or None.
-    channels : one name per channel.
-    origin : physical position z, y, x of the centre of the first pixel, 0 when empty.
+    labels : object
+        (y, x) or (z, y, x) integers, 0 is background, ids up to 2**63 - 1; NumPy, memory map, Zarr, HDF5, dask or
+        xarray.
+    spacing : tuple of float
+        Size of a pixel or voxel along each axis, in `unit`; one number where all axes are alike.
+    unit : str, default PIXEL
+        "micrometer", "nanometer", "pixel", …; "um", "µm" and "nm" are understood.
+    image : object, default None
+        (c, [z,] y, x) intensities of any real dtype, or None.
+    channels : tuple of str, default ()
+        One name per channel.
+    origin : tuple of float, default ()
+        Physical position z, y, x of the centre of the first pixel, 0 when empty.
 
     Raises
     ------
@@ -106,6 +113,13 @@ class LabelImage:
         If image and labels, or channels and names, do not fit.
     NonFiniteError
         For masked pixels of the image. Those of the labels become background, with a UserWarning.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cgc.LabelImage.build(np.array([[0, 1], [2, 2]]), spacing=0.5, unit="micrometer")
+    <LabelImage 2 x 2 int64, 0.5 x 0.5 micrometer>
     """
 
     labels: Any
@@ -153,6 +167,28 @@ class LabelImage:
 
         Arrays in chunks (Zarr, HDF5, dask) stay as they are and are read when something is measured. Channels of an xarray
         are named as its coordinate "c" says.
+
+        Parameters
+        ----------
+        labels : object
+            Integers ([z,] y, x), 0 is background.
+        image : object, default None
+            Intensities (c, [z,] y, x) or ([z,] y, x) on the same grid.
+        spacing : float or sequence of float or None, default None
+            Pixel size z, y, x, or one number for all axes.
+        unit : str, default PIXEL
+            Unit of the spacing.
+        channels : sequence of str or None, default None
+            Names of the channels of the image.
+        origin : sequence of float or None, default None
+            Position of the center of pixel 0, z, y, x, in the unit.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> cgc.LabelImage.build(np.array([[0, 1], [2, 2]]), spacing=0.5, unit="micrometer")
+        <LabelImage 2 x 2 int64, 0.5 x 0.5 micrometer>
         """
         labels = given_labels(labels)
         check_axes(labels)

@@ -34,14 +34,28 @@ class Movie:
 
     Parameters
     ----------
-    frames : (t, c, [z,] y, x) intensities of any real dtype; NumPy, memory map, Zarr, dask or a folder of frames, read frame by
-        frame.
-    spacing : size of a pixel or voxel along z, y, x in `unit`.
-    unit : "micrometer", "pixel", …
-    frame_interval : seconds between frames; None when it is not known.
-    labels : (t, [z,] y, x) integers, 0 is background, or None; ids are tracks where `tracks` are given.
-    tracks : one line a track with the columns track, begin, end (frames, both included) and parent (0: none), or None.
-    channels : one name per channel.
+    frames : object
+        (t, c, [z,] y, x) intensities of any real dtype; NumPy, memory map, Zarr, dask or a folder of frames, read frame
+        by frame.
+    spacing : tuple of float
+        Size of a pixel or voxel along z, y, x in `unit`.
+    unit : str, default PIXEL
+        "micrometer", "pixel", ….
+    frame_interval : float or None, default None
+        Seconds between frames; None when it is not known.
+    labels : object, default None
+        (t, [z,] y, x) integers, 0 is background, or None; ids are tracks where `tracks` are given.
+    tracks : pandas.DataFrame or None, default None
+        One line a track with the columns track, begin, end (frames, both included) and parent (0: none), or None.
+    channels : tuple of str, default ()
+        One name per channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> cgc.Movie.build(np.zeros((4, 16, 16)), axes="tyx", spacing=0.5, unit="micrometer")
+    <Movie of 4 frames 16 x 16, channels intensity>
     """
 
     frames: Any
@@ -80,11 +94,22 @@ class Movie:
 
         Parameters
         ----------
-        frames : an array whose axes are `axes`.
-        labels : (t, [z,] y, x).
-        tracks : as in `Movie`.
-        axes : "tyx", "tcyx", "tzyx" or "tczyx"; None takes the first, second and last by the number of axes.
-        spacing, unit, frame_interval, channels : as in `Movie`; 1 pixel, and names by number, when not given.
+        frames : object
+            An array whose axes are `axes`.
+        labels : object, default None
+            (t, [z,] y, x).
+        tracks : pandas.DataFrame or None, default None
+            As in `Movie`.
+        axes : str or None, default None
+            "tyx", "tcyx", "tzyx" or "tczyx"; None takes the first, second and last by the number of axes.
+        spacing : float or sequence of float or None, default None
+            As in `Movie`; 1 pixel, and names by number, when not given.
+        unit : str, default PIXEL
+            As in `Movie`; 1 pixel, and names by number, when not given.
+        frame_interval : float or None, default None
+            As in `Movie`; 1 pixel, and names by number, when not given.
+        channels : sequence of str or None, default None
+            As in `Movie`; 1 pixel, and names by number, when not given.
 
         Raises
         ------
@@ -98,6 +123,13 @@ class Movie:
             For tracks without the columns, that end outside the movie, or as `check_lineage`.
         NoCellsError
             For an empty movie.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> cgc.Movie.build(np.zeros((4, 16, 16)), axes="tyx", spacing=0.5, unit="micrometer")
+        <Movie of 4 frames 16 x 16, channels intensity>
         """
         frames = given_image(frames)
         names = {3: "tyx", 4: "tcyx", 5: "tczyx"}
@@ -150,6 +182,18 @@ class Movie:
         """Return the frames from `first` on and before `last` as a movie; tracks are cut at its ends.
 
         In memory where the frames are; else they are read. Raises `OptionError` for frames that are not there or in no order.
+
+        Parameters
+        ----------
+        first : int
+            First frame kept.
+        last : int
+            The frame after the last one kept.
+
+        Returns
+        -------
+        Movie
+            The frames from `first` on and before `last` as a movie.
         """
         check_in_range("first", first, low=0, high=len(self) - 1)
         check_in_range("last", last, low=first + 1, high=len(self))
@@ -163,11 +207,33 @@ class Movie:
         return replace(self, frames=np.stack([np.asarray(self.frames[t]) for t in span]), labels=masks, tracks=inside)
 
     def frame(self, t: int) -> np.ndarray:
-        """Return frame t (c, [z,] y, x) float32."""
+        """Return frame t (c, [z,] y, x) float32.
+
+        Parameters
+        ----------
+        t : int
+            Number of the frame, from 0.
+
+        Returns
+        -------
+        numpy.ndarray
+            Frame t (c, [z,] y, x) float32.
+        """
         return np.asarray(self.frames[t], np.float32)
 
     def label_image(self, t: int) -> LabelImage:
-        """Return the labels of frame t with its intensities. Raises `OptionError` without labels."""
+        """Return the labels of frame t with its intensities. Raises `OptionError` without labels.
+
+        Parameters
+        ----------
+        t : int
+            Number of the frame, from 0.
+
+        Returns
+        -------
+        LabelImage
+            The labels of frame t with its intensities.
+        """
         if self.labels is None:
             raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))
         return LabelImage.build(

@@ -36,10 +36,26 @@ class Plate:
 
     Parameters
     ----------
-    table : one row a field with sample, well and field, and whatever else is known (drug, dose, …).
-    read : the image (c, y, x) of field i.
-    channels : one name per channel.
-    labels : the masks (y, x) of field i, or None.
+    table : pandas.DataFrame
+        One row a field with sample, well and field, and whatever else is known (drug, dose, …).
+    read : callable
+        The image (c, y, x) of field i.
+    channels : tuple of str
+        One name per channel.
+    labels : callable or None, default None
+        The masks (y, x) of field i, or None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> plate
+    <Plate of 2 samples, 2 wells, 4 fields, channels channel_0>
     """
 
     table: pd.DataFrame
@@ -64,15 +80,31 @@ class Plate:
 
         Parameters
         ----------
-        table : with the columns sample, well and field; missing ones of the last two count the fields of a sample.
-        images : (n, c, y, x), or a list of (c, y, x).
-        channels : names; by number when not given.
-        labels : (n, y, x), or a list of (y, x), or None.
+        table : pandas.DataFrame
+            With the columns sample, well and field; missing ones of the last two count the fields of a sample.
+        images : object
+            (n, c, y, x), or a list of (c, y, x).
+        channels : sequence of str or None, default None
+            Names; by number when not given.
+        labels : object, default None
+            (n, y, x), or a list of (y, x), or None.
 
         Raises
         ------
         MissingKeyError, ShapeError, NoCellsError
             Without samples; for images or names that do not fit the table; without fields.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> import cellgraph_clr as cgc
+        >>> rng = np.random.default_rng(0)
+        >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+        >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+        >>> plate = cgc.Plate.build(table, images)
+        >>> plate
+        <Plate of 2 samples, 2 wells, 4 fields, channels channel_0>
         """
         if len(table) == 0:
             raise NoCellsError(expected("at least one field", "an empty table", "Check the folder or the pattern."))
@@ -102,7 +134,18 @@ class Plate:
         return f"<Plate of {parts}, channels {', '.join(self.channels)}>"
 
     def image(self, i: int) -> np.ndarray:
-        """Return the image (c, y, x) float32 of field i, corrected and normalised. Raises `ShapeError` for other channels."""
+        """Return the image (c, y, x) float32 of field i, corrected and normalised. Raises `ShapeError` for other channels.
+
+        Parameters
+        ----------
+        i : int
+            Line of the table.
+
+        Returns
+        -------
+        numpy.ndarray
+            The image (c, y, x) float32 of field i, corrected and normalised.
+        """
         out = np.asarray(self.read(i), np.float32)
         if out.ndim != 3 or len(out) != len(self.channels):
             wanted = f"an image of {len(self.channels)} channels (c, y, x)"
@@ -122,7 +165,22 @@ class Plate:
         return np.clip(scaled, -1, 5, out=scaled)
 
     def label_image(self, i: int, *, spacing: float | Sequence[float] | None = None, unit: str = PIXEL) -> LabelImage:
-        """Return the masks of field i with its image. Raises `OptionError` without labels."""
+        """Return the masks of field i with its image. Raises `OptionError` without labels.
+
+        Parameters
+        ----------
+        i : int
+            Line of the table.
+        spacing : float or sequence of float or None, default None
+            Pixel size.
+        unit : str, default PIXEL
+            Unit of the spacing.
+
+        Returns
+        -------
+        LabelImage
+            The masks of field i with its image.
+        """
         self.check_labels()
         assert self.labels is not None
         return LabelImage.build(self.labels(i), self.image(i), spacing=spacing, unit=unit, channels=self.channels)
@@ -133,7 +191,18 @@ class Plate:
             raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
 
     def rows(self, samples: Sequence[str]) -> np.ndarray:
-        """Return the fields of some samples, in order. Raises `MissingKeyError` for one that is not there."""
+        """Return the fields of some samples, in order. Raises `MissingKeyError` for one that is not there.
+
+        Parameters
+        ----------
+        samples : sequence of str
+            Names of samples; None takes all.
+
+        Returns
+        -------
+        numpy.ndarray
+            The fields of some samples, in order.
+        """
         known = self.table["sample"].astype(str)
         for name in samples:
             check_key(str(name), sorted(set(known)), where="the samples")
@@ -144,11 +213,19 @@ class Plate:
 
         Parameters
         ----------
-        normalise : "plate" makes the 1 and 99.8 percentiles over the plate 0 and 1 in every channel (differences between samples
-            stay), "field" those of each field (they go), "none" leaves values as they are.
-        illumination : divide by how bright every place is on average over the plate, smoothed by an eighth of a field; only where
+        normalise : str, default "plate"
+            "plate" makes the 1 and 99.8 percentiles over the plate 0 and 1 in every channel (differences between
+            samples stay), "field" those of each field (they go), "none" leaves values as they are.
+        illumination : bool, default False
+            Divide by how bright every place is on average over the plate, smoothed by an eighth of a field; only where
             all fields have one size.
-        random_state : of the 64 fields that are looked at.
+        random_state : int, default 0
+            Of the 64 fields that are looked at.
+
+        Returns
+        -------
+        Plate
+            The plate with images corrected and normalised as they are read.
 
         Raises
         ------
@@ -179,7 +256,13 @@ class Plate:
     def with_scales(
         self, low_high: tuple[np.ndarray, np.ndarray] | None, illumination: np.ndarray | None, *, by_field: bool
     ) -> Plate:
-        """Return the plate scaled as another one (`scales`), or each field by itself."""
+        """Return the plate scaled as another one (`scales`), or each field by itself.
+
+        Returns
+        -------
+        Plate
+            The plate scaled as another one (`scales`), or each field by itself.
+        """
         return replace(self, _range=low_high, _illumination=illumination, _by_field=by_field)
 
     def saturation(self, rows: np.ndarray | None = None) -> pd.DataFrame:
@@ -187,6 +270,16 @@ class Plate:
 
         `rows` (m,) fields, None takes all. Only where that value is that of an integer type, or occurs more than once. One field
         in memory at a time.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray or None, default None
+            Lines of the table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The share of pixels at the highest value of a field, by field and channel.
         """
         import pandas as pd
 

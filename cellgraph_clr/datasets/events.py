@@ -54,21 +54,34 @@ def event_movie(
 
     Parameters
     ----------
-    n_cells : in the first frame.
-    n_frames : at least 2.
-    side : pixels of a frame along y and x, at least 64.
-    death_rate : chance of a growing cell to begin to die in a frame.
-    resting : share of the cells that neither grow nor die.
-    random_state : seed.
+    n_cells : int, default 30
+        In the first frame.
+    n_frames : int, default 40
+        At least 2.
+    side : int, default 256
+        Pixels of a frame along y and x, at least 64.
+    death_rate : float, default 0.04
+        Chance of a growing cell to begin to die in a frame.
+    resting : float, default 0.2
+        Share of the cells that neither grow nor die.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
 
     Returns
     -------
-    `Movie` (t, 1, y, x) uint16 with labels (ids are tracks) and tracks; 1 pixel is 1 unit.
+    Movie
+        `Movie` (t, 1, y, x) uint16 with labels (ids are tracks) and tracks; 1 pixel is 1 unit.
 
     Raises
     ------
     OptionError
         For options outside their range.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    <Movie of 8 frames 96 x 96, channels intensity, labels, tracks>
     """
     import pandas as pd
 
@@ -121,6 +134,28 @@ def reversible_movie(n_cells: int = 30, n_frames: int = 40, *, side: int = 256, 
 
     Cells swing about fixed places, their size and brightness about fixed values (stationary Gaussian processes, which are
     reversible); noise is drawn for every frame anew. Arguments, result and errors as `event_movie`.
+
+    Parameters
+    ----------
+    n_cells : int, default 30
+        In every frame.
+    n_frames : int, default 40
+        Number of frames.
+    side : int, default 256
+        Pixels of a frame along y and x.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+
+    Returns
+    -------
+    Movie
+        A movie whose statistics are the same forwards and backwards.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.reversible_movie(6, 8, side=96, random_state=0)
+    <Movie of 8 frames 96 x 96, channels intensity, labels, tracks>
     """
     import pandas as pd
 

@@ -39,6 +39,24 @@ def data_dir(path: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder of data sets: `path`, or the environment variable CELLGRAPH_DATA.
 
     Raises `MissingFileError` when neither is given or the folder is not there.
+
+    Parameters
+    ----------
+    path : str or path-like or None, default None
+        The folder; None reads CELLGRAPH_DATA.
+
+    Returns
+    -------
+    Path
+        The folder of data sets: `path`, or the environment variable CELLGRAPH_DATA.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import cellgraph_clr as cgc
+    >>> Path("data").mkdir()
+    >>> cgc.datasets.data_dir("data").name
+    'data'
     """
     chosen = path or os.environ.get(ENVIRONMENT)
     if not chosen:
@@ -63,14 +81,16 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
 
     Parameters
     ----------
-    path : folder that holds platynereis/cells.parquet (or that file itself); None reads CELLGRAPH_DATA.
+    path : str or path-like or None, default None
+        Folder that holds platynereis/cells.parquet (or that file itself); None reads CELLGRAPH_DATA.
 
     Returns
     -------
-    AnnData: `X` shape, nucleus texture and chromatin features (NaN where not measured), the offset of the nucleus and its
-    share of the cell; `obs` cell_type ("unassigned" where not one of the 390 annotated cells), side ("a" or "b" of the
-    midline; the file does not say which is left), ganglion_name and one flag per region; `obsm["spatial"]` x, y, z in
-    micrometers. Positions are no features.
+    AnnData
+        AnnData: `X` shape, nucleus texture and chromatin features (NaN where not measured), the offset of the nucleus
+        and its share of the cell; `obs` cell_type ("unassigned" where not one of the 390 annotated cells), side ("a" or
+        "b" of the midline; the file does not say which is left), ganglion_name and one flag per region;
+        `obsm["spatial"]` x, y, z in micrometers. Positions are no features.
 
     Raises
     ------
@@ -125,6 +145,16 @@ def platynereis_candidates(path: str | os.PathLike[str] | None = None) -> pd.Dat
     """Return the candidate left-right partners of the Platynereis cells: one line (cell_id, candidate) per pair.
 
     Arguments, errors and sources as `platynereis`; the file is bilateral_candidates.parquet.
+
+    Parameters
+    ----------
+    path : str or path-like or None, default None
+        Folder of the data sets; None reads CELLGRAPH_DATA.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The candidate left-right partners of the Platynereis cells: one line (cell_id, candidate) per pair.
     """
     df = _table(path, "platynereis", "bilateral_candidates.parquet")
     pairs = df.iloc[:, :2].copy()
@@ -139,6 +169,16 @@ def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
     micrometers (0.065 a pixel). Raises `MissingFileError` and `MissingKeyError`.
 
     Public original: linnarssonlab.org/osmFISH (Codeluppi et al. 2018, Nature Methods).
+
+    Parameters
+    ----------
+    path : str or path-like or None, default None
+        Folder of the data sets; None reads CELLGRAPH_DATA.
+
+    Returns
+    -------
+    AnnData
+        The 4,839 valid cells of the osmFISH mouse somatosensory cortex with 33 gene counts.
     """
     from cellgraph_clr.io.tables import from_table
 
@@ -159,15 +199,19 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
 
     Parameters
     ----------
-    path : folder that holds sam_willis2016/nodes.parquet and edges.parquet (or the former itself); None reads CELLGRAPH_DATA.
-    plants : names of plants to read; None reads all.
+    path : str or path-like or None, default None
+        Folder that holds sam_willis2016/nodes.parquet and edges.parquet (or the former itself); None reads
+        CELLGRAPH_DATA.
+    plants : sequence of str or None, default None
+        Names of plants to read; None reads all.
 
     Returns
     -------
-    AnnData: `X` volume, surface_area and sphericity; `obs` cell_id, library_id (plant and hour, one graph each), plant, layer
-    ("1" is the epidermis), divides ("yes" within the next 4 h, "no", "unassigned" where not tracked); `obsm["spatial"]` in
-    micrometers; the graph "spatial" with contact areas. Cells at the cut face of the stack are marked in
-    `obs["touches_border"]`: their volumes are wrong.
+    AnnData
+        AnnData: `X` volume, surface_area and sphericity; `obs` cell_id, library_id (plant and hour, one graph each),
+        plant, layer ("1" is the epidermis), divides ("yes" within the next 4 h, "no", "unassigned" where not tracked);
+        `obsm["spatial"]` in micrometers; the graph "spatial" with contact areas. Cells at the cut face of the stack are
+        marked in `obs["touches_border"]`: their volumes are wrong.
 
     Raises
     ------
@@ -233,17 +277,20 @@ def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequ
 
     Parameters
     ----------
-    path : folder that holds ascidian/cells.parquet (or the former itself); None reads CELLGRAPH_DATA.
-    frames : frames to read; None reads all.
+    path : str or path-like or None, default None
+        Folder that holds ascidian/cells.parquet (or the former itself); None reads CELLGRAPH_DATA.
+    frames : sequence of int or None, default None
+        Frames to read; None reads all.
 
     Returns
     -------
-    AnnData: `X` radius of the sphere of the cell's volume, distance_to_center (of the embryo in that frame), both in
-    micrometers, and frames_since_division (NaN where the division was not seen); `obs` cell_id (unique in an embryo), embryo,
-    frame, library_id (embryo and frame), name (without its side), side ("left", "right"), fate, parent and partner (cell_id of
-    the mother cell one frame before, and of the mirror cell in the same frame; 0 for none), divides ("yes": two daughters in
-    the next frame, "no"); `obsm["spatial"]` in micrometers (0.3 a voxel). No graph: `gr.delaunay_graph(adata,
-    library_key="library_id")`.
+    AnnData
+        AnnData: `X` radius of the sphere of the cell's volume, distance_to_center (of the embryo in that frame), both
+        in micrometers, and frames_since_division (NaN where the division was not seen); `obs` cell_id (unique in an
+        embryo), embryo, frame, library_id (embryo and frame), name (without its side), side ("left", "right"), fate,
+        parent and partner (cell_id of the mother cell one frame before, and of the mirror cell in the same frame; 0 for
+        none), divides ("yes": two daughters in the next frame, "no"); `obsm["spatial"]` in micrometers (0.3 a voxel).
+        No graph: `gr.delaunay_graph(adata, library_key="library_id")`.
 
     Raises
     ------
@@ -305,6 +352,22 @@ def segmented_tissue(
     """Return a mask (and image) of a folder as a `LabelImage`; `channels` names a JSON file with a list of names.
 
     Raises `MissingFileError`, `FileFormatError` and the errors of `read_labels`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder.
+    mask : str
+        Name of the file of masks in it.
+    image : str or None, default None
+        Name of the file of intensities.
+    channels : str or None, default None
+        Name of a JSON file with a list of names of channels.
+
+    Returns
+    -------
+    LabelImage
+        A mask (and image) of a folder as a `LabelImage`.
     """
     import json
 

@@ -43,17 +43,22 @@ def celltype_graph(
 
     Parameters
     ----------
-    path : folder that holds `grs`/STAGE/SPECIMEN.h5 (also below ovules-celltype-dataset/raw); None reads CELLGRAPH_DATA.
-    stages : stages of development to read, e.g. ("2-III",); None reads all.
-    grs : the global reference system the files were written in, the name of their folder.
+    path : str or path-like or None, default None
+        Folder that holds `grs`/STAGE/SPECIMEN.h5 (also below ovules-celltype-dataset/raw); None reads CELLGRAPH_DATA.
+    stages : sequence of str or None, default None
+        Stages of development to read, e.g. ("2-III",); None reads all.
+    grs : str, default "label_grs_surface"
+        The global reference system the files were written in, the name of their folder.
 
     Returns
     -------
-    AnnData: `X` the 74 features of the benchmark, float32, scaled as there (a measurement by one mean and spread over all its
-    columns and cells of a specimen, directions as the six products of a unit vector, dot products without their sign);
-    `obs` cell_id, library_id (stage and specimen), stage, cell_type ("L1" … "L4", with L5 in L4, "nu", "pc", "fu", "es", "ac",
-    or "unassigned"); `obsm["spatial"]` in the reference system; the graph "spatial" with contact areas in square micrometers,
-    both directions of every pair, contacts with the background left out.
+    AnnData
+        AnnData: `X` the 74 features of the benchmark, float32, scaled as there (a measurement by one mean and spread
+        over all its columns and cells of a specimen, directions as the six products of a unit vector, dot products
+        without their sign); `obs` cell_id, library_id (stage and specimen), stage, cell_type ("L1" … "L4", with L5 in
+        L4, "nu", "pc", "fu", "es", "ac", or "unassigned"); `obsm["spatial"]` in the reference system; the graph
+        "spatial" with contact areas in square micrometers, both directions of every pair, contacts with the background
+        left out.
 
     Raises
     ------
@@ -77,6 +82,20 @@ def celltype_graph_folds(adata: AnnData, *, n_folds: int = 5, random_state: Rand
 
     Every stage by itself: its specimens, sorted, are shuffled with `random_state` (numpy's legacy generator, as there) and cut
     into `n_folds` parts. A stage with fewer specimens than folds is missing in some of them.
+
+    Parameters
+    ----------
+    adata : AnnData
+        Of `celltype_graph`.
+    n_folds : int, default 5
+        Number of folds.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        The specimens held out in each fold, names of `obs["library_id"]`, as the benchmark divides them.
     """
     seed = as_seed(random_state)
     folds: list[list[str]] = [[] for _ in range(n_folds)]

@@ -53,15 +53,20 @@ def phenotype_plate(
 
     Parameters
     ----------
-    n_samples : at least 2; one phenotype each, which come again after 18. The first ten show all properties in one or three ways
-        together, the next four in combinations that are not among them.
-    n_fields : of a sample.
-    side : pixels along y and x, at least 64.
-    random_state : seed.
+    n_samples : int, default 14
+        At least 2; one phenotype each, which come again after 18. The first ten show all properties in one or three
+        ways together, the next four in combinations that are not among them.
+    n_fields : int, default 4
+        Of a sample.
+    side : int, default 512
+        Pixels along y and x, at least 64.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
 
     Returns
     -------
-    `Plate` with channels DNA, actin and pH3 (uint16 values), masks of cells, and `table` with sample and field.
+    Plate
+        `Plate` with channels DNA, actin and pH3 (uint16 values), masks of cells, and `table` with sample and field.
 
     Notes
     -----

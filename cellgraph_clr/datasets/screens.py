@@ -24,12 +24,14 @@ def bbbc018(path: str | os.PathLike[str]) -> Plate:
 
     Parameters
     ----------
-    path : folder with the files as published, "00733-actin.DIB" and so on: broadinstitute.org, data set BBBC018 version 1
+    path : str or path-like
+        Folder with the files as published, "00733-actin.DIB" and so on: broadinstitute.org, data set BBBC018 version 1
         (CC BY-NC-SA 3.0; Ljosa et al. 2012).
 
     Returns
     -------
-    `Plate` whose samples are named by their first field, e.g. "00733".
+    Plate
+        `Plate` whose samples are named by their first field, e.g. "00733".
 
     Raises
     ------

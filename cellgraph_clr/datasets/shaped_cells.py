@@ -61,17 +61,28 @@ def shapes(n_cells: int = 600, *, ndim: int = 3, random_state: RandomState = 0) 
 
     Parameters
     ----------
-    n_cells : at least 1.
-    ndim : 2 or 3.
-    random_state : seed.
+    n_cells : int, default 600
+        At least 1.
+    ndim : int, default 3
+        2 or 3.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
 
     Returns
     -------
-    `Tissue`: labels with spacing 1 and an image of one channel, and `truth` with shape and texture by cell_id.
+    Tissue
+        `Tissue`: labels with spacing 1 and an image of one channel, and `truth` with shape and texture by cell_id.
 
     Notes
     -----
     O(n_cells 32^ndim).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(12, random_state=0)
+    >>> list(cells.truth.columns)
+    ['shape', 'texture']
     """
     import pandas as pd
 

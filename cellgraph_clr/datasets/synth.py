@@ -36,10 +36,21 @@ class Noise:
 
     Parameters
     ----------
-    cell : standard deviation of what every cell adds to each channel, the same in all of its pixels.
-    shape : standard deviation of the log of size, elongation and grain (texture) of a cell.
-    pixel : standard deviation of pixel noise, in units of the signal.
-    mixing : share of cells whose type is drawn anew from their niche, whatever their surroundings.
+    cell : float, default 4.0
+        Standard deviation of what every cell adds to each channel, the same in all of its pixels.
+    shape : float, default 0.3
+        Standard deviation of the log of size, elongation and grain (texture) of a cell.
+    pixel : float, default 1.0
+        Standard deviation of pixel noise, in units of the signal.
+    mixing : float, default 0.01
+        Share of cells whose type is drawn anew from their niche, whatever their surroundings.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(60, noise=cgc.datasets.Noise(cell=3), random_state=0)
+    >>> len(tissue.truth) > 30
+    True
     """
 
     cell: float = 4.0
@@ -56,13 +67,46 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tissue:
-    """Generated tissue: labels with intensities, and per cell id its type, niche and twin (0 for none)."""
+    """Generated tissue: labels with intensities, and per cell id its type, niche and twin (0 for none).
+
+    Parameters
+    ----------
+    image : LabelImage
+        Labels with intensities.
+    truth : pandas.DataFrame
+        Per cell id what is known of the cell.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(120, random_state=0)
+    >>> list(tissue.truth.columns)
+    ['type', 'niche', 'twin']
+    """
 
     image: LabelImage
     truth: pd.DataFrame
 
     def adata(self, **options: object) -> AnnData:
-        """Return `from_labels` of the image with the truth in `obs` (true_type, true_niche, twin); options go along."""
+        """Return `from_labels` of the image with the truth in `obs` (true_type, true_niche, twin); options go along.
+
+        Parameters
+        ----------
+        **options : object
+            Of `from_labels`.
+
+        Returns
+        -------
+        AnnData
+            `from_labels` of the image with the truth in `obs` (true_type, true_niche, twin).
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+        >>> [c for c in adata.obs if c.startswith("true")]
+        ['true_type', 'true_niche']
+        """
         import pandas as pd
 
         from cellgraph_clr.io.cells import from_labels
@@ -149,19 +193,28 @@ def tissue(
 
     Parameters
     ----------
-    n_cells : about as many cells.
-    ndim : 2 or 3.
-    n_types : cell types; each has a size, an elongation, and a mean in three channels (type_a … type_c).
-    n_niches : regions per side ("organs"), each with two types and a mean of its own in three channels (region_1 …).
-        A thin unlabelled sheath parts neighbouring niches, so contacts do not cross it.
-    cells_per_patch : cells of one type lie together in patches of about this size.
-    noise : see `Noise`.
-    random_state : seed.
+    n_cells : int, default 5000
+        About as many cells.
+    ndim : int, default 3
+        2 or 3.
+    n_types : int, default 8
+        Cell types; each has a size, an elongation, and a mean in three channels (type_a … type_c).
+    n_niches : int, default 4
+        Regions per side ("organs"), each with two types and a mean of its own in three channels (region_1 …). A thin
+        unlabelled sheath parts neighbouring niches, so contacts do not cross it.
+    cells_per_patch : int, default 250
+        Cells of one type lie together in patches of about this size.
+    noise : Noise or None, default None
+        See `Noise`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
 
     Returns
     -------
-    `Tissue`: spacing 2 x 1 x 1 micrometers (1 x 1 in 2D), nine channels. The channels field_1 … field_3 are smooth
-    gradients over the tissue, alike on both sides, as morphogens are; no other trace of the position is in the image.
+    Tissue
+        `Tissue`: spacing 2 x 1 x 1 micrometers (1 x 1 in 2D), nine channels. The channels field_1 … field_3 are smooth
+        gradients over the tissue, alike on both sides, as morphogens are; no other trace of the position is in the
+        image.
 
     Raises
     ------
@@ -171,6 +224,13 @@ def tissue(
     Notes
     -----
     O(voxels); 5,000 cells in 3D are about 2.5 million voxels. The twin of a cell is the one grown from its mirrored seed.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(120, random_state=0)
+    >>> list(tissue.truth.columns)
+    ['type', 'niche', 'twin']
     """
     import pandas as pd
 
@@ -295,20 +355,31 @@ def movie(
 
     Parameters
     ----------
-    n_cells : cells in the first frame.
-    n_frames : frames.
-    division_rate : chance of a cell to divide in a frame; both daughters are new tracks that name their parent.
-    random_state : seed.
+    n_cells : int, default 40
+        Cells in the first frame.
+    n_frames : int, default 12
+        Frames.
+    division_rate : float, default 0.03
+        Chance of a cell to divide in a frame; both daughters are new tracks that name their parent.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
 
     Returns
     -------
-    `cgc.Movie` with labels and tracks, 1 micrometer per pixel; label ids are track ids, kept over time; parent is 0 for cells
-    of the first frame.
+    Movie
+        `cgc.Movie` with labels and tracks, 1 micrometer per pixel; label ids are track ids, kept over time; parent is 0
+        for cells of the first frame.
 
     Raises
     ------
     OptionError
         For options outside their range.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.movie(6, 5, random_state=0)
+    <Movie of 5 frames 35 x 35, channels intensity, labels, tracks>
     """
     import pandas as pd
 

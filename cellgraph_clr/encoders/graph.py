@@ -88,17 +88,15 @@ class GraphEncoder(nn.Module):
         aggregation with edge features, made for deep stacks).
     n_edge : edge features that "gatv2" and "gen" read; the others read none.
 
-    Shapes
-    ------
-    x (n, n_in), adjacency (n, n) sparse CSR, edge_attr (entries, n_edge) in its order → (n, n_out)
-
     Notes
     -----
+    Shapes: x (n, n_in), adjacency (n, n) sparse CSR, edge_attr (entries, n_edge) in its order → (n, n_out).
+
     "sage" and "gin" are sparse products, O(edges n_hidden) time and O(n n_hidden) memory; "gatv2" and "gen" hold one vector
     per edge.
 
-    Source
-    ------
+    References
+    ----------
     Hamilton et al. 2017 (GraphSAGE), Xu et al. 2019 (GIN), Brody et al. 2022 (GATv2), Li et al. 2020 (GENConv),
     Xu et al. 2018 (jumping knowledge).
     """

@@ -37,15 +37,28 @@ def aggregate_neighbors(
 
     Parameters
     ----------
-    adata : with a spatial graph.
-    use_rep : `obsm` key of the features; None is `X`.
-    n_hops : hops; the statistics of a hop are those of the means of the hop before.
-    aggregations : any of mean, std, max, min, sum.
-    weights : "contact_area", "distances" or an `obsp` key to weight neighbours by; None weights them alike.
-    neighbors_key : the graph.
-    key_added : `obsm` key of the result, (n, f * (1 + n_hops * len(aggregations))) float32; column names in
+    adata : AnnData
+        With a spatial graph.
+    use_rep : str or None, default None
+        `obsm` key of the features; None is `X`.
+    n_hops : int, default 1
+        Hops; the statistics of a hop are those of the means of the hop before.
+    aggregations : sequence of str, default ("mean",)
+        Any of mean, std, max, min, sum.
+    weights : str or None, default None
+        "contact_area", "distances" or an `obsp` key to weight neighbours by; None weights them alike.
+    neighbors_key : str, default "spatial"
+        The graph.
+    key_added : str, default "X_aggregated"
+        `obsm` key of the result, (n, f * (1 + n_hops * len(aggregations))) float32; column names in
         `uns[key_added]["names"]`.
-    copy : return the matrix and leave `adata` alone.
+    copy : bool, default False
+        Return the matrix and leave `adata` alone.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        The numpy.ndarray with `copy=True`, else None.
 
     Raises
     ------
@@ -55,6 +68,15 @@ def aggregate_neighbors(
         If features hold NaN.
     OptionError
         For wrong options.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.gr.aggregate_neighbors(adata, n_hops=1, aggregations=("mean",))
+    >>> adata.obsm["X_aggregated"].shape[0] == adata.n_obs
+    True
     """
     check_key_added(key_added, "obsm", beside=[PACKAGE_KEY, "spatialdata_attrs"])
     check_writable(adata)

@@ -39,14 +39,36 @@ def intersect_graphs(
 
     Parameters
     ----------
-    adata : with both graphs.
-    first_key, second_key : their `key_added`. Contact areas are kept from whichever has them.
-    library_key, key_added, copy : as in `contact_graph`.
+    adata : AnnData
+        With both graphs.
+    first_key, second_key : str
+        Their `key_added`. Contact areas are kept from whichever has them.
+    library_key : str or None, default None
+        As in `contact_graph`.
+    key_added : str, default "spatial"
+        As in `contact_graph`.
+    copy : bool, default False
+        As in `contact_graph`.
+
+    Returns
+    -------
+    SpatialGraph or None
+        The SpatialGraph with `copy=True`, else None.
 
     Raises
     ------
     NoGraphError
         If a graph is missing.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata, key_added="contact")
+    >>> cgc.gr.knn_graph(adata, key_added="nearest")
+    >>> cgc.gr.intersect_graphs(adata, "contact", "nearest", key_added="both")
+    >>> adata.obsp["both_connectivities"].nnz <= adata.obsp["contact_connectivities"].nnz
+    True
     """
     check_writable(adata)
     a, b = (
@@ -72,13 +94,24 @@ def surface_distances(
 
     Parameters
     ----------
-    adata : with a spatial graph.
-    labels : the label image or images, as in `contact_graph`.
-    neighbors_key : the graph. Distances of its edges go to `obsp[f"{key}_surface_distances"]`, in the unit of positions:
-        0 for cells that share a face, else the distance of their nearest voxel centres.
-    library_key : as in `contact_graph`.
-    n_jobs : threads; -1 uses all.
-    copy : return the (n, n) CSR matrix and leave `adata` alone.
+    adata : AnnData
+        With a spatial graph.
+    labels : LabelImage or array-like or path-like
+        The label image or images, as in `contact_graph`.
+    neighbors_key : str, default "spatial"
+        The graph. Distances of its edges go to `obsp[f"{key}_surface_distances"]`, in the unit of positions: 0 for
+        cells that share a face, else the distance of their nearest voxel centres.
+    library_key : str or None, default None
+        As in `contact_graph`.
+    n_jobs : int, default -1
+        Threads; -1 uses all.
+    copy : bool, default False
+        Return the (n, n) CSR matrix and leave `adata` alone.
+
+    Returns
+    -------
+    csr_matrix or None
+        The csr_matrix with `copy=True`, else None.
 
     Raises
     ------
@@ -86,6 +119,16 @@ def surface_distances(
         If there is no graph, or cells or samples are not in the labels.
     LabelImageError, NoCellsError
         For bad labels.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> labels = cgc.datasets.tissue(60, random_state=0).image
+    >>> adata = cgc.from_labels(labels)
+    >>> cgc.gr.contact_graph(adata)
+    >>> distances = cgc.gr.surface_distances(adata, labels, copy=True)
+    >>> float(distances.max())
+    0.0
     """
     check_writable(adata)
     graph = graph_from_anndata(adata, neighbors_key=neighbors_key, library_key=library_key, features=False)

@@ -25,7 +25,25 @@ Isolates = Literal["keep", "nearest", "raise"]
 
 
 class SpatialGraph(NamedTuple):
-    """What a graph function returns with `copy=True`: symmetric (n, n) CSR matrices; areas for contact graphs only."""
+    """What a graph function returns with `copy=True`: symmetric (n, n) CSR matrices; areas for contact graphs only.
+
+    Parameters
+    ----------
+    connectivities : csr_matrix
+        (n, n) binary, symmetric.
+    distances : csr_matrix
+        (n, n) lengths of the edges, in the unit of positions.
+    contact_area : csr_matrix or None, default None
+        (n, n) areas of contacts; None where there are none.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> graph = cgc.gr.knn_graph(adata, copy=True)
+    >>> graph._fields
+    ('connectivities', 'distances', 'contact_area')
+    """
 
     connectivities: csr_matrix
     distances: csr_matrix

@@ -53,18 +53,31 @@ def contact_graph(
 
     Parameters
     ----------
-    adata : from `from_labels`; its scan already counted the contacts.
-    labels : the label image, in any form that `from_labels` takes; for several samples a mapping from samples to images, or
-        the `Movie` or `Plate` the cells were measured in. Needed for `max_gap`, or when the contacts of the scan are gone.
-        Without a scale of their own labels have that of the cells; with another one they are refused.
-    max_gap : widest background gap, in the unit of positions, that still counts as a contact.
-    min_area : contacts up to this area (3D, unit squared) or length (2D) are left out.
-    isolates : cells without contact are kept as they are, joined to the "nearest" cell (area 0), or refused ("raise").
-    library_key : `obs` column of samples; None takes `obs["library_id"]` when it is there.
-    key_added : results go to `obsp[f"{key_added}_connectivities"]`, `_distances` (centre to centre), `_contact_area`,
+    adata : AnnData
+        From `from_labels`; its scan already counted the contacts.
+    labels : LabelImage or array-like or path-like or None, default None
+        The label image, in any form that `from_labels` takes; for several samples a mapping from samples to images, or
+        the `Movie` or `Plate` the cells were measured in. Needed for `max_gap`, or when the contacts of the scan are
+        gone. Without a scale of their own labels have that of the cells; with another one they are refused.
+    max_gap : float, default 0.0
+        Widest background gap, in the unit of positions, that still counts as a contact.
+    min_area : float, default 0.0
+        Contacts up to this area (3D, unit squared) or length (2D) are left out.
+    isolates : {"keep", "nearest", "raise"}, default "keep"
+        Cells without contact are kept as they are, joined to the "nearest" cell (area 0), or refused ("raise").
+    library_key : str or None, default None
+        `obs` column of samples; None takes `obs["library_id"]` when it is there.
+    key_added : str, default "spatial"
+        Results go to `obsp[f"{key_added}_connectivities"]`, `_distances` (centre to centre), `_contact_area`,
         `uns[f"{key_added}_neighbors"]`, `obs["n_neighbors"]` and `obs["contact_fraction"]` (share of the surface that
         touches cells; without `labels` only), the last two with `key_added` in front unless it is "spatial".
-    copy : return a `SpatialGraph` and leave `adata` alone.
+    copy : bool, default False
+        Return a `SpatialGraph` and leave `adata` alone.
+
+    Returns
+    -------
+    SpatialGraph or None
+        The SpatialGraph with `copy=True`, else None.
 
     Raises
     ------
@@ -84,6 +97,16 @@ def contact_graph(
     -----
     Two cells touch when they share a voxel face; the area is the sum of these faces in physical units. Background never
     links cells. Without `labels` nothing is read: O(contacts).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> adata.obsp["spatial_connectivities"].shape == (adata.n_obs, adata.n_obs)
+    True
+    >>> "spatial_contact_area" in adata.obsp
+    True
     """
     check_in_range("min_area", min_area, low=0)
     check_in_range("max_gap", max_gap, low=0)

@@ -32,7 +32,24 @@ SIZES = ("volume", "area")
 
 
 class TemporalMatches(NamedTuple):
-    """What `temporal_matches` returns with `copy=True`: a table of features, and the score of splitting (n,)."""
+    """What `temporal_matches` returns with `copy=True`: a table of features, and the score of splitting (n,).
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        (n, k) features of the matches of every cell.
+    split_score : numpy.ndarray
+        (n,) how much each cell looks like one that divides.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 6, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> matches = cgc.gr.temporal_matches(adata, labels=movie, copy=True)
+    >>> matches._fields
+    ('features', 'split_score')
+    """
 
     features: pd.DataFrame
     split_score: np.ndarray
@@ -60,22 +77,39 @@ def temporal_matches(
 
     Parameters
     ----------
-    adata : with `obs["frame"]` (whole numbers; for `labels` they count its frames from 0).
-    labels : label images of all frames, (t, [z,] y, x), or the `Movie`; ids are those of `obs["cell_id"]`. For several samples a
-        mapping from samples to these.
-    tracks : `obs` column of integer track ids, 0 for none; instead of `labels`.
-    parents : with `tracks`: track -> track it came from; matches mothers with daughters.
-    size : column of `X` with the areas or volumes, as measured before scaling. None takes "volume" or "area", else the voxels
-        of the masks, else leaves sizes out.
-    features : columns of `X`, as measured before scaling, of which the difference between best match and cell is added. With
+    adata : AnnData
+        With `obs["frame"]` (whole numbers; for `labels` they count its frames from 0).
+    labels : object, default None
+        Label images of all frames, (t, [z,] y, x), or the `Movie`; ids are those of `obs["cell_id"]`. For several
+        samples a mapping from samples to these.
+    tracks : str or None, default None
+        `obs` column of integer track ids, 0 for none; instead of `labels`.
+    parents : mapping of int to int or None, default None
+        With `tracks`: track -> track it came from; matches mothers with daughters.
+    size : str or None, default None
+        Column of `X` with the areas or volumes, as measured before scaling. None takes "volume" or "area", else the
+        voxels of the masks, else leaves sizes out.
+    features : sequence of str, default ()
+        Columns of `X`, as measured before scaling, of which the difference between best match and cell is added. With
         few labels they did not help.
-    min_overlap : with `labels`, the least Jaccard index of two masks that match.
-    library_key : `obs` column of the samples; None as in `contact_graph`.
-    key_added : `obsm` key of a DataFrame, float32; its columns are those of `graphs.match_columns`, without NaN: cells of the
-        last frame have `next_frame` 0 and 0 in all other columns of "next", those of the first frame likewise "previous".
-    score_key : `obs` column of the score of splitting, 0 to 1, which needs no label: above one half where there are several
+    min_overlap : float, default 0.1
+        With `labels`, the least Jaccard index of two masks that match.
+    library_key : str or None, default None
+        `obs` column of the samples; None as in `contact_graph`.
+    key_added : str, default "X_matches"
+        `obsm` key of a DataFrame, float32; its columns are those of `graphs.match_columns`, without NaN: cells of the
+        last frame have `next_frame` 0 and 0 in all other columns of "next", those of the first frame likewise
+        "previous".
+    score_key : str, default "split_score"
+        `obs` column of the score of splitting, 0 to 1, which needs no label: above one half where there are several
         matches, the higher the smaller the largest of them is beside the cell. NaN for cells of the last frame.
-    copy : return both and leave `adata` alone.
+    copy : bool, default False
+        Return both and leave `adata` alone.
+
+    Returns
+    -------
+    TemporalMatches or None
+        The TemporalMatches with `copy=True`, else None.
 
     Raises
     ------
@@ -93,6 +127,15 @@ def temporal_matches(
     Notes
     -----
     O(voxels + n log n). Movies of a single frame give zeros.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 6, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> cgc.gr.temporal_matches(adata, labels=movie)
+    >>> adata.obsm["X_matches"].shape[0] == adata.n_obs, "split_score" in adata.obs
+    (True, True)
     """
     import pandas as pd
 

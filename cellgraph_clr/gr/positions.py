@@ -45,16 +45,32 @@ def delaunay_graph(
 
     Parameters
     ----------
-    adata : with `obsm["spatial"]`.
-    max_distance : longest edge kept, in the unit of positions. "auto" is Tukey's upper fence on log lengths (reported in
+    adata : AnnData
+        With `obsm["spatial"]`.
+    max_distance : float or {"auto"} or None, default "auto"
+        Longest edge kept, in the unit of positions. "auto" is Tukey's upper fence on log lengths (reported in
         `uns[f"{key_added}_neighbors"]["params"]["max_distance"]`); None keeps all.
-    duplicates : of cells at one position one enters the triangulation and the others are joined to it ("join"), or they
-        are refused ("raise").
-    degenerate : cells that all lie on a line (3D: plane) are refused ("raise") or moved by 1e-6 of their extent at random
-        for the triangulation ("jitter"); `obsm["spatial"]` stays.
-    isolates : what to do with cells that the pruning leaves without neighbours, as in `contact_graph`.
-    random_state : seed of the jitter.
-    library_key, key_added, copy : as in `contact_graph`.
+    duplicates : {"join", "raise"}, default "join"
+        Of cells at one position one enters the triangulation and the others are joined to it ("join"), or they are
+        refused ("raise").
+    degenerate : {"raise", "jitter"}, default "raise"
+        Cells that all lie on a line (3D: plane) are refused ("raise") or moved by 1e-6 of their extent at random for
+        the triangulation ("jitter"); `obsm["spatial"]` stays.
+    isolates : {"keep", "nearest", "raise"}, default "keep"
+        What to do with cells that the pruning leaves without neighbours, as in `contact_graph`.
+    random_state : int, default 0
+        Seed of the jitter.
+    library_key : str or None, default None
+        As in `contact_graph`.
+    key_added : str, default "spatial"
+        As in `contact_graph`.
+    copy : bool, default False
+        As in `contact_graph`.
+
+    Returns
+    -------
+    SpatialGraph or None
+        The SpatialGraph with `copy=True`, else None.
 
     Raises
     ------
@@ -67,6 +83,15 @@ def delaunay_graph(
     -----
     UserWarning
         If a sample has fewer than d + 2 distinct positions: all of its cells are then joined.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> adata.obsp["spatial_connectivities"].nnz // 2
+    1759
     """
     graph, longest = triangulation.delaunay(
         cells_of(adata, library_key),
@@ -96,11 +121,25 @@ def knn_graph(
 
     Parameters
     ----------
-    adata : with `obsm["spatial"]`.
-    n_neighs : neighbours sought per cell.
-    mutual : keep pairs only where each is among the nearest of the other.
-    library_key, key_added, copy : as in `contact_graph`.
-    n_jobs : threads of the search; -1 uses all. The result does not depend on it.
+    adata : AnnData
+        With `obsm["spatial"]`.
+    n_neighs : int, default 6
+        Neighbours sought per cell.
+    mutual : bool, default False
+        Keep pairs only where each is among the nearest of the other.
+    library_key : str or None, default None
+        As in `contact_graph`.
+    key_added : str, default "spatial"
+        As in `contact_graph`.
+    n_jobs : int, default -1
+        Threads of the search; -1 uses all. The result does not depend on it.
+    copy : bool, default False
+        As in `contact_graph`.
+
+    Returns
+    -------
+    SpatialGraph or None
+        The SpatialGraph with `copy=True`, else None.
 
     Raises
     ------
@@ -111,6 +150,14 @@ def knn_graph(
     -----
     UserWarning
         If a sample has no more than `n_neighs` cells: each is then joined to all others of the sample.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.knn_graph(adata, n_neighs=4)
+    >>> int(adata.obs["n_neighbors"].min())
+    4
     """
     graph = proximity.knn(cells_of(adata, library_key), n_neighs=n_neighs, mutual=mutual, n_jobs=n_jobs)
     params = {"method": "knn", "n_neighs": int(n_neighs), "mutual": bool(mutual), **named(library_key)}
@@ -134,15 +181,31 @@ def radius_graph(
 
     Parameters
     ----------
-    adata : with `obsm["spatial"]`.
-    radius : in the unit of positions. Cells just as far apart as the radius may fall on either side of it by rounding; on a
+    adata : AnnData
+        With `obsm["spatial"]`.
+    radius : float
+        In the unit of positions. Cells just as far apart as the radius may fall on either side of it by rounding; on a
         lattice of pitch 0.1, pass 0.1001 rather than 0.1.
-    distance : between "centroid"s, or between the nearest voxels of the "surface"s (needs `labels`); cells that share a
-        face are at 0.
-    labels : label image for `distance="surface"`, as in `contact_graph`.
-    isolates : what to do with cells without neighbours, as in `contact_graph`.
-    library_key, key_added, copy : as in `contact_graph`. Stored distances are those asked for.
-    n_jobs : threads; -1 uses all. The result does not depend on it.
+    distance : {"centroid", "surface"}, default "centroid"
+        Between "centroid"s, or between the nearest voxels of the "surface"s (needs `labels`); cells that share a face
+        are at 0. The distances stored are those chosen here.
+    labels : LabelImage or array-like or path-like or None, default None
+        Label image for `distance="surface"`, as in `contact_graph`.
+    isolates : {"keep", "nearest", "raise"}, default "keep"
+        What to do with cells without neighbours, as in `contact_graph`.
+    library_key : str or None, default None
+        As in `contact_graph`.
+    key_added : str, default "spatial"
+        As in `contact_graph`.
+    n_jobs : int, default -1
+        Threads; -1 uses all. The result does not depend on it.
+    copy : bool, default False
+        As in `contact_graph`.
+
+    Returns
+    -------
+    SpatialGraph or None
+        The SpatialGraph with `copy=True`, else None.
 
     Raises
     ------
@@ -152,6 +215,14 @@ def radius_graph(
         For missing labels, missing or bad positions.
     GeometryError
         For `isolates="raise"`, if a cell has no neighbour.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> graph = cgc.gr.radius_graph(adata, radius=15, copy=True)
+    >>> bool(graph.distances.max() <= 15)
+    True
     """
     check_option("distance", distance, ("centroid", "surface"))
     cells = cells_of(adata, library_key)

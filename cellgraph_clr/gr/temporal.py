@@ -39,14 +39,29 @@ def temporal_graph(
 
     Parameters
     ----------
-    adata : with `obs["frame"]` (whole numbers; for `labels` they count its frames from 0).
-    tracks : `obs` column of integer track ids, 0 for none; every cell is joined to the next appearance of its track.
-    parents : track -> track it came from (as in the lineage of the Cell Tracking Challenge); joins mothers and daughters.
-    labels : label images of all frames, (t, [z,] y, x), or the `Movie`, instead of `tracks`; ids are those of
+    adata : AnnData
+        With `obs["frame"]` (whole numbers; for `labels` they count its frames from 0).
+    tracks : str or None, default None
+        `obs` column of integer track ids, 0 for none; every cell is joined to the next appearance of its track.
+    parents : mapping of int to int or None, default None
+        Track -> track it came from (as in the lineage of the Cell Tracking Challenge); joins mothers and daughters.
+    labels : object, default None
+        Label images of all frames, (t, [z,] y, x), or the `Movie`, instead of `tracks`; ids are those of
         `obs["cell_id"]`. For several samples a mapping from samples to these.
-    min_overlap : with `labels`, the least Jaccard index of two masks that makes an edge; it is kept in
+    min_overlap : float, default 0.1
+        With `labels`, the least Jaccard index of two masks that makes an edge; it is kept in
         `obsp[f"{key_added}_overlap"]`.
-    library_key, key_added, copy : as in `contact_graph`. The graph is undirected; `obs["frame"]` tells which end is later.
+    library_key : str or None, default None
+        As in `contact_graph`. The graph is undirected; `obs["frame"]` tells which end is later.
+    key_added : str, default "temporal"
+        As in `contact_graph`. The graph is undirected; `obs["frame"]` tells which end is later.
+    copy : bool, default False
+        As in `contact_graph`. The graph is undirected; `obs["frame"]` tells which end is later.
+
+    Returns
+    -------
+    SpatialGraph or None
+        The SpatialGraph with `copy=True`, else None.
 
     Raises
     ------
@@ -56,6 +71,15 @@ def temporal_graph(
         If neither or both of `tracks` and `labels` are given, or `min_overlap` is not between 0 and 1.
     ShapeError
         If a track has two cells in one frame, or frames and labels do not fit.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 6, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> cgc.gr.temporal_graph(adata, labels=movie)
+    >>> "temporal_connectivities" in adata.obsp
+    True
     """
     if (tracks is None) == (labels is None):
         found = "neither" if tracks is None else "both"

@@ -29,7 +29,27 @@ __all__ = ["check_write", "read", "write"]
 
 @checked
 def read(path: str | os.PathLike[str]) -> AnnData:
-    """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`."""
+    """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A .h5ad file or a .zarr folder.
+
+    Returns
+    -------
+    AnnData
+        The AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.write(adata, "cells.h5ad")
+    PosixPath('cells.h5ad')
+    >>> cgc.read("cells.h5ad").shape == adata.shape
+    True
+    """
     import anndata as ad
 
     target = file_to_read(path)
@@ -62,8 +82,15 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    adata : what is written.
-    path : a file, or for .zarr a folder; a folder is replaced if it is empty or an AnnData. Links are followed.
+    adata : AnnData
+        What is written.
+    path : str or path-like
+        A file, or for .zarr a folder; a folder is replaced if it is empty or an AnnData. Links are followed.
+
+    Returns
+    -------
+    Path
+        The path of the file.
 
     Raises
     ------
@@ -71,6 +98,15 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
         For another suffix, and for columns that these files cannot hold.
     OutputError
         If it cannot be written there (full disk, no rights, another folder), or holds what files cannot.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.write(adata, "cells.h5ad")
+    PosixPath('cells.h5ad')
+    >>> cgc.read("cells.h5ad").shape == adata.shape
+    True
     """
     target = check_write(path)
     problems = unwritable_columns(adata)

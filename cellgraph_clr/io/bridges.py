@@ -31,20 +31,38 @@ def to_pyg(
 
     Parameters
     ----------
-    adata : with a spatial graph.
-    use_rep : `obsm` key of the features; None is `X`.
-    label_key : categorical `obs` column written as `y` (codes, -1 for "unassigned") with `class_names`.
-    neighbors_key, library_key : as in the `gr` functions.
+    adata : AnnData
+        With a spatial graph.
+    use_rep : str or None, default None
+        `obsm` key of the features; None is `X`.
+    label_key : str or None, default None
+        Categorical `obs` column written as `y` (codes, -1 for "unassigned") with `class_names`.
+    neighbors_key : str, default "spatial"
+        As in the `gr` functions.
+    library_key : str or None, default None
+        As in the `gr` functions.
 
     Returns
     -------
-    Data with x, edge_index (both directions), edge_attr (length, contact_area where known; see `edge_attr_names`), pos
-    (x, y[, z]), cell_id, sample, unit, feature_info.
+    Data
+        Data with x, edge_index (both directions), edge_attr (length, contact_area where known; see `edge_attr_names`),
+        pos (x, y[, z]), cell_id, sample, unit, feature_info.
 
     Raises
     ------
     NoGraphError, MissingKeyError, LabelKeyError, NonFiniteError
         If graph, features or labels are missing or not finite.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> data = cgc.to_pyg(adata)
+    >>> data.num_nodes == adata.n_obs
+    True
+    >>> sorted(data.edge_attr_names)
+    ['contact_area', 'length']
     """
     import torch
 
@@ -65,6 +83,27 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
     """Return the AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed); the inverse of `to_pyg`.
 
     Edge attributes named length and contact_area become `obsp` matrices. Raises `ShapeError` when a part is missing.
+
+    Parameters
+    ----------
+    data : Data
+        PyG data with `pos` and `edge_index`.
+    key_added : str, default "spatial"
+        Name of the graph.
+
+    Returns
+    -------
+    AnnData
+        The AnnData of PyG data (`pos` x, y[, z] and `edge_index` needed).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> again = cgc.from_pyg(cgc.to_pyg(adata))
+    >>> again.obs["cell_id"].equals(adata.obs["cell_id"])
+    True
     """
     import pandas as pd
 
@@ -93,7 +132,33 @@ def from_pyg(data: Data, *, key_added: str = "spatial") -> AnnData:
 def to_networkx(
     adata: AnnData, *, use_rep: str | None = None, neighbors_key: str = "spatial", library_key: str | None = None
 ) -> nx.Graph:
-    """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges)."""
+    """Return a networkx graph whose nodes are cell ids; arguments and errors as `to_pyg`. O(n f + edges).
+
+    Parameters
+    ----------
+    adata : AnnData
+        With a spatial graph.
+    use_rep : str or None, default None
+        As in `to_pyg`.
+    neighbors_key : str, default "spatial"
+        As in `to_pyg`.
+    library_key : str or None, default None
+        As in `to_pyg`.
+
+    Returns
+    -------
+    nx.Graph
+        A networkx graph whose nodes are cell ids.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> graph = cgc.to_networkx(adata)
+    >>> graph.number_of_nodes() == adata.n_obs
+    True
+    """
     from cellgraph_clr.graphs.nx import graph_to_networkx
 
     return graph_to_networkx(

@@ -114,31 +114,41 @@ def from_labels(
 
     Parameters
     ----------
-    labels : `LabelImage`, (y, x) or (z, y, x) integers with 0 as background (NumPy, Zarr, HDF5, dask, xarray), or a path
+    labels : LabelImage or array-like or path-like
+        `LabelImage`, (y, x) or (z, y, x) integers with 0 as background (NumPy, Zarr, HDF5, dask, xarray), or a path
         (see `read_labels`).
-    image : (c, [z,] y, x) or ([z,] y, x) intensities in these forms.
-    spacing : pixel size z, y, x, or one number for all axes; overrides the metadata. A warning says that 1 pixel is assumed
+    image : object, default None
+        (c, [z,] y, x) or ([z,] y, x) intensities in these forms.
+    spacing : float or sequence of float or None, default None
+        Pixel size z, y, x, or one number for all axes; overrides the metadata. A warning says that 1 pixel is assumed
         where it is not known.
-    unit : unit of the spacing; without `spacing` the known one is converted to it.
-    nuclei : nucleus labels in the forms of `labels`, on the same grid; adds `nucleus_*` features of each cell's
-        largest nucleus, the share of the cell it fills and its offset from the cell's centroid (NaN for cells without
-        one), and `obs["n_nuclei"]`.
-    features : groups to measure. In the one read of the labels: "shape" and "intensity" (the latter needs an image).
-        On request, crop by crop and in parallel (see `cells.extras`): "hull" (solidity, largest diameter), "texture"
+    unit : str or None, default None
+        Unit of the spacing; without `spacing` the known one is converted to it.
+    nuclei : LabelImage or array-like or path-like or None, default None
+        Nucleus labels in the forms of `labels`, on the same grid; adds `nucleus_*` features of each cell's largest
+        nucleus, the share of the cell it fills and its offset from the cell's centroid (NaN for cells without one), and
+        `obs["n_nuclei"]`.
+    features : sequence of str, default ("shape", "intensity")
+        Groups to measure. In the one read of the labels: "shape" and "intensity" (the latter needs an image). On
+        request, crop by crop and in parallel (see `cells.extras`): "hull" (solidity, largest diameter), "texture"
         (grey-level co-occurrence per channel), "thickness" (largest ball, mean depth), "skeleton" (length), "mesh"
-        (area of a smoothed mesh, 3D), "cellprofiler" (`cp_measure`, an extra to install). The string "all":
-        every group but the last that fits the labels.
-    channels : names of the image's channels.
-    library_id : name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.
-    n_jobs : threads (processes for groups on request); None uses all.
+        (area of a smoothed mesh, 3D), "cellprofiler" (`cp_measure`, an extra to install). The string "all": every group
+        but the last that fits the labels.
+    channels : sequence of str or None, default None
+        Names of the image's channels.
+    library_id : str or None, default None
+        Name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.
+    n_jobs : int or None, default None
+        Threads (processes for groups on request); None uses all.
 
     Returns
     -------
-    AnnData with `X` float32 (n, f) and `var["group"]`, `["channel"]`, `["unit"]`; `obs["cell_id"]` (ids of the file),
-    `["touches_border"]`; `obsm["spatial"]` x, y(, z) in physical units, centre of pixel 0 at 0 (plus the translation of
-    the file); `obsm["major_axis"]`, unit vectors x, y(, z) along the longest axis (not among the features, which do not
-    depend on how the image is turned); the contacts of the scan in `uns["cellgraph_clr"]["contacts"]`, so that
-    `gr.contact_graph` reads nothing again.
+    AnnData
+        AnnData with `X` float32 (n, f) and `var["group"]`, `["channel"]`, `["unit"]`; `obs["cell_id"]` (ids of the
+        file), `["touches_border"]`; `obsm["spatial"]` x, y(, z) in physical units, centre of pixel 0 at 0 (plus the
+        translation of the file); `obsm["major_axis"]`, unit vectors x, y(, z) along the longest axis (not among the
+        features, which do not depend on how the image is turned); the contacts of the scan in
+        `uns["cellgraph_clr"]["contacts"]`, so that `gr.contact_graph` reads nothing again.
 
     Raises
     ------
@@ -156,6 +166,18 @@ def from_labels(
     -----
     One read of labels and intensities, O(voxels); exact integer sums per cell. Where many cells touch no other, the gaps of
     some of them are measured as well, so that `gr.contact_graph` can name a `max_gap`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> masks = np.zeros((20, 20), int)
+    >>> masks[2:8, 2:8], masks[2:8, 8:18] = 7, 9
+    >>> adata = cgc.from_labels(masks, spacing=0.5, unit="micrometer")
+    >>> adata.obs["cell_id"].tolist()
+    [7, 9]
+    >>> adata[:, "area"].X.ravel().tolist()
+    [9.0, 15.0]
     """
     library_id = sample_name(library_id)
     labels = as_label_image(labels, image, spacing=spacing, unit=unit, channels=channels)

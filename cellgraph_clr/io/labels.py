@@ -53,18 +53,26 @@ def read_labels(
 
     Parameters
     ----------
-    path : .tif / .tiff (OME, ImageJ or plain), .npy (also a Cellpose `_seg.npy`), or a Zarr array or OME-Zarr (0.4, 0.5)
+    path : str or path-like
+        .tif / .tiff (OME, ImageJ or plain), .npy (also a Cellpose `_seg.npy`), or a Zarr array or OME-Zarr (0.4, 0.5)
         image or label group.
-    image : intensities in one of the same formats, on the same pixel grid, channels in any axis order.
-    spacing : pixel size z, y, x (or y, x), or one number for all axes; overrides the metadata. In `unit`, else in the
-        unit of the metadata.
-    unit : unit of the spacing; without `spacing` that of the metadata is converted to it.
-    channels : names of the image's channels; default those of the file.
-    level : resolution level of an OME-Zarr, 0 is the finest; scale and translation are those of the level.
+    image : str or path-like or None, default None
+        Intensities in one of the same formats, on the same pixel grid, channels in any axis order.
+    spacing : float or sequence of float or None, default None
+        Pixel size z, y, x (or y, x), or one number for all axes; overrides the metadata. In `unit`, else in the unit of
+        the metadata.
+    unit : str or None, default None
+        Unit of the spacing; without `spacing` that of the metadata is converted to it.
+    channels : sequence of str or None, default None
+        Names of the image's channels; default those of the file.
+    level : int, default 0
+        Resolution level of an OME-Zarr, 0 is the finest; scale and translation are those of the level.
 
     Returns
     -------
-    `LabelImage`; Zarr stays on disk and is read in blocks when something is measured, a large .npy is memory-mapped.
+    LabelImage
+        `LabelImage`; Zarr stays on disk and is read in blocks when something is measured, a large .npy is
+        memory-mapped.
 
     Raises
     ------
@@ -79,6 +87,14 @@ def read_labels(
     -----
     Where the labels have no scale, that of the image is taken; a UserWarning tells where both have one and they differ, and
     the labels' is used. Without any, 1 pixel is assumed, which a UserWarning says. TIFF is read into memory as a whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> np.save("masks.npy", np.array([[0, 1, 1], [0, 2, 2]]))
+    >>> cgc.read_labels("masks.npy", spacing=0.5, unit="micrometer")
+    <LabelImage 2 x 3 int64, 0.5 x 0.5 micrometer>
     """
     out = open_labels(path, image, spacing=spacing, unit=unit, channels=channels, level=level)
     if spacing is None and not out.has_scale:

@@ -23,13 +23,21 @@ OWN = ("label_id", "anchor_x", "anchor_y", "anchor_z")
 
 
 def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") -> AnnData:
-    """Return the AnnData of a MoBIE segmentation table (.tsv or .csv).
+    r"""Return the AnnData of a MoBIE segmentation table (.tsv or .csv).
 
     Parameters
     ----------
-    path : with columns label_id, anchor_x, anchor_y and, for volumes, anchor_z. Numeric columns become features (boxes,
-        which are positions, and flags go to `obs`), text becomes categorical `obs` columns. Background (label 0) is left out.
-    unit : unit of the anchors.
+    path : str or path-like
+        With columns label_id, anchor_x, anchor_y and, for volumes, anchor_z. Numeric columns become features (boxes,
+        which are positions, and flags go to `obs`), text becomes categorical `obs` columns. Background (label 0) is
+        left out.
+    unit : str, default "micrometer"
+        Unit of the anchors.
+
+    Returns
+    -------
+    AnnData
+        The AnnData of a MoBIE segmentation table (.tsv or .csv).
 
     Raises
     ------
@@ -39,6 +47,15 @@ def read_mobie_table(path: str | os.PathLike[str], *, unit: str = "micrometer") 
         If a column is missing.
     NoCellsError, NonFiniteError, CellGraphError
         As `from_table`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> from pathlib import Path
+    >>> written = Path("default.tsv").write_text("label_id\tanchor_x\tanchor_y\tvolume\n3\t1.0\t2.0\t90.5\n")
+    >>> adata = cgc.io.read_mobie_table("default.tsv")
+    >>> adata.obs["cell_id"].tolist(), adata.var_names.tolist()
+    ([3], ['volume'])
     """
     import pandas as pd
 
@@ -72,6 +89,25 @@ def write_mobie_table(adata: AnnData, path: str | os.PathLike[str]) -> Path:
     """Write features and `obs` as a MoBIE table (tab-separated) and return the path; an old file stays until it is whole.
 
     Anchors are `obsm["spatial"]`. Raises `FileFormatError` if there are no positions or ids.
+
+    Parameters
+    ----------
+    adata : AnnData
+        Of one sample.
+    path : str or path-like
+        The file, .tsv.
+
+    Returns
+    -------
+    Path
+        The path of the file.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.io.write_mobie_table(adata, "cells.tsv").name
+    'cells.tsv'
     """
     import pandas as pd
 

@@ -128,17 +128,29 @@ def read_movie(
 
     Parameters
     ----------
-    path : .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered; or an array.
-    labels : masks in one of these forms, on the same grid; ids are tracks where tracks are given.
-    tracks : `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns ("L B
-        E P" or "start", "end" are understood), or a table.
-    axes : order of the axes, e.g. "tzyx"; None takes those of the file, or time first.
-    spacing, unit, channels : as in `read_labels`.
-    frame_interval : seconds between frames; overrides what the file says.
+    path : object
+        .tif / .tiff, .npy, an OME-Zarr, or a folder with one file a frame, numbered; or an array.
+    labels : object, default None
+        Masks in one of these forms, on the same grid; ids are tracks where tracks are given.
+    tracks : str or path-like or pandas.DataFrame or None, default None
+        `man_track.txt` of the Cell Tracking Challenge (track begin end parent, no header), a .csv with these columns
+        ("L B E P" or "start", "end" are understood), or a table.
+    axes : str or None, default None
+        Order of the axes, e.g. "tzyx"; None takes those of the file, or time first.
+    spacing : float or sequence of float or None, default None
+        As in `read_labels`.
+    unit : str or None, default None
+        As in `read_labels`.
+    frame_interval : float or None, default None
+        Seconds between frames; overrides what the file says.
+    channels : sequence of str or None, default None
+        As in `read_labels`.
 
     Returns
     -------
-    `Movie`. Folders and Zarr are read frame by frame when needed, large .npy are memory-mapped, TIFF files read as a whole.
+    Movie
+        `Movie`. Folders and Zarr are read frame by frame when needed, large .npy are memory-mapped, TIFF files read as
+        a whole.
 
     Raises
     ------
@@ -146,6 +158,14 @@ def read_movie(
         If a file, or a frame between the first and the last of a folder, is not there.
     FileFormatError, ShapeError, LabelImageError, OptionError, MissingKeyError
         For files that cannot be read, frames of different shape, labels of other length or grid, wrong options or tracks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> np.save("movie.npy", np.zeros((5, 32, 32), np.uint8))
+    >>> cgc.read_movie("movie.npy", spacing=0.5, unit="micrometer", frame_interval=60)
+    <Movie of 5 frames 32 x 32, one every 60 s, channels intensity>
     """
     raw, named = _read_stack(path)
     axes = axes or named
@@ -186,16 +206,21 @@ def from_movie(
 
     Parameters
     ----------
-    movie : with labels.
-    features : as in `from_labels`.
-    library_id : name of the movie, written to `obs["library_id"]`; movies with names are joined by `cgc.concat`.
-    n_jobs : threads.
+    movie : Movie
+        With labels.
+    features : sequence of str, default ("shape", "intensity")
+        As in `from_labels`.
+    library_id : str or None, default None
+        Name of the movie, written to `obs["library_id"]`; movies with names are joined by `cgc.concat`.
+    n_jobs : int or None, default None
+        Threads.
 
     Returns
     -------
-    As `from_labels` of every frame: `obs["frame"]` counts from 0 and keeps graphs in space within frames, `obs["region"]`
-    names it, `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says what becomes of the cell (see
-    `cells.events`). Frames without cells are left out.
+    AnnData
+        As `from_labels` of every frame: `obs["frame"]` counts from 0 and keeps graphs in space within frames,
+        `obs["region"]` names it, `obs["track"]` is the id in the masks, and with tracks `obs["event"]` says what
+        becomes of the cell (see `cells.events`). Frames without cells are left out.
 
     Raises
     ------
@@ -203,6 +228,14 @@ def from_movie(
         Without labels.
     NoCellsError
         If no frame has a cell.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 6, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> int(adata.obs["frame"].max())
+    5
     """
     from cellgraph_clr.io.samples import as_frames, concat_labelled
 

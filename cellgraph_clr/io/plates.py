@@ -44,20 +44,25 @@ def read_plate(
 
     Parameters
     ----------
-    path : folder with images (.tif, .npy, .png, .bmp, .dib, .jpg, or .zarr), and `pattern`; or the root of an OME-Zarr plate
-        or an OME-TIFF that holds a plate, without.
-    pattern : regular expression on the path below the folder, with named groups among sample, well, field and channel, e.g.
-        ``r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"``. Without "channel" a file holds all channels. Further
-        groups become columns.
-    channels : those to read, in this order, where there is a file for each; else names, None takes those of the files.
-    layout : table, or path of a .csv, of what is known of wells, one line each: the column well, and sample, drug, dose, ….
-        "A01" and "A1" are one well.
-        Without samples every well is one.
-    labels : name of the label images of an OME-Zarr plate; None reads none.
+    path : str or path-like
+        Folder with images (.tif, .npy, .png, .bmp, .dib, .jpg, or .zarr), and `pattern`; or the root of an OME-Zarr
+        plate or an OME-TIFF that holds a plate, without.
+    pattern : str or None, default None
+        Regular expression on the path below the folder, with named groups among sample, well, field and channel, e.g.
+        ``r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>\w+)\.tif"``. Without "channel" a file holds all channels.
+        Further groups become columns.
+    channels : sequence of str or None, default None
+        Those to read, in this order, where there is a file for each; else names, None takes those of the files.
+    layout : pandas.DataFrame or str or path-like or None, default None
+        Table, or path of a .csv, of what is known of wells, one line each: the column well, and sample, drug, dose, ….
+        "A01" and "A1" are one well. Without samples every well is one.
+    labels : str or None, default None
+        Name of the label images of an OME-Zarr plate; None reads none.
 
     Returns
     -------
-    `Plate`; images are read when asked for.
+    Plate
+        `Plate`; images are read when asked for.
 
     Raises
     ------
@@ -69,6 +74,18 @@ def read_plate(
         For a `layout` without the column well or without a well of the plate, or labels that are not there.
     FileFormatError
         For two files of the same field and channel, a file that cannot be read, or that holds no plate, several planes or frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> from pathlib import Path
+    >>> Path("plate").mkdir()
+    >>> for well in ("A01", "A02"):
+    ...     np.save(f"plate/{well}_s1_dna.npy", np.zeros((16, 16), np.uint8))
+    ...
+    >>> cgc.read_plate("plate", r"(?P<well>[A-H]\d\d)_s(?P<field>\d)_(?P<channel>[a-z]+)\.npy")
+    <Plate of 2 samples, 2 wells, 2 fields, channels dna>
     """
     root = file_to_read(path)
     if pattern is None:
@@ -98,14 +115,23 @@ def from_plate(
 
     Parameters
     ----------
-    plate : with labels.
-    features, spacing, unit, n_jobs : as in `from_labels`.
+    plate : Plate
+        With labels.
+    features : sequence of str, default ("shape", "intensity")
+        As in `from_labels`.
+    spacing : float or sequence of float or None, default None
+        As in `from_labels`.
+    unit : str, default "pixel"
+        As in `from_labels`.
+    n_jobs : int or None, default None
+        As in `from_labels`.
 
     Returns
     -------
-    As `from_labels` of every field, `concat`ed: `obs["line"]` is the field's line in the plate's table, whose columns (sample,
-    well, field, …) are in `obs` too; `obs["library_id"]` names the field, so that graphs with `library_key="library_id"` stay
-    within. Fields without cells are left out.
+    AnnData
+        As `from_labels` of every field, `concat`ed: `obs["line"]` is the field's line in the plate's table, whose
+        columns (sample, well, field, …) are in `obs` too; `obs["library_id"]` names the field, so that graphs with
+        `library_key="library_id"` stay within. Fields without cells are left out.
 
     Raises
     ------
@@ -113,6 +139,20 @@ def from_plate(
         Without labels, or if a column of the layout has a name that says what cells are (`cell_id`, `region`, …).
     NoCellsError
         If no field has a cell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> masks = np.kron(np.arange(1, 5).reshape(2, 2), np.ones((32, 32), int))
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images, labels=[masks] * 4)
+    >>> adata = cgc.from_plate(plate)
+    >>> adata.n_obs
+    16
     """
     plate.check_labels()
     check_not_owned(list(plate.table.columns), "columns of a plate")

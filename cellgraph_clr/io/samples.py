@@ -31,9 +31,16 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
 
     Parameters
     ----------
-    adatas : samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData. One that
-        holds several samples (a plate) keeps them, in a mapping with its name in front: "plate_1/A01".
-    library_key : `obs` column of the sample names, written.
+    adatas : sequence of AnnData or mapping of str to AnnData
+        Samples in a list (named by their own `obs[library_key]`, else "0", "1", …) or a mapping name → AnnData. One
+        that holds several samples (a plate) keeps them, in a mapping with its name in front: "plate_1/A01".
+    library_key : str, default "library_id"
+        `obs` column of the sample names, written.
+
+    Returns
+    -------
+    AnnData
+        One AnnData of several samples, graphs kept block-diagonal.
 
     Raises
     ------
@@ -50,6 +57,14 @@ def concat(adatas: Sequence[AnnData] | Mapping[str, AnnData], *, library_key: st
     -----
     `anndata.concat` drops graphs unless told otherwise; here `obsp`, the `*_neighbors` entries of `uns` and the contacts
     of the scans stay. Rows keep their order; `obs_names` get the sample in front when they would collide.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> slides = [cgc.datasets.tissue(60, random_state=i).image for i in (0, 1)]
+    >>> adata = cgc.concat([cgc.from_labels(slide, library_id=f"slide_{i}") for i, slide in enumerate(slides)])
+    >>> adata.obs["library_id"].unique().tolist()
+    ['slide_0', 'slide_1']
     """
     import anndata as ad
     import pandas as pd

@@ -43,14 +43,27 @@ def from_table(
 
     Parameters
     ----------
-    df : one row a cell.
-    cell_id : column of integer ids, 0 to 2**63 - 1 (held as floats: to 2**53); None numbers the rows from 1.
-    position : columns of x, y or x, y, z, in `unit`.
-    features : numeric columns for `X` (NaN is kept: see `pp.scale_features`).
-    obs : columns copied to `obs`; text becomes categorical, missing labels become "unassigned". A column "frame" tells the
-        frames of a movie apart. What else says which cell is which ("cell_id", "library_id") comes from the arguments alone.
-    unit : unit of the positions, e.g. "micrometer" or "pixel". A warning says that None leaves it unknown.
-    library_key : column of samples, written to `obs["library_id"]`.
+    df : pandas.DataFrame
+        One row a cell.
+    cell_id : str or None
+        Column of integer ids, 0 to 2**63 - 1 (held as floats: to 2**53); None numbers the rows from 1.
+    position : sequence of str
+        Columns of x, y or x, y, z, in `unit`.
+    features : sequence of str, default ()
+        Numeric columns for `X` (NaN is kept: see `pp.scale_features`).
+    obs : sequence of str, default ()
+        Columns copied to `obs`; text becomes categorical, missing labels become "unassigned". A column "frame" tells
+        the frames of a movie apart. What else says which cell is which ("cell_id", "library_id") comes from the
+        arguments alone.
+    unit : str or None, default None
+        Unit of the positions, e.g. "micrometer" or "pixel". A warning says that None leaves it unknown.
+    library_key : str or None, default None
+        Column of samples, written to `obs["library_id"]`.
+
+    Returns
+    -------
+    AnnData
+        An AnnData of a table of cells.
 
     Raises
     ------
@@ -72,6 +85,17 @@ def from_table(
     -----
     UserWarning
         Without a unit; and for features of which float32 makes one value of several that differ, which it names.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> table = pd.DataFrame({"id": [4, 8], "x": [0.0, 3.0], "y": [1.0, 5.0], "CD3": [0.2, 0.9], "type": ["T", None]})
+    >>> adata = cgc.from_table(table, cell_id="id", position=["x", "y"], features=["CD3"], obs=["type"], unit="micrometer")
+    >>> adata.shape
+    (2, 1)
+    >>> adata.obs["type"].tolist()
+    ['T', 'unassigned']
     """
     import pandas as pd
 

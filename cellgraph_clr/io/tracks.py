@@ -25,12 +25,18 @@ REMEDY = "man_track.txt has four numbers a line: track begin end parent."
 
 @checked
 def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return a lineage table with the columns track, begin, end, parent, int64.
+    r"""Return a lineage table with the columns track, begin, end, parent, int64.
 
     Parameters
     ----------
-    path : `man_track.txt` of the Cell Tracking Challenge (four whole numbers a line, no header), or a .csv with these columns
-        ("L B E P", "label" and "start" are understood). Frames count from 0, parent 0 is none.
+    path : str or path-like
+        `man_track.txt` of the Cell Tracking Challenge (four whole numbers a line, no header), or a .csv with these
+        columns ("L B E P", "label" and "start" are understood). Frames count from 0, parent 0 is none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A lineage table with the columns track, begin, end, parent, int64.
 
     Raises
     ------
@@ -43,6 +49,17 @@ def read_tracks(path: str | os.PathLike[str]) -> pd.DataFrame:
     Notes
     -----
     O(lines). A file of a header alone gives an empty table.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import cellgraph_clr as cgc
+    >>> written = Path("man_track.txt").write_text("1 0 4 0\n2 5 9 1\n3 5 9 1\n")
+    >>> cgc.io.read_tracks("man_track.txt")
+       track  begin  end  parent
+    0      1      0    4       0
+    1      2      5    9       1
+    2      3      5    9       1
     """
     target = file_to_read(path)
     table = _text(target)

@@ -34,14 +34,28 @@ def validate(adata: AnnData, labels: Labels | None = None) -> list[str]:
 
     Parameters
     ----------
-    adata : to be checked; never edited.
-    labels : when given, ids are compared: cells only in the image and only in the table are named.
+    adata : AnnData
+        To be checked; never edited.
+    labels : LabelImage or array-like or path-like or None, default None
+        When given, ids are compared: cells only in the image and only in the table are named.
+
+    Returns
+    -------
+    list of str
+        What is wrong with an AnnData, one sentence each.
 
     Notes
     -----
     Checks ids (int, above 0, unique per sample and frame), positions, graph matrices (CSR, symmetric, no diagonal, no
     explicit zeros, no edge between samples), label columns without NaN, and columns and `uns` that h5ad can
     hold. O(cells + edges).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.validate(adata)
+    []
     """
     doubles = unwritable_columns(adata) if adata.obs.columns.has_duplicates or adata.var.columns.has_duplicates else []
     if doubles:

@@ -38,9 +38,17 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
 
     Parameters
     ----------
-    adata : of one sample; copied.
-    labels : its label image, in any form that `from_labels` takes.
-    coordinate_system : name of the physical space.
+    adata : AnnData
+        Of one sample; copied.
+    labels : LabelImage or array-like or path-like
+        Its label image, in any form that `from_labels` takes.
+    coordinate_system : str, default "global"
+        Name of the physical space.
+
+    Returns
+    -------
+    SpatialData
+        SpatialData of one sample.
 
     Raises
     ------
@@ -95,11 +103,21 @@ def from_spatialdata(
 
     Parameters
     ----------
-    sdata : opened by `spatialdata.read_zarr`, or in memory.
-    labels : name of the labels element; of several scales the finest is taken.
-    image : name of an image element on the same grid.
-    coordinate_system : the physical space.
-    unit : of that space, which SpatialData does not record.
+    sdata : SpatialData
+        Opened by `spatialdata.read_zarr`, or in memory.
+    labels : str
+        Name of the labels element; of several scales the finest is taken.
+    image : str or None, default None
+        Name of an image element on the same grid.
+    coordinate_system : str, default "global"
+        The physical space.
+    unit : str, default "pixel"
+        Of that space, which SpatialData does not record.
+
+    Returns
+    -------
+    LabelImage
+        A labels element of SpatialData, lazily, with the scale and translation of its transformation.
 
     Raises
     ------
@@ -150,15 +168,33 @@ def to_napari(
 
     Parameters
     ----------
-    adata : the cells.
-    labels : their label image, in any form that `from_labels` takes; a `Movie` gives a layer (t, [z,] y, x).
-    name : of the layer.
-    library_id : the sample (or frame) that the labels are of; needed where there are several, but for a whole movie.
+    adata : AnnData
+        The cells.
+    labels : LabelImage or array-like or path-like
+        Their label image, in any form that `from_labels` takes; a `Movie` gives a layer (t, [z,] y, x).
+    name : str, default "cells"
+        Of the layer.
+    library_id : str or int or None, default None
+        The sample (or frame) that the labels are of; needed where there are several, but for a whole movie.
+
+    Returns
+    -------
+    tuple of object, dict of str to object, str
+        What `napari.Viewer.add_layer(napari.layers.Layer.create(*…))` takes.
 
     Notes
     -----
     The table of features has a column `index` that holds the label ids, by which napari finds the row of a label (of a
     movie, the means of numbers over the frames of an id); scale and translation are physical. napari itself is not needed.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> values, options, kind = cgc.to_napari(adata, tissue.nuclei, name="nuclei")
+    >>> options["name"], kind
+    ('nuclei', 'labels')
     """
     import pandas as pd
 

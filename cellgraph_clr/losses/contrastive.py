@@ -88,6 +88,20 @@ def infonce_with_slope(scores: Tensor, positives: Tensor, exclude: Tensor | None
     """Return `infonce` (a,) and its gradient (a, c), softmax minus the positive, in one pass, for masks that are checked.
 
     The scores are overwritten. float32 at least. Raises `PairsError` for an anchor with several positives.
+
+    Parameters
+    ----------
+    scores : Tensor
+        (a, c).
+    positives : Tensor
+        (a, c) bool.
+    exclude : Tensor or None
+        (a, c) bool.
+
+    Returns
+    -------
+    tuple of Tensor, Tensor
+        The loss of every anchor and its slope by the scores.
     """
     work = scores if scores.dtype == torch.float64 else scores.float()
     if exclude is not None and exclude.any():

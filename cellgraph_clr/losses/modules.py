@@ -181,7 +181,13 @@ class InfoNCEp(_PairLoss):
         return all(self.options[k] == PLAIN[k] for k in ("normalize", "n_true", "purity"))
 
     def extra_repr(self) -> str:
-        """Return the options for `repr`."""
+        """Return the options for `repr`.
+
+        Returns
+        -------
+        str
+            The options for `repr`.
+        """
         return ", ".join([super().extra_repr(), *(f"{k}={v!r}" for k, v in self.options.items() if v != PLAIN[k])])
 
     def _of_rows(self) -> RowLoss:
@@ -261,7 +267,24 @@ class NTXent(nn.Module):
 
     @full_precision
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """Return the mean loss () in nats over all vectors that have a positive; arguments and errors as `InfoNCEp`."""
+        """Return the mean loss () in nats over all vectors that have a positive; arguments and errors as `InfoNCEp`.
+
+        Parameters
+        ----------
+        anchor : Tensor
+            (a, d).
+        candidates : Tensor
+            (c, d).
+        positives : Tensor
+            (a, c) bool.
+        exclude : Tensor or None, default None
+            (a, c) bool: neither positive nor noise.
+
+        Returns
+        -------
+        Tensor
+            The mean loss () in nats over all vectors that have a positive.
+        """
         check_vectors(anchor, candidates)
         exclude = check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)
         pooled = torch.cat([anchor, candidates])

@@ -94,8 +94,8 @@ def log_esp(scores: Tensor, p: Tensor) -> Tensor:
     Parameters
     ----------
     scores : (a, c) float tensor
-        f, on any device; -inf for a candidate that cannot be chosen.
-    p : (a,) integer tensor
+        Scores f, on any device; -inf for a candidate that cannot be chosen.
+    p : (a,) int tensor
         How many are chosen in each row.
 
     Returns
@@ -189,7 +189,7 @@ def infonce_p(
     Parameters
     ----------
     scores : (a, c) float tensor
-        f, larger is closer, already divided by the temperature.
+        Scores f; larger is closer, already divided by the temperature.
     positives : (a, c) bool tensor
         S; the number p may differ from anchor to anchor.
     exclude : (a, c) bool tensor, default None

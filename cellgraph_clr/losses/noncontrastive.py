@@ -99,12 +99,12 @@ def vicreg(
 
 @full_precision
 def decorrelation(features: Tensor, temperature: float | Tensor = 0.2) -> Tensor:
-    """Return how far the feature maps of an image are correlated, ``-mean_c log softmax_c'(x_c . x_c' / T)_c``, mean over images.
+    """Return how correlated the feature maps of an image are, ``-mean_c log softmax_c'(<x_c, x_c'> / T)_c``; mean over images.
 
     Parameters
     ----------
     features : (b, c, …) float tensor
-        c maps an image; each is centred and scaled to length 1 first, so that the value does not depend on their size.
+        The c maps of an image; each is centred and scaled to length 1 first, so that the value does not depend on their size.
     temperature : float or 0-d tensor, default 0.2
         T, above 0. Gradients reach a tensor.
 
@@ -177,11 +177,34 @@ class VICReg(nn.Module):
         self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
 
     def extra_repr(self) -> str:
-        """Return the options for `repr`."""
+        """Return the options for `repr`.
+
+        Returns
+        -------
+        str
+            The options for `repr`.
+        """
         return ", ".join(f"{k}={v}" for k, v in self.weights.items())
 
     def forward(self, anchor: Tensor, candidates: Tensor, positives: Tensor, exclude: Tensor | None = None) -> Tensor:
-        """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`."""
+        """Return the loss () of the batch; arguments and errors as `InfoNCEp` and `vicreg`.
+
+        Parameters
+        ----------
+        anchor : Tensor
+            (a, d).
+        candidates : Tensor
+            (c, d).
+        positives : Tensor
+            (a, c) bool.
+        exclude : Tensor or None, default None
+            (a, c) bool: neither positive nor noise.
+
+        Returns
+        -------
+        Tensor
+            The loss () of the batch.
+        """
         if exclude is not None:
             check_vectors(widened(anchor), widened(candidates))
             check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)

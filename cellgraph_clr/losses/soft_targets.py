@@ -62,16 +62,16 @@ def soft_infonce(
     Parameters
     ----------
     logits : (b, k) float tensor
-        z, one score per class.
+        Scores z, one per class.
     targets : (b, k) float tensor
-        w, rows on the simplex.
+        Weights w, rows on the simplex.
     class_prior : (k,) float tensor
-        eta, class frequencies of the training labels; a common factor changes nothing. A class that is absent (0) is left
+        Eta, class frequencies of the training labels; a common factor changes nothing. A class that is absent (0) is left
         out of the correction; it must then carry no target mass.
     temperature : float or 0-d tensor, default 1.0
-        t, above 0. Gradients reach a tensor.
+        Temperature t, above 0. Gradients reach a tensor.
     noise_targets : (m, k) float tensor, default None
-        v, the targets that every sample is compared with: with several processes those of the whole batch, gathered from all
+        Targets v that every sample is compared with: with several processes those of the whole batch, gathered from all
         processes, with those of this one. None takes `targets`.
 
     Returns
@@ -132,11 +132,11 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, temperature: float | Ten
     Parameters
     ----------
     logits : (b, k) float tensor
-        z, one score per class.
+        Scores z, one per class.
     targets : (b, k) float tensor
-        w, rows on the simplex. Gradients reach them.
+        Weights w, rows on the simplex. Gradients reach them.
     temperature : float or 0-d tensor, default 1.0
-        t, above 0. Gradients reach a tensor.
+        Temperature t, above 0. Gradients reach a tensor.
 
     Returns
     -------
@@ -204,7 +204,13 @@ class SoftInfoNCE(Tempered):
         self.register_buffer("class_prior", torch.as_tensor(class_prior, dtype=torch.float32))
 
     def extra_repr(self) -> str:
-        """Return the options for `repr`."""
+        """Return the options for `repr`.
+
+        Returns
+        -------
+        str
+            The options for `repr`.
+        """
         return f"n_classes={len(self.class_prior)}, {super().extra_repr()}"
 
     def forward(self, logits: Tensor, targets: Tensor, noise_targets: Tensor | None = None) -> Tensor:

@@ -53,17 +53,31 @@ def reliability(
 
     Parameters
     ----------
-    adata : after `tl.classify`.
-    truth_key : `obs` column of true classes; cells without one are left out.
-    pred_key : key of the prediction (its `obsm[pred_key + "_proba"]` is read).
-    rows : (n,) bool, cells to use. None takes those that the classifier did not learn from.
-    n_bins : bins of equal width.
-    title : None gives the number of cells and the expected calibration error.
-    figsize, ax, show, save : as in `pl.spatial`.
+    adata : AnnData
+        After `tl.classify`.
+    truth_key : str
+        `obs` column of true classes; cells without one are left out.
+    pred_key : str
+        Key of the prediction (its `obsm[pred_key + "_proba"]` is read).
+    rows : numpy.ndarray or None, default None
+        (n,) bool, cells to use. None takes those that the classifier did not learn from.
+    n_bins : int, default 15
+        Bins of equal width.
+    title : str or None, default None
+        None gives the number of cells and the expected calibration error.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes.
+    matplotlib.axes.Axes
+        The axes.
 
     Raises
     ------
@@ -78,6 +92,16 @@ def reliability(
     -----
     Intervals are those of Wilson (1927). Cells learned from are those with a class in the `label_key` of `tl.classify`: their
     confidences would be too good.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> axes = cgc.pl.reliability(adata, "true_niche", "type_pred")
     """
     check_key(f"{pred_key}_proba", list(adata.obsm), where="adata.obsm", remedy="Call `cgc.tl.classify` first.")
     codes, classes = label_codes(adata, truth_key)
@@ -138,22 +162,39 @@ def training(
 
     Parameters
     ----------
-    history : a fitted model, or its `history_`: figure -> one value a step, or part -> figure -> one value a step (the parts
+    history : object
+        A fitted model, or its `history_`: figure -> one value a step, or part -> figure -> one value a step (the parts
         of `MorphoFeatures`), one line a part.
-    title : of the panel of the loss.
-    ax : draw the loss into these axes, and nothing else. None makes a figure that has a panel for the contrastive gap with its
-        cap, one for alignment (0: positives coincide) and uniformity (lower: vectors spread evenly), one for the effective
-        rank (directions in use), and one for each other figure that was recorded.
-    figsize, show, save : as in `pl.spatial`.
+    title : str or None, default None
+        Of the panel of the loss.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        Draw the loss into these axes, and nothing else. None makes a figure that has a panel for the contrastive gap
+        with its cap, one for alignment (0: positives coincide) and uniformity (lower: vectors spread evenly), one for
+        the effective rank (directions in use), and one for each other figure that was recorded.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes of the loss.
+    matplotlib.axes.Axes
+        The axes of the loss.
 
     Raises
     ------
     MissingKeyError, OptionError
         If there is no loss in the history; for anything but a model or a history.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> model = cgc.models.CellGraphCLR(n_steps=5, n_dims=8, progress=False).fit(adata)
+    >>> axes = cgc.pl.training(model.history_)
     """
     history = getattr(history, "history_", history)
     if not isinstance(history, Mapping):
@@ -216,16 +257,27 @@ def loss_weights(
 
     Parameters
     ----------
-    adata : after `tl.classify`.
-    truth_key : `obs` column of true classes; cells without one, or whose class was not learned, are left out.
-    pred_key : key of the prediction (its `obsm[pred_key + "_proba"]` is read).
-    smoothing : share of every target spread over all classes.
-    rows : (n,) bool, cells to use, for example those not learned from.
-    figsize, show, save : as in `pl.spatial`.
+    adata : AnnData
+        After `tl.classify`.
+    truth_key : str
+        `obs` column of true classes; cells without one, or whose class was not learned, are left out.
+    pred_key : str
+        Key of the prediction (its `obsm[pred_key + "_proba"]` is read).
+    smoothing : float, default 0.1
+        Share of every target spread over all classes.
+    rows : numpy.ndarray or None, default None
+        (n,) bool, cells to use, for example those not learned from.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The two axes, own class and hardest other class.
+    numpy.ndarray
+        The two axes, own class and hardest other class.
 
     Raises
     ------
@@ -237,6 +289,16 @@ def loss_weights(
     Notes
     -----
     O(n**2 k). Slope of SoftInfoNCE: sum_j P_ij w_j - w_i (Hugger and Uhlmann 2024; derivation ours).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> axes = cgc.pl.loss_weights(adata, "true_niche", "type_pred")
     """
     import torch
 

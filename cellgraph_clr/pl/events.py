@@ -40,18 +40,40 @@ def event_errors(
 
     Parameters
     ----------
-    table : of `metrics.errors_over_time`.
-    title : None counts events and false alarms.
-    figsize, ax, show, save : as in `pl.spatial`.
+    table : pandas.DataFrame
+        Of `metrics.errors_over_time`.
+    title : str or None, default None
+        None counts events and false alarms.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes.
+    matplotlib.axes.Axes
+        The axes.
 
     Raises
     ------
     MissingKeyError
         For another table.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(8, 14, side=128, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> adata.obs["marked"] = adata.obs["event"].astype(str).where(adata.obs["frame"] < 9, "unassigned")
+    >>> found = cgc.tl.detect_events(adata, movie, label_key="marked")
+    >>> frame = adata.obs["frame"].to_numpy()
+    >>> true = (adata.obs["event"] == "division").to_numpy()
+    >>> called = (adata.obs["event_pred"] == "division").to_numpy()
+    >>> axes = cgc.pl.event_errors(cgc.metrics.errors_over_time(frame, true, called))
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -93,17 +115,29 @@ def arrow_attribution(
 
     Parameters
     ----------
-    movie : in 2D.
-    model : a fitted `TimeArrow`.
-    t : frame.
-    n_insets : at most so many places of 48 pixels, strongest first, that do not overlap.
-    channel : name or number of the channel shown.
-    title : of the frame; None says how well the model tells the order of frames it has not seen.
-    figsize, show, save : as in `pl.spatial`.
+    movie : Movie
+        In 2D.
+    model : TimeArrow
+        A fitted `TimeArrow`.
+    t : int
+        Frame.
+    n_insets : int, default 8
+        At most so many places of 48 pixels, strongest first, that do not overlap.
+    channel : int or str, default 0
+        Name or number of the channel shown.
+    title : str or None, default None
+        Of the frame; None says how well the model tells the order of frames it has not seen.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes: the frame, then two for every inset (frame t above, the later one below).
+    numpy.ndarray
+        The axes: the frame, then two for every inset (frame t above, the later one below).
 
     Raises
     ------

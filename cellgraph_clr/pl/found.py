@@ -62,17 +62,47 @@ def retrieval(
 
     Parameters
     ----------
-    adata : after `tl.retrieve_regions` or `tl.retrieve` with `key_added=key`.
-    query : None draws the query that was asked, which is stored beside the answer. Another one is refused.
-    image, labels, library_id, library_key, projection, slab, size : as in `spatial`.
-    key : `key_added` of the retrieval. Regions are drawn when there are any, else ranked cells, the first ten numbered.
-    n_regions : regions drawn in a colour of their own; further ones share grey.
-    neighbors_key : graph whose edges tell how far a cell reaches, for outlines without `labels`.
-    title, n_columns, figsize, ax, show, save : as in `spatial`.
+    adata : AnnData
+        After `tl.retrieve_regions` or `tl.retrieve` with `key_added=key`.
+    query : Query or None, default None
+        None draws the query that was asked, which is stored beside the answer. Another one is refused.
+    image : object, default None
+        As in `spatial`.
+    key : str, default "retrieval"
+        `key_added` of the retrieval. Regions are drawn when there are any, else ranked cells, the first ten numbered.
+    n_regions : int, default 5
+        Regions drawn in a colour of their own; further ones share grey.
+    labels : LabelImage or array-like or path-like or None, default None
+        As in `spatial`.
+    neighbors_key : str, default "spatial"
+        Graph whose edges tell how far a cell reaches, for outlines without `labels`.
+    library_id : object, default None
+        As in `spatial`.
+    library_key : str or None, default None
+        As in `spatial`.
+    projection : str, default "xy"
+        As in `spatial`.
+    slab : tuple of float, float or None, default None
+        As in `spatial`.
+    size : float or None, default None
+        As in `spatial`.
+    title : str or None, default None
+        As in `spatial`.
+    n_columns : int, default 4
+        As in `spatial`.
+    figsize : tuple of float, float or None, default None
+        As in `spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `spatial`.
+    show : bool or None, default None
+        As in `spatial`.
+    save : str or path-like or None, default None
+        As in `spatial`.
 
     Returns
     -------
-    The axes, a list of them where there are several samples.
+    matplotlib.axes.Axes or list of matplotlib.axes.Axes
+        The axes, a list of them where there are several samples.
 
     Raises
     ------
@@ -87,6 +117,16 @@ def retrieval(
     -----
     In 2D regions have outlines: around their masks where `labels` are given, else around what lies nearer to their cells
     than to others (Voronoi cells), no farther than half a long edge from a cell.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> hits = cgc.tl.retrieve(adata, [5, 46], k=10)
+    >>> axes = cgc.pl.retrieval(adata, image=tissue.rgb)
     """
     region_key, rank_key, query_key = (f"{key}_{part}" for part in ("region", "rank", "query"))
     has_regions = region_key in adata.obs

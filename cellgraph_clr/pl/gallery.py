@@ -63,27 +63,44 @@ def cell_gallery(
 
     Parameters
     ----------
-    adata : cells of these labels, matched by `obs["cell_id"]`.
-    labels, image : as in `from_labels`. Without intensities slices show the label itself.
-    query : as in `tl.retrieve` (cell ids, names, a mask, a category): the first picture is of the cell of it that is most like
-        the others, those after it are the nearest beside the query.
-    groupby : categorical `obs` column: a row of pictures for every category. Either this or `query`.
-    use_rep : `obsm` key (or "X") that says what is near; None takes the first there is of "X_morpho", "X_cellgraph" and
-        "X". Cells with NaN in it are left out.
-    n_cells : pictures in a row.
-    style : "slices" through the middle of the cell, in the plane of x and y, its outline drawn; "surfaces" (3D only) shaded
+    adata : AnnData
+        Cells of these labels, matched by `obs["cell_id"]`.
+    labels : LabelImage or array-like or path-like
+        As in `from_labels`. Without intensities slices show the label itself.
+    image : object, default None
+        As in `from_labels`. Without intensities slices show the label itself.
+    query : Query or None, default None
+        As in `tl.retrieve` (cell ids, names, a mask, a category): the first picture is of the cell of it that is most
+        like the others, those after it are the nearest beside the query.
+    groupby : str or None, default None
+        Categorical `obs` column: a row of pictures for every category. Either this or `query`.
+    use_rep : str or None, default None
+        `obsm` key (or "X") that says what is near; None takes the first there is of "X_morpho", "X_cellgraph" and "X".
+        Cells with NaN in it are left out.
+    n_cells : int, default 6
+        Pictures in a row.
+    style : Style, default "slices"
+        "slices" through the middle of the cell, in the plane of x and y, its outline drawn; "surfaces" (3D only) shaded
         bodies, turned so that the longest axis lies across.
-    channel : name or number of the channel shown in slices; black and white are its 1 and 99.8 percentiles over all
-        pictures, so that brightness compares.
-    library_id : the sample (or frame) of `adata` that the labels are of; needed when it holds several.
-    title : of the figure.
-    figsize : width and height in inches.
-    show : call `pyplot.show()`.
-    save : write the figure to this file.
+    channel : int or str, default 0
+        Name or number of the channel shown in slices; black and white are its 1 and 99.8 percentiles over all pictures,
+        so that brightness compares.
+    library_id : str or int or None, default None
+        The sample (or frame) of `adata` that the labels are of; needed when it holds several.
+    title : str or None, default None
+        Of the figure.
+    figsize : tuple of float, float or None, default None
+        Width and height in inches.
+    show : bool or None, default None
+        Call `pyplot.show()`.
+    save : str or path-like or None, default None
+        Write the figure to this file.
 
     Returns
     -------
-    The axes (rows, n_cells). Pictures have one scale, the bar in the first is for all; cells too small to be seen are ringed.
+    numpy.ndarray
+        The axes (rows, n_cells). Pictures have one scale, the bar in the first is for all; cells too small to be seen
+        are ringed.
 
     Raises
     ------
@@ -95,6 +112,14 @@ def cell_gallery(
     Notes
     -----
     One scan of the labels; of each cell drawn the plane where it is widest, or its box.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> adata.obs["half"] = ["left" if x < 256 else "right" for x in adata.obsm["spatial"][:, 0]]
+    >>> axes = cgc.pl.cell_gallery(adata, tissue.nuclei, groupby="half", use_rep="X", n_cells=3)
     """
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
@@ -155,19 +180,50 @@ def feature_range(
 
     Parameters
     ----------
-    features : one or several names of features of `X` (shown as measured, with their unit) or of columns of `use_rep`, e.g.
+    adata : AnnData
+        As in `cell_gallery`.
+    labels : LabelImage or array-like or path-like
+        As in `cell_gallery`.
+    features : str or sequence of str
+        One or several names of features of `X` (shown as measured, with their unit) or of columns of `use_rep`, e.g.
         "cell_shape_3"; a row of pictures for each.
-    use_rep : `obsm` key, or "X"; None takes the one of "X", "X_morpho" and "X_cellgraph" that has the features.
-    adata, labels, image, n_cells, style, channel, library_id, title, figsize, show, save : as in `cell_gallery`.
+    image : object, default None
+        As in `cell_gallery`.
+    use_rep : str or None, default None
+        `obsm` key, or "X"; None takes the one of "X", "X_morpho" and "X_cellgraph" that has the features.
+    n_cells : int, default 6
+        As in `cell_gallery`.
+    style : Style, default "slices"
+        As in `cell_gallery`.
+    channel : int or str, default 0
+        As in `cell_gallery`.
+    library_id : str or int or None, default None
+        As in `cell_gallery`.
+    title : str or None, default None
+        As in `cell_gallery`.
+    figsize : tuple of float, float or None, default None
+        As in `cell_gallery`.
+    show : bool or None, default None
+        As in `cell_gallery`.
+    save : str or path-like or None, default None
+        As in `cell_gallery`.
 
     Returns
     -------
-    The axes (features, n_cells); each picture is titled by the value of the feature.
+    numpy.ndarray
+        The axes (features, n_cells); each picture is titled by the value of the feature.
 
     Raises
     ------
     MissingKeyError, OptionError, LabelImageError, NonFiniteError
         For unknown features, and those without a value, and as `cell_gallery`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> axes = cgc.pl.feature_range(adata, tissue.nuclei, ["area"], use_rep="X", n_cells=4)
     """
     check_whole("n_cells", n_cells)
     wanted = [features] if isinstance(features, str) else list(features)

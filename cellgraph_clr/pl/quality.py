@@ -43,18 +43,34 @@ def label_qc(
 
     Parameters
     ----------
-    table : of `im.label_qc`, the AnnData it was written to, or labels in any form that `im.label_qc` takes.
-    title : None gives the number of cells.
-    figsize, ax, show, save : as in `pl.spatial`.
+    table : object
+        Of `im.label_qc`, the AnnData it was written to, or labels in any form that `im.label_qc` takes.
+    title : str or None, default None
+        None gives the number of cells.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes.
+    matplotlib.axes.Axes
+        The axes.
 
     Raises
     ------
     MissingKeyError, NoCellsError
         If there are no flags; for no cells.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> quality = cgc.im.label_qc(cgc.datasets.colon_glands().nuclei)
+    >>> axes = cgc.pl.label_qc(quality, save="quality.png")
     """
     if not hasattr(table, "columns") and not hasattr(table, "obs"):  # labels
         from cellgraph_clr import im
@@ -97,17 +113,31 @@ def confusion(
 
     Parameters
     ----------
-    adata : with both columns in `obs`.
-    truth_key, pred_key : categories; cells without a true class are left out, "unassigned" predictions are a column.
-    rows : (n,) bool, cells to use. None takes those that `tl.classify` did not learn from.
-    normalize : show shares of each row; otherwise counts.
-    cmap : colour map.
-    title : None gives the number of cells.
-    figsize, ax, show, save : as in `pl.spatial`.
+    adata : AnnData
+        With both columns in `obs`.
+    truth_key, pred_key : str
+        Categories; cells without a true class are left out, "unassigned" predictions are a column.
+    rows : numpy.ndarray or None, default None
+        (n,) bool, cells to use. None takes those that `tl.classify` did not learn from.
+    normalize : bool, default True
+        Show shares of each row; otherwise counts.
+    cmap : str or Colormap, default "Blues"
+        Colour map.
+    title : str or None, default None
+        None gives the number of cells.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes. Columns are in the order of the rows for equal names, others follow by where most of them are.
+    matplotlib.axes.Axes
+        The axes. Columns are in the order of the rows for equal names, others follow by where most of them are.
 
     Raises
     ------
@@ -117,6 +147,16 @@ def confusion(
         For other `rows`.
     NoCellsError
         If no cell is left: all with a true class were learned from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> axes = cgc.pl.confusion(adata, "true_niche", "type_pred")
     """
     import matplotlib.pyplot as plt
 
@@ -174,22 +214,44 @@ def composition(
 
     Parameters
     ----------
-    adata : with both columns in `obs`.
-    groupby : column of groups, e.g. clusters; cells without one are left out.
-    key : column of categories; colours as in `pl.spatial`.
-    normalize : bars of shares; otherwise of numbers of cells (or windows).
-    palette : as in `pl.spatial`.
-    orientation : "horizontal" or "vertical" bars.
-    title, figsize, ax, show, save : as in `pl.spatial`.
+    adata : AnnData
+        With both columns in `obs`.
+    groupby : str
+        Column of groups, e.g. clusters; cells without one are left out.
+    key : str
+        Column of categories; colours as in `pl.spatial`.
+    normalize : bool, default True
+        Bars of shares; otherwise of numbers of cells (or windows).
+    palette : object, default None
+        As in `pl.spatial`.
+    orientation : str, default "horizontal"
+        "horizontal" or "vertical" bars.
+    title : str or None, default None
+        As in `pl.spatial`.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes.
+    matplotlib.axes.Axes
+        The axes.
 
     Raises
     ------
     LabelKeyError, MissingKeyError, OptionError
         For missing columns or columns of numbers, no cell in a group, or a wrong option.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> axes = cgc.pl.composition(adata, "true_type", "true_niche")
     """
     from cellgraph_clr.pl.cells import dot
 

@@ -46,18 +46,33 @@ def interactions(
 
     Parameters
     ----------
-    adata : after `tl.interactions`.
-    sample : what to draw: a sample, "pooled", a group, or a difference ("treated - control"). None takes "pooled", or the
+    adata : AnnData
+        After `tl.interactions`.
+    sample : str or None, default None
+        What to draw: a sample, "pooled", a group, or a difference ("treated - control"). None takes "pooled", or the
         only sample.
-    key : `uns` key of the table.
-    limit : log odds at the ends of the colours; None takes the largest whose interval leaves out 0.
-    cmap : diverging colour map.
-    title : None tells what is drawn.
-    figsize, ax, show, save : as in `pl.spatial`.
+    key : str, default "interactions"
+        `uns` key of the table.
+    limit : float or None, default None
+        Log odds at the ends of the colours; None takes the largest whose interval leaves out 0.
+    cmap : str or Colormap, default "RdBu_r"
+        Diverging colour map.
+    title : str or None, default None
+        None tells what is drawn.
+    figsize : tuple of float, float or None, default None
+        As in `pl.spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `pl.spatial`.
+    show : bool or None, default None
+        As in `pl.spatial`.
+    save : str or path-like or None, default None
+        As in `pl.spatial`.
 
     Returns
     -------
-    The axes. Pairs whose interval includes 0 are pale, hatched and without a number; those without an estimate are grey.
+    matplotlib.axes.Axes
+        The axes. Pairs whose interval includes 0 are pale, hatched and without a number; those without an estimate are
+        grey.
 
     Raises
     ------
@@ -65,6 +80,14 @@ def interactions(
         Without a table under `key`, or for a sample that is not in it.
     OptionError, OutputError
         For options outside their range, and pictures that cannot be written.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> table = cgc.tl.interactions(adata, "true_niche")
+    >>> axes = cgc.pl.interactions(adata)
     """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Rectangle

@@ -61,33 +61,57 @@ def spatial(
 
     Parameters
     ----------
-    adata : with `obsm["spatial"]`.
-    color : key of `obs` or name of a feature or gene, or a list of these. Categories get a legend, numbers a colour bar,
+    adata : AnnData
+        With `obsm["spatial"]`.
+    color : str or sequence of str or None, default None
+        Key of `obs` or name of a feature or gene, or a list of these. Categories get a legend, numbers a colour bar,
         features the values that were measured, with their unit. None draws all cells alike.
-    image : pixels of the plane shown, on the grid of the labels: (y, x), (y, x, 3) or up to three channels (c, y, x). For
+    image : object, default None
+        Pixels of the plane shown, on the grid of the labels: (y, x), (y, x, 3) or up to three channels (c, y, x). For
         several samples a mapping from samples to images, a `Movie` or a `Plate`.
-    labels : label image, as in `gr.contact_graph`: cells are filled instead of drawn as dots; in 3D as cut by the plane in
+    labels : LabelImage or array-like or path-like or None, default None
+        Label image, as in `gr.contact_graph`: cells are filled instead of drawn as dots; in 3D as cut by the plane in
         the middle of `slab` (or of the volume).
-    library_id : sample to draw, or frame of a movie, or a list of these; None draws all, each in a panel of its own.
-    library_key : `obs` column of samples; None takes `obs["library_id"]` where it is there.
-    layer : of features; None takes measured values (`layers["cellgraph_raw"]` after scaling, else `X`), "X" those of `X`.
-    projection : "xy", "xz" or "yz".
-    slab : in 3D, lowest and highest coordinate along the axis left out, in the unit of positions.
-    size : of dots, in points squared.
-    alpha : opacity of cells; None takes 0.6 for masks on an image, else 1.
-    palette : colours of categories: a list, a mapping from categories, or a colour map of matplotlib. They are written to
+    library_id : object, default None
+        Sample to draw, or frame of a movie, or a list of these; None draws all, each in a panel of its own.
+    library_key : str or None, default None
+        `obs` column of samples; None takes `obs["library_id"]` where it is there.
+    layer : str or None, default None
+        Of features; None takes measured values (`layers["cellgraph_raw"]` after scaling, else `X`), "X" those of `X`.
+    projection : str, default "xy"
+        "xy", "xz" or "yz".
+    slab : tuple of float, float or None, default None
+        In 3D, lowest and highest coordinate along the axis left out, in the unit of positions.
+    size : float or None, default None
+        Of dots, in points squared.
+    alpha : float or None, default None
+        Opacity of cells; None takes 0.6 for masks on an image, else 1.
+    palette : object, default None
+        Colours of categories: a list, a mapping from categories, or a colour map of matplotlib. They are written to
         `uns[f"{color}_colors"]`. None takes those of `uns`, else a colour-blind safe one of 48.
-    cmap, vmin, vmax : colour map and range of numbers; the range is that of all panels of a colour.
-    title : of the panels; None names the colour and the sample.
-    n_columns : panels in a row.
-    figsize : width and height in inches; None takes 5 inches a panel (3.2 of several samples).
-    ax : draw one panel into these axes.
-    show : call `pyplot.show()`.
-    save : write the figure to this file.
+    cmap : str or Colormap, default "viridis"
+        Colour map and range of numbers; the range is that of all panels of a colour.
+    vmin : float or None, default None
+        Colour map and range of numbers; the range is that of all panels of a colour.
+    vmax : float or None, default None
+        Colour map and range of numbers; the range is that of all panels of a colour.
+    title : str or sequence of str or None, default None
+        Of the panels; None names the colour and the sample.
+    n_columns : int, default 4
+        Panels in a row.
+    figsize : tuple of float, float or None, default None
+        Width and height in inches; None takes 5 inches a panel (3.2 of several samples).
+    ax : matplotlib.axes.Axes or None, default None
+        Draw one panel into these axes.
+    show : bool or None, default None
+        Call `pyplot.show()`.
+    save : str or path-like or None, default None
+        Write the figure to this file.
 
     Returns
     -------
-    The axes, a list of them where there are several panels.
+    matplotlib.axes.Axes or list of matplotlib.axes.Axes
+        The axes, a list of them where there are several panels.
 
     Raises
     ------
@@ -97,6 +121,13 @@ def spatial(
     Notes
     -----
     The figure is pyplot's current one. Every panel has a scale bar in the unit of positions; y points down, as in images.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> axes = cgc.pl.spatial(adata, "dab_mean", tissue.rgb, save="dab.png")
     """
     keys: list[Any] = [color] if color is None or isinstance(color, str) else list(color)
     field = Field(
@@ -174,22 +205,66 @@ def graph(
 
     Parameters
     ----------
-    adata : with a spatial graph.
-    color : of the nodes, as in `spatial`; None draws them alike.
-    neighbors_key : the graph.
-    edge_color, edge_width : of the edges; they have a light rim on images and masks.
-    title : None counts cells and edges.
-    image, labels, library_id, library_key, layer, projection, slab, size, palette, cmap : as in `spatial`.
-    n_columns, figsize, ax, show, save : as in `spatial`.
+    adata : AnnData
+        With a spatial graph.
+    image : object, default None
+        As in `spatial`.
+    color : str or None, default None
+        Of the nodes, as in `spatial`; None draws them alike.
+    neighbors_key : str, default "spatial"
+        The graph.
+    labels : LabelImage or array-like or path-like or None, default None
+        As in `spatial`.
+    library_id : object, default None
+        As in `spatial`.
+    library_key : str or None, default None
+        As in `spatial`.
+    layer : str or None, default None
+        As in `spatial`.
+    projection : str, default "xy"
+        As in `spatial`.
+    slab : tuple of float, float or None, default None
+        As in `spatial`.
+    size : float or None, default None
+        As in `spatial`.
+    palette : object, default None
+        As in `spatial`.
+    cmap : str or Colormap, default "viridis"
+        As in `spatial`.
+    edge_color : str, default "#404040"
+        Of the edges; they have a light rim on images and masks.
+    edge_width : float, default 0.7
+        Of the edges; they have a light rim on images and masks.
+    title : str or None, default None
+        None counts cells and edges.
+    n_columns : int, default 4
+        As in `spatial`.
+    figsize : tuple of float, float or None, default None
+        As in `spatial`.
+    ax : matplotlib.axes.Axes or None, default None
+        As in `spatial`.
+    show : bool or None, default None
+        As in `spatial`.
+    save : str or path-like or None, default None
+        As in `spatial`.
 
     Returns
     -------
-    The axes, a list of them where there are several samples.
+    matplotlib.axes.Axes or list of matplotlib.axes.Axes
+        The axes, a list of them where there are several samples.
 
     Raises
     ------
     NoGraphError, MissingKeyError, OptionError, ShapeError
         For a missing graph, and as `spatial`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> axes = cgc.pl.graph(adata, tissue.rgb, save="graph.png")
     """
     adjacency = adjacency_of(adata, neighbors_key).tocoo()
     field = Field(

@@ -46,25 +46,51 @@ def window_gallery(
 
     Parameters
     ----------
-    adata : windows of the plate (`tl.profile`).
-    plate : that was profiled.
-    groupby : categorical `obs` column, e.g. of `tl.cluster`.
-    use_rep : `obsm` key that says what is typical.
-    size : pixels of a window.
-    n_windows : pictures in a row.
-    channels : names or numbers of up to three, shown in red, green and blue, or of one, in grey; None takes the first three
+    adata : AnnData
+        Windows of the plate (`tl.profile`).
+    plate : Plate
+        That was profiled.
+    groupby : str
+        Categorical `obs` column, e.g. of `tl.cluster`.
+    use_rep : str, default "X_infomax"
+        `obsm` key that says what is typical.
+    size : int, default 128
+        Pixels of a window.
+    n_windows : int, default 5
+        Pictures in a row.
+    channels : sequence of int or str or None, default None
+        Names or numbers of up to three, shown in red, green and blue, or of one, in grey; None takes the first three
         there are. Each between its 1 and 99.8 percentiles over the plate.
-    title : of the figure; None names the channels and their colours.
-    figsize, show, save : as in `pl.cell_gallery`.
+    title : str or None, default None
+        Of the figure; None names the channels and their colours.
+    figsize : tuple of float, float or None, default None
+        As in `pl.cell_gallery`.
+    show : bool or None, default None
+        As in `pl.cell_gallery`.
+    save : str or path-like or None, default None
+        As in `pl.cell_gallery`.
 
     Returns
     -------
-    The axes (groups, n_windows); each picture is titled by its sample.
+    numpy.ndarray
+        The axes (groups, n_windows); each picture is titled by its sample.
 
     Raises
     ------
     MissingKeyError, LabelKeyError, OptionError
         For missing keys, no group, or channels that are not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> profiles = cgc.tl.profile(plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> axes = cgc.pl.window_gallery(profiles, plate, "sample")
     """
     check_whole("n_windows", n_windows)
     check_whole("size", size, low=8)

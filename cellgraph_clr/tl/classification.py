@@ -51,31 +51,49 @@ def classify(
 
     Parameters
     ----------
-    adata : cells; those whose `obs[label_key]` is neither missing nor "unassigned" are learned from.
-    label_key : `obs` column of classes.
-    use_rep : representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present, and "auto" also
+    adata : AnnData
+        Cells; those whose `obs[label_key]` is neither missing nor "unassigned" are learned from.
+    label_key : str
+        `obs` column of classes.
+    use_rep : str or sequence of str or None, default None
+        Representation(s) to learn from, e.g. ("X", "X_cellgraph"); None takes these two where present, and "auto" also
         "X_context".
-    method : "auto": chosen for these cells, see Notes. "trees": extremely randomised trees. "soft_infonce", "infonce",
-        "soft_cross_entropy" or "cross_entropy": a network trained by this loss. All but "auto" read all representations side by
-        side.
-    model : a fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`, on
-        `X`; "auto" is "soft_infonce" here); `use_rep` is then left out. None: a classifier on vectors.
-    library_key : `obs` column of samples, which "auto" leaves out as a whole; None takes the one that `concat` recorded, or
+    method : str, default "auto"
+        "auto": chosen for these cells, see Notes. "trees": extremely randomised trees. "soft_infonce", "infonce",
+        "soft_cross_entropy" or "cross_entropy": a network trained by this loss. All but "auto" read all representations
+        side by side.
+    model : CellGraphCLR or None, default None
+        A fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`,
+        on `X`; "auto" is "soft_infonce" here); `use_rep` is then left out. None: a classifier on vectors.
+    library_key : str or None, default None
+        `obs` column of samples, which "auto" leaves out as a whole; None takes the one that `concat` recorded, or
         "library_id" where it is there.
-    min_confidence : cells below are called "unassigned"; None calls every cell.
-    calibrate : temperature scaling on out-of-fold logits.
-    prior : how common classes are among the cells predicted. "training": as among the labelled ones. "estimated": as the
-        calibrated probabilities of the unlabelled cells say (Saerens et al. 2002); right where the labelled cells were chosen
-        by class. Labelled cells take no part, being recalled with too much confidence, and keep their probabilities.
-        A mapping class -> share: as known, for all cells.
-    key_added : results go to `obs[key]`, `obs[key + "_confidence"]`, `obs[key + "_entropy"]` (nats) and
-        `obsm[key + "_proba"]` (a DataFrame with one column per class); key = `key_added` or `label_key + "_pred"`. A
-        predicted label is written for labelled cells as well.
-    random_state : seed.
-    copy : return a new AnnData.
-    **options : further arguments of `models.CalibratedTrees` for "trees", of `models.SoftInfoNCEClassifier` (smoothing, mixup,
-        n_steps, …; `network="mlp"`) for the losses, or of `models.CellGraphClassifier` with `model`. "auto" takes both of the
-        first two; one that only trees or only networks have leaves only these to choose from.
+    min_confidence : float or None, default None
+        Cells below are called "unassigned"; None calls every cell.
+    calibrate : bool, default True
+        Temperature scaling on out-of-fold logits.
+    prior : {"training", "estimated"} or mapping of str to float, default "training"
+        How common classes are among the cells predicted. "training": as among the labelled ones. "estimated": as the
+        calibrated probabilities of the unlabelled cells say (Saerens et al. 2002); right where the labelled cells were
+        chosen by class. Labelled cells take no part, being recalled with too much confidence, and keep their
+        probabilities. A mapping class -> share: as known, for all cells.
+    key_added : str or None, default None
+        Results go to `obs[key]`, `obs[key + "_confidence"]`, `obs[key + "_entropy"]` (nats) and `obsm[key + "_proba"]`
+        (a DataFrame with one column per class); key = `key_added` or `label_key + "_pred"`. A predicted label is
+        written for labelled cells as well.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+    copy : bool, default False
+        Return a new AnnData.
+    **options : object
+        Further arguments of `models.CalibratedTrees` for "trees", of `models.SoftInfoNCEClassifier` (smoothing, mixup,
+        n_steps, …; `network="mlp"`) for the losses, or of `models.CellGraphClassifier` with `model`. "auto" takes both
+        of the first two; one that only trees or only networks have leaves only these to choose from.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
@@ -103,6 +121,17 @@ def classify(
 
     Cost: five fits of 100 trees for each set of representations, and five of each perceptron (trained in one run), on 1,000
     labelled cells or so, and then the fit of the chosen one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(150, random_state=0).adata()
+    >>> known = np.arange(adata.n_obs) % 2 == 0
+    >>> adata.obs["type"] = np.where(known, adata.obs["true_niche"].astype(str), "unassigned")
+    >>> cgc.tl.classify(adata, "type", use_rep="X", method="trees", n_trees=50)
+    >>> bool(adata.obs["type_pred_confidence"].between(0, 1).all())
+    True
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     check_option("method", method, METHODS)

@@ -39,19 +39,37 @@ def cluster(
 
     Parameters
     ----------
-    adata : with the embedding.
-    method : "leiden" (scanpy's, igraph flavour, on a nearest-neighbour graph of the embedding) or "gmm" (Gaussian mixture).
-    n_clusters : "auto": Leiden at `resolution`; GMM by `select` among 2 … 20. A number: Leiden's resolution is searched for it
+    adata : AnnData
+        With the embedding.
+    method : {"leiden", "gmm"}, default "leiden"
+        "leiden" (scanpy's, igraph flavour, on a nearest-neighbour graph of the embedding) or "gmm" (Gaussian mixture).
+    n_clusters : int or {"auto"}, default "auto"
+        "auto": Leiden at `resolution`; GMM by `select` among 2 … 20. A number: Leiden's resolution is searched for it
         (`resolution` is where the search starts), GMM fits it.
-    select : how GMM chooses the number: "bic" (lowest Bayesian information criterion, as many Gaussians as the density asks
+    select : {"bic", "stability"}, default "bic"
+        How GMM chooses the number: "bic" (lowest Bayesian information criterion, as many Gaussians as the density asks
         for) or "stability" (the largest number whose clusters come back when learned from halves of the cells).
-    use_rep : representation; None takes "X_context" (`tl.context`: niches) where it exists, else "X_cellgraph".
-    resolution, n_neighbors : of Leiden and its graph.
-    n_fit : with more cells than this, the clusters are learned on a random subset of this size; the others are assigned in
-        blocks, GMM by probability, Leiden by a vote of the `n_neighbors` nearest. Memory beyond the embedding stays flat.
-    key_added : `obs` column, categorical; None is the name of the method. GMM also writes `obsm[key + "_proba"]`.
-    random_state : seed.
-    copy : return a new AnnData.
+    use_rep : str or None, default None
+        Representation; None takes "X_context" (`tl.context`: niches) where it exists, else "X_cellgraph".
+    resolution : float, default 1.0
+        Of Leiden: the higher, the more clusters.
+    n_neighbors : int, default 15
+        Nearest neighbours in the embedding that the graph of Leiden joins.
+    n_fit : int, default 100000
+        With more cells than this, the clusters are learned on a random subset of this size; the others are assigned in
+        blocks, GMM by probability, Leiden by a vote of the `n_neighbors` nearest. Memory beyond the embedding stays
+        flat.
+    key_added : str or None, default None
+        `obs` column, categorical; None is the name of the method. GMM also writes `obsm[key + "_proba"]`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+    copy : bool, default False
+        Return a new AnnData.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
@@ -61,6 +79,17 @@ def cluster(
         For a missing or NaN embedding, wrong options, or a number of clusters that no resolution gives.
     CellGraphError
         For an embedding on a scale at which float32 has no distances, or a mixture no covariances: scale it before.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> cgc.tl.cluster(adata, method="gmm", n_clusters=2, key_added="compartment")
+    >>> adata.obs["compartment"].nunique()
+    2
     """
     import pandas as pd
 

@@ -66,22 +66,43 @@ def context(
 
     Parameters
     ----------
-    adata : features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
-    use_rep : features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned codes,
-        principal components of genes).
-    learn : add soft types of a code that is learned from `use_rep`: alike for cells within two steps on the graph
+    adata : AnnData
+        Features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
+    use_rep : str or sequence of str or None, default "X"
+        Features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned
+        codes, principal components of genes).
+    learn : bool, default True
+        Add soft types of a code that is learned from `use_rep`: alike for cells within two steps on the graph
         (`models.CellGraphCLR` with InfoNCEp; a few seconds).
-    n_types : soft types of each representation; None takes the features themselves as codes.
-    batch_key : `obs` column of batches whose features are standardised apart: a shift between them is taken away, and with it
+    n_types : int or None, default 64
+        Soft types of each representation; None takes the features themselves as codes.
+    batch_key : str or None, default None
+        `obs` column of batches whose features are standardised apart: a shift between them is taken away, and with it
         what their compositions differ in. None standardises all cells together.
-    n_dims : principal components kept, not whitened; all columns where there are fewer.
-    neighbors_key, library_key : the graph; the samples.
-    key_added : `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
-    random_state : seed.
-    n_jobs : threads; they do not change the result.
-    progress : of learning.
-    copy : return a new AnnData.
-    **options : of `analysis.context.ContextOptions`. `region_weight=0` leaves out the coarse parts of the tissue, for finer ones.
+    n_dims : int, default 128
+        Principal components kept, not whitened; all columns where there are fewer.
+    neighbors_key : str, default "spatial"
+        The graph: its `key_added`.
+    library_key : str or None, default None
+        `obs` column of samples; None as in `gr.contact_graph`.
+    key_added : str, default "X_context"
+        `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+    n_jobs : int or None, default None
+        Threads; they do not change the result.
+    progress : bool or None, default None
+        Of learning.
+    copy : bool, default False
+        Return a new AnnData.
+    **options : object
+        Of `analysis.context.ContextOptions`. `region_weight=0` leaves out the coarse parts of the tissue, for finer
+        ones.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
@@ -94,6 +115,15 @@ def context(
     -----
     Positions only say which cells are near: tissue that was turned or mirrored has the same vectors. The vectors are of the cells
     at hand: work out samples together that are to be compared. The method, with its letters: `analysis.context`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.context(adata, learn=False, n_dims=16, progress=False)
+    >>> adata.obsm["X_context"].shape == (adata.n_obs, 16)
+    True
     """
     from cellgraph_clr._core.scaling import column_moments
     from cellgraph_clr.analysis.context import ContextOptions, context_vectors, principal

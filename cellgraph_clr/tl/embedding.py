@@ -45,28 +45,61 @@ def embed(
 
     Parameters
     ----------
-    adata : features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
-    objective : "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or
-        "infomax" (with `estimator`).
-    positives : "neighbors", "views", "both", an `obs` column (cells of one class), an `obsp` key (any relation), or a tuple
-        of these.
-    n_positives : positives per anchor.
-    use_rep, neighbors_key, library_key : where features, graph and samples are.
-    model : a fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
-    checkpoint : file that training is saved to and goes on from when it exists.
-    key_added : `obsm` key of the embedding (n, n_dims + own) float32: the block "learned", and beside it "own", the inputs of the
-        cell (`n_own`: 64 components at most; 0 leaves them out). To be compared by cosine as it is: the blocks have weights.
-        The columns of both are kept as "blocks" in `uns["cellgraph_clr"]["runs"][key_added]`, with provenance and the figures of
+    adata : AnnData
+        Features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
+    objective : str, default "infonce_p"
+        "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or "infomax"
+        (with `estimator`).
+    positives : str or tuple of str, default "both"
+        "neighbors", "views", "both", an `obs` column (cells of one class), an `obsp` key (any relation), or a tuple of
+        these.
+    n_positives : int, default 5
+        Positives per anchor.
+    use_rep : str or None, default None
+        `obsm` key of the features; None is `X`.
+    neighbors_key : str, default "spatial"
+        The graph: its `key_added`.
+    library_key : str or None, default None
+        `obs` column of samples; None as in `gr.contact_graph`.
+    model : CellGraphCLR or None, default None
+        A fitted `CellGraphCLR` to apply instead of training one; the training options must then be left alone.
+    checkpoint : str or path-like or None, default None
+        File that training is saved to and goes on from when it exists.
+    key_added : str, default "X_cellgraph"
+        `obsm` key of the embedding (n, n_dims + own) float32: the block "learned", and beside it "own", the inputs of the cell
+        (`n_own`: 64 components at most; 0 leaves them out). To be compared by cosine as it is: the blocks have weights. The
+        columns of both are kept as "blocks" in `uns["cellgraph_clr"]["runs"][key_added]`, with provenance and the figures of
         the last step.
-    random_state, device, progress : as in `CellGraphCLR`; a given `model` has its own.
-    copy : return a new AnnData.
-    **config : further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_own, n_layers, encoder, temperature, …), and `precision`
-        and `n_processes` of `CellGraphCLR`.
+    random_state : int, numpy.random.Generator or None, default 0
+        As in `CellGraphCLR`; a given `model` has its own.
+    device : str, default "auto"
+        As in `CellGraphCLR`; a given `model` has its own.
+    progress : bool or None, default None
+        As in `CellGraphCLR`; a given `model` has its own.
+    copy : bool, default False
+        Return a new AnnData.
+    **config : object
+        Further fields of `CellGraphCLRConfig` (n_steps, n_dims, n_own, n_layers, encoder, …), and `precision` and
+        `n_processes` of `CellGraphCLR`.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
     NoGraphError, MissingKeyError, NonFiniteError, NoCellsError, OptionError, LabelKeyError, ModelFileError
-        As `CellGraphCLR.fit` and `.transform`.
+        As `CellGraphCLR.fit` and `CellGraphCLR.transform`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> adata.obsm["X_cellgraph"].shape == (adata.n_obs, 8)
+    True
     """
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 

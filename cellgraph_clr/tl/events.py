@@ -49,18 +49,45 @@ def time_arrow(
 
     Parameters
     ----------
-    adata : cells of the movie's frames (`cgc.from_movie`), matched by `obs["frame"]` and `obs["cell_id"]`.
-    movie : with labels.
-    model : a fitted `TimeArrow` to apply instead of training one; further options must then be left alone.
-    key_added : `obsm` key, a DataFrame with columns "timearrow_0", …; NaN for cells that are not in the labels.
-    checkpoint : file that training is saved to and goes on from when it exists.
-    random_state, device, progress, **config : of `TimeArrow`.
-    copy : return a new AnnData.
+    adata : AnnData
+        Cells of the movie's frames (`cgc.from_movie`), matched by `obs["frame"]` and `obs["cell_id"]`.
+    movie : Movie
+        With labels.
+    model : TimeArrow or None, default None
+        A fitted `TimeArrow` to apply instead of training one; further options must then be left alone.
+    key_added : str, default "X_timearrow"
+        `obsm` key, a DataFrame with columns "timearrow_0", …; NaN for cells that are not in the labels.
+    checkpoint : str or path-like or None, default None
+        File that training is saved to and goes on from when it exists.
+    random_state : int, numpy.random.Generator or None, default 0
+        Of `TimeArrow`.
+    device : str, default "auto"
+        Of `TimeArrow`.
+    progress : bool or None, default None
+        Of `TimeArrow`.
+    copy : bool, default False
+        Return a new AnnData.
+    **config : object
+        Of `TimeArrow`.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
     MissingKeyError, OptionError, ShapeError
         Without `obs["frame"]`, for a movie without labels, wrong options, and as `TimeArrow.fit`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> cgc.tl.time_arrow(adata, movie, n_steps=2, size=32, progress=False)
+    >>> adata.obsm["X_timearrow"].shape[0] == adata.n_obs
+    True
     """
     import pandas as pd
 
@@ -108,27 +135,39 @@ def detect_events(
 
     Parameters
     ----------
-    movie : cells of all frames (`cgc.from_movie`, or a table with `obs["frame"]`); or a `Movie`, with a `model`, or with `adata`
-        and `label_key`: then the first way with the masks of the movie.
-    labels : masks (t, [z,] y, x) or the `Movie`, for several samples a mapping from samples to these. None, for cells: the
+    movie : Movie or AnnData
+        Cells of all frames (`cgc.from_movie`, or a table with `obs["frame"]`); or a `Movie`, with a `model`, or with
+        `adata` and `label_key`: then the first way with the masks of the movie.
+    labels : object, default None
+        Masks (t, [z,] y, x) or the `Movie`, for several samples a mapping from samples to these. None, for cells: the
         matches in `obsm["X_matches"]`, or, where there are none, matches by position; for a `Movie`: its own masks.
-    label_key : `obs` column of marked events. Cells with an event have its name, those without "none"; cells that are missing
-        or "unassigned" are not learned from. Where no cell is marked "none", ten times as many cells as are marked are drawn
-        from the others to stand for it: enough to rank cells, but confidence is then calibrated to that share of events.
-    model : a fitted `EventClassifier`, for a `Movie`; in 2D.
-    min_confidence : least probability of an event in the table.
-    adata : cells of the `Movie`, to write to.
-    use_rep : representation(s) to learn from in the first way; None takes `X` and "X_matches". Those named are not made.
-    library_key : `obs` column of the samples; None as in `gr.contact_graph`.
-    key_added : `obs[key_added]`, `obs[key_added + "_confidence"]` and `obsm[key_added + "_proba"]` are written for all cells;
+    label_key : str or None, default None
+        `obs` column of marked events. Cells with an event have its name, those without "none"; cells that are missing
+        or "unassigned" are not learned from. Where no cell is marked "none", ten times as many cells as are marked are
+        drawn from the others to stand for it: enough to rank cells, but confidence is then calibrated to that share of
+        events.
+    model : EventClassifier or None, default None
+        A fitted `EventClassifier`, for a `Movie`; in 2D.
+    min_confidence : float, default 0.5
+        Least probability of an event in the table.
+    adata : AnnData or None, default None
+        Cells of the `Movie`, to write to.
+    use_rep : str or sequence of str or None, default None
+        Representation(s) to learn from in the first way; None takes `X` and "X_matches". Those named are not made.
+    library_key : str or None, default None
+        `obs` column of the samples; None as in `gr.contact_graph`.
+    key_added : str, default "event_pred"
+        `obs[key_added]`, `obs[key_added + "_confidence"]` and `obsm[key_added + "_proba"]` are written for all cells;
         cells of the last frame have no frame after them and are "unassigned".
-    random_state : seed of trees and draws.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of trees and draws.
 
     Returns
     -------
-    A table by confidence: library_id with several samples, frame, time (seconds, where the frame interval is known), (z,) y, x in
-    the unit of the movie, cell_id, event, confidence. Without masks places are a grid half a place apart, of which the highest
-    within a place and neighbouring frames counts once, and there is no cell_id.
+    pandas.DataFrame
+        A table by confidence: library_id with several samples, frame, time (seconds, where the frame interval is
+        known), (z,) y, x in the unit of the movie, cell_id, event, confidence. Without masks places are a grid half a
+        place apart, of which the highest within a place and neighbouring frames counts once, and there is no cell_id.
 
     Raises
     ------
@@ -142,6 +181,16 @@ def detect_events(
     Notes
     -----
     First way: randomised trees (`models.CalibratedTrees`), O(voxels + labelled cells) and a temperature fitted on cells left out.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(8, 14, side=128, random_state=0)
+    >>> adata = cgc.from_movie(movie)
+    >>> adata.obs["marked"] = adata.obs["event"].astype(str).where(adata.obs["frame"] < 9, "unassigned")
+    >>> found = cgc.tl.detect_events(adata, movie, label_key="marked")
+    >>> "confidence" in found
+    True
     """
     check_in_range("min_confidence", min_confidence, low=0, high=1)
     check_key_added(key_added, "obs", beside=[label_key or ""])

@@ -51,21 +51,53 @@ def morpho_features(
 
     Parameters
     ----------
-    adata : cells of these labels, matched by `obs["cell_id"]`.
-    labels, image, nuclei : as in `from_labels` and `MorphoFeatures.fit`.
-    library_id : the sample of `adata` that the labels are of; needed when it holds several. Cells of others keep what they have.
-    model : a fitted `MorphoFeatures` to apply instead of training one; further options must then be left alone.
-    key_added : `obsm` key, a DataFrame with columns "cell_shape_0", …; NaN for cells that are not in the labels, and in the
+    adata : AnnData
+        Cells of these labels, matched by `obs["cell_id"]`.
+    labels : LabelImage or numpy.ndarray or str or path-like
+        As in `from_labels` and `MorphoFeatures.fit`.
+    image : numpy.ndarray or str or path-like or None, default None
+        As in `from_labels` and `MorphoFeatures.fit`.
+    nuclei : LabelImage or numpy.ndarray or None, default None
+        As in `from_labels` and `MorphoFeatures.fit`.
+    library_id : str or None, default None
+        The sample of `adata` that the labels are of; needed when it holds several. Cells of others keep what they have.
+    model : MorphoFeatures or None, default None
+        A fitted `MorphoFeatures` to apply instead of training one; further options must then be left alone.
+    key_added : str, default "X_morpho"
+        `obsm` key, a DataFrame with columns "cell_shape_0", …; NaN for cells that are not in the labels, and in the
         groups of nuclei for cells without one. Groups left out are named in `uns["cellgraph_clr"]["runs"][key_added]`.
-    checkpoint : folder that runs are saved to and go on from, one file a group.
-    random_state, device, progress, **config : of `MorphoFeatures`.
-    copy : return a new AnnData.
+    checkpoint : str or path-like or None, default None
+        Folder that runs are saved to and go on from, one file a group.
+    random_state : int, numpy.random.Generator or None, default 0
+        Of `MorphoFeatures`.
+    device : str, default "auto"
+        Of `MorphoFeatures`.
+    progress : bool or None, default None
+        Of `MorphoFeatures`.
+    copy : bool, default False
+        Return a new AnnData.
+    **config : object
+        Of `MorphoFeatures`.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
     MissingKeyError, OptionError, LabelImageError, NoCellsError, ShapeError
         If no cell of `adata` is in the labels, several samples are not told apart, options are wrong, and as
-        `MorphoFeatures.fit` and `.transform`.
+        `MorphoFeatures.fit` and `MorphoFeatures.transform`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(12, random_state=0).image
+    >>> adata = cgc.from_labels(cells)
+    >>> cgc.tl.morpho_features(adata, cells, kinds=("shape",), n_steps=2, n_features=4, n_points=64, progress=False)
+    >>> adata.obsm["X_morpho"].shape
+    (12, 4)
     """
     import pandas as pd
 
@@ -115,15 +147,29 @@ def morpho_context(
 
     Parameters
     ----------
-    adata : with a spatial graph; the published form uses the contact graph.
-    use_rep : `obsm` key of the features; None is `X`.
-    mode : "concat" sets own features beside the neighbours' mean; "mean" averages a cell together with its neighbours.
-    n_hops : neighbours up to this many steps away, all weighted alike (1: direct neighbours, or by `weights`).
-    weights : as in `gr.aggregate_neighbors`; direct neighbours only.
-    n_features : agglomerate the result to this many columns (the published form has 200); None keeps all.
-    neighbors_key : the graph.
-    key_added : `obsm` key of the result, float32.
-    copy : return a new AnnData.
+    adata : AnnData
+        With a spatial graph; the published form uses the contact graph.
+    use_rep : str or None, default "X_morpho"
+        `obsm` key of the features; None is `X`.
+    mode : {"concat", "mean"}, default "concat"
+        "concat" sets own features beside the neighbours' mean; "mean" averages a cell together with its neighbours.
+    n_hops : int, default 1
+        Neighbours up to this many steps away, all weighted alike (1: direct neighbours, or by `weights`).
+    weights : str or None, default None
+        As in `gr.aggregate_neighbors`; direct neighbours only.
+    n_features : int or None, default None
+        Agglomerate the result to this many columns (the published form has 200); None keeps all.
+    neighbors_key : str, default "spatial"
+        The graph.
+    key_added : str, default "X_morphocontext"
+        `obsm` key of the result, float32.
+    copy : bool, default False
+        Return a new AnnData.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
@@ -134,6 +180,15 @@ def morpho_context(
     -----
     Cells without neighbours have a neighbour mean of zero ("concat") or their own features ("mean").
     Source: Zinchenko et al. 2023, MorphoContextFeatures; both readings of their text are offered.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.morpho_context(adata, use_rep=None)  # the features in X
+    >>> adata.obsm["X_morphocontext"].shape == (adata.n_obs, 2 * adata.n_vars)
+    True
     """
     from scipy.sparse import eye
 

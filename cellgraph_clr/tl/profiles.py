@@ -46,23 +46,51 @@ def profile(
 
     Parameters
     ----------
-    plate : `cgc.read_plate` or `cgc.Plate.build`.
-    model : a fitted `DeepInfoMax` to apply instead of training one; further options must then be left alone.
-    samples : those to learn from; None takes all. All are profiled.
-    stride : pixels between windows; None takes them side by side.
-    key_added : `obsm` key of the profiles.
-    checkpoint : file that training is saved to and goes on from when it exists.
-    random_state, device, progress, **config : of `DeepInfoMax`.
+    plate : Plate
+        `cgc.read_plate` or `cgc.Plate.build`.
+    model : DeepInfoMax or None, default None
+        A fitted `DeepInfoMax` to apply instead of training one; further options must then be left alone.
+    samples : sequence of str or None, default None
+        Those to learn from; None takes all. All are profiled.
+    stride : int or None, default None
+        Pixels between windows; None takes them side by side.
+    key_added : str, default "X_infomax"
+        `obsm` key of the profiles.
+    checkpoint : str or path-like or None, default None
+        File that training is saved to and goes on from when it exists.
+    random_state : int, numpy.random.Generator or None, default 0
+        Of `DeepInfoMax`.
+    device : str, default "auto"
+        Of `DeepInfoMax`.
+    progress : bool or None, default None
+        Of `DeepInfoMax`.
+    **config : object
+        Of `DeepInfoMax`.
 
     Returns
     -------
-    AnnData with one row a window: `obs` has sample, well, field and whatever the table of the plate holds, y and x (pixels, the
-    middle of the window), foreground (its share) and learned (whether the sample was learned from); `obsm["spatial"]` x, y.
+    AnnData
+        AnnData with one row a window: `obs` has sample, well, field and whatever the table of the plate holds, y and x
+        (pixels, the middle of the window), foreground (its share) and learned (whether the sample was learned from);
+        `obsm["spatial"]` x, y.
 
     Raises
     ------
     OptionError, PairsError, NoCellsError, ShapeError, MissingKeyError
-        As `DeepInfoMax.fit` and `.transform`.
+        As `DeepInfoMax.fit` and `DeepInfoMax.transform`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> profiles = cgc.tl.profile(plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> profiles.obsm["X_infomax"].shape[1]
+    4
     """
     import anndata as ad
     import pandas as pd
@@ -109,16 +137,53 @@ def profile_cells(
 
     Parameters
     ----------
-    adata : cells of the plate's fields (`cgc.from_plate`), matched by `obs["line"]` and `obs["cell_id"]`.
-    plate : with labels.
-    model, samples, checkpoint, random_state, device, progress, **config : as in `profile`.
-    key_added : `obsm` key, a DataFrame with columns "infomax_0", …; NaN for cells that are not in the labels.
-    copy : return a new AnnData.
+    adata : AnnData
+        Cells of the plate's fields (`cgc.from_plate`), matched by `obs["line"]` and `obs["cell_id"]`.
+    plate : Plate
+        With labels.
+    model : DeepInfoMax or None, default None
+        As in `profile`.
+    samples : sequence of str or None, default None
+        As in `profile`.
+    key_added : str, default "X_infomax"
+        `obsm` key, a DataFrame with columns "infomax_0", …; NaN for cells that are not in the labels.
+    checkpoint : str or path-like or None, default None
+        As in `profile`.
+    random_state : int, numpy.random.Generator or None, default 0
+        As in `profile`.
+    device : str, default "auto"
+        As in `profile`.
+    progress : bool or None, default None
+        As in `profile`.
+    copy : bool, default False
+        Return a new AnnData.
+    **config : object
+        As in `profile`.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
     MissingKeyError, OptionError
         Without `obs["line"]`; for a plate without labels, and as `profile`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> import pandas as pd
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> masks = np.kron(np.arange(1, 5).reshape(2, 2), np.ones((32, 32), int))
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images, labels=[masks] * 4)
+    >>> adata = cgc.from_plate(plate)
+    >>> cgc.tl.profile_cells(adata, plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> adata.obsm["X_infomax"].shape
+    (16, 4)
     """
     check_key_added(key_added, "obsm")
     keys = cell_keys(adata, "line", maker="cgc.from_plate(plate)")

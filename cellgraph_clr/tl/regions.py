@@ -52,28 +52,39 @@ def retrieve_regions(
 
     Parameters
     ----------
-    adata : with a spatial graph and an embedding.
-    query : cells of the region: a mask, ids, names or a category (see `retrieve`).
-    min_cells : smallest region returned.
-    max_cells : regions grow from the most similar cells down until they would be larger; "auto" is twice the query (or
+    adata : AnnData
+        With a spatial graph and an embedding.
+    query : Query
+        Cells of the region: a mask, ids, names or a category (see `retrieve`).
+    min_cells : int, default 5
+        Smallest region returned.
+    max_cells : int or {"auto"} or None, default "auto"
+        Regions grow from the most similar cells down until they would be larger; "auto" is twice the query (or
         `min_cells`), so that answers are of its kind; None returns whole connected components, however large.
-    use_rep : representation compared by cosine; None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
+    use_rep : str or None, default None
+        Representation compared by cosine; None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
         Columns are standardised, but for those of `tl.context`, whose scales are weights.
-    n_smooth : times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
-    min_similarity : lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells
-        reach, or where the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
-    exclude_query : the query's cells can be in no region.
-    neighbors_key : the graph that connects.
-    key_added : writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell), `obs[f"{key_added}_region"]` (1 …
-        number of regions, by rank; 0 outside) and `obs[f"{key_added}_query"]`.
+    n_smooth : int, default 1
+        Times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
+    min_similarity : float or {"auto"}, default "auto"
+        Lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells reach, or where
+        the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
+    exclude_query : bool, default True
+        The query's cells can be in no region.
+    neighbors_key : str, default "spatial"
+        The graph that connects.
+    key_added : str, default "retrieval"
+        Writes `obs[f"{key_added}_score"]` (smoothed similarity of every cell), `obs[f"{key_added}_region"]` (1 … number
+        of regions, by rank; 0 outside) and `obs[f"{key_added}_query"]`.
 
     Returns
     -------
-    DataFrame indexed by region (1 is the best): score (mean similarity), n_cells, size (sum of `volume` or `area` of its
-    cells, in the unit of that feature; only where measured), x, y(, z) of its centre, extent_x, … in the unit of positions,
-    library_id where known, and outline, in the unit of positions: a list of closed polygons (k, 2), or in 3D a mesh (vertices
-    (v, 3), triangles (t, 3)), around all points nearer to a cell of the region than to another (`analysis.outlines`). Empty
-    when nothing is similar enough.
+    pandas.DataFrame
+        DataFrame indexed by region (1 is the best): score (mean similarity), n_cells, size (sum of `volume` or `area`
+        of its cells, in the unit of that feature; only where measured), x, y(, z) of its centre, extent_x, … in the
+        unit of positions, library_id where known, and outline, in the unit of positions: a list of closed polygons (k,
+        2), or in 3D a mesh (vertices (v, 3), triangles (t, 3)), around all points nearer to a cell of the region than
+        to another (`analysis.outlines`). Empty when nothing is similar enough.
 
     Raises
     ------
@@ -86,6 +97,16 @@ def retrieve_regions(
     -----
     UserWarning
         If nothing is found, with the reason.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> cgc.tl.context(adata, learn=False, progress=False)
+    >>> regions = cgc.tl.retrieve_regions(adata, adata.obs["true_niche"] == "niche 0", min_cells=3)
+    >>> "score" in regions
+    True
     """
     check_key_added(key_added, "obs")
     check_whole("min_cells", min_cells)

@@ -48,25 +48,35 @@ def retrieve(
 
     Parameters
     ----------
-    adata : where the query is.
-    query : a bool mask (n,), cell ids, `obs_names`, a mapping such as {"cell_type": "neuron"}, or float vector(s) of
+    adata : AnnData
+        Where the query is.
+    query : Query
+        A bool mask (n,), cell ids, `obs_names`, a mapping such as {"cell_type": "neuron"}, or float vector(s) of
         `use_rep`.
-    reference : where to search; None searches `adata`.
-    use_rep : representation; similarity is the cosine. None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
-        Columns are standardised over the reference, but for those of `tl.context`, whose scales are weights.
-    k : cells returned (fewer when there are fewer).
-    aggregate : "mean" compares with the mean direction of the query, "max" with its nearest member; "each" answers every
-        member by itself, `k` cells each.
-    exclude_query : leave the query's own cells out (they are in `adata`; a reference keeps all of its cells).
-    key_added : `obs` columns written where it was searched: f"{key_added}_score" (cosine, every cell) and
-        f"{key_added}_rank" (1 … k, 0 for cells not returned); f"{key_added}_query" marks the cells of the query where they
-        are among those searched.
+    reference : AnnData or None, default None
+        Where to search; None searches `adata`.
+    use_rep : str or None, default None
+        Representation; similarity is the cosine. None takes "X_context" (`tl.context`) where it exists, else
+        "X_cellgraph". Columns are standardised over the reference, but for those of `tl.context`, whose scales are
+        weights.
+    k : int, default 50
+        Cells returned (fewer when there are fewer).
+    aggregate : {"mean", "max", "each"}, default "mean"
+        "mean" compares with the mean direction of the query, "max" with its nearest member; "each" answers every member
+        by itself, `k` cells each.
+    exclude_query : bool, default True
+        Leave the query's own cells out (they are in `adata`; a reference keeps all of its cells).
+    key_added : str, default "retrieval"
+        `obs` columns written where it was searched: f"{key_added}_score" (cosine, every cell) and f"{key_added}_rank"
+        (1 … k, 0 for cells not returned); f"{key_added}_query" marks the cells of the query where they are among those
+        searched.
 
     Returns
     -------
-    DataFrame indexed by `obs_names`: rank, cell_id, library_id (where known), score, and x, y(, z) in the unit of
-    positions; for "each" with a first column `query`, the name of the member (or the number of the vector), and the `obs`
-    columns hold the best score and rank over members.
+    pandas.DataFrame
+        DataFrame indexed by `obs_names`: rank, cell_id, library_id (where known), score, and x, y(, z) in the unit of
+        positions; for "each" with a first column `query`, the name of the member (or the number of the vector), and the
+        `obs` columns hold the best score and rank over members.
 
     Raises
     ------
@@ -80,6 +90,17 @@ def retrieve(
     Exact: one matrix product over all cells, in blocks of 16 MiB; O(n d) for a query, and for each of its members with "max"
     and "each". Vectors of unit length take 4 n d bytes. No cell in `adata` is an empty query. Many queries one after the
     other: `tl.build_index`.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> hits = cgc.tl.retrieve(adata, [5, 46], k=3)  # cells like cells 5 and 46
+    >>> hits["rank"].tolist()
+    [1, 2, 3]
     """
     check_key_added(key_added, "obs")
     target = adata if reference is None else reference
@@ -147,20 +168,36 @@ def build_index(adata: AnnData, *, use_rep: str | None = None, approximate: bool
 
     Parameters
     ----------
-    adata : with the embedding.
-    use_rep : representation; as in `retrieve`.
-    approximate : a graph index (extra `ann`) that takes a small part of the time and misses a few cells; how many is measured
-        and kept as `recall_`.
+    adata : AnnData
+        With the embedding.
+    use_rep : str or None, default None
+        Representation; as in `retrieve`.
+    approximate : bool, default False
+        A graph index (extra `ann`) that takes a small part of the time and misses a few cells; how many is measured and
+        kept as `recall_`.
 
     Returns
     -------
-    `VectorIndex` with ``.query(vectors, k)`` (names of rows, `obs_names`, and similarities), ``.save(path)`` and
-    ``VectorIndex.load(path)``.
+    VectorIndex
+        `VectorIndex` with ``.query(vectors, k)`` (names of rows, `obs_names`, and similarities), ``.save(path)`` and
+        ``VectorIndex.load(path)``.
 
     Raises
     ------
     MissingKeyError, NonFiniteError, NoCellsError, MissingDependencyError
         For a missing or NaN representation, no cells, or `usearch` that is not installed.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> cgc.gr.delaunay_graph(adata)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
+    >>> index = cgc.tl.build_index(adata)
+    >>> names, similarity = index.query(adata.obsm["X_cellgraph"][:1], 3)
+    >>> names.shape
+    (1, 3)
     """
     _, vectors, weighted = searched(adata, use_rep)
     names = adata.obs_names.to_numpy().astype(str)

@@ -30,11 +30,20 @@ def select_region(
 
     Parameters
     ----------
-    adata : with `obsm["spatial"]`.
-    outline : (v, 2) corners of a polygon in the two axes of `projection`, in the unit of positions, in order; closed by
+    adata : AnnData
+        With `obsm["spatial"]`.
+    outline : numpy.ndarray or sequence of tuple of float, float
+        (v, 2) corners of a polygon in the two axes of `projection`, in the unit of positions, in order; closed by
         itself. A shape drawn in napari has its axes the other way round (y, x): pass `shape[:, ::-1]`.
-    projection : the plane it is drawn in: "xy", "xz" or "yz".
-    slab : lowest and highest coordinate along the third axis (3D); None takes all depths.
+    projection : str, default "xy"
+        The plane it is drawn in: "xy", "xz" or "yz".
+    slab : tuple of float, float or None, default None
+        Lowest and highest coordinate along the third axis (3D); None takes all depths.
+
+    Returns
+    -------
+    numpy.ndarray
+        Which cells lie inside a drawn outline.
 
     Raises
     ------
@@ -46,6 +55,15 @@ def select_region(
     Notes
     -----
     O(n v). No cell inside gives a mask without True.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.colon_glands()
+    >>> adata = cgc.from_labels(tissue.nuclei)
+    >>> inside = cgc.tl.select_region(adata, [(0, 0), (100, 0), (100, 100), (0, 100)])
+    >>> int(inside.sum())
+    22
     """
     from matplotlib.path import Path
 

@@ -37,17 +37,31 @@ def transfer_labels(
 
     Parameters
     ----------
-    adata : cells to label.
-    reference : AnnData with labels and the same representation (by one model: fit on the reference, or on both).
-    label_key : `obs` column of the reference; cells that are missing or "unassigned" do not vote.
-    use_rep : `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
-    k : voters (fewer where the reference has fewer).
-    min_confidence : cells whose winning share of the vote is lower are "unassigned"; None labels all.
-    min_similarity : cells whose nearest voter is less similar are "unassigned": they are like nothing in the reference.
-        "auto" is what 1 % of the reference cells fall below among themselves; None accepts any.
-    key_added : as in `tl.classify`: writes `obs[key]`, `obs[key + "_confidence"]`, `obsm[key + "_proba"]`, and
-        `obs[key + "_similarity"]`; key = `key_added` or `label_key + "_pred"`.
-    copy : return a new AnnData.
+    adata : AnnData
+        Cells to label.
+    reference : AnnData
+        AnnData with labels and the same representation (by one model: fit on the reference, or on both).
+    label_key : str
+        `obs` column of the reference; cells that are missing or "unassigned" do not vote.
+    use_rep : str, default "X_cellgraph"
+        `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
+    k : int, default 15
+        Voters (fewer where the reference has fewer).
+    min_confidence : float or None, default 0.5
+        Cells whose winning share of the vote is lower are "unassigned"; None labels all.
+    min_similarity : float or {"auto"} or None, default "auto"
+        Cells whose nearest voter is less similar are "unassigned": they are like nothing in the reference. "auto" is
+        what 1 % of the reference cells fall below among themselves; None accepts any.
+    key_added : str or None, default None
+        As in `tl.classify`: writes `obs[key]`, `obs[key + "_confidence"]`, `obsm[key + "_proba"]`, and `obs[key +
+        "_similarity"]`; key = `key_added` or `label_key + "_pred"`.
+    copy : bool, default False
+        Return a new AnnData.
+
+    Returns
+    -------
+    AnnData or None
+        The new AnnData with `copy=True`, else None.
 
     Raises
     ------
@@ -57,6 +71,19 @@ def transfer_labels(
         If both representations have different widths.
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> reference = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> adata = cgc.datasets.tissue(120, random_state=1).adata()
+    >>> for cells in (reference, adata):
+    ...     cells.obsm["X_own"] = np.asarray(cells.X)
+    ...
+    >>> cgc.tl.transfer_labels(adata, reference, "true_niche", use_rep="X_own")
+    >>> "true_niche_pred" in adata.obs
+    True
     """
     check_key_added(key_added or f"{label_key}_pred", "obs", beside=[label_key])
     from cellgraph_clr.analysis.transfer import nearest_vote

@@ -49,12 +49,18 @@ class Fitted:
 
     Parameters
     ----------
-    networks : by name, in evaluation mode.
-    history : figure -> one value a step (nested where there are several runs).
-    seed : that was used.
-    about : what was learned from, as JSON holds it.
-    arrays : numbers learned beside the networks.
-    options : of the constructor, where they can change after the fit.
+    networks : mapping of str to torch.nn.Module
+        By name, in evaluation mode.
+    history : mapping of str to object
+        Figure -> one value a step (nested where there are several runs).
+    seed : int
+        That was used.
+    about : mapping of str to object
+        What was learned from, as JSON holds it.
+    arrays : mapping of str to numpy.ndarray
+        Numbers learned beside the networks.
+    options : mapping of str to object
+        Of the constructor, where they can change after the fit.
     """
 
     networks: Mapping[str, nn.Module]
@@ -138,9 +144,12 @@ class Learner:
 
         Parameters
         ----------
-        path : as `save` was given.
-        device : where its networks are put.
-        **objects : the encoders, objectives, … of your own that it was made with, by the name of their option.
+        path : str or path-like
+            As `save` was given.
+        device : str, default "auto"
+            Where its networks are put.
+        **objects : object
+            The encoders, objectives, … of your own that it was made with, by the name of their option.
 
         Raises
         ------

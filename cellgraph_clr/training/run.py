@@ -52,11 +52,16 @@ class Runtime:
 
     Parameters
     ----------
-    device : "auto" (GPU when there is one), "cpu", "cuda", "cuda:1", …
-    precision : "32" or "bf16" (products of networks in bfloat16; views and losses stay in float32).
-    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
-    n_processes : processes (on GPUs: one per GPU) that share every batch.
-    progress : show a bar; None shows it on a terminal or in a notebook.
+    device : str, default "auto"
+        "auto" (GPU when there is one), "cpu", "cuda", "cuda:1", ….
+    precision : str, default "32"
+        "32" or "bf16" (products of networks in bfloat16; views and losses stay in float32).
+    num_workers : int, default 0
+        Processes that draw batches ahead; 0 draws them in between. The result is the same.
+    n_processes : int, default 1
+        Processes (on GPUs: one per GPU) that share every batch.
+    progress : bool or None, default None
+        Show a bar; None shows it on a terminal or in a notebook.
 
     Raises
     ------
@@ -83,10 +88,14 @@ class Watch:
 
     Parameters
     ----------
-    checkpoint : file that the run is saved to, and goes on from when it exists; None saves nothing.
-    every : steps between two savings.
-    callbacks : Lightning callbacks; figures of every step are logged under their names ("loss", …).
-    logger : Lightning logger or loggers; None logs nothing.
+    checkpoint : str or path-like or None, default None
+        File that the run is saved to, and goes on from when it exists; None saves nothing.
+    every : int, default 100
+        Steps between two savings.
+    callbacks : sequence of lightning.Callback, default ()
+        Lightning callbacks; figures of every step are logged under their names ("loss", …).
+    logger : object, default None
+        Lightning logger or loggers; None logs nothing.
     """
 
     checkpoint: str | os.PathLike[str] | None = None
@@ -184,10 +193,16 @@ def train(
 
     Parameters
     ----------
-    task : what is learned.
-    runtime, watch : where, and what is kept of it.
-    fingerprint : tells the data and options of this run from others; the first weights are added to it.
-    options : of the run, which a checkpoint keeps as text: where it is of another run, the error names those that differ.
+    task : Task
+        What is learned.
+    runtime : Runtime
+        Where, and what is kept of it.
+    watch : Watch or None, default None
+        Where, and what is kept of it.
+    fingerprint : str, default ""
+        Tells the data and options of this run from others; the first weights are added to it.
+    options : mapping of str to object or None, default None
+        Of the run, which a checkpoint keeps as text: where it is of another run, the error names those that differ.
 
     Raises
     ------

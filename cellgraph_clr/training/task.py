@@ -27,12 +27,18 @@ class Schedule:
 
     Parameters
     ----------
-    n_steps : optimisation steps.
-    learning_rate : the highest.
-    weight_decay : of AdamW.
-    shape : of the learning rate over time, "one_cycle" (up, then down) or "cosine" (down).
-    patience : stop when the mean loss over so many steps is no lower than it was before; None never does.
-    rates : network -> share of `learning_rate`, where it is not 1.
+    n_steps : int
+        Optimisation steps.
+    learning_rate : float
+        The highest.
+    weight_decay : float
+        Of AdamW.
+    shape : str, default "one_cycle"
+        Of the learning rate over time, "one_cycle" (up, then down) or "cosine" (down).
+    patience : int or None, default None
+        Stop when the mean loss over so many steps is no lower than it was before; None never does.
+    rates : mapping of str to float
+        Network -> share of `learning_rate`, where it is not 1.
 
     Raises
     ------
@@ -120,7 +126,8 @@ class Lowered:
 
     Attributes
     ----------
-    module : the network itself, in float32.
+    module : torch.nn.Module
+        The network itself, in float32.
     """
 
     def __init__(self, module: nn.Module, device: str, *, bf16: bool) -> None:

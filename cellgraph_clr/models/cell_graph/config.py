@@ -62,7 +62,15 @@ class Augment(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CellGraphCLRConfig:
-    """What a `CellGraphCLR` is; every field changes the result."""
+    """What a `CellGraphCLR` is; every field changes the result.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> config = cgc.models.CellGraphCLRConfig(n_positives=2, n_dims=32)
+    >>> config.temperature
+    0.2
+    """
 
     objective: str | Objective = "infonce_p"
     """infonce_p (subset posterior), composite_infonce, supcon, supcon_in, mil_nce, infonce (one positive), nt_xent (two views

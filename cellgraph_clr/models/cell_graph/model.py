@@ -61,21 +61,42 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     Parameters
     ----------
-    random_state : seed of everything random; the same seed gives the same result.
-    device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products of networks in training; views, losses and embeddings stay in float32.
-    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
-    n_processes : processes that share every batch in training, on GPUs one per GPU. The result is that of one to rounding.
-        They are started anew: a script must guard its start with ``if __name__ == "__main__"``.
-    progress : show a bar; None shows it on terminals and in notebooks.
-    **config : fields of `CellGraphCLRConfig`; an unknown one raises `OptionError`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of everything random; the same seed gives the same result.
+    device : str, default "auto"
+        "auto" (GPU when there is one), "cpu", "cuda", ….
+    precision : str, default "32"
+        "32", or "bf16" for products of networks in training; views, losses and embeddings stay in float32.
+    num_workers : int, default 0
+        Processes that draw batches ahead; 0 draws them in between. The result is the same.
+    n_processes : int, default 1
+        Processes that share every batch in training, on GPUs one per GPU. The result is that of one to rounding. They
+        are started anew: a script must guard its start with ``if __name__ == "__main__"``.
+    progress : bool or None, default None
+        Show a bar; None shows it on terminals and in notebooks.
+    **config : object
+        Fields of `CellGraphCLRConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    config : `CellGraphCLRConfig`.
-    seed_ : the integer seed that `fit` used.
-    history_ : per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but for
-        infomax; for InfoNCEp without options contrastive_gap and contrastive_gap_cap (nats per pair).
+    config
+        `CellGraphCLRConfig`.
+    seed_
+        The integer seed that `fit` used.
+    history_
+        Per figure, one value a step: loss (nats), positives_per_anchor, effective_rank; alignment and uniformity but
+        for infomax; for InfoNCEp without options contrastive_gap and contrastive_gap_cap (nats per pair).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> model = cgc.models.CellGraphCLR(n_steps=5, n_dims=8, progress=False).fit(adata)
+    >>> model.transform(adata).shape == (adata.n_obs, 8)
+    True
+    >>> model.save("embedding.safetensors")
+    >>> again = cgc.models.CellGraphCLR.load("embedding.safetensors")
     """
 
     config_class = CellGraphCLRConfig
@@ -142,16 +163,30 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
         Parameters
         ----------
-        data : AnnData with a spatial graph, or a list of them with the same features.
-        use_rep : `obsm` key of the features; None is `X`. Features are standardised inside.
-        neighbors_key : the graph, as `key_added` of the `gr` functions.
-        library_key : `obs` column of samples; edges never join samples anyway.
-        checkpoint : file that the run is saved to. When it exists, the run goes on from it and ends as if it had never
-            stopped. None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks : Lightning callbacks; the figures of `history_` are logged at every step.
-        logger : Lightning logger or loggers; None logs nothing.
-        warm_start : go on from the weights and the standardisation of the last fit (fine-tuning) instead of new ones.
+        data : AnnData or sequence of AnnData
+            AnnData with a spatial graph, or a list of them with the same features.
+        use_rep : str or None, default None
+            `obsm` key of the features; None is `X`. Features are standardised inside.
+        neighbors_key : str, default "spatial"
+            The graph, as `key_added` of the `gr` functions.
+        library_key : str or None, default None
+            `obs` column of samples; edges never join samples anyway.
+        checkpoint : str or path-like or None, default None
+            File that the run is saved to. When it exists, the run goes on from it and ends as if it had never stopped.
+            None saves nothing.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Lightning callbacks; the figures of `history_` are logged at every step.
+        logger : object, default None
+            Lightning logger or loggers; None logs nothing.
+        warm_start : bool, default False
+            Go on from the weights and the standardisation of the last fit (fine-tuning) instead of new ones.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -235,6 +270,22 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
         Exact for every cell: large graphs are walked in tiles with a halo of `n_layers` hops, in flat memory. Raises as
         `fit`, and `ModelFileError` when the features are others than those fitted on.
+
+        Parameters
+        ----------
+        data : AnnData
+            Cells with the features and a graph as in `fit`.
+        use_rep : str or None, default None
+            As in `fit`.
+        neighbors_key : str, default "spatial"
+            As in `fit`.
+        library_key : str or None, default None
+            As in `fit`.
+
+        Returns
+        -------
+        numpy.ndarray
+            The embedding (n, n_dims + own) float32 of the cells of `data`, in its order of rows; `blocks_` names its columns.
         """
         state = self._fitted()
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
@@ -251,6 +302,22 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         """Return the learned vectors (n, n_dims) of what `graph_tensors` gives, as the encoder gives them.
 
         Large graphs in tiles along `curve`: rows in any order; those that it leaves out are not worked out.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (n, f) standardized features.
+        adjacency : csr_matrix
+            (n, n) adjacency with numbered entries.
+        edge_attr : torch.Tensor or None
+            (entries, k) features of its entries.
+        curve : numpy.ndarray
+            (n,) an order in which near cells follow one another.
+
+        Returns
+        -------
+        numpy.ndarray
+            The learned vectors (n, n_dims).
         """
         encoder = self.network()
         device = _device_of(encoder)
@@ -276,7 +343,26 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         library_key: str | None = None,
         **run: Any,
     ) -> np.ndarray:
-        """Fit on `data` and return its embedding; arguments as `fit`."""
+        """Fit on `data` and return its embedding; arguments as `fit`.
+
+        Parameters
+        ----------
+        data : AnnData
+            As in `fit`.
+        use_rep : str or None, default None
+            As in `fit`.
+        neighbors_key : str, default "spatial"
+            As in `fit`.
+        library_key : str or None, default None
+            As in `fit`.
+        **run : object
+            Further arguments of `fit`.
+
+        Returns
+        -------
+        numpy.ndarray
+            The embedding (n, n_dims) float32.
+        """
         keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
         return self.fit(data, **keys, **run).transform(data, **keys)
 
@@ -291,13 +377,35 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         """Return what the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
 
         Raises as `transform`.
+
+        Parameters
+        ----------
+        data : AnnData
+            As in `transform`.
+        use_rep : str or None, default None
+            As in `fit`.
+        neighbors_key : str, default "spatial"
+            As in `fit`.
+        library_key : str or None, default None
+            As in `fit`.
+
+        Returns
+        -------
+        tuple of torch.Tensor, csr_matrix, torch.Tensor or None
+            What the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
         """
         scales = _scales(self._fitted())
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
         return scales.tensors(graph)
 
     def encoder(self) -> nn.Module:
-        """Return the trained encoder. Raises `CellGraphError` before `fit`."""
+        """Return the trained encoder. Raises `CellGraphError` before `fit`.
+
+        Returns
+        -------
+        torch.nn.Module
+            The trained encoder.
+        """
         return self.network("encoder")
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:

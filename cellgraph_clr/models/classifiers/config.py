@@ -18,7 +18,15 @@ __all__ = ["CellGraphClassifierConfig"]
 
 @dataclass(frozen=True, slots=True)
 class CellGraphClassifierConfig:
-    """What a `CellGraphClassifier` is; every field changes the result."""
+    """What a `CellGraphClassifier` is; every field changes the result.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> config = cgc.models.CellGraphClassifierConfig(n_steps=100)
+    >>> config.n_steps
+    100
+    """
 
     loss: str = "soft_infonce"
     """"soft_infonce", "soft_cross_entropy", or on one-hot targets "infonce", "cross_entropy"."""

@@ -47,24 +47,49 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
 
     Parameters
     ----------
-    base : fitted `CellGraphCLR`, copied and left as it is.
-    random_state, device, precision, num_workers, progress : as in `CellGraphCLR`.
-    **config : fields of `CellGraphClassifierConfig`; an unknown one raises `OptionError`.
+    base : CellGraphCLR
+        Fitted `CellGraphCLR`, copied and left as it is.
+    random_state : int, numpy.random.Generator or None, default 0
+        As in `CellGraphCLR`.
+    device : str, default "auto"
+        As in `CellGraphCLR`.
+    precision : str, default "32"
+        As in `CellGraphCLR`.
+    num_workers : int, default 0
+        As in `CellGraphCLR`.
+    progress : bool or None, default None
+        As in `CellGraphCLR`.
+    **config : object
+        Fields of `CellGraphClassifierConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    config : `CellGraphClassifierConfig`.
-    history_ : {"loss": one value a step}.
-    seed_ : the integer seed that `fit` used.
+    config
+        `CellGraphClassifierConfig`.
+    history_
+        {"loss": one value a step}.
+    seed_
+        The integer seed that `fit` used.
 
     Notes
     -----
     A step encodes the labelled cells with their halo: O(cells in reach). Figures on cells within reach of labelled ones are
     too good: split by `pp.split(by="block")` or "library".
 
-    Source
-    ------
+    References
+    ----------
     SoftInfoNCE: Hugger and Uhlmann 2024. Consistency: Laine and Aila 2017 (pi-model), on graph views.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
+    >>> cgc.gr.contact_graph(adata)
+    >>> model = cgc.models.CellGraphCLR(n_steps=5, n_dims=8, progress=False).fit(adata)
+    >>> adata.obs["type"] = adata.obs["true_niche"]
+    >>> classifier = cgc.models.CellGraphClassifier(model, n_steps=5, progress=False).fit(adata, "type")
+    >>> classifier.predict_proba(adata).shape[0] == adata.n_obs
+    True
     """
 
     config_class = CellGraphClassifierConfig
@@ -117,12 +142,25 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
 
         Parameters
         ----------
-        data : of the features that `base` was fitted on.
-        label_key : `obs` column.
-        checkpoint : folder that runs are saved to, one file a fold and one for all cells; None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks, logger : of Lightning, for each of the runs.
-        **keys : use_rep, neighbors_key and library_key, as in `CellGraphCLR.transform`; `predict` takes the same.
+        data : AnnData
+            Of the features that `base` was fitted on.
+        label_key : str
+            `obs` column.
+        checkpoint : str or path-like or None, default None
+            Folder that runs are saved to, one file a fold and one for all cells; None saves nothing.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Of Lightning, for each of the runs.
+        logger : object, default None
+            Of Lightning, for each of the runs.
+        **keys : object
+            The keys use_rep, neighbors_key and library_key, as in `CellGraphCLR.transform`; `predict` takes the same.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -175,6 +213,18 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         """Return calibrated probabilities (n, k) float64 of all cells, columns in the order of `classes_`.
 
         `keys` are those of `fit` where they are not given. Raises as `CellGraphCLR.transform`.
+
+        Parameters
+        ----------
+        data : AnnData
+            Cells with features and a graph.
+        **keys : object
+            As in `fit`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Calibrated probabilities (n, k) float64 of all cells, columns in the order of `classes_`.
         """
         from scipy.special import softmax
 
@@ -185,7 +235,20 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         return softmax(logits / self.calibration_temperature_, axis=1)
 
     def predict(self, data: AnnData, **keys: Any) -> np.ndarray:
-        """Return the most probable class (n,) of all cells."""
+        """Return the most probable class (n,) of all cells.
+
+        Parameters
+        ----------
+        data : AnnData
+            Cells with features and a graph.
+        **keys : object
+            As in `fit`.
+
+        Returns
+        -------
+        numpy.ndarray
+            The most probable class (n,) of all cells.
+        """
         best = self.predict_proba(data, **keys).argmax(axis=1)
         return self.classes_[best]
 

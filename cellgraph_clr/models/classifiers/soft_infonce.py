@@ -52,26 +52,53 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
     Parameters
     ----------
-    head : "linear" or "mlp"; or one of your own, a callable ``(n_in, n_classes)`` that makes a module.
-    loss : "soft_infonce" (noise: the other samples' targets), "soft_cross_entropy" (the control), or the same two on one-hot
-        targets, "infonce" and "cross_entropy", which know neither smoothing nor mixup.
-    smoothing : share of every target spread over all classes.
-    mixup : alpha of mixed pairs of samples; 0 for none.
-    class_weight : "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight
-        above 0, 1 where a class is not in it; None: all samples alike.
-    temperature : divides the logits, in training and prediction.
-    calibrate : fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
-    n_steps, batch_size, learning_rate, weight_decay : of AdamW with a cosine schedule.
-    random_state : seed.
-    device, precision, num_workers, progress : as in `CellGraphCLR`.
+    head : str, default "linear"
+        "linear" or "mlp"; or one of your own, a callable ``(n_in, n_classes)`` that makes a module.
+    loss : str, default "soft_infonce"
+        "soft_infonce" (noise: the other samples' targets), "soft_cross_entropy" (the control), or the same two on
+        one-hot targets, "infonce" and "cross_entropy", which know neither smoothing nor mixup.
+    smoothing : float, default 0.1
+        Share of every target spread over all classes.
+    mixup : float, default 0.0
+        Alpha of mixed pairs of samples; 0 for none.
+    class_weight : str or mapping of object to float or None, default None
+        "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight above
+        0, 1 where a class is not in it; None: all samples alike.
+    temperature : float, default 1.0
+        Divides the logits, in training and prediction.
+    calibrate : bool, default True
+        Fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
+    n_steps : int, default 200
+        Of AdamW with a cosine schedule.
+    batch_size : int, default 1024
+        Of AdamW with a cosine schedule.
+    learning_rate : float, default 0.02
+        Of AdamW with a cosine schedule.
+    weight_decay : float, default 0.05
+        Of AdamW with a cosine schedule.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed.
+    device : str, default "auto"
+        As in `CellGraphCLR`.
+    precision : str, default "32"
+        As in `CellGraphCLR`.
+    num_workers : int, default 0
+        As in `CellGraphCLR`.
+    progress : bool or None, default None
+        As in `CellGraphCLR`.
 
     Attributes
     ----------
-    classes_ : sorted class labels.
-    class_prior_ : frequencies of the smoothed training targets, the eta of the loss.
-    calibration_temperature_ : 1 without calibration.
-    n_features_in_ : width of X.
-    history_ : {"loss": one value a step}.
+    classes_ : numpy.ndarray
+        Sorted class labels.
+    class_prior_ : numpy.ndarray
+        Frequencies of the smoothed training targets, the eta of the loss.
+    calibration_temperature_ : float
+        1 without calibration.
+    n_features_in_
+        Width of X.
+    history_
+        {"loss": one value a step}.
 
     Notes
     -----
@@ -79,9 +106,20 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     scikit-learn asks) for NaN, other widths or continuous targets, `ArgumentKindError` for what are no numbers, `LabelKeyError`
     for a single class, and `OptionError` for options outside their range.
 
-    Source
-    ------
+    References
+    ----------
     Hugger and Uhlmann 2024, arXiv 2404.14076.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["a", "b"])[np.arange(60) % 2]
+    >>> X = rng.normal(size=(60, 3)) + 4 * (y == "a")[:, None]
+    >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=30, progress=False).fit(X, y)
+    >>> model.predict_proba(X).shape
+    (60, 2)
     """
 
     array_axes = {"mean": ("n_in",), "scale": ("n_in",), "class_prior": ("classes",)}  # noqa: RUF012 - never changed
@@ -143,6 +181,28 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         neighbourhood: `neighbor_composition`), columns in sorted order of the classes in y; y still names the classes and
         calibrates. `checkpoint`, `checkpoint_every`, `callbacks` and `logger` are as in `CellGraphCLR.fit`; heads of folds and of
         all samples are trained in one run.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+        y : numpy.ndarray
+            (n,) classes.
+        targets : numpy.ndarray or None, default None
+            (n, k) soft targets in place of those made of `y`; None makes them.
+        checkpoint : str or path-like or None, default None
+            File that training is saved to and goes on from when it exists.
+        checkpoint_every : int, default 100
+            Steps between two saves.
+        callbacks : sequence of object, default ()
+            Of Lightning.
+        logger : object, default None
+            Of Lightning.
+
+        Returns
+        -------
+        Self
+            The fitted model.
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         self._check_options()
@@ -180,6 +240,20 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         """Return logits (n, k) float64 of every cell by heads trained without its fold, uncalibrated; NaN where it is in no test.
 
         `parts` are rows to train and rows to test on; all heads are trained in one run. It changes nothing that was fitted.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+        y : numpy.ndarray
+            (n,) classes.
+        parts : sequence of tuple of numpy.ndarray, numpy.ndarray
+            (n,) part of every row; each part is predicted from the others.
+
+        Returns
+        -------
+        numpy.ndarray
+            Logits (n, k) float64 of every cell by heads trained without its fold, uncalibrated.
         """
         self._check_options()
         classes, codes = class_codes(y)
@@ -216,18 +290,51 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         return self._state.about[name]
 
     def decision_function(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Return logits (n, k) over the training temperature; (n,) log-odds of the second class for two classes."""
+        """Return logits (n, k) over the training temperature; (n,) log-odds of the second class for two classes.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+
+        Returns
+        -------
+        numpy.ndarray
+            Logits (n, k) over the training temperature.
+        """
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`."""
+        """Return calibrated probabilities (n, k) float64, columns in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+
+        Returns
+        -------
+        numpy.ndarray
+            Calibrated probabilities (n, k) float64, columns in the order of `classes_`.
+        """
         from scipy.special import softmax
 
         return softmax(self._logits(X) / self.calibration_temperature_, axis=1)
 
     def predict(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
-        """Return the most probable class (n,)."""
+        """Return the most probable class (n,).
+
+        Parameters
+        ----------
+        X : numpy.ndarray
+            (n, d) features.
+
+        Returns
+        -------
+        numpy.ndarray
+            The most probable class (n,).
+        """
         best = self._logits(X).argmax(axis=1)
         return self.classes_[best]
 

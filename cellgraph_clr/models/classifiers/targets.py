@@ -54,11 +54,15 @@ def neighbor_composition(adjacency: csr_matrix, codes: np.ndarray, n_classes: in
 
     Parameters
     ----------
-    adjacency : (n, n) CSR; values weigh the neighbours (ones, contact areas).
-    codes : (n,) int64 classes, -1 where unknown. Neighbours of unknown class do not count.
-    n_classes : k.
-    own : weight of the cell's own class, 0 to 1. A cell without known neighbours keeps its own class alone, one without
-        a class takes its neighbours' alone, and one without either has a row of zeros: leave it out of training.
+    adjacency : csr_matrix
+        (n, n) CSR; values weigh the neighbours (ones, contact areas).
+    codes : numpy.ndarray
+        (n,) int64 classes, -1 where unknown. Neighbours of unknown class do not count.
+    n_classes : int
+        k.
+    own : float, default 0.5
+        Weight of the cell's own class, 0 to 1. A cell without known neighbours keeps its own class alone, one without a
+        class takes its neighbours' alone, and one without either has a row of zeros: leave it out of training.
 
     Notes
     -----

@@ -31,7 +31,15 @@ class LocalGlobal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeepInfoMaxConfig:
-    """What a `DeepInfoMax` is; every field changes the result."""
+    """What a `DeepInfoMax` is; every field changes the result.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> config = cgc.models.DeepInfoMaxConfig(n_features=32)
+    >>> config.n_features
+    32
+    """
 
     encoder: str | LocalGlobal | Callable[[int, int], nn.Module] = "conv"
     """"conv"; or a `LocalGlobal` of your own, or a callable ``(n_channels, n_features)`` that makes it."""

@@ -47,25 +47,48 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
     Parameters
     ----------
-    random_state : seed of everything random.
-    device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
-    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
-    progress : show a bar; None shows it on terminals and in notebooks.
-    **config : fields of `DeepInfoMaxConfig`; an unknown one raises `OptionError`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of everything random.
+    device : str, default "auto"
+        "auto" (GPU when there is one), "cpu", "cuda", ….
+    precision : str, default "32"
+        "32", or "bf16" for products of networks in training; views and losses stay in float32.
+    num_workers : int, default 0
+        Processes that draw batches ahead; 0 draws them in between. The result is the same.
+    progress : bool or None, default None
+        Show a bar; None shows it on terminals and in notebooks.
+    **config
+        Fields of `DeepInfoMaxConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    config : `DeepInfoMaxConfig`.
-    history_ : figure -> one value a step: loss (minus the information, nats), effective_rank, prior.
-    foreground_ : how foreground was told.
-    samples_ : names of the samples learned from.
+    config
+        `DeepInfoMaxConfig`.
+    history_
+        Figure -> one value a step: loss (minus the information, nats), effective_rank, prior.
+    foreground_ : Foreground or None
+        How foreground was told.
+    samples_ : list of str
+        Names of the samples learned from.
 
     Notes
     -----
     32 fields are kept in memory, whatever their number. Intensity and density are kept: no normalisation between convolutions by
     default, and means instead of maxima; the report on BBBC018 puts two phenotypes that it could not tell apart down to these.
     Source: Hjelm et al. 2019 (Deep InfoMax); the form for samples of several fields follows a report on BBBC018 (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> rng = np.random.default_rng(0)
+    >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
+    >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
+    >>> plate = cgc.Plate.build(table, images)
+    >>> model = cgc.models.DeepInfoMax(size=32, n_steps=2, n_features=4, foreground="all", progress=False).fit(plate)
+    >>> model.samples_
+    ['a', 'b']
     """
 
     config_class = DeepInfoMaxConfig
@@ -104,12 +127,23 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
         Parameters
         ----------
-        plate : `cgc.read_plate` or `cgc.Plate.build`.
-        samples : those to learn from; None takes all.
-        checkpoint : file the run is saved to; a killed run goes on from it. None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks : Lightning callbacks; the figures of `history_` are logged at every step.
-        logger : Lightning logger or loggers; None logs nothing.
+        plate : Plate
+            `cgc.read_plate` or `cgc.Plate.build`.
+        samples : sequence of str or None, default None
+            Those to learn from; None takes all.
+        checkpoint : str or path-like or None, default None
+            File the run is saved to; a killed run goes on from it. None saves nothing.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Lightning callbacks; the figures of `history_` are logged at every step.
+        logger : object, default None
+            Lightning logger or loggers; None logs nothing.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -170,15 +204,19 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
         Parameters
         ----------
-        plate : of the channels learned from; scaled as the plate learned from.
-        stride : pixels between windows; None takes windows side by side (`config.size`).
-        rows : lines; None takes all.
+        plate : Plate
+            Of the channels learned from; scaled as the plate learned from.
+        stride : int or None, default None
+            Pixels between windows; None takes windows side by side (`config.size`).
+        rows : numpy.ndarray or None, default None
+            Lines; None takes all.
 
         Returns
         -------
-        By (line, y, x), the window's first pixel: infomax_0, …, and foreground, its share of the window. Means of local vectors
-        weigh by foreground; a field is encoded once, whatever its windows. With `config.sphere`, distances are in units of the
-        spread within samples.
+        pandas.DataFrame
+            By (line, y, x), the window's first pixel: infomax_0, …, and foreground, its share of the window. Means of
+            local vectors weigh by foreground; a field is encoded once, whatever its windows. With `config.sphere`,
+            distances are in units of the spread within samples.
 
         Raises
         ------
@@ -221,6 +259,18 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
         A cell smaller than 8 x 8 pixels takes the local vectors it touches, by how much of it lies in each. Raises `OptionError`
         for a plate without labels, and as `transform`.
+
+        Parameters
+        ----------
+        plate : Plate
+            With labels.
+        rows : numpy.ndarray or None, default None
+            Lines of its table; None takes all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The profile of every cell: means of local vectors over its mask, by (line, cell_id), never sphered.
         """
         import pandas as pd
 

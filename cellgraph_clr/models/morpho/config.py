@@ -37,7 +37,15 @@ class CropNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MorphoFeaturesConfig:
-    """What a `MorphoFeatures` is; every field changes the result."""
+    """What a `MorphoFeatures` is; every field changes the result.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> config = cgc.models.MorphoFeaturesConfig(kinds=("shape",))
+    >>> config.kinds
+    ('shape',)
+    """
 
     kinds: tuple[str, ...] = KINDS
     """shape (points on the surface), coarse (the whole cell), fine (patches inside it); the last two need an image."""

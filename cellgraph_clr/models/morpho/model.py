@@ -43,19 +43,29 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
 
     Parameters
     ----------
-    random_state : seed of everything random.
-    device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
-    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
-    progress : show a bar; None shows it on terminals and in notebooks.
-    **config : fields of `MorphoFeaturesConfig`; an unknown one raises `OptionError`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of everything random.
+    device : str, default "auto"
+        "auto" (GPU when there is one), "cpu", "cuda", ….
+    precision : str, default "32"
+        "32", or "bf16" for products of networks in training; views and losses stay in float32.
+    num_workers : int, default 0
+        Processes that draw batches ahead; 0 draws them in between. The result is the same.
+    progress : bool or None, default None
+        Show a bar; None shows it on terminals and in notebooks.
+    **config
+        Fields of `MorphoFeaturesConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    config : `MorphoFeaturesConfig`.
-    groups_ : names of the groups that were learned, e.g. "cell_shape".
-    missing_ : groups left out, and why.
-    history_ : group -> figure -> one value a step: loss (nats), alignment, uniformity, effective_rank, reconstruction.
+    config
+        `MorphoFeaturesConfig`.
+    groups_ : list of str
+        Names of the groups that were learned, e.g. "cell_shape".
+    missing_ : dict of str to str
+        Groups left out, and why.
+    history_
+        Group -> figure -> one value a step: loss (nats), alignment, uniformity, effective_rank, reconstruction.
 
     Notes
     -----
@@ -63,9 +73,17 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
     a nucleus have NaN in the groups of nuclei. Memory: per cell and group 96 n_points bytes of surface or 2 (c + 1) k size^d
     of crops; labels and image are read box by box.
 
-    Source
-    ------
+    References
+    ----------
     Zinchenko et al. 2023, eLife 12:e80918 (MorphoFeatures).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cells = cgc.datasets.shapes(12, random_state=0).image
+    >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=64, progress=False).fit(cells)
+    >>> model.groups_
+    ['cell_shape']
     """
 
     config_class = MorphoFeaturesConfig
@@ -96,14 +114,27 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
 
         Parameters
         ----------
-        labels : `LabelImage` (`cgc.read_labels`) or label array, 2D or 3D, in memory or in chunks; or a list of them, of one
+        labels : object
+            `LabelImage` (`cgc.read_labels`) or label array, 2D or 3D, in memory or in chunks; or a list of them, of one
             dimension and the same channels, that are learned from together.
-        image : (c, [z,] y, x) or ([z,] y, x) intensities; None takes those of `labels`. Without any, texture is left out.
-            A list for a list of labels.
-        nuclei : labels of nuclei on the same grid, in memory. A list for a list of labels.
-        checkpoint : folder that runs are saved to, one file a group; a killed run goes on from it. None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks, logger : of Lightning, for the run of every group; the figures of `history_` are logged at every step.
+        image : object or None, default None
+            (c, [z,] y, x) or ([z,] y, x) intensities; None takes those of `labels`. Without any, texture is left out. A
+            list for a list of labels.
+        nuclei : object or None, default None
+            Labels of nuclei on the same grid, in memory. A list for a list of labels.
+        checkpoint : str or path-like or None, default None
+            Folder that runs are saved to, one file a group; a killed run goes on from it. None saves nothing.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Of Lightning, for the run of every group; the figures of `history_` are logged at every step.
+        logger : object, default None
+            Of Lightning, for the run of every group; the figures of `history_` are logged at every step.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -159,6 +190,20 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
 
         Arguments as `fit`, of one image; `CellGraphError` before it, `ShapeError` for images of other dimension or channels.
         Cells without a nucleus have NaN in its groups. In blocks of 512 cells.
+
+        Parameters
+        ----------
+        labels : object
+            As in `fit`.
+        image : object or None, default None
+            As in `fit`.
+        nuclei : object or None, default None
+            As in `fit`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The features of all cells of one image.
         """
         import pandas as pd
 
@@ -186,7 +231,22 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
         return pd.DataFrame(blocks, index=pd.Index(ids, name="cell_id"))
 
     def fit_transform(self, labels: Any, image: Any | None = None, nuclei: Any | None = None) -> pd.DataFrame:
-        """Return `transform` of the image that was learned from."""
+        """Return `transform` of the image that was learned from.
+
+        Parameters
+        ----------
+        labels : object
+            As in `fit`.
+        image : object or None, default None
+            As in `fit`.
+        nuclei : object or None, default None
+            As in `fit`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            `transform` of the image that was learned from.
+        """
         return self.fit(labels, image, nuclei).transform(labels, image, nuclei)
 
     def _new_networks(self, about: Mapping[str, Any]) -> dict[str, nn.Module]:

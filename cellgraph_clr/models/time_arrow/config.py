@@ -22,8 +22,10 @@ class Backbone(Protocol):
 
     Attributes
     ----------
-    multiple : sides of what it is given are multiples of it.
-    halo : pixels around one that its features depend on, a multiple of `multiple`, so that tiles equal the whole frame.
+    multiple : int
+        Sides of what it is given are multiples of it.
+    halo : int
+        Pixels around one that its features depend on, a multiple of `multiple`, so that tiles equal the whole frame.
     """
 
     multiple: int
@@ -35,7 +37,15 @@ class Backbone(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TimeArrowConfig:
-    """What a `TimeArrow` is; every field changes the result."""
+    """What a `TimeArrow` is; every field changes the result.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> config = cgc.models.TimeArrowConfig(n_steps=100)
+    >>> config.n_steps
+    100
+    """
 
     backbone: str | Backbone | Callable[[int, int, int], nn.Module] = "unet"
     """What gives every pixel its features: "unet"; or a `Backbone` of your own, or a callable ``(n_in, n_out, ndim)`` for it."""

@@ -18,7 +18,15 @@ HEADS = ("linear", "residual")
 
 @dataclass(frozen=True, slots=True)
 class EventClassifierConfig:
-    """What an `EventClassifier` is; every field changes the result."""
+    """What an `EventClassifier` is; every field changes the result.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> config = cgc.models.EventClassifierConfig(n_steps=100)
+    >>> config.n_steps
+    100
+    """
 
     head: str | Callable[[int, int, int], nn.Module] = "residual"
     """"residual" or "linear"; or one of your own, a callable ``(n_features, n_classes, size)`` that makes a module of

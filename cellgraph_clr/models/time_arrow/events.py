@@ -47,15 +47,29 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     Parameters
     ----------
-    arrow : fitted `TimeArrow`, or its `untrained` form as a baseline. In 2D.
-    random_state, device, precision, num_workers, progress : as in `TimeArrow`.
-    **config : fields of `EventClassifierConfig`; an unknown one raises `OptionError`.
+    arrow : TimeArrow
+        Fitted `TimeArrow`, or its `untrained` form as a baseline. In 2D.
+    random_state : int, numpy.random.Generator or None, default 0
+        As in `TimeArrow`.
+    device : str, default "auto"
+        As in `TimeArrow`.
+    precision : str, default "32"
+        As in `TimeArrow`.
+    num_workers : int, default 0
+        As in `TimeArrow`.
+    progress : bool or None, default None
+        As in `TimeArrow`.
+    **config : object
+        Fields of `EventClassifierConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    classes_ : names of the events, in the order of the columns of `predict_proba`.
-    temperature_ : 1 when it could not be fitted.
-    history_ : figure -> one value a step: loss (nats), accuracy (on batches in which every class is as frequent).
+    classes_ : list of str
+        Names of the events, in the order of the columns of `predict_proba`.
+    temperature_ : float
+        1 when it could not be fitted.
+    history_
+        Figure -> one value a step: loss (nats), accuracy (on batches in which every class is as frequent).
 
     Notes
     -----
@@ -106,13 +120,25 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
         Parameters
         ----------
-        movies : one or several.
-        places : for each a table with frame, y, x (pixels) and event; with cell_id, those of one cell stay on one side of
+        movies : Movie or sequence of Movie
+            One or several.
+        places : pandas.DataFrame or sequence of pandas.DataFrame or None, default None
+            For each a table with frame, y, x (pixels) and event; with cell_id, those of one cell stay on one side of
             splits. None takes `cell_places`: every cell of movies with labels and tracks.
-        checkpoint : folder that runs are saved to, one file for the calibration and one for all places; a killed fit goes on
+        checkpoint : str or path-like or None, default None
+            Folder that runs are saved to, one file for the calibration and one for all places; a killed fit goes on
             from it. None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks, logger : of Lightning, for each of the runs.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Of Lightning, for each of the runs.
+        logger : object, default None
+            Of Lightning, for each of the runs.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -167,6 +193,18 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         """Return the calibrated probabilities (n, k) of the events of places (None: of all cells, see `cell_places`).
 
         Raises `CellGraphError` before `fit`, and as `fit` for tables that do not fit.
+
+        Parameters
+        ----------
+        movie : Movie
+            The movie.
+        places : pandas.DataFrame or None, default None
+            Where to look: frame and position of every place.
+
+        Returns
+        -------
+        numpy.ndarray
+            The calibrated probabilities (n, k) of the events of places (None: of all cells, see `cell_places`).
         """
         net, inputs = self.network("net"), self._inputs(movie, cell_places(movie) if places is None else places)
         logits = _logits(net, inputs, len(self.classes_))
@@ -174,7 +212,20 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         return np.asarray(softmax(logits / self.temperature_ + np.array(self._fitted().about["shift"]), axis=1))
 
     def predict(self, movie: Movie, places: pd.DataFrame | None = None) -> np.ndarray:
-        """Return the most probable event (n,) of places."""
+        """Return the most probable event (n,) of places.
+
+        Parameters
+        ----------
+        movie : Movie
+            The movie.
+        places : pandas.DataFrame or None, default None
+            Where to look: frame and position of every place.
+
+        Returns
+        -------
+        numpy.ndarray
+            The most probable event (n,) of places.
+        """
         return np.asarray(self.classes_, object)[self.predict_proba(movie, places).argmax(axis=1)]
 
     def _learned(self, inputs: np.ndarray, codes: np.ndarray, seed: int, watch: Watch) -> Trained:

@@ -46,24 +46,40 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
     Parameters
     ----------
-    random_state : seed of everything random.
-    device : "auto" (GPU when there is one), "cpu", "cuda", …
-    precision : "32", or "bf16" for products of networks in training; views and losses stay in float32.
-    num_workers : processes that draw batches ahead; 0 draws them in between. The result is the same.
-    progress : show a bar; None shows it on terminals and in notebooks.
-    **config : fields of `TimeArrowConfig`; an unknown one raises `OptionError`.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of everything random.
+    device : str, default "auto"
+        "auto" (GPU when there is one), "cpu", "cuda", ….
+    precision : str, default "32"
+        "32", or "bf16" for products of networks in training; views and losses stay in float32.
+    num_workers : int, default 0
+        Processes that draw batches ahead; 0 draws them in between. The result is the same.
+    progress : bool or None, default None
+        Show a bar; None shows it on terminals and in notebooks.
+    **config
+        Fields of `TimeArrowConfig`; an unknown one raises `OptionError`.
 
     Attributes
     ----------
-    config : `TimeArrowConfig`.
-    history_ : figure -> one value a step: loss (nats; log 2 is chance), accuracy, decorrelation.
-    accuracy_, accuracy_error_ : share of 512 pairs of the frames held out whose order is told, and its standard error; None
-        without such frames. Chance is 0.5.
+    config
+        `TimeArrowConfig`.
+    history_
+        Figure -> one value a step: loss (nats; log 2 is chance), accuracy, decorrelation.
+    accuracy_, accuracy_error_ : float or None
+        Share of 512 pairs of the frames held out whose order is told, and its standard error; None without such frames.
+        Chance is 0.5.
 
     Notes
     -----
     Frames are normalised one by one (1 and 99.8 percentiles) and held as float16 while learning; `transform` reads one frame
     at a time. Source: Gallusser, Stieber and Weigert 2023 (TAP).
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    >>> model = cgc.models.TimeArrow(n_steps=2, size=32, progress=False).fit(movie)
+    >>> features = model.transform(movie)
     """
 
     config_class = TimeArrowConfig
@@ -92,11 +108,21 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         Parameters
         ----------
-        movies : of one dimension and the same channels; labels are not used.
-        checkpoint : file the run is saved to; a killed run goes on from it. None saves nothing.
-        checkpoint_every : steps between two savings.
-        callbacks : Lightning callbacks; the figures of `history_` are logged at every step.
-        logger : Lightning logger or loggers; None logs nothing.
+        movies : Movie or sequence of Movie
+            Of one dimension and the same channels; labels are not used.
+        checkpoint : str or path-like or None, default None
+            File the run is saved to; a killed run goes on from it. None saves nothing.
+        checkpoint_every : int, default 100
+            Steps between two savings.
+        callbacks : sequence of object, default ()
+            Lightning callbacks; the figures of `history_` are logged at every step.
+        logger : object, default None
+            Lightning logger or loggers; None logs nothing.
+
+        Returns
+        -------
+        Self
+            The fitted model.
 
         Raises
         ------
@@ -151,6 +177,18 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         """Return the share of pairs, of all frames of other movies, whose order is told, and its standard error.
 
         Raises as `fit`, and `CellGraphError` before it.
+
+        Parameters
+        ----------
+        movies : Movie or sequence of Movie
+            One movie or several.
+        n_pairs : int, default N_VALIDATION
+            Pairs of frames that are looked at.
+
+        Returns
+        -------
+        tuple of float, float
+            The share of pairs, of all frames of other movies, whose order is told, and its standard error.
         """
         c, net = self.config, self._net()
         several = check_movies(movies, size=c.size + 4, reach=max(c.steps))
@@ -164,6 +202,20 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         `tile` pixels along y and x are worked out at a time, a multiple of 2 ** n_levels: flat memory, the same values. Raises
         `CellGraphError` before `fit`, `ShapeError` for other channels.
+
+        Parameters
+        ----------
+        movie : Movie
+            The movie.
+        t : int
+            Number of the frame.
+        tile : int, default TILE
+            Pixels of a tile that is worked on at once.
+
+        Returns
+        -------
+        numpy.ndarray
+            The features (n_features, [z,] y, x) float32 of every pixel of one frame.
         """
         net = self._net()
         self._check(movie)
@@ -192,14 +244,17 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         Parameters
         ----------
-        movie : of the dimension and channels learned from.
-        out : (t, n_features, [z,] y, x) array, memory map or Zarr that dense features are written to, frame by frame, also when
-            there are labels.
+        movie : Movie
+            Of the dimension and channels learned from.
+        out : object, default None
+            (t, n_features, [z,] y, x) array, memory map or Zarr that dense features are written to, frame by frame,
+            also when there are labels.
 
         Returns
         -------
-        With labels a DataFrame by (frame, cell_id), float32: means over the mask of the features of every pixel. Without, `out`
-        or a new float16 array.
+        pandas.DataFrame or numpy.ndarray
+            With labels a DataFrame by (frame, cell_id), float32: means over the mask of the features of every pixel.
+            Without, `out` or a new float16 array.
 
         Raises
         ------
@@ -237,9 +292,17 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         Parameters
         ----------
-        movie : in 2D, of the channels learned from.
-        t : the frame, of which the one `step` later is taken as the second.
-        step : None takes the first of `config.steps`.
+        movie : Movie
+            In 2D, of the channels learned from.
+        t : int
+            The frame, of which the one `step` later is taken as the second.
+        step : int or None, default None
+            None takes the first of `config.steps`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Where in a frame the order of time is seen (y, x) float32, 0 and above.
 
         Raises
         ------
@@ -266,13 +329,31 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         return np.asarray(cam.detach().cpu().numpy())
 
     def backbone_copy(self) -> ArrowNet:
-        """Return a copy of the learned network, to be trained further. Raises `CellGraphError` before `fit`."""
+        """Return a copy of the learned network, to be trained further. Raises `CellGraphError` before `fit`.
+
+        Returns
+        -------
+        ArrowNet
+            A copy of the learned network, to be trained further.
+        """
         return deepcopy(self._net())
 
     def untrained(self, movie: Movie, *, random_state: RandomState = 0) -> TimeArrow:
         """Return a model of the same form whose weights were drawn and never trained: the baseline of what is learned.
 
         Statistics of normalisation are those of 8 frames of the movie.
+
+        Parameters
+        ----------
+        movie : Movie
+            A movie of the kind that it is for.
+        random_state : int, numpy.random.Generator or None, default 0
+            Seed of the weights.
+
+        Returns
+        -------
+        TimeArrow
+            A model of the same form whose weights were drawn and never trained.
         """
         check_movie(movie)
         about = {"ndim": movie.ndim, "n_channels": int(movie.frames.shape[1])}
