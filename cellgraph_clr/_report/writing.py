@@ -58,30 +58,46 @@ def report(
 
     Parameters
     ----------
-    adata : any AnnData in memory; what it holds is shown (positions, a graph, vectors, classes, features, records of calls). Not
-        changed.
-    output : file to write, ending in .html.
-    labels : label images of the cells, in any form that `pl.spatial` takes: in 2D outlines are drawn, labels are looked over
+    adata : AnnData
+        Any AnnData in memory; what it holds is shown (positions, a graph, vectors, classes, features, records of
+        calls). Not changed.
+    output : str or path-like
+        File to write, ending in .html.
+    labels : object, default None
+        Label images of the cells, in any form that `pl.spatial` takes: in 2D outlines are drawn, labels are looked over
         (`im.label_qc`), and typical cells shown.
-    image : under the cells, as in `pl.spatial`; a volume (z, y, x) is shown by its brightest plane along z.
-    title : of the page; None takes the name of the file.
-    color : column of `obs` or feature to begin with; None takes a column of predicted types or clusters where there is one.
-    truth : `obs` column of true classes; predicted types are judged on cells whose label was not learned from.
-    use_rep : vectors that are searched; None takes the first there is of "X_context", "X_cellgraph", "X_morphocontext",
+    image : object, default None
+        Under the cells, as in `pl.spatial`; a volume (z, y, x) is shown by its brightest plane along z.
+    title : str or None, default None
+        Of the page; None takes the name of the file.
+    color : str or None, default None
+        Column of `obs` or feature to begin with; None takes a column of predicted types or clusters where there is one.
+    truth : str or None, default None
+        `obs` column of true classes; predicted types are judged on cells whose label was not learned from.
+    use_rep : str or None, default None
+        Vectors that are searched; None takes the first there is of "X_context", "X_cellgraph", "X_morphocontext",
         "X_morpho", "X_pca" and "X". Missing values count as the median of their column.
-    embedding : `obsm` key of two dimensions drawn beside the tissue; None takes "X_umap", else makes a UMAP of the vectors
-        (of more than 50,000 cells their principal axes).
-    features : features that can be shown; None takes as many of the first as a small file allows (1.5 million values).
-    neighbors_key : the graph on which regions grow.
-    library_key : `obs` column of the samples; None as in `gr.contact_graph`.
-    n_dims : dimensions of the codes that the page searches by; None takes the fewest with which 98 % of the 50 nearest cells
+    embedding : str or None, default None
+        `obsm` key of two dimensions drawn beside the tissue; None takes "X_umap", else makes a UMAP of the vectors (of
+        more than 50,000 cells their principal axes).
+    features : sequence of str or None, default None
+        Features that can be shown; None takes as many of the first as a small file allows (1.5 million values).
+    neighbors_key : str, default "spatial"
+        The graph on which regions grow.
+    library_key : str or None, default None
+        `obs` column of the samples; None as in `gr.contact_graph`.
+    n_dims : int or None, default None
+        Dimensions of the codes that the page searches by; None takes the fewest with which 98 % of the 50 nearest cells
         are found (random cells are tried; the page says how many were found).
-    max_cells : with more cells a sample is drawn that keeps rare classes (200 cells of every class), and the page says so.
-    random_state : seed of the sample and of the UMAP.
+    max_cells : int, default MOST_CELLS
+        With more cells a sample is drawn that keeps rare classes (200 cells of every class), and the page says so.
+    random_state : int, numpy.random.Generator or None, default 0
+        Seed of the sample and of the UMAP.
 
     Returns
     -------
-    The path that was written.
+    Path
+        The path that was written.
 
     Raises
     ------
@@ -96,6 +112,18 @@ def report(
     -----
     The page answers as `tl.retrieve` and `tl.retrieve_regions` do, by cosine on int8 codes along principal axes and on the
     packed graph. The UMAP takes most of the time; the rest is O(n d^2). About 0.1 kB a cell and 32 dimensions.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import tempfile
+    >>> import cellgraph_clr as cgc
+    >>> adata = cgc.datasets.tissue(60, ndim=2, random_state=0).adata()
+    >>> adata.obsm["X_flat"] = adata.X[:, :2]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = cgc.report(adata, Path(folder) / "cells.html", embedding="X_flat")
+    ...     page.name, page.stat().st_size > 10_000
+    ('cells.html', True)
     """
     target = check_report(output)
     check_in_memory(adata)

@@ -80,13 +80,19 @@ class GraphEncoder(nn.Module):
 
     Parameters
     ----------
-    n_in : width of the input features.
-    n_hidden : width of the layers.
-    n_out : width of the embedding.
-    n_layers : message passing layers; 0 is a perceptron on the cell alone.
-    kind : "sage" (mean of neighbours), "gin" (sum, then a perceptron), "gatv2" (attention, 4 heads) or "gen" (softmax
+    n_in : int
+        Width of the input features.
+    n_hidden : int
+        Width of the layers.
+    n_out : int
+        Width of the embedding.
+    n_layers : int
+        Message passing layers; 0 is a perceptron on the cell alone.
+    kind : str, default "sage"
+        "sage" (mean of neighbours), "gin" (sum, then a perceptron), "gatv2" (attention, 4 heads) or "gen" (softmax
         aggregation with edge features, made for deep stacks).
-    n_edge : edge features that "gatv2" and "gen" read; the others read none.
+    n_edge : int, default 0
+        Edge features that "gatv2" and "gen" read; the others read none.
 
     Notes
     -----
