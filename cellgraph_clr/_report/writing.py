@@ -15,6 +15,7 @@ from cellgraph_clr._core.files import replacing
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.adata.copies import check_in_memory
+from cellgraph_clr.adata.reading import adjacency_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,8 +106,8 @@ def report(
         For a name that does not end in .html, a file that cannot be written, or options outside their range.
     NoCellsError, CellGraphError
         For no cell, or an AnnData that is not in memory.
-    MissingKeyError, ShapeError, NonFiniteError
-        For unknown keys, an embedding of one column, and images or labels that are not those of the cells.
+    MissingKeyError, NoGraphError, ShapeError, NonFiniteError
+        For unknown keys and graphs, an embedding of one column, and images or labels that are not those of the cells.
 
     Notes
     -----
@@ -139,6 +140,8 @@ def report(
         check_key(
             color, [*map(str, adata.obs.columns), *map(str, adata.var_names)], where="adata.obs or adata.var_names"
         )
+    if neighbors_key != "spatial":
+        adjacency_of(adata, neighbors_key)  # one that is named must be there
     if truth is not None:
         check_key(truth, list(adata.obs.columns), where="adata.obs")
     from cellgraph_clr._report.contents import Options, contents

@@ -119,7 +119,7 @@ def interactions(
     ax.tick_params(which="minor", length=0)
     label = "difference of log odds" if rows["level"].iloc[0] == "difference" else "log odds of contact"
     plt.colorbar(picture, ax=ax, label=label, shrink=0.7, extend="both" if known.max(initial=0.0) > most else "neither")
-    ax.set_xlabel("hatched: the interval includes 0; grey: too few cells", fontsize=8)
+    ax.set_xlabel("hatched: the interval includes 0, or is not known (one sample); grey: too few cells", fontsize=8)
     ax.set_title(what if title is None else title, fontsize=10)
     finish(ax, show=show, save=save)
     return ax

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_key_added, check_whole, expected
-from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.checks import check_key, check_key_added, check_whole, expected
+from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
@@ -134,6 +134,8 @@ def context(
     if n_types is not None:
         check_whole("n_types", n_types, low=2)
     chosen = ContextOptions.of(options)
+    if batch_key is not None:
+        check_key(batch_key, adata.obs.columns, where="adata.obs", error=MissingKeyError)
     adata = own_or_copy(adata, copy=copy)
     xyz, image = position_of(adata), image_numbers(adata, library_key)
     adjacency = adjacency_of(adata, neighbors_key)

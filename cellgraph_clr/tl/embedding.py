@@ -97,8 +97,8 @@ def embed(
     >>> import cellgraph_clr as cgc
     >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
     >>> cgc.gr.contact_graph(adata)
-    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, progress=False)
-    >>> adata.obsm["X_cellgraph"].shape == (adata.n_obs, 8)
+    >>> cgc.tl.embed(adata, n_steps=5, n_dims=8, n_own=4, progress=False)
+    >>> adata.obsm["X_cellgraph"].shape == (adata.n_obs, 12)
     True
     """
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR

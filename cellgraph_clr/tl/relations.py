@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError
+from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.numbers import as_numbers
 from cellgraph_clr.adata.copies import check_writable
@@ -102,7 +102,7 @@ def interactions(
     Raises
     ------
     NoGraphError, MissingKeyError, LabelKeyError
-        If graph, positions or columns are missing.
+        If graph, positions or columns are missing, and for cells of fewer than two types.
     OptionError
         For wrong options, and a group that is not one in a sample.
     CellGraphError
@@ -131,6 +131,9 @@ def interactions(
     _check_options(covariates, min_expected, prior_contacts, confidence, radius, key_added)
     check_writable(adata)
     codes, types = label_codes(adata, label_key, as_listed=True)
+    if len(np.unique(codes[codes >= 0])) < 2:
+        remedy = "Which types touch is asked of two types or more."
+        raise LabelKeyError(expected(f"cells of two types at least in obs[{label_key!r}]", "fewer", remedy))
     position, adjacency = position_of(adata), adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     _check_apart(adata, adjacency, library_key)

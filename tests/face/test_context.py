@@ -7,7 +7,7 @@ import pytest
 
 import cellgraph_clr as cgc
 from cellgraph_clr import CellGraphError, tl
-from cellgraph_clr._core.errors import NoGraphError, OptionError
+from cellgraph_clr._core.errors import MissingKeyError, NoGraphError, OptionError
 
 QUICK = {"learn": False, "n_types": 8, "n_alike": 10, "n_apart": 20, "n_vectors": 10, "n_far": 8}
 
@@ -92,3 +92,8 @@ def test_what_is_refused(cells):
     for bad in ({"n_types": 1}, {"n_dims": 0}, {"batch_key": "no such"}, {"learn": "yes"}):
         with pytest.raises(CellGraphError):
             tl.context(cells, **bad)
+
+
+def test_an_unknown_batch_is_named(cells):
+    with pytest.raises(MissingKeyError, match="'nope'"):
+        tl.context(cells, batch_key="nope", **QUICK)

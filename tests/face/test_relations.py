@@ -205,3 +205,10 @@ def test_bad_input_is_named():
     adata.obs["library_id"] = np.where(np.arange(200) % 2, "a", "b")
     with pytest.raises(CellGraphError, match="within samples"):
         tl.interactions(adata, "type")
+
+
+def test_one_type_touches_nothing_else():
+    adata = planted(n=60)
+    adata.obs["same"] = "A"
+    with pytest.raises(LabelKeyError, match="two types at least"):
+        tl.interactions(adata, "same")

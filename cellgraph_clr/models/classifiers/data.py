@@ -81,7 +81,7 @@ def class_codes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         remedy = "Label cells of another class too."
-        raise LabelKeyError(expected("at least two classes", f"one class: {classes[0]!r}", remedy))
+        raise LabelKeyError(expected("at least two classes", f"one class: '{classes[0]}'", remedy))
     return classes, codes
 
 
