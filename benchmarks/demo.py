@@ -24,7 +24,7 @@ def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
     rows.add("colon", "other glands found from one, precision", "score", precision, chance=chance, **told)
     rows.add("colon", "other glands found from one, recall", "score", found["query, recall"], **told)
     measured = planted_figures(tissue, types="X", place="X", niche="X")
-    learned = planted_figures(tissue, types="X_cellgraph", place="X_cellgraph", niche="X_niche")
+    learned = planted_figures(tissue, types="X_cellgraph", place="X_cellgraph", niche="X_context")
     for key, name in {
         "types": "cell type, accuracy from 2 % labels",
         "niches": "niche retrieval, mean average precision",

@@ -398,6 +398,7 @@ def test_what_cells_are_is_not_written_over(adata, call, key):
     pd.testing.assert_frame_equal(adata.obs, before.obs)
 
 
+@pytest.mark.filterwarnings("ignore:The . cells of the query lie in")
 def test_regions_lie_within_samples(embedded):
     embedded.obs["library_id"] = pd.Categorical(["a", "b"] * (embedded.n_obs // 2) + ["a"] * (embedded.n_obs % 2))
     with pytest.raises(CellGraphError, match="within samples, found [0-9]+ between them. Build the graph again"):
@@ -426,6 +427,7 @@ def test_positions_are_checked_before_regions_are_searched(embedded, kind):
             tl.retrieve(embedded, [5])
 
 
+@pytest.mark.filterwarnings("ignore:The . cells of the query lie in")
 def test_positions_in_a_table_are_as_in_an_array(embedded):
     options = {"min_cells": 1, "min_similarity": -1.0}
     found = tl.retrieve_regions(embedded, [5, 6, 7], **options), tl.retrieve(embedded, [5])
