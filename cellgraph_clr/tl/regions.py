@@ -161,11 +161,11 @@ def retrieve_regions(
 
 
 def _warn_of_pieces(adjacency: csr_matrix, rows: np.ndarray) -> None:
-    """Warn where the cells of a query are not connected by edges among them: regions are, whatever is asked for."""
+    """Warn where the cells of a query are scattered, in pieces of fewer than three on average: regions hang together."""
     from scipy.sparse.csgraph import connected_components
 
     n_pieces = int(connected_components(adjacency[rows][:, rows], directed=False, return_labels=False))
-    if n_pieces > 1:
+    if n_pieces > 1 and 3 * n_pieces > len(rows):
         warn(
             f"The {len(rows)} cells of the query lie in {n_pieces} pieces that no edge of the graph joins; what is found is like "
             "all of them together. Ask for one piece at a time, or for single cells by `cgc.tl.retrieve`."

@@ -83,6 +83,7 @@ def test_samples_without_an_answer_get_no_panel(asked):
     check_picture(ax, n_axes=1)
 
 
+@pytest.mark.filterwarnings("ignore:The 3 cells of the query lie in")
 def test_nothing_found_is_said_with_the_reason(embedded):
     query = embedded.obs_names[:3]
     with pytest.warns(UserWarning, match=r"no cell outside the query is similar enough: the best has"):
