@@ -49,6 +49,7 @@ def test_the_colon_demo_finds_glands(tmp_path):
     assert validate(read(tmp_path / "demo.h5ad")) == []
 
 
+@pytest.mark.filterwarnings("ignore:The .* cells of the query lie in")
 def test_the_animal_demo_runs_on_a_generated_file(tmp_path, monkeypatch):
     import pandas as pd
 

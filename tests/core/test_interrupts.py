@@ -8,7 +8,9 @@ import pytest
 from cellgraph_clr._core.interrupts import interrupts_wait
 
 
-def test_it_comes_at_the_end_of_the_block():
+def test_it_comes_at_the_end_of_the_block(request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background lets it be ignored
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     former, reached = signal.getsignal(signal.SIGINT), []
     with pytest.raises(KeyboardInterrupt), interrupts_wait():
         signal.raise_signal(signal.SIGINT)
