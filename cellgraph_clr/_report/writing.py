@@ -55,7 +55,7 @@ def report(
     """Write one HTML file about cells: linked maps that answer "where else is something like this?", and sections to print.
 
     The file holds all it needs: it opens without a network or a server, and its content security policy lets nothing in or
-    out. [An example](report_example.html) lies beside the built documentation.
+    out.
 
     Parameters
     ----------
