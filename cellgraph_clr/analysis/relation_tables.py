@@ -47,11 +47,12 @@ def relation_table(
         np.stack([getattr(f, part) for f in fits.values()])
         for part in ("log_odds", "error", "dof", "n_contacts", "expected")
     )
-    told = np.isfinite(error).astype(np.int64)
+    told = np.isfinite(estimate) & np.isfinite(error)
     parts = []
     for s, name in enumerate(names):
-        own = Pooled(estimate[s], error[s], dof[s], told[s], np.zeros(len(told[s])))
+        own = Pooled(estimate[s], error[s], dof[s], told[s].astype(np.int64), np.zeros(len(told[s])))
         parts.append(_rows("sample", name, own, seen[s], expected[s], confidence))
+    seen, expected = np.where(told, seen, 0), np.where(told, expected, 0)  # of those that the pooled log odds are of
     if len(names) > 1:
         pooled = random_effects(estimate, error)
         parts.append(_rows("pooled", POOLED, pooled, seen.sum(axis=0), expected.sum(axis=0), confidence))

@@ -96,7 +96,8 @@ def interactions(
         (of log odds 0), q_value (Benjamini and Hochberg, over the pairs of a sample, of the pooled, of a group; over
         all differences together), n_contacts, expected (under random mixing of what is near), n_samples (that told).
         Pooled are random effects over samples (`analysis.pooling`), so that the interval is that of the mean over such
-        samples, not over these cells; one sample is not pooled. `uns[key_added]["params"]` holds the radius, the share
+        samples, not over these cells; one sample is not pooled. Contacts of pooled rows are those of the samples that
+        told; where only one did, its log odds stand without an interval. `uns[key_added]["params"]` holds the radius, the share
         of candidates that are contacts and what covariates do.
 
     Raises
