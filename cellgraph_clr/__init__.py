@@ -1,6 +1,13 @@
 """Spatial cell graphs from segmented images: learned embeddings, cell types, and "find me more like this", in AnnData."""
 
+import os as _os
+
 import lazy_loader as _lazy
+
+# Threads that wait sleep, where OpenMP (of torch, scikit-learn) is not loaded yet: those that spin hold the cores up that other
+# processes need, and on a busy machine cost tens of times what they spare.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & _os.environ.keys():
+    _os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 
 __version__ = "0.1.0"
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 
-__all__ = ["n_workers"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["n_workers", "over_rows"]
 
 MOST = 4096
 
@@ -25,3 +31,20 @@ def n_workers(n_jobs: int | None) -> int:
         remedy = "Pass 1 for one worker, -1 or None for all cores."
         raise OptionError(expected("`n_jobs` as a whole number other than 0, or None", repr(n_jobs), remedy))
     return int(count) if count > 0 else max(1, int(cpu_count()) + 1 + int(count))
+
+
+def over_rows(work: Callable[[int, int], object], n_rows: int, *, n_threads: int, n_parts: int | None = None) -> None:
+    """Call `work(first, last)` for consecutive parts of the rows, in threads; it should release the interpreter's lock.
+
+    As many parts as threads unless `n_parts` says otherwise, none of them empty. One part, or one thread, is worked on by the
+    caller. What a part raises is raised.
+    """
+    parts = max(1, min(n_threads if n_parts is None else n_parts, n_rows))
+    cuts = [n_rows * i // parts for i in range(parts + 1)]
+    workers = min(n_threads, parts)
+    if workers <= 1:
+        for i in range(parts):
+            work(cuts[i], cuts[i + 1])
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda i: work(cuts[i], cuts[i + 1]), range(parts)))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from cellgraph_clr._core.kernels import called, kernel
 
 __all__ = ["keep_best", "keep_best_apart"]
 
 STRETCH = 256  # columns looked at together before any of them is
 
 
-@njit(cache=True, nogil=True)
+@called
 def _worse(value, row, i, j):  # noqa: ANN001, ANN202
     """Whether entry i is worse than entry j: less alike, or as alike and later."""
     return value[i] < value[j] or (value[i] == value[j] and row[i] > row[j])
 
 
-@njit(cache=True, nogil=True)
+@called
 def _replace_worst(value, row, new_value, new_row):  # noqa: ANN001, ANN202
     """Put an entry in the place of the worst, which a binary heap holds at its top. O(log k)."""
     value[0], row[0] = new_value, new_row
@@ -34,7 +35,7 @@ def _replace_worst(value, row, new_value, new_row):  # noqa: ANN001, ANN202
         i = child
 
 
-@njit(cache=True, nogil=True)
+@called
 def _any_above(line, limit):  # noqa: ANN001, ANN202
     """Whether any of a line exceeds the limit; written so that it is compiled to vector instructions."""
     found = np.int32(0)
@@ -43,7 +44,7 @@ def _any_above(line, limit):  # noqa: ANN001, ANN202
     return found != 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def keep_best(similarity, first, value, row):  # noqa: ANN001, ANN201
     """Take the columns of `similarity` (q, b), which are rows `first` and on, into the k best of each query.
 
@@ -61,7 +62,7 @@ def keep_best(similarity, first, value, row):  # noqa: ANN001, ANN201
                         _replace_worst(best, at, line[j], first + j)
 
 
-@njit(cache=True, nogil=True)
+@called
 def _apart(i, j, position, image, squared_radius):  # noqa: ANN001, ANN202
     """Whether cell j is another cell than i, of another image or farther than the radius of i."""
     if i == j:
@@ -74,7 +75,7 @@ def _apart(i, j, position, image, squared_radius):  # noqa: ANN001, ANN202
     return squared > squared_radius[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def keep_best_apart(similarity, rows, columns, position, image, squared_radius, value, row):  # noqa: ANN001, ANN201
     """Take the cells `columns` (b,) into the k best of the cells `rows` (q,), unless they are the same or near in their image.
 

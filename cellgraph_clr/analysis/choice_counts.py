@@ -22,7 +22,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from cellgraph_clr._core.kernels import called, kernel
 
 __all__ = ["choice_sums"]
 
@@ -30,13 +31,19 @@ TILT_STEPS = 60
 TILT_TOLERANCE = 1e-3  # of the expected count: the identity holds for any tilt
 
 
-@njit(cache=True, nogil=True)
+@called
 def _tilt(f: np.ndarray, size: np.ndarray, p: int) -> float:
     """Return t with sum_g size_g sigmoid(f_g + t) near p, for 0 < p < sum of sizes: Newton within a bracket."""
-    n = size.sum()
+    n = np.int64(0)
+    least = f[0]
+    most = f[0]
+    for g in range(f.size):
+        n += size[g]
+        least = min(least, f[g])
+        most = max(most, f[g])
     odds = math.log(p / (n - p))
-    low = odds - f.max()
-    high = odds - f.min()
+    low = odds - most
+    high = odds - least
     t = 0.5 * (low + high)
     for _ in range(TILT_STEPS):
         mean = 0.0
@@ -57,7 +64,7 @@ def _tilt(f: np.ndarray, size: np.ndarray, p: int) -> float:
     return t
 
 
-@njit(cache=True, nogil=True)
+@called
 def _times(left, right, top, p, out):  # noqa: ANN001, ANN202
     """Write the product of two polynomials up to degree p; `right` has degree `top`."""
     for m in range(p + 1):
@@ -67,14 +74,14 @@ def _times(left, right, top, p, out):  # noqa: ANN001, ANN202
         out[m] = total
 
 
-@njit(cache=True, nogil=True)
+@called
 def _moments(f, size, chosen, p, log_factorial, exact, room, mean, cov):  # noqa: ANN001, ANN202
     """Write the means (G,) and covariances (G, G) of the counts chosen, and return the log likelihood of those seen.
 
-    Covariances are those of independent counts whose sum is given (a normal law) unless `exact`. `room` (5, G + 1, p + 1) is
+    Covariances are those of independent counts whose sum is given (a normal law) unless `exact`. `room` (7, G + 1, p + 1) is
     working space. O(G p min(p, sizes)), exact O(G² p min(p, sizes)).
     """
-    before, after, pmf, drawn, tail = room[0], room[1], room[2], room[3], room[4]
+    before, after, pmf, drawn, tail, path, step = room[0], room[1], room[2], room[3], room[4], room[5, 0], room[6, 0]
     n_groups = f.size
     t = _tilt(f, size, p)
     loglik = 0.0
@@ -96,10 +103,8 @@ def _moments(f, size, chosen, p, log_factorial, exact, room, mean, cov):  # noqa
             for h in range(n_groups):
                 cov[g, h] = -mean[g] * mean[h] / max(spread, 1e-300)
             cov[g, g] += mean[g]
-    before[0, : p + 1] = 0.0
-    before[0, 0] = 1.0
-    after[n_groups, : p + 1] = 0.0
-    after[n_groups, 0] = 1.0
+    for m in range(p + 1):
+        before[0, m] = after[n_groups, m] = 1.0 if m == 0 else 0.0
     for g in range(n_groups):
         _times(before[g], pmf[g], min(size[g], p), p, before[g + 1])
     for g in range(n_groups - 1, -1, -1):
@@ -107,8 +112,6 @@ def _moments(f, size, chosen, p, log_factorial, exact, room, mean, cov):  # noqa
         if exact:
             _times(after[g + 1], drawn[g], min(size[g], p), p, tail[g])  # sum_k k pmf(k) of g and of all after it
     whole = before[n_groups, p]
-    path = np.empty(p + 1)
-    step = np.empty(p + 1)
     for g in range(n_groups):
         top = min(size[g], p)
         first = 0.0
@@ -135,8 +138,19 @@ def _moments(f, size, chosen, p, log_factorial, exact, room, mean, cov):  # noqa
     return loglik - math.log(whole)
 
 
-@njit(cache=True, nogil=True)
-def choice_sums(starts, size, chosen, column, extra, block, beta, log_factorial, exact, score, information):  # noqa: ANN001, ANN201
+def choice_sums(
+    starts: np.ndarray,
+    size: np.ndarray,
+    chosen: np.ndarray,
+    column: np.ndarray,
+    extra: np.ndarray,
+    block: np.ndarray,
+    beta: np.ndarray,
+    log_factorial: np.ndarray,
+    exact: bool,  # noqa: FBT001
+    score: np.ndarray,
+    information: np.ndarray,
+) -> float:
     """Add up scores and information by block of anchors, and return the log likelihood in nats.
 
     Parameters
@@ -151,23 +165,27 @@ def choice_sums(starts, size, chosen, column, extra, block, beta, log_factorial,
     exact : the information is exact, else that of a normal law of the counts: near it, and faster to work out.
     score, information : (blocks, d) and (blocks, d, d) float64 zeros, filled here; the negative Hessian without a prior.
     """
+    most_groups, most_chosen = np.diff(starts).max(), np.add.reduceat(chosen, starts[:-1]).max()
+    room, cov = np.zeros((7, most_groups + 1, most_chosen + 1)), np.empty((most_groups, most_groups))
+    return float(
+        _sums(starts, size, chosen, column, extra, block, beta, log_factorial, exact, score, information, room, cov)
+    )
+
+
+@kernel
+def _sums(starts, size, chosen, column, extra, block, beta, log_factorial, exact, score, information, room, cov):  # noqa: ANN001, ANN202
+    """Do what `choice_sums` does, with working space `room` (7, groups + 1, chosen + 1) and `cov` (groups, groups)."""
     q = extra.shape[1]
     d0 = beta.size - q
-    most_groups = 0
-    most_chosen = 0
-    for i in range(starts.size - 1):
-        most_groups = max(most_groups, starts[i + 1] - starts[i])
-        most_chosen = max(most_chosen, chosen[starts[i] : starts[i + 1]].sum())
-    room = np.zeros((5, most_groups + 1, most_chosen + 1))
-    mean = np.empty(most_groups)
-    cov = np.empty((most_groups, most_groups))
+    mean = np.empty(len(cov))
+    f = np.empty(len(cov))
     loglik = 0.0
-    f = np.empty(most_groups)
     for i in range(starts.size - 1):
         s = starts[i]
         n = starts[i + 1] - s
-        p = chosen[s : s + n].sum()
+        p = np.int64(0)
         for g in range(n):
+            p += chosen[s + g]
             f[g] = beta[column[s + g]]
             for r in range(q):
                 f[g] += extra[s + g, r] * beta[d0 + r]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from cellgraph_clr._core.kernels import kernel
 from cellgraph_clr.cells.component_runs import root_of
 
 __all__ = ["grow"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grow(order, indptr, indices, max_cells):  # noqa: ANN001, ANN201
     """Return a region (n,) of every cell, named by one of its cells, -1 for none.
 
@@ -23,7 +23,10 @@ def grow(order, indptr, indices, max_cells):  # noqa: ANN001, ANN201
     size = np.zeros(n, np.int64)
     full = np.zeros(n, np.bool_)
     rim = np.zeros(n, np.bool_)
-    beside = np.empty(max(1, np.diff(indptr).max()) if n else 1, np.int64)
+    most = 1
+    for i in range(n):
+        most = max(most, indptr[i + 1] - indptr[i])
+    beside = np.empty(most, np.int64)
     for i in order:
         total = 1
         count = 0

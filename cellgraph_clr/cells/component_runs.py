@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cellgraph_clr.cells.scan.runs import all_runs, called, kernel
+from cellgraph_clr._core.kernels import called, kernel
+from cellgraph_clr.cells.scan.runs import all_runs
 
 __all__ = ["block_components", "root_of"]
 

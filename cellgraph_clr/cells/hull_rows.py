@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from cellgraph_clr._core.kernels import called, kernel
 
 __all__ = ["face_corners"]
 
 
-@njit(cache=True, nogil=True)
+@called
 def _chain(y, x, n, sign, out, count, z):  # noqa: ANN001, ANN202
     """Append the points of the chain, y ascending, that bulges towards -sign * x (Andrew 1979)."""
     start = count
@@ -26,7 +27,7 @@ def _chain(y, x, n, sign, out, count, z):  # noqa: ANN001, ANN202
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def face_corners(mask, flat):  # noqa: ANN001, ANN201
     """Return the corners (n, 3) of the hulls of what touches each face between planes of a mask (z, y, x), in voxels.
 

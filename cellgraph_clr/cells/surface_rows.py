@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from cellgraph_clr._core.kernels import called, kernel
 
 __all__ = ["draw_points", "smooth"]
 
 
-@njit(cache=True, nogil=True)
+@called
 def _uniform(state):  # noqa: ANN001, ANN202
     """Return a number in [0, 1) and move the state (1,) uint64 on (splitmix64: Steele et al. 2014)."""
     state[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -19,13 +20,13 @@ def _uniform(state):  # noqa: ANN001, ANN202
     return np.float64(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@called
 def _add(out, w, one, other):  # noqa: ANN001, ANN202
     for i in range(len(out)):  # indices that cannot be negative are what lets this be compiled to vector instructions
         out[i] += w * (one[i] + other[i])
 
 
-@njit(cache=True, nogil=True)
+@called
 def _spread(here, out, weights, reach, stride):  # noqa: ANN001, ANN202
     """Fill `out` with flat `here`, weighted sums of what lies up to `reach` steps of `stride` away on both sides."""
     n = len(here)
@@ -35,7 +36,7 @@ def _spread(here, out, weights, reach, stride):  # noqa: ANN001, ANN202
         _add(out[d : n - d], weights[k], here[: n - 2 * d], here[2 * d :])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def smooth(mask, weights, reach):  # noqa: ANN001, ANN201
     """Return `mask` (z, y, x) smoothed along its axes, float32, by symmetric `weights` (3, w): the middle one and those after.
 
@@ -52,7 +53,7 @@ def smooth(mask, weights, reach):  # noqa: ANN001, ANN201
     return here.reshape(mask.shape)
 
 
-@njit(cache=True, nogil=True)
+@called
 def _slope(f, z, y, x, spacing, flat, out):  # noqa: ANN001, ANN202
     """Fill the gradient (3,) of `f` at a voxel centre; `f` must reach one voxel farther (not along z when flat)."""
     out[0] = 0.0 if flat else (f[z + 1, y, x] - f[z - 1, y, x]) / (2 * spacing[0])
@@ -60,7 +61,7 @@ def _slope(f, z, y, x, spacing, flat, out):  # noqa: ANN001, ANN202
     out[2] = (f[z, y, x + 1] - f[z, y, x - 1]) / (2 * spacing[2])
 
 
-@njit(cache=True, nogil=True)
+@called
 def _look(f, at, spacing, flat, out, part):  # noqa: ANN001, ANN202
     """Return `f` at a point (voxels), linear between voxels, and fill its gradient in `out`."""
     low_z = int(np.floor(at[0]))
@@ -81,7 +82,7 @@ def _look(f, at, spacing, flat, out, part):  # noqa: ANN001, ANN202
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def draw_points(mask, field, margin, spacing, n_points, flat, seed):  # noqa: ANN001, ANN201
     """Return points (n_points, 3) in physical units from the first voxel, outward normals (n_points, 3), and the surface.
 

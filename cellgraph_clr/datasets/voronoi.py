@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+
+from cellgraph_clr._core.kernels import kernel
+from cellgraph_clr._core.parallel import n_workers, over_rows
 
 __all__ = ["packed_labels"]
 
 
-@njit(cache=True, parallel=True)
-def _fill(labels, seeds, metrics, step, reach, start, order, bins, bin_size):  # noqa: ANN001, ANN202
-    n_z, n_y, n_x = labels.shape
-    for z in prange(n_z):
-        for y in range(n_y):
-            for x in range(n_x):
-                pz, py, px = z * step[0], y * step[1], x * step[2]
-                bz = min(int(pz / bin_size), bins[0] - 1)
-                by = min(int(py / bin_size), bins[1] - 1)
-                bx = min(int(px / bin_size), bins[2] - 1)
-                best = reach
-                found = -1
-                for i in range(max(bz - 1, 0), min(bz + 2, bins[0])):
-                    for j in range(max(by - 1, 0), min(by + 2, bins[1])):
-                        for k in range(max(bx - 1, 0), min(bx + 2, bins[2])):
-                            b = (i * bins[1] + j) * bins[2] + k
-                            for at in range(start[b], start[b + 1]):
-                                s = order[at]
-                                dz, dy, dx = pz - seeds[s, 0], py - seeds[s, 1], px - seeds[s, 2]
-                                m = metrics[s]
-                                d = (
-                                    m[0] * dz * dz
-                                    + m[1] * dy * dy
-                                    + m[2] * dx * dx
-                                    + 2 * (m[3] * dz * dy + m[4] * dz * dx + m[5] * dy * dx)
-                                )
-                                if d < best:
-                                    best = d
-                                    found = s
-                labels[z, y, x] = found + 1
+@kernel
+def _fill(labels, seeds, metrics, step, reach, start, order, bins, bin_size, first, last):  # noqa: ANN001, ANN202
+    _, n_y, n_x = labels.shape
+    for line in range(first, last):
+        z, y = line // n_y, line % n_y
+        for x in range(n_x):
+            pz, py, px = z * step[0], y * step[1], x * step[2]
+            bz = min(int(pz / bin_size), bins[0] - 1)
+            by = min(int(py / bin_size), bins[1] - 1)
+            bx = min(int(px / bin_size), bins[2] - 1)
+            best = reach
+            found = -1
+            for i in range(max(bz - 1, 0), min(bz + 2, bins[0])):
+                for j in range(max(by - 1, 0), min(by + 2, bins[1])):
+                    for k in range(max(bx - 1, 0), min(bx + 2, bins[2])):
+                        b = (i * bins[1] + j) * bins[2] + k
+                        for at in range(start[b], start[b + 1]):
+                            s = order[at]
+                            dz, dy, dx = pz - seeds[s, 0], py - seeds[s, 1], px - seeds[s, 2]
+                            m = metrics[s]
+                            d = (
+                                m[0] * dz * dz
+                                + m[1] * dy * dy
+                                + m[2] * dx * dx
+                                + 2 * (m[3] * dz * dy + m[4] * dz * dx + m[5] * dy * dx)
+                            )
+                            if d < best:
+                                best = d
+                                found = s
+            labels[z, y, x] = found + 1
 
 
 def packed_labels(
@@ -65,5 +67,6 @@ def packed_labels(
     order = np.argsort(key, kind="stable")
     start = np.searchsorted(key[order], np.arange(bins.prod() + 1))
     labels = np.empty(shape, np.int32)
-    _fill(labels, seeds, metrics, np.asarray(spacing, float), 1.2**2, start, order, bins, float(cell_size))
+    given = labels, seeds, metrics, np.asarray(spacing, float), 1.2**2, start, order, bins, float(cell_size)
+    over_rows(lambda first, last: _fill(*given, first, last), shape[0] * shape[1], n_threads=n_workers(None))
     return labels

@@ -7,12 +7,13 @@ in cache from the query before. Ties in distance go to the lower row, so results
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-__all__ = ["bins_of", "count_within", "fill_within", "nearest", "undirected"]
+from cellgraph_clr._core.kernels import kernel
+
+__all__ = ["bins_of", "fill_within", "nearest", "undirected"]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bins_of(position, low, size, shape):  # noqa: ANN001, ANN201
     """Sort points (n, 3) into bins of edge `size`: return their order, the sorted points, and where each bin starts."""
     n = len(position)
@@ -39,7 +40,7 @@ def bins_of(position, low, size, shape):  # noqa: ANN001, ANN201
     return order, points, starts
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest(points, order, starts, low, size, shape, k, first, last, index, distance):  # noqa: ANN001, ANN201
     """Write the k nearest other points of the sorted points first to last into rows `order` of index and distance."""
     best = np.empty(k)
@@ -95,15 +96,7 @@ def nearest(points, order, starts, low, size, shape, k, first, last, index, dist
             distance[order[i], j] = np.sqrt(best[j])
 
 
-@njit(cache=True, nogil=True)
-def count_within(points, order, starts, low, size, shape, radius, first, last, degree):  # noqa: ANN001, ANN201
-    """Write how many other points lie within `radius` of the sorted points first to last into degree[order]."""
-    fill_within(
-        points, order, starts, low, size, shape, radius, first, last, degree, degree[:0], degree[:0], points[:0, 0]
-    )
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def fill_within(points, order, starts, low, size, shape, radius, first, last, degree, indptr, index, distance):  # noqa: ANN001, ANN201
     """Write the other points within `radius` (at most one bin) and their distances, by row; count only without indptr."""
     counting = len(indptr) == 0
@@ -137,55 +130,35 @@ def fill_within(points, order, starts, low, size, shape, radius, first, last, de
             degree[order[i]] = n
 
 
-@njit(cache=True, nogil=True)
-def _transposed(index, distance):  # noqa: ANN001, ANN202
-    """Return who has each row in its list, as CSR (indptr, rows ascending, distances), of lists (n, k)."""
-    n, k = index.shape
-    indptr = np.zeros(n + 1, np.int64)
-    for i in range(n):
-        for j in range(k):
-            indptr[index[i, j] + 1] += 1
-    for i in range(n):
-        indptr[i + 1] += indptr[i]
-    at = indptr[:-1].copy()
-    rows = np.empty(n * k, np.int32)
-    lengths = np.empty(n * k, np.float32)
-    for i in range(n):
-        for j in range(k):
-            p = at[index[i, j]]
-            at[index[i, j]] += 1
-            rows[p] = i
-            lengths[p] = distance[i, j]
-    return indptr, rows, lengths
-
-
-@njit(cache=True, nogil=True)
-def undirected(index, distance, mutual):  # noqa: ANN001, ANN201
+def undirected(index: np.ndarray, distance: np.ndarray, mutual: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # noqa: FBT001
     """Return the pairs (low, high) in lexicographic order, and distances, that are in either list or (`mutual`) in both."""
+    from scipy.sparse import csr_array
+
     n, k = index.shape
-    indptr, rows, lengths = _transposed(index, distance)
-    own = np.empty(k, np.int32)
-    low = np.empty(n * k, np.int32)
-    high = np.empty(n * k, np.int32)
-    out = np.empty(n * k, np.float32)
+    starts = np.arange(n + 1, dtype=np.int32 if n * k < 2**31 else np.int64) * k
+    own = csr_array((distance.ravel(), index.ravel(), starts), (n, n))
+    others = own.T.tocsr()  # who names a row, ascending
+    own = own.copy()
+    own.sort_indices()
+    room = np.empty(n * k, np.int32), np.empty(n * k, np.int32), np.empty(n * k, np.float32)
+    m = _merged(own.indptr, own.indices, own.data, others.indptr, others.indices, others.data, mutual, *room)
+    low, high, length = (r[:m] for r in room)
+    return low, high, length
+
+
+@kernel
+def _merged(starts, own, own_length, other_starts, others, other_length, mutual, low, high, length):  # noqa: ANN001, ANN202
+    """Write the pairs of two ascending lists a row, whom it names and who names it; return how many there are."""
     m = 0
-    for i in range(n):
-        by_row = np.argsort(index[i])
-        for j in range(k):
-            own[j] = index[i, by_row[j]]
-        a, b = 0, indptr[i]
-        while a < k or b < indptr[i + 1]:  # two ascending lists: whom i names, and who names i
-            if b == indptr[i + 1] or (a < k and own[a] < rows[b]):
-                other, d, both = own[a], distance[i, by_row[a]], False
-                a += 1
-            elif a == k or rows[b] < own[a]:
-                other, d, both = rows[b], lengths[b], False
-                b += 1
-            else:
-                other, d, both = own[a], distance[i, by_row[a]], True
-                a += 1
-                b += 1
-            if other > i and (both or not mutual):
-                low[m], high[m], out[m] = i, other, d
+    for i in range(len(starts) - 1):
+        a, b, a_end, b_end = starts[i], other_starts[i], starts[i + 1], other_starts[i + 1]
+        while a < a_end or b < b_end:
+            first = b == b_end or (a < a_end and own[a] <= others[b])
+            second = a == a_end or (b < b_end and others[b] <= own[a])
+            other, d = (own[a], own_length[a]) if first else (others[b], other_length[b])
+            a += first
+            b += second
+            if other > i and ((first and second) or not mutual):
+                low[m], high[m], length[m] = i, other, d
                 m += 1
-    return low[:m], high[:m], out[:m]
+    return m

@@ -113,17 +113,20 @@ def radius_lists(position: np.ndarray, radius: float, *, n_jobs: int = -1) -> tu
     n = len(position)
     if n == 0:
         return np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
-    from cellgraph_clr.graphs.cell_lists import count_within, fill_within
+    from cellgraph_clr.graphs.cell_lists import fill_within
 
     radius = float(radius)
     grid = _Grid(position, radius)
     where = (grid.points, grid.order, grid.starts, grid.low, grid.size, grid.shape, radius)
     degree = np.empty(n, np.int64)
-    grid.in_threads(lambda first, last: count_within(*where, first, last, degree), n_jobs)
+
+    def fill(indptr: np.ndarray, index: np.ndarray, distance: np.ndarray) -> None:
+        grid.in_threads(lambda a, b: fill_within(*where, a, b, degree, indptr, index, distance), n_jobs)
+
+    fill(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))  # counts only
     indptr = np.concatenate([[0], np.cumsum(degree)])
-    index = np.empty(indptr[-1], np.int32)
-    distance = np.empty(indptr[-1], np.float32)
-    grid.in_threads(lambda first, last: fill_within(*where, first, last, degree, indptr, index, distance), n_jobs)
+    index, distance = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+    fill(indptr, index, distance)
     return indptr, index, distance
 
 

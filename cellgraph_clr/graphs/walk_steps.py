@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from numba import njit
+from cellgraph_clr._core.kernels import kernel
 
 __all__ = ["step_rows"]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@kernel
 def step_rows(indptr, indices, data, values, out, start, stop):  # noqa: ANN001, ANN201
     """Fill the rows from `start` to `stop` of ``out = W values``, both (n, d) float32, W in compressed rows."""
     for i in range(start, stop):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.parallel import n_workers
+from cellgraph_clr._core.parallel import n_workers, over_rows
 from cellgraph_clr.graphs.aggregation import row_normalized
 
 if TYPE_CHECKING:
@@ -46,13 +45,10 @@ def walked(step: csr_matrix, values: np.ndarray, n_steps: int, *, n_jobs: int | 
     """
     from cellgraph_clr.graphs.walk_steps import step_rows
 
-    edges = np.linspace(0, step.shape[0], n_workers(n_jobs) + 1).astype(int)
-    parts = [(int(a), int(b)) for a, b in pairwise(edges) if b > a]
     matrix = step.indptr, step.indices, step.data.astype(np.float32, copy=False)
     out = np.ascontiguousarray(values, np.float32)
-    with ThreadPoolExecutor(len(parts) or 1) as pool:
-        for _ in range(n_steps):
-            new = np.empty_like(out)
-            list(pool.map(lambda part, old=out, new=new: step_rows(*matrix, old, new, *part), parts))
-            out = new
+    for _ in range(n_steps):
+        new = np.empty_like(out)
+        over_rows(partial(step_rows, *matrix, out, new), len(out), n_threads=n_workers(n_jobs))
+        out = new
     return out

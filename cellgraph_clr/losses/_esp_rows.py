@@ -19,8 +19,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, prange
 
+from cellgraph_clr._core.kernels import called, kernel, reordered
 from cellgraph_clr.losses._saddle_rows import LEAST_VARIANCE, count_moments, saddle_row
 
 __all__ = ["infonce_p_rows"]
@@ -31,7 +31,16 @@ NEWTON_STEPS = 12
 TOLERANCE = 0.05  # of the expected count: the identity is exact for any tilt, so Newton need not converge
 
 
-@njit(cache=True, nogil=True)
+@called
+def _count(chosen: np.ndarray) -> int:
+    """Return how many are chosen."""
+    n = np.int64(0)
+    for k in range(chosen.size):
+        n += chosen[k]
+    return n
+
+
+@called
 def _kth_largest(values: np.ndarray, k: int, heap: np.ndarray) -> float:
     """Return the k-th largest value (1 = the largest) with a small sorted buffer; O(n + hits * k)."""
     filled = 0
@@ -49,7 +58,7 @@ def _kth_largest(values: np.ndarray, k: int, heap: np.ndarray) -> float:
     return heap[k - 1]
 
 
-@njit(cache=True, nogil=True)
+@called
 def _tilt(w: np.ndarray, p: int) -> float:
     """Return u with sum_k sigmoid(log w_k + u) near p; Newton from 0 with steps clamped to 2."""
     u = 0.0
@@ -61,7 +70,7 @@ def _tilt(w: np.ndarray, p: int) -> float:
     return u
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@reordered
 def _light_polynomial(q: np.ndarray, p: int, lanes: np.ndarray, poly: np.ndarray) -> None:
     """Fill `poly[:p + 1]` with the coefficients of prod_k (1 - q_k + q_k x), truncated at degree p.
 
@@ -89,7 +98,7 @@ def _light_polynomial(q: np.ndarray, p: int, lanes: np.ndarray, poly: np.ndarray
             poly[m] = total
 
 
-@njit(cache=True, nogil=True)
+@called
 def _heavy_products(q: np.ndarray, r: np.ndarray, p: int, before: np.ndarray, after: np.ndarray) -> None:
     """Fill `before[h]` and `after[h]` with the products of the heavy factors ahead of h and from h on."""
     n = q.size
@@ -107,7 +116,7 @@ def _heavy_products(q: np.ndarray, r: np.ndarray, p: int, before: np.ndarray, af
         after[h, 0] = after[h + 1, 0] * r[h]
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@reordered
 def _light_inclusion(
     q: np.ndarray, poly: np.ndarray, weights: np.ndarray, p: int, left: np.ndarray, pi: np.ndarray
 ) -> None:
@@ -126,23 +135,13 @@ def _light_inclusion(
         pi[j] *= q[j]
 
 
-@njit(cache=True, nogil=True)
-def _row(scores, positive, excluded, grad, want_grad, exact, work, heap, lanes, poly):  # noqa: ANN001, ANN202
-    """Return the loss of one anchor; write its gradient with respect to the scores when asked."""
-    n = scores.size
-    p = 0
-    n_candidates = 0
-    f = work[0]
-    for k in range(n):
-        if want_grad:
-            grad[k] = 0.0
-        f[k] = -np.inf if excluded[k] else scores[k]
-        if f[k] != f[k]:
-            return np.nan
-        n_candidates += not excluded[k]
-        p += positive[k]
-    if p == 0 or p == n_candidates:
-        return 0.0
+@called
+def _row(n, p, positive, want_grad, exact, work, heap, lanes, poly):  # noqa: ANN001, ANN202
+    """Return the loss of one anchor with 0 < p < N, of n scores work[0], -inf for what is excluded.
+
+    Its gradient with respect to them is written to work[5] when asked.
+    """
+    f, grad = work[0], work[5]
     pivot = _kth_largest(f[:n], p + 1, heap)
     w = work[1]
     for k in range(n):
@@ -221,7 +220,7 @@ def _row(scores, positive, excluded, grad, want_grad, exact, work, heap, lanes, 
     return loss
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@kernel
 def infonce_p_rows(
     scores: np.ndarray,
     positives: np.ndarray,
@@ -230,30 +229,38 @@ def infonce_p_rows(
     grad: np.ndarray,
     want_grad: bool,  # noqa: FBT001
     exact: bool,  # noqa: FBT001
-    n_chunks: int,
+    first: int,
+    last: int,
 ) -> None:
-    """Fill `loss` (a,) and, when asked, `grad` (a, c) of the scores (a, c); float64 arithmetic throughout.
+    """Fill rows `first` to `last` of `loss` (a,) and, when asked, of `grad` (a, c) of the scores (a, c); float64 arithmetic.
 
     Where not `exact`, rows of many undecided candidates are done by a saddle point (`_saddle_rows`), in O(c) each.
-    Cost: O(a c p) time, O(c + p^2) memory a thread; one exponential per score. The result does not depend on the
-    number of threads. Empty input leaves the outputs untouched.
+    Cost: O(a c p) time, O(c + p^2) memory a call; one exponential per score. Rows do not depend on one another, so threads
+    may share them. No rows leave the outputs untouched.
     """
-    n_rows, n = scores.shape
+    n = scores.shape[1]
     width = -(-n // LANES) * LANES
-    for chunk in prange(n_chunks):
-        first = chunk * n_rows // n_chunks
-        last = (chunk + 1) * n_rows // n_chunks
-        p_max = 0
-        for i in range(first, last):
-            p = 0
+    p_max = np.int64(0)
+    for i in range(first, last):
+        p_max = max(p_max, _count(positives[i]))
+    work = np.empty((6, width))
+    heap = np.empty(p_max + 1)
+    lanes = np.empty((p_max + 1, LANES))
+    poly = np.empty(p_max + 1)
+    for i in range(first, last):
+        p = _count(positives[i])
+        finite = True
+        for k in range(n):
+            f = -np.inf if excluded[i, k] else np.float64(scores[i, k])
+            work[0, k] = f
+            finite &= f == f  # noqa: PLR0124
+        known = p == 0 or p == n - _count(excluded[i])
+        if not finite:
+            loss[i] = np.nan
+        elif known:
+            loss[i] = 0.0
+        else:
+            loss[i] = _row(n, p, positives[i], want_grad, exact, work, heap, lanes, poly)
+        if want_grad:
             for k in range(n):
-                p += positives[i, k]
-            p_max = max(p_max, p)
-        work = np.empty((5, width))
-        heap = np.empty(p_max + 1)
-        lanes = np.empty((p_max + 1, LANES))
-        poly = np.empty(p_max + 1)
-        nothing = np.empty(0, grad.dtype)
-        for i in range(first, last):
-            row = grad[i] if want_grad else nothing
-            loss[i] = _row(scores[i], positives[i], excluded[i], row, want_grad, exact, work, heap, lanes, poly)
+                grad[i, k] = 0.0 if known or not finite else work[5, k]

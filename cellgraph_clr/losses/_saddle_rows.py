@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from numba import njit
+from cellgraph_clr._core.kernels import called, reordered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ NEWTON_STEPS = 40
 TOLERANCE = 1e-9  # of the expected count: here the tilt is part of the value
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp"})
+@reordered
 def count_moments(w: np.ndarray, e: float) -> tuple[float, float]:
     """Return the mean and the variance of the number of chosen candidates for odds `w * e`."""
     mean = 0.0
@@ -42,7 +42,7 @@ def count_moments(w: np.ndarray, e: float) -> tuple[float, float]:
     return mean, var
 
 
-@njit(cache=True, nogil=True)
+@called
 def _solved(w: np.ndarray, p: int) -> tuple[float, float]:
     """Return u with sum_k sigmoid(log w_k + u) = p and V there; V = -1 where Newton does not come there."""
     u = 0.0
@@ -54,7 +54,7 @@ def _solved(w: np.ndarray, p: int) -> tuple[float, float]:
     return u, -1.0
 
 
-@njit(cache=True, nogil=True)
+@called
 def saddle_row(
     f: np.ndarray,
     w: np.ndarray,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,13 +11,14 @@ from torch import Tensor
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.first_order import first_order
+from cellgraph_clr._core.parallel import over_rows
 from cellgraph_clr._core.precision import full_precision
 from cellgraph_clr.losses._checks import check_masks, check_tensors
 from cellgraph_clr.losses._offered import best_offered, check_options, contaminated
 
 __all__ = ["infonce_p", "log_esp"]
 
-ROWS_PER_CHUNK = 64  # rows a thread takes at a time
+ROWS_PER_PART = 64  # that a thread takes at a time
 
 
 class _RowsOnCPU(torch.autograd.Function):
@@ -30,16 +32,9 @@ class _RowsOnCPU(torch.autograd.Function):
         want_grad = ctx.needs_input_grad[0]
         loss = torch.zeros(len(work), dtype=torch.float64)
         grad = torch.zeros_like(work) if want_grad else work.new_zeros((0, 0))
-        infonce_p_rows(
-            work.numpy(),
-            positives.contiguous().numpy(),
-            exclude.contiguous().numpy(),
-            loss.numpy(),
-            grad.numpy(),
-            want_grad,
-            method == "exact",
-            max(1, -(-len(work) // ROWS_PER_CHUNK)),
-        )
+        arrays = [t.numpy() for t in (work, positives.contiguous(), exclude.contiguous(), loss, grad)]
+        fill = partial(infonce_p_rows, *arrays, want_grad, method == "exact")
+        over_rows(fill, len(work), n_threads=torch.get_num_threads(), n_parts=-(-len(work) // ROWS_PER_PART))
         ctx.save_for_backward(grad, scores)
         return loss.to(scores.dtype)
 

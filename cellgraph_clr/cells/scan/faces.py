@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cellgraph_clr._core.kernels import called, inner, kernel
 from cellgraph_clr.cells.scan.columns import HEAD, TAIL, X, Y, Z
-from cellgraph_clr.cells.scan.runs import called, inner, kernel
 from cellgraph_clr.cells.scan.sums import HASH, Rows
 
 __all__ = ["Pairs", "add_faces"]

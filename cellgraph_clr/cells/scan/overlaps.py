@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from cellgraph_clr._core.kernels import inner, kernel
 from cellgraph_clr.cells.scan.columns import HEAD, LAGGED, MATCH, OFFSET_X, OFFSET_Y, OFFSET_Z, PLAIN, TAIL
-from cellgraph_clr.cells.scan.runs import inner, kernel
 
 __all__ = ["add_overlaps"]
 

@@ -6,13 +6,14 @@ slice and an array of one's own are one type to the compiler.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from cellgraph_clr._core.kernels import kernel
 from cellgraph_clr.cells.scan.columns import LEAST, MOST, SQUARES, TOTAL, WEIGHTED_X, WEIGHTED_Y, WEIGHTED_Z
 
 __all__ = [
@@ -25,17 +26,9 @@ __all__ = [
     "find_runs",
     "flat",
     "flat_labels",
-    "inner",
-    "kernel",
 ]
 
 BATCH_VOXELS = 2**18  # voxels of a batch of lines: their labels, intensities and runs stay in the cache
-
-# compiling is felt at the first call: wrappers for C are not made, nor those for Python where only kernels call
-_OPTIONS: dict[str, Any] = {"nogil": True, "no_cfunc_wrapper": True}
-kernel = njit(**_OPTIONS | {"cache": True})
-inner = njit(inline="always")  # for one call in a kernel
-called = njit(**_OPTIONS | {"no_cpython_wrapper": True})  # for several
 
 
 class Runs(NamedTuple):

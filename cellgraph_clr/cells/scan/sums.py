@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from cellgraph_clr._core.kernels import kernel
 from cellgraph_clr.cells.scan.columns import (
     BORDER_X,
     BORDER_Y,
@@ -27,7 +28,6 @@ from cellgraph_clr.cells.scan.columns import (
     SECOND_ZY,
     SECOND_ZZ,
 )
-from cellgraph_clr.cells.scan.runs import kernel
 
 __all__ = ["HASH", "Rows", "add_sums", "find_rows", "grow_hash"]
 
