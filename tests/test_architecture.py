@@ -131,6 +131,15 @@ def loaded_after(code):
     return set(out.stdout.split())
 
 
+def test_kernels_are_compiled_in_one_way_and_start_no_threads_of_numba():
+    """Numba's own threads raise the number that torch may use, and every `prange` costs seconds at the first call."""
+    own = PACKAGE / "_core" / "kernels.py"
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text()
+        assert "prange" not in text and "parallel=True" not in text, path
+        assert path == own or not re.search(r"import .*\b(njit|jit|vectorize|guvectorize)\b", text), path
+
+
 def test_import_is_light():
     heavy = {"torch", "numba", "scanpy", "anndata", "pandas", "sklearn", "scipy", "matplotlib", "numpy"}
     assert not heavy & loaded_after("import cellgraph_clr")
