@@ -1,4 +1,4 @@
-"""What a newcomer waits for: import, `--help`, first calls with an empty cache and a full one, the quick start, a busy machine."""
+"""What a newcomer waits for: import, `--help`, first calls (empty cache, full cache), the quick start, a busy machine."""
 
 import json
 import os
