@@ -23,13 +23,13 @@ PACKAGES = (
     "zarr",
 )
 OPTIONAL = ("squidpy", "spatialdata", "dask", "cp_measure", "usearch")
+LABEL_DTYPES = ("uint8", "uint16", "uint32", "int64")
+IMAGE_DTYPES = ("uint8", "uint16", "float32", "float64")
 COPYLEFT = re.compile(r"\b[AL]?GPL|GNU|\bMPL|Mozilla|\bEUPL|\bCDDL|\bEPL", re.IGNORECASE)
 
 
 def installation() -> list[str]:
     """Return lines about the installation; the last says whether the smallest job ran."""
-    import warnings
-
     lines = [f"cellgraph_clr {version('cellgraph-clr')}, Python {platform.python_version()}, {os.cpu_count()} cores"]
     for name in (*PACKAGES, *OPTIONAL):
         try:
@@ -39,16 +39,36 @@ def installation() -> list[str]:
     import torch
 
     lines.append(f"  GPU: {torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none, the CPU is used'}")
-    from cellgraph_clr import gr, tl
-    from cellgraph_clr.datasets.synth import tissue
+    n = _smallest_job()
+    lines.append(f"smallest job: {n} cells measured, joined, embedded and searched: sound, and compiled for first calls")
+    return lines
 
+
+def _smallest_job() -> int:
+    """Do a little of everything that is compiled at its first call, and return of how many cells."""
+    import warnings
+
+    import numpy as np
+
+    import cellgraph_clr as cgc
+
+    labels = np.kron(np.arange(1, 65).reshape(8, 8), np.ones((8, 8), int))
+    image = np.arange(labels.size).reshape(labels.shape) % 200
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        adata = tissue(60, ndim=2, random_state=0).adata()
-        gr.contact_graph(adata)
-        tl.embed(adata, n_steps=2, n_dims=8, progress=False)
-    lines.append(f"smallest job: {adata.n_obs} cells measured, joined and embedded: sound")
-    return lines
+        for of_labels, of_image in zip(LABEL_DTYPES, IMAGE_DTYPES, strict=True):
+            adata = cgc.from_labels(labels.astype(of_labels), image.astype(of_image))
+        cgc.im.label_qc(labels)
+        cgc.gr.knn_graph(adata)
+        cgc.gr.radius_graph(adata, radius=12)
+        cgc.gr.contact_graph(adata)
+        cgc.pp.scale_features(adata)
+        cgc.tl.embed(adata, n_steps=2, n_dims=8, progress=False)
+        cgc.tl.context(adata, learn=False, n_types=8, progress=False)
+        cgc.tl.retrieve_regions(adata, [9, 10, 17, 18])
+        adata.obs["kind"] = ["ab"[i % 2] for i in range(adata.n_obs)]
+        cgc.tl.interactions(adata, "kind")
+    return adata.n_obs
 
 
 def license_lines() -> list[str]:
