@@ -40,7 +40,9 @@ def installation() -> list[str]:
 
     lines.append(f"  GPU: {torch.cuda.get_device_name(0) if torch.cuda.is_available() else 'none, the CPU is used'}")
     n = _smallest_job()
-    lines.append(f"smallest job: {n} cells measured, joined, embedded and searched: sound, and compiled for first calls")
+    lines.append(
+        f"smallest job: {n} cells measured, joined, embedded and searched: sound, and compiled for first calls"
+    )
     return lines
 
 

@@ -37,7 +37,7 @@ def _count(chosen: np.ndarray) -> int:
     n = np.int64(0)
     for k in range(chosen.size):
         n += chosen[k]
-    return n
+    return int(n)
 
 
 @called

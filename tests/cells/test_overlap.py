@@ -96,3 +96,20 @@ def test_sums_of_nothing_and_of_fractions():
     pairs, total = sums_of_pairs(np.array([[2, 3], [1, 9], [2, 3]]), np.array([0.5, 1.0, 0.25]))
     assert as_list(pairs, total) == [((1, 9), 1.0), ((2, 3), 0.75)]
     assert [len(x) for x in sums_of_pairs(np.zeros((0, 2), np.int64), np.zeros(0))] == [0, 0]
+
+
+@pytest.mark.parametrize("dtypes", [("u2", "i4"), ("i8", "u1"), (bool, ">u4"), ("u8", "u8")])
+def test_tables_grow_and_threads_change_nothing(dtypes, rng):
+    shape = (7, 60, 70)
+    a, b = (rng.integers(0, 2 if d is bool else min(np.iinfo(d).max, 20_000), shape).astype(d) for d in dtypes)
+    wanted = by_loop(a.astype(int), b.astype(int))
+    assert len(wanted) > 4096 or bool in dtypes
+    for n_jobs in (1, 3, 99):
+        assert as_list(*label_overlaps(a, b, n_jobs=n_jobs)) == wanted
+
+
+def test_lines_without_an_end_in_common_and_images_without_voxels():
+    a, b = np.zeros((3, 200), int), np.zeros((3, 200), int)
+    a[:, 10:150], b[:, 64:] = 5, 7
+    assert as_list(*label_overlaps(a, b)) == [((0, 0), 30), ((0, 7), 150), ((5, 0), 162), ((5, 7), 258)]
+    assert [len(x) for x in label_overlaps(a[:, :0], b[:, :0])] == [0, 0]

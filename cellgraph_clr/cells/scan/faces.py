@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.kernels import called, inner, kernel
 from cellgraph_clr.cells.scan.columns import HEAD, TAIL, X, Y, Z
-from cellgraph_clr.cells.scan.sums import HASH, Rows
+from cellgraph_clr.cells.scan.sums import Rows, row_of_key
 
 __all__ = ["Pairs", "add_faces"]
 
@@ -26,19 +26,7 @@ def _pair_row(known, a, b):  # noqa: ANN001, ANN202
     """Return the row of the pair of cells in rows a and b; a new pair gets the next one."""
     if a > b:
         a, b = b, a
-    key = (np.uint64(a) << np.uint64(32)) | np.uint64(b)
-    mask = known.hashed.size - 1
-    h = np.int64((key * HASH) >> np.uint64(32)) & mask
-    while known.hashed[h] != key:
-        if known.hashed[h] == 0:
-            n = known.n[0]
-            known.hashed[h] = key
-            known.hashed_rows[h] = n
-            known.keys[n] = key
-            known.n[0] = n + 1
-            return n
-        h = (h + 1) & mask
-    return np.int64(known.hashed_rows[h])
+    return row_of_key(known, (np.uint64(a) << np.uint64(32)) | np.uint64(b))
 
 
 @inner

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cellgraph_clr._core.kernels import kernel
+from cellgraph_clr._core.kernels import called, kernel
 from cellgraph_clr.cells.scan.columns import (
     BORDER_X,
     BORDER_Y,
@@ -29,7 +29,7 @@ from cellgraph_clr.cells.scan.columns import (
     SECOND_ZZ,
 )
 
-__all__ = ["HASH", "Rows", "add_sums", "find_rows", "grow_hash"]
+__all__ = ["HASH", "Rows", "add_sums", "find_rows", "grow_hash", "row_of_key"]
 
 HASH = np.uint64(0x9E3779B97F4A7C15)
 
@@ -85,6 +85,23 @@ def find_rows(labels, rows, cells, first):  # noqa: ANN001, ANN201
         rows[i] = row
     cells.n[0] = n
     return len(labels)
+
+
+@called
+def row_of_key(known, key):  # noqa: ANN001, ANN201
+    """Return the row of a key; a new one gets the next row. There must be room for it."""
+    mask = known.hashed.size - 1
+    h = np.int64((key * HASH) >> np.uint64(32)) & mask
+    while known.hashed[h] != key:
+        if known.hashed[h] == 0:
+            n = known.n[0]
+            known.hashed[h] = key
+            known.hashed_rows[h] = n
+            known.keys[n] = key
+            known.n[0] = n + 1
+            return n
+        h = (h + 1) & mask
+    return np.int64(known.hashed_rows[h])
 
 
 @kernel

@@ -9,13 +9,13 @@ from cellgraph_clr.cells.scan.faces import Pairs, add_faces
 from cellgraph_clr.cells.scan.runs import Place, Runs, find_runs
 from cellgraph_clr.cells.scan.sums import Rows, find_rows, grow_hash
 
-__all__ = ["CellTables", "PairTable", "Window"]
+__all__ = ["CellTables", "PairTable", "Window", "empty_rows", "found_rows", "grown", "grown_rows"]
 
 N_CELLS = 512  # of tables at first
 N_PAIRS = 4096
 
 
-def _grown(table: np.ndarray, n: int, empty: np.ndarray | float = 0) -> np.ndarray:
+def grown(table: np.ndarray, n: int, empty: np.ndarray | float = 0) -> np.ndarray:
     """Return a table of n rows that starts with the rows of another one; the others are `empty`."""
     out = np.empty((n, *table.shape[1:]), table.dtype)
     out[: len(table)] = table
@@ -23,15 +23,24 @@ def _grown(table: np.ndarray, n: int, empty: np.ndarray | float = 0) -> np.ndarr
     return out
 
 
-def _rows(n: int) -> Rows:
+def empty_rows(n: int) -> Rows:
+    """Return an empty table with room for n keys."""
     return Rows(np.zeros(2 * n, np.uint64), np.zeros(2 * n, np.int32), np.zeros(n, np.uint64), np.zeros(1, np.int64))
 
 
-def _grown_rows(rows: Rows) -> Rows:
+def grown_rows(rows: Rows) -> Rows:
     """Return rows with room for twice as many keys."""
-    new = _rows(2 * len(rows.keys))
+    new = empty_rows(2 * len(rows.keys))
     grow_hash(rows, new)
-    return new._replace(keys=_grown(rows.keys, 2 * len(rows.keys)), n=rows.n)
+    return new._replace(keys=grown(rows.keys, 2 * len(rows.keys)), n=rows.n)
+
+
+def found_rows(known: Rows, labels: np.ndarray, rows: np.ndarray) -> Rows:
+    """Write the row of every label, and return the table, which may have grown."""
+    first = 0
+    while (first := find_rows(labels, rows, known, first)) < len(labels):
+        known = grown_rows(known)
+    return known
 
 
 class Window:
@@ -75,7 +84,7 @@ class CellTables:
     """Rows of labels, and per row sums, intensities and overlaps; row 0 is the background."""
 
     def __init__(self, n_channels: int) -> None:
-        self.rows = _rows(N_CELLS)
+        self.rows = empty_rows(N_CELLS)
         self.rows.n[0] = 1
         self._no_sums = np.zeros(N_SUMS, np.int64)
         self._no_sums[BOX_LOW], self._no_sums[BOX_HIGH] = 2**62, -1
@@ -90,21 +99,19 @@ class CellTables:
 
     def find(self, labels: np.ndarray, rows: np.ndarray) -> None:
         """Write the row of every label, and give every row its place in the tables."""
-        first = 0
-        while (first := find_rows(labels, rows, self.rows, first)) < len(labels):
-            self.rows = _grown_rows(self.rows)
+        self.rows = found_rows(self.rows, labels, rows)
         n = len(self.rows.keys)
         if n > len(self.sums):
-            self.sums = _grown(self.sums, n, self._no_sums)
-            self.intensity = _grown(self.intensity, n, self._no_intensity)
-            self.overlaps = _grown(self.overlaps, n)
+            self.sums = grown(self.sums, n, self._no_sums)
+            self.intensity = grown(self.intensity, n, self._no_intensity)
+            self.overlaps = grown(self.overlaps, n)
 
 
 class PairTable:
     """Rows of pairs of cells, and the faces of each."""
 
     def __init__(self) -> None:
-        self.rows, self.faces = _rows(N_PAIRS), np.zeros((N_PAIRS, 3), np.int64)
+        self.rows, self.faces = empty_rows(N_PAIRS), np.zeros((N_PAIRS, 3), np.int64)
 
     def __len__(self) -> int:
         return int(self.rows.n[0])
@@ -116,5 +123,5 @@ class PairTable:
             pairs = Pairs(self.rows, self.faces, window.pairs)
             line = add_faces(window.runs, place, pairs, matches, (line, *span))
             if line < span[1]:
-                self.rows = _grown_rows(self.rows)
-                self.faces = _grown(self.faces, len(self.rows.keys))
+                self.rows = grown_rows(self.rows)
+                self.faces = grown(self.faces, len(self.rows.keys))
