@@ -50,8 +50,7 @@ def label_overlaps(first: Any, second: Any, *, n_jobs: int | None = None) -> tup
     workers = n_workers(n_jobs)
     for where in _blocks(first, second):
         a, b = (np.ascontiguousarray(array, array.dtype.newbyteorder("=")) for array in (first[where], second[where]))
-        if a.size:
-            _add_shared(found, a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), workers)
+        _add_shared(found, a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1]), workers)
         if len(found) > MERGED:
             found = [_merged(found)]
     return _merged(found)
