@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["CalibratedTrees"]
 
 CALIBRATION_FOLDS = 5
+FOLD_TREES = 200  # at most, of a fold: their temperature is within about 3 % of that of 500
 NEVER = -1e4  # the logit of a class without a cell
 
 
@@ -45,7 +46,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     max_features : float, default 0.4
         Share of the features tried at each split.
     calibrate : bool, default True
-        Fit the temperature (5 folds, fewer for small classes; six times the cost).
+        Fit the temperature (5 folds of up to 200 trees, fewer folds for small classes; three times the cost).
     n_jobs : int or None, default None
         Threads; None and -1 take one per core.
     random_state : int, numpy.random.Generator or None, default 0
@@ -123,7 +124,8 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         self.classes_, codes = class_codes(y)
 
         folds = calibration_folds(codes, CALIBRATION_FOLDS) if self.calibrate else []
-        logits = (self._logits(self._grown(X[train], y[train]), X[test]) for train, test in folds)
+        few = min(self.n_trees, FOLD_TREES)
+        logits = (self._logits(self._grown(X[train], y[train], few), X[test]) for train, test in folds)
         self.calibration_temperature_ = out_of_fold_temperature(codes, folds, logits)
         self._trees = self._grown(X, y)
         return self
@@ -195,11 +197,11 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
             out[np.ix_(test, grown.classes_)] = self._logits(grown, np.asarray(X[test], np.float32))
         return out
 
-    def _grown(self, X: np.ndarray, y: np.ndarray) -> ExtraTreesClassifier:  # noqa: N803
+    def _grown(self, X: np.ndarray, y: np.ndarray, n_trees: int | None = None) -> ExtraTreesClassifier:  # noqa: N803
         from sklearn.ensemble import ExtraTreesClassifier
 
         return ExtraTreesClassifier(
-            self.n_trees,
+            n_trees or self.n_trees,
             max_features=float(self.max_features),
             n_jobs=n_workers(self.n_jobs),
             random_state=as_seed(self.random_state),
