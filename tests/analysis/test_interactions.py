@@ -267,6 +267,21 @@ def test_pairs_that_are_rare_are_not_reported():
     assert (strict.expected * np.where(shown, strict.log_odds, 0)).sum() == pytest.approx(0, abs=1e-6)
 
 
+def test_a_pair_that_lies_in_few_blocks_has_few_degrees_of_freedom():
+    xy, _, _, contacts, _ = planted_contacts(3000, 2, random_state=0)
+    types = np.random.default_rng(0).integers(0, 2, len(xy))
+    corner = (xy < np.quantile(xy, 0.2)).all(axis=1)
+    types[corner & (np.random.default_rng(1).random(len(xy)) < 0.7)] = 2  # nowhere else
+    candidates = candidates_within(xy, contacts, [np.arange(len(xy))], 12.0)
+    blocks = tissue_blocks(xy, [np.arange(len(xy))], candidates)
+    found = fit_interactions(choices_of(types, candidates, n_types=3), blocks)
+    number = pair_numbers(3)[0]
+    few = len(np.unique(blocks[corner]))
+    assert few < found.n_blocks / 8
+    assert found.dof[number[2, 2]] < few
+    assert found.dof[number[0, 1]] > 0.5 * found.n_blocks
+
+
 def test_types_that_never_meet_have_a_zero_of_their_own():
     n = 300
     xy, types, _, contacts, _ = planted_contacts(n, 2, random_state=10)
