@@ -73,7 +73,8 @@ def find_regions(
     min_cells : smaller regions are left out.
     max_cells : regions grow from the best cells down until they would be larger than this; None takes whole connected
         components.
-    blocked : (n,) bool, cells that may be in no region (the query itself).
+    blocked : (n,) bool, cells that may be in no region (the query itself). A region more than half of whose cells have a
+        neighbour among them is their rim, not another place, and is left out.
 
     Raises
     ------
@@ -100,5 +101,6 @@ def find_regions(
     rows = np.flatnonzero(region >= 0)
     by_region = rows[np.argsort(region[rows], kind="stable")]
     pieces = np.split(by_region, np.flatnonzero(np.diff(region[by_region])) + 1)
-    found = [Region(p, float(scores[p].mean())) for p in pieces if len(p) >= min_cells]
+    beside = np.zeros(len(scores), bool) if blocked is None else adjacency @ blocked.astype(np.float32) > 0
+    found = [Region(p, float(scores[p].mean())) for p in pieces if len(p) >= min_cells and beside[p].mean() <= 0.5]
     return sorted(found, key=lambda r: (-r.score, r.rows[0]))

@@ -70,7 +70,8 @@ def retrieve_regions(
         Lowest (smoothed) similarity of a member; "auto" is what three quarters of the query's own cells reach, or where
         the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
     exclude_query : bool, default True
-        The query's cells can be in no region.
+        The query's cells can be in no region, and a region more than half of whose cells have neighbors in the query
+        is left out: it is the query's rim, not another place.
     neighbors_key : str, default "spatial"
         The graph that connects.
     key_added : str, default "retrieval"

@@ -28,6 +28,20 @@ def test_regions_are_connected_ranked_and_large_enough():
     ]
 
 
+def test_the_rim_of_what_is_blocked_is_no_other_place():
+    scores = np.ones(12)
+    blocked = np.isin(np.arange(12), [3, 4, 5])
+    grown = [
+        r.rows.tolist() for r in regions.find_regions(scores, chain(12), threshold=1, min_cells=1, blocked=blocked)
+    ]
+    assert grown == [[0, 1, 2], [6, 7, 8, 9, 10, 11]]  # one cell of each touches
+    scores[[1, 8]] = 0
+    grown = [
+        r.rows.tolist() for r in regions.find_regions(scores, chain(12), threshold=1, min_cells=1, blocked=blocked)
+    ]
+    assert grown == [[0], [6, 7], [9, 10, 11]]  # the lone cell 2 is rim; half of 6 and 7 is not more than half
+
+
 def test_smoothing_keeps_isolated_cells():
     adjacency = csr_matrix((3, 3))
     np.testing.assert_array_equal(regions.region_scores(np.arange(3.0), adjacency), np.arange(3.0))

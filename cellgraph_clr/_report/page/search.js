@@ -174,6 +174,17 @@ function grownRegions(order, graph, most) {
   return [...found.values()];
 }
 
+// Whether more than half of the cells of a region have a neighbor in the query: its rim, not another place.
+function isRim(region, isQuery, graph) {
+  let beside = 0;
+  for (const i of region) {
+    let at = graph.start[i];
+    while (at < graph.start[i + 1] && !isQuery[graph.index[at]]) at++;
+    beside += at < graph.start[i + 1];
+  }
+  return 2 * beside > region.length;
+}
+
 // Connected regions like the query, best mean score first: [{rows, score}].
 function regionsLike(scores, rows, isQuery, graph, { least = 5 } = {}) {
   const smooth = smoothed(scores, graph);
@@ -182,7 +193,7 @@ function regionsLike(scores, rows, isQuery, graph, { least = 5 } = {}) {
   for (let i = 0; i < smooth.length; i++) if (smooth[i] >= threshold && !isQuery[i]) order.push(i);
   order.sort((a, b) => smooth[b] - smooth[a] || a - b);
   return grownRegions(order, graph, 2 * Math.max(rows.length, least))
-    .filter((region) => region.length >= least)
+    .filter((region) => region.length >= least && !isRim(region, isQuery, graph))
     .map((region) => ({ rows: region, score: region.reduce((sum, i) => sum + smooth[i], 0) / region.length }))
     .sort((a, b) => b.score - a.score || a.rows[0] - b.rows[0]);
 }
