@@ -8,7 +8,7 @@ PEERS_STAMP := $(PEERS)/.installed
 BARE := .venv-wheel
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: demo test browser vendor mutate torture wheel oldest lint bench results interop docs clean
+.PHONY: demo test browser vendor mutate torture wheel oldest lint bench results interop notebooks docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -67,6 +67,9 @@ results: $(STAMP)  # writes the tables of README.md, benchmarks/RESULTS.md and d
 
 interop: $(PEERS_STAMP)
 	$(PEERS)/bin/python -m pytest tests/interop -n 0
+
+notebooks: $(STAMP)  # runs them in place and keeps their outputs; DATA=DIR: the parts on larger sets too; NAMES="organs movies": some
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python notebooks/run.py $(NAMES) $(if $(DATA),--data $(DATA))
 
 docs: $(STAMP)  # warnings are errors; DOCS_INTERSPHINX=1 adds links into other libraries, which needs a network
 	MPLBACKEND=Agg OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -b html -W --keep-going -q docs docs_html

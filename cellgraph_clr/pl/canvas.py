@@ -132,18 +132,20 @@ def legend_beside(ax: Axes, handles: Sequence[Any], *, title: str | None = None)
     )
 
 
-def scale_bar(ax: Axes, unit: str | None, *, share: float = 0.25, step: float = 1.0, on_image: bool = True) -> None:
+def scale_bar(
+    ax: Axes, unit: str | None, *, share: float = 0.25, step: float = 1.0, on_image: bool = True, on_white: bool = False
+) -> None:
     """Draw a bar of a round length at the lower left (below the axes without an image), up to `share` of the width of the axes.
 
-    White with a dark rim `on_image`, else black with a white one. `step` is the size of one unit of the axes in `unit`; None
-    is a unit that is not known.
+    White with a dark rim `on_image`, else black with a white one, as on an image that is `on_white`. `step` is the size of
+    one unit of the axes in `unit`; None is a unit that is not known.
     """
     from matplotlib.font_manager import FontProperties
     from matplotlib.patheffects import withStroke
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
     low, high = ax.get_xlim()
-    color, rim = ("white", "black") if on_image else ("black", "white")
+    color, rim = ("white", "black") if on_image and not on_white else ("black", "white")
     length, text = round_length(share * abs(high - low) * step, unit)
     thick = 0.008 * abs(np.subtract(*ax.get_ylim()))
     bar = AnchoredSizeBar(

@@ -306,7 +306,7 @@ class _Drawing:
                     _slice(ax, *cut[int(at)], float(low), float(high))
                 ax.set_title(plain(caption), fontsize=8)
         ax = axes[0, 0]
-        scale_bar(ax, self.unit, share=0.4, step=resolution)
+        scale_bar(ax, self.unit, share=0.4, step=resolution, on_white=surfaces)
         if title is not None:
             ax.get_figure(root=True).suptitle(title, fontsize=10)
         return axes
