@@ -65,11 +65,11 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
     yield "TimeArrow accuracy", np.array([arrow.accuracy_, arrow.accuracy_error_])
     yield from figures(arrow.history_, "TimeArrow")
     for fine_tune in (False, True):
-        events = cgc.models.EventClassifier(arrow, size=8, fine_tune=fine_tune, **RUN).fit(movie)
+        events = cgc.models.EventClassifier(arrow, crop_px=8, fine_tune=fine_tune, **RUN).fit(movie)
         yield f"EventClassifier {fine_tune}", events.predict_proba(movie)
         yield from figures(events.history_, f"EventClassifier {fine_tune}")
     plate = phenotype_plate(3, 2, side=64, random_state=0)
-    for options in ({}, {"prior": 0.0, "blur": 1.0, "estimator": "nce"}):
+    for options in ({}, {"prior_weight": 0.0, "blur": 1.0, "bound": "nce"}):
         fields = cgc.models.DeepInfoMax(**FIELDS | options).fit(plate)
         yield f"DeepInfoMax {options}", fields.transform(plate).to_numpy()
         yield from figures(fields.history_, f"DeepInfoMax {options}")

@@ -139,7 +139,7 @@ def graph(
     path: Input,
     method: Annotated[str, typer.Option(help="contact, delaunay, knn or radius")] = "contact",
     labels: Annotated[Path | None, typer.Option(help="Label image (contact; only if the file has no contacts)")] = None,
-    n_neighs: Annotated[int, typer.Option(help="Neighbours (knn)")] = 6,
+    n_neighbors: Annotated[int, typer.Option(help="Neighbours (knn)")] = 6,
     radius: Annotated[float, typer.Option(help="Radius in the unit of positions (radius)")] = 20.0,
     max_gap: Annotated[float, typer.Option(help="Widest background gap bridged (contact)")] = 0.0,
     min_area: Annotated[float, typer.Option(help="Contacts up to this area are left out (contact)")] = 0.0,
@@ -161,7 +161,7 @@ def graph(
     elif method == "delaunay":
         gr.delaunay_graph(adata, key_added=key_added)
     elif method == "knn":
-        gr.knn_graph(adata, n_neighs=n_neighs, key_added=key_added)
+        gr.knn_graph(adata, n_neighbors=n_neighbors, key_added=key_added)
     else:
         gr.radius_graph(adata, radius=radius, key_added=key_added)
     save_anndata(adata, target)

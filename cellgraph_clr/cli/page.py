@@ -19,7 +19,7 @@ def report(
     image: Annotated[Optional[Path], typer.Option(help="Image on the grid of the labels, shown under them")] = None,  # noqa: UP045
     title: Annotated[Optional[str], typer.Option(help="Title; default: the name of the page")] = None,  # noqa: UP045
     color: Annotated[Optional[str], typer.Option(help="obs column or feature to begin with")] = None,  # noqa: UP045
-    truth: Annotated[Optional[str], typer.Option(help="obs column of true classes, to judge predicted ones")] = None,  # noqa: UP045
+    truth_key: Annotated[str | None, typer.Option(help="obs column of true classes, to judge predicted ones")] = None,
     use_rep: Annotated[Optional[str], typer.Option(help="obsm key searched; default: the first there is")] = None,  # noqa: UP045
     embedding: Annotated[Optional[str], typer.Option(help="obsm key drawn; default: X_umap, else made here")] = None,  # noqa: UP045
     features: Annotated[Optional[str], typer.Option(help="Features to show, separated by commas")] = None,  # noqa: UP045
@@ -44,7 +44,7 @@ def report(
         image=None if image is None else read_pixels(image, channels_axis=True).data,
         title=title,
         color=color,
-        truth=truth,
+        truth_key=truth_key,
         use_rep=use_rep,
         embedding=embedding,
         features=None if features is None else features.split(","),

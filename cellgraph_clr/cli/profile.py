@@ -29,7 +29,7 @@ def profile(
         Optional[Path],  # noqa: UP045
         typer.Option("--save-model", help="Write the trained model here (.safetensors)"),
     ] = None,
-    size: Annotated[int, typer.Option(help="Pixels along the side of a window")] = 128,
+    window_px: Annotated[int, typer.Option(help="Pixels along the side of a window")] = 128,
     stride: Annotated[Optional[int], typer.Option(help="Pixels between windows; default: side by side")] = None,  # noqa: UP045
     foreground: Annotated[str, typer.Option(help="mixture, otsu or all")] = "mixture",
     n_steps: Annotated[int, typer.Option(help="Training steps")] = 300,
@@ -46,7 +46,7 @@ def profile(
     if model is not None:
         fitted = DeepInfoMax.load(model)
     else:
-        fitted = DeepInfoMax(size=size, foreground=foreground, n_steps=n_steps, random_state=seed)
+        fitted = DeepInfoMax(window_px=window_px, foreground=foreground, n_steps=n_steps, random_state=seed)
         fitted.fit(fields, samples=samples.split(",") if samples else None)
     adata = tl.profile(fields, model=fitted, stride=stride)
     save_anndata(adata, output, "windows")

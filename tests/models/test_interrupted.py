@@ -51,7 +51,7 @@ def fields(adata):
 
 def events(adata):
     one, other = movies()
-    model = models.EventClassifier(models.TimeArrow(**ARROW).untrained(one), size=8, **RUN)
+    model = models.EventClassifier(models.TimeArrow(**ARROW).untrained(one), crop_px=8, **RUN)
     places = cell_places(other)
     places["event"] = places["event"].where(places["event"] != "death", "none")
     return model, (one,), (other, places), STEP, 6  # after the temperature was fitted

@@ -117,7 +117,7 @@ def commands(given: Path) -> list[Job]:
         return Job(f"measure {suffix}", (f"m{suffix}",), run, command=True)
 
     def graph(f: Path, v: int) -> None:
-        _command("graph", a, "--method", "knn", "--n-neighs", 3 + v, "-o", f / "g.h5ad")
+        _command("graph", a, "--method", "knn", "--n-neighbors", 3 + v, "-o", f / "g.h5ad")
 
     def embed(f: Path, v: int) -> None:
         files = ("-o", f / "e.h5ad", "--save-model", f / "e.safetensors", "--checkpoint", f / "e.ckpt")
@@ -146,7 +146,7 @@ def commands(given: Path) -> list[Job]:
 
     def profile(f: Path, v: int) -> None:
         files = ("-o", f / "w.h5ad", "--save-model", f / "w.safetensors")
-        _command("profile", given / "plate", PATTERN, "--size", 32, "--n-steps", 2, "--seed", v, *files)
+        _command("profile", given / "plate", PATTERN, "--window-px", 32, "--n-steps", 2, "--seed", v, *files)
 
     def demo(f: Path, v: int) -> None:
         demo_colon.COLON["n_steps"] = demo_planted.LOCAL["n_steps"] = contexts.CODES["n_steps"] = 1
@@ -187,7 +187,7 @@ def fits(given: Path) -> list[Job]:
         "MorphoFeatures": (lambda v: models.MorphoFeatures(random_state=v, **CODES), (image,)),
         "TimeArrow": (lambda v: models.TimeArrow(random_state=v, **ARROW), (movie,)),
         "DeepInfoMax": (lambda v: models.DeepInfoMax(random_state=v, **FIELDS), (plate,)),
-        "EventClassifier": (lambda v: models.EventClassifier(untrained, size=8, random_state=v, **STEPS), (movie,)),
+        "EventClassifier": (lambda v: models.EventClassifier(untrained, crop_px=8, random_state=v, **STEPS), (movie,)),
         "SoftInfoNCEClassifier": (lambda v: models.SoftInfoNCEClassifier(random_state=v, **short), (x, y)),
         "CellGraphClassifier": (lambda v: models.CellGraphClassifier(base, random_state=v, **short), (adata, "kind")),
     }
