@@ -38,7 +38,7 @@ def run(*, size: str, data: str | None) -> list[Row]:
     rows = Rows("deep_infomax")
     small = size == "small"
     plate = phenotype_plate(14, 4 if not small else 2, side=512 if not small else 64)
-    _planted(rows, plate, {"n_steps": 3, "size": 32, "batch_size": 8} if small else {})
+    _planted(rows, plate, {"n_steps": 3, "window_px": 32, "batch_size": 8} if small else {})
     folder = real_data(size, data)
     if folder is None:
         return rows

@@ -24,8 +24,8 @@ from cellgraph_clr.training.checkpoints import KIND
 from cellgraph_clr.training.weights import load_weights
 
 STEPS = {"n_steps": 6, "progress": False, "device": "cpu"}
-ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | STEPS
-FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8} | STEPS
+ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "crop_px": 16, "batch_size": 4} | STEPS
+FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 8} | STEPS
 CODES = {"n_points": 32, "n_features": 6, "n_hidden": 4, "batch_size": 8, "coarse_size": 8, "fine_size": 8} | STEPS
 PATTERN = r"(?P<sample>sample_\d+)_(?P<field>\d)_(?P<channel>\w+)\.tif"
 
