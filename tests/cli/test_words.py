@@ -31,7 +31,7 @@ def test_python_becomes_options(python, words):
 
 
 def test_options_are_those_of_the_command():
-    assert options_of(["embed", "x.h5ad"])["model_file"] == "--save-model"
+    assert options_of(["embed", "x.h5ad"])["save_model"] == "--save-model"
     assert options_of(["graph"])["n_neighbors"] == "--n-neighbors"
     assert options_of(["--help"]) == {}
 
