@@ -74,8 +74,7 @@ def _parameters(command: Command, options: Mapping[str, Parameter]) -> list[insp
         kind: Any = list[Path] if several else Path
         made = typer.Argument(help=command.inputs, show_default=False)
         out.append(inspect.Parameter("path", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Annotated[kind, made]))
-    for name in command.arguments:
-        out.append(option_of(options[name], argument=True))
+    out += [option_of(options[name], argument=True) for name in command.arguments]
     if command.choice:
         values = [str(k) for k in command.functions]
         kind = "bool" if isinstance(command.default, bool) else f"Literal[{', '.join(values)}]"

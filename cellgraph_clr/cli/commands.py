@@ -47,6 +47,18 @@ NO_COMMAND = {  # functions of the face without a command, and why
     "pl.loss_weights": "a figure on losses",
     "pl.training": "of a history in memory",
     "pl.window_gallery": "needs the plate",
+    "from_movie": "`events --output`",
+    "from_plate": "masks of plates are measured in Python",
+    "from_pyg": "objects of Python",
+    "from_spatialdata": "objects of Python",
+    "to_napari": "objects of Python",
+    "to_networkx": "objects of Python",
+    "to_pyg": "objects of Python",
+    "to_spatialdata": "objects of Python",
+    "read": "every command reads",
+    "read_labels": "`measure`",
+    "validate": "`inspect`",
+    "write": "every command writes",
 }
 
 

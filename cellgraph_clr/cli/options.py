@@ -116,16 +116,17 @@ def parsed(p: Parameter, value: Any) -> Any:
 
 
 def _number(p: Parameter, text: str, kind: Callable[[str], Any]) -> Any:
+    return _numbers(p, text, kind, alone=True)
+
+
+def _numbers(p: Parameter, text: str, kind: Callable[[str], Any], *, alone: bool) -> Any:
+    """Return numbers separated by commas; one that is alone by itself. Raises `OptionError` for what are none."""
     from cellgraph_clr._core.errors import OptionError
 
     try:
-        return kind(text)
+        values = [kind(part) for part in text.split(",")]
     except ValueError as error:
         like = "0.5,0.2,0.2" if kind is float else "1,2"
         found = f"Expected `{flag_of(p.name)}` as numbers like {like}, found {text!r}. Separate by commas."
         raise OptionError(found) from error
-
-
-def _numbers(p: Parameter, text: str, kind: Callable[[str], Any], *, alone: bool) -> Any:
-    values = [_number(p, part, kind) for part in text.split(",")]
     return values[0] if alone and len(values) == 1 else values

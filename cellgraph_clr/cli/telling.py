@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["outcome", "query_of"]
 
-NO_CONTACTS = "no cells touch: bridge the background by `--labels LABELS --max-gap 1`, or join cells by position: `--method delaunay`"
+NO_CONTACTS = (
+    "no cells touch: bridge the background by `--labels LABELS --max-gap 1`, "
+    "or join cells by position: `--method delaunay`"
+)
 
 
 def query_of(text: str) -> Any:
