@@ -41,7 +41,7 @@ def run(*, size: str, data: str | None) -> list[Row]:
         return rows
     adata = prepare(folder)
     gr.delaunay_graph(adata, key_added="delaunay")
-    gr.knn_graph(adata, n_neighs=20, key_added="knn20")
+    gr.knn_graph(adata, n_neighbors=20, key_added="knn20")
     candidates = platynereis_candidates(folder)
     features = np.asarray(adata.X)
     for name, change in ROWS.items():

@@ -91,7 +91,7 @@ def _cortex(rows: Rows, folder: Path) -> None:
     adata = datasets.osmfish_cortex(folder)
     adata = adata[adata.obs["region"].notna().to_numpy()].copy()
     pp.scale_features(adata, impute="median")
-    gr.knn_graph(adata, n_neighs=15)
+    gr.knn_graph(adata, n_neighbors=15)
     y = adata.obs["region"].astype(str).to_numpy()
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000, class_weight="balanced"))
     for name, vectors in _contexts(adata).items():

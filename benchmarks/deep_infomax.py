@@ -38,7 +38,7 @@ def run(*, size: str, data: str | None) -> list[Row]:
     rows = Rows("deep_infomax")
     small = size == "small"
     plate = phenotype_plate(14, 4 if not small else 2, side=512 if not small else 64)
-    _planted(rows, plate, {"n_steps": 3, "size": 32, "batch_size": 8} if small else {})
+    _planted(rows, plate, {"n_steps": 3, "window_px": 32, "batch_size": 8} if small else {})
     folder = real_data(size, data)
     if folder is None:
         return rows
@@ -57,7 +57,7 @@ def _unsphered(model: DeepInfoMax) -> DeepInfoMax:
 
 def _planted(rows: Rows, plate: Plate, options: dict[str, int]) -> None:
     names = sorted(set(plate.table["sample"]))
-    measured = _measured(plate, options.get("size", 128))
+    measured = _measured(plate, options.get("window_px", 128))
     found = [_clusters(measured, plate)]
     _add_clusters(rows, "measured", found)
     found = []
@@ -66,7 +66,7 @@ def _planted(rows: Rows, plate: Plate, options: dict[str, int]) -> None:
         model.fit(plate, samples=[n for n in names if n not in UNSEEN])
         found.append(_clusters(model.transform(plate).drop(columns="foreground"), plate))
     _add_clusters(rows, "learned", found)
-    images = [torch.from_numpy(plate.normalised().image(i))[None] for i in range(len(plate))]
+    images = [torch.from_numpy(plate.normalized().image(i))[None] for i in range(len(plate))]
     encoder = model.network()
 
     def network() -> None:
@@ -148,7 +148,7 @@ def _retrieved(rows: Rows, name: str, plate: Plate) -> None:
     sphered = reproducibility(((measured - mean) @ matrix)[unseen], sample[unseen])[0]
     rows.add("screens", name, "measured", base, chance=chance)
     rows.add("screens", name, "measured, sphered", sphered, chance=chance)
-    for title, options in (("learned", {}), ("learned, fields normalized one by one", {"normalise": "field"})):
+    for title, options in (("learned", {}), ("learned, fields normalized one by one", {"intensity_scale": "field"})):
         found: dict[str, list[float]] = {"": [], ", not sphered": []}
         for seed in SEEDS:
             model = DeepInfoMax(random_state=seed, progress=False, **options).fit(plate, samples=names[::2])

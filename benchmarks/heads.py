@@ -42,7 +42,7 @@ def _tasks(data: Path) -> Iterator[tuple[str, AnnData, str, np.ndarray]]:
         yield "ascidian, fate (two of six embryos held out)", embryos, "fate", held
     if (data / "osmfish_cortex").exists():
         cortex = datasets.osmfish_cortex(data)
-        gr.knn_graph(cortex, n_neighs=15)
+        gr.knn_graph(cortex, n_neighbors=15)
         _embed(cortex)
         pp.split(cortex, by="block", buffer_hops=2, n_blocks=24)
         yield "cortex, region (blocks held out)", cortex, "region", (cortex.obs["split"] == "test").to_numpy()

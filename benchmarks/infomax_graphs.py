@@ -24,10 +24,10 @@ ROWS = {
     "InfoNCEp, itself and 4 neighbors": {},
     "InfoNCEp, 5 of 3 hops": {"positives": "neighbors", "n_hops": 3, "n_layers": 3},
     "InfoMax of neighborhoods, JSD": {"objective": "infomax"},
-    "InfoMax of neighborhoods, NCE": {"objective": "infomax", "estimator": "nce"},
-    "InfoMax of neighborhoods, InfoNCEp": {"objective": "infomax", "estimator": "infonce_p"},
+    "InfoMax of neighborhoods, NCE": {"objective": "infomax", "bound": "nce"},
+    "InfoMax of neighborhoods, InfoNCEp": {"objective": "infomax", "bound": "infonce_p"},
     "InfoMax of 3 hops, NCE": {
-        "objective": "infomax", "estimator": "nce", "positives": "neighbors", "n_hops": 3, "n_layers": 3, "n_positives": 20,
+        "objective": "infomax", "bound": "nce", "positives": "neighbors", "n_hops": 3, "n_layers": 3, "n_positives": 20,
     },
     "Deep Graph Infomax (whole samples)": {"objective": "infomax", "positives": "sample", "n_positives": 1},
 }  # fmt: skip
@@ -91,7 +91,7 @@ def _platynereis(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
 def _cortex(folder: Path) -> tuple[str, AnnData, tuple[str, ...], Score]:
     adata = datasets.osmfish_cortex(folder)
     pp.scale_features(adata, impute="median")
-    gr.knn_graph(adata, n_neighs=15)
+    gr.knn_graph(adata, n_neighbors=15)
     pp.split(adata, by="block", buffer_hops=2, n_blocks=24)
     adata.obs["sample"] = "one"
     parts = adata.obs["split"].to_numpy()

@@ -256,7 +256,7 @@ def _tnbc(rows: Rows, path) -> None:
     adata.obs["pattern"] = np.where(adata.obs["graph_label"] == 1, "mixed", "compartmentalised")
     gr.delaunay_graph(adata)
     start = time.perf_counter()
-    found = tl.interactions(adata, "cell_type", groups="pattern")
+    found = tl.interactions(adata, "cell_type", groupby="pattern")
     params = adata.uns["interactions"]["params"]
     rows.add("TNBC", "Delaunay graph", "time", time.perf_counter() - start, unit="s", digits=0)
     rows.add("TNBC", "Delaunay graph", "radius, pixels", params["radius"], digits=0)
@@ -281,7 +281,7 @@ def _shuffled(rows: Rows, adata) -> None:
         some = np.flatnonzero(sample == name)
         kinds[some] = kinds[rng.permutation(some)]
     adata.obs["shuffled"] = kinds
-    found = tl.interactions(adata, "shuffled", groups="pattern", key_added="shuffled")
+    found = tl.interactions(adata, "shuffled", groupby="pattern", key_added="shuffled")
     for level in ("sample", "pooled", "group", "difference"):
         some = found[(found["level"] == level) & found["p_value"].notna()]
         share = 100 * (some["p_value"] < 0.05).mean()
@@ -291,7 +291,7 @@ def _shuffled(rows: Rows, adata) -> None:
 
 def _told_apart(rows: Rows, adata, radius) -> None:
     """Add how well the log odds tell mixed from compartmentalised patients, by lineages."""
-    found = tl.interactions(adata, "lineage", groups="pattern", radius=radius, key_added="lineages")
+    found = tl.interactions(adata, "lineage", groupby="pattern", radius=radius, key_added="lineages")
     used = adata.uns["lineages"]["params"]["radius"]
     share = adata.uns["lineages"]["params"]["share_in_contact"]
     one = found[found["level"] == "sample"]

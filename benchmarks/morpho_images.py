@@ -50,8 +50,8 @@ def _screen(rows: Rows, folder: Path) -> None:
     measured = np.where(np.isfinite(measured), measured, np.nanmedian(measured, axis=0))
     _report_screen(rows, "measured", [measured], well, wells)
     for name, options in (
-        ("inside the nucleus alone", {"normalise": "image"}),
-        ("learned", {"normalise": "image", "masked": False}),
+        ("inside the nucleus alone", {"intensity_scale": "image"}),
+        ("learned", {"intensity_scale": "image", "masked": False}),
     ):
         found = []
         for seed in SEEDS:

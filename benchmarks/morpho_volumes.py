@@ -47,11 +47,11 @@ def _halves(rows: Rows, folder: Path) -> None:
         protocol = f"{len(partner) // 2} cells cut in two, {len(ids)} labels in all"
         rank = _rank(np.asarray(adata.X), ids, partner)
         rows.add("median rank", name, "measured texture and intensity", rank, digits=1, protocol=protocol)
-        for normalise in ("image", "cell"):
+        for scale in ("image", "cell"):
             found: dict[str, list[float]] = {}
             for seed in SEEDS:
                 model = MorphoFeatures(
-                    kinds=("coarse", "fine"), normalise=normalise, n_steps=100, random_state=seed, progress=False
+                    kinds=("coarse", "fine"), intensity_scale=scale, n_steps=100, random_state=seed, progress=False
                 )
                 features = model.fit_transform(image)
                 assert np.isfinite(features.to_numpy()).all()
@@ -59,7 +59,7 @@ def _halves(rows: Rows, folder: Path) -> None:
                     ranks = found.setdefault(group, [])
                     ranks.append(_rank(features.loc[ids].filter(like=group).to_numpy(), ids, partner))
             for group, ranks in found.items():
-                measure = f"{group}, normalise={normalise!r}"
+                measure = f"{group}, intensity_scale={scale!r}"
                 rows.add("median rank", name, measure, ranks, digits=1, protocol=protocol)
 
 

@@ -20,8 +20,8 @@ from cellgraph_clr.datasets.shaped_cells import shapes
 RUN = {"n_steps": 12, "progress": False}
 GRAPH = {"n_dims": 8, "n_hidden": 16, "batch_size": 64} | RUN
 CODES = {"n_points": 32, "n_features": 6, "n_hidden": 4, "batch_size": 8, "coarse_size": 8, "fine_size": 8} | RUN
-ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | RUN
-FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8} | RUN
+ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "crop_px": 16, "batch_size": 4} | RUN
+FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 8} | RUN
 CELL_GRAPHS = {
     "infonce_p": {},
     "infonce": {"objective": "infonce", "positives": "views"},
@@ -65,11 +65,11 @@ def numbers() -> Iterator[tuple[str, np.ndarray]]:
     yield "TimeArrow accuracy", np.array([arrow.accuracy_, arrow.accuracy_error_])
     yield from figures(arrow.history_, "TimeArrow")
     for fine_tune in (False, True):
-        events = cgc.models.EventClassifier(arrow, size=8, fine_tune=fine_tune, **RUN).fit(movie)
+        events = cgc.models.EventClassifier(arrow, crop_px=8, fine_tune=fine_tune, **RUN).fit(movie)
         yield f"EventClassifier {fine_tune}", events.predict_proba(movie)
         yield from figures(events.history_, f"EventClassifier {fine_tune}")
     plate = phenotype_plate(3, 2, side=64, random_state=0)
-    for options in ({}, {"prior": 0.0, "blur": 1.0, "estimator": "nce"}):
+    for options in ({}, {"prior_weight": 0.0, "blur": 1.0, "bound": "nce"}):
         fields = cgc.models.DeepInfoMax(**FIELDS | options).fit(plate)
         yield f"DeepInfoMax {options}", fields.transform(plate).to_numpy()
         yield from figures(fields.history_, f"DeepInfoMax {options}")

@@ -35,7 +35,7 @@ def directed(adata):
     adata.obsp["spatial_connectivities"] = csr_matrix((ones, index.ravel().copy(), indptr.copy()), shape=shape)
 calls = {
     "ours directed kNN": directed,
-    "ours gr.knn_graph": lambda a: gr.knn_graph(a, n_neighs=k),
+    "ours gr.knn_graph": lambda a: gr.knn_graph(a, n_neighbors=k),
     "ours gr.radius_graph": lambda a: gr.radius_graph(a, radius=radius),
     "ours gr.delaunay_graph": lambda a: gr.delaunay_graph(a, max_distance=None),
 }

@@ -39,7 +39,7 @@ def generated() -> ProbeTable:
 def _cortex(folder: Path) -> ProbeTable:
     adata = datasets.osmfish_cortex(folder)
     pp.scale_features(adata, impute="median")
-    gr.knn_graph(adata, n_neighs=N_NEIGHBORS)
+    gr.knn_graph(adata, n_neighbors=N_NEIGHBORS)
     return ProbeTable(
         "osmFISH cortex", adata, {k: adata.obs[k].astype(str).to_numpy() for k in ("region", "cell_type")}
     )
@@ -65,7 +65,7 @@ def _virtual_cells(folder: Path) -> ProbeTable:
         table.iloc[:, 6:-9].to_numpy(np.float32), obsm={"spatial": table[["x_um", "y_um", "z_um"]].to_numpy(float)}
     )
     adata.obs["cell_id"] = np.arange(1, adata.n_obs + 1)
-    gr.knn_graph(adata, n_neighs=N_NEIGHBORS)
+    gr.knn_graph(adata, n_neighbors=N_NEIGHBORS)
     region = np.where(flags.sum(axis=1) == 1, names[flags.argmax(axis=1)], "")
     return ProbeTable("virtual cells, 204 genes, one half", adata, {"region": region})
 
@@ -105,7 +105,7 @@ def _categories(df: pd.DataFrame, names: pd.Series, position: list[str], *, samp
     adata = from_table(
         table, cell_id=None, position=position, features=[str(c) for c in ones], unit="micrometer", library_key=sample
     )
-    gr.knn_graph(adata, n_neighs=N_NEIGHBORS, library_key="library_id")
+    gr.knn_graph(adata, n_neighbors=N_NEIGHBORS, library_key="library_id")
     return adata
 
 
@@ -132,7 +132,7 @@ def _markers(
 ) -> ProbeTable:
     adata = from_table(df, cell_id=cell_id, position=position, features=markers, obs=keys, unit="pixel")
     pp.scale_features(adata, impute="median")
-    gr.knn_graph(adata, n_neighs=N_NEIGHBORS)
+    gr.knn_graph(adata, n_neighbors=N_NEIGHBORS)
     return ProbeTable(name, adata, {k: adata.obs[k].astype(str).to_numpy() for k in keys})
 
 

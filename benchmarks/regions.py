@@ -119,7 +119,7 @@ def _cortex(rows: Rows, folder: Path) -> None:
     adata = adata[~region.isin(NOT_REGIONS).to_numpy()].copy()
     region = adata.obs["region"].astype(str)
     pp.scale_features(adata, impute="median")
-    gr.knn_graph(adata, n_neighs=10)
+    gr.knn_graph(adata, n_neighbors=10)
     _table(rows, "osmFISH cortex, layers", adata, {r: (region == r).to_numpy() for r in sorted(set(region))}, RECIPES)
 
 
@@ -129,5 +129,5 @@ def _virtual_cells(rows: Rows, folder: Path) -> None:
     genes = table.iloc[:, 6:-9]
     adata = AnnData(genes.to_numpy(np.float32), obsm={"spatial": table[["x_um", "y_um", "z_um"]].to_numpy(float)})
     adata.obs["cell_id"] = np.arange(1, adata.n_obs + 1)
-    gr.knn_graph(adata, n_neighs=10)
+    gr.knn_graph(adata, n_neighbors=10)
     _table(rows, "virtual cells, 204 genes", adata, {f: (table[f] > 0.5).to_numpy() for f in flags}, RECIPES)

@@ -51,7 +51,7 @@ def _generated(n: int, d: int) -> AnnData:
     out.obsm["X_cellgraph"] = ((vectors + 0.5 * rng.normal(size=(n, d))) * falling).astype(np.float32)
     out.obsm["X_umap"] = (vectors[:, :2] + 0.4 * rng.normal(size=(n, 2))).astype(np.float32)
     out.uns["cellgraph_clr"] = {"unit": "micrometer", "schema_version": 1}
-    cgc.gr.knn_graph(out, n_neighs=6)
+    cgc.gr.knn_graph(out, n_neighbors=6)
     return out
 
 

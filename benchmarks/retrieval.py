@@ -103,7 +103,7 @@ def _cohort(folder) -> AnnData:
     adata = from_table(
         table, cell_id=None, position=["x", "y"], features=list(kinds.columns), unit="pixel", library_key="sample"
     )
-    gr.knn_graph(adata, n_neighs=10, library_key="library_id")
+    gr.knn_graph(adata, n_neighbors=10, library_key="library_id")
     return adata
 
 

@@ -26,7 +26,7 @@ def made(n):
     return adata
 def run(adata):
     times = [time.perf_counter()]
-    gr.knn_graph(adata, n_neighs=13)
+    gr.knn_graph(adata, n_neighbors=13)
     times.append(time.perf_counter())
     steps = max(1, -(-adata.n_obs // batch))
     model = CellGraphCLR(n_steps=steps, batch_size=batch, n_hidden=64, n_layers=2, progress=False).fit(adata)

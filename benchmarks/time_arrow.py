@@ -82,7 +82,7 @@ def _real(rows: Rows, folder: Path, steps: tuple[int, ...]) -> None:
     learned, unseen = places[frame < split], places[frame >= split]
     name = folder.name
     early = movie.cut(0, split)
-    arrow = TimeArrow(steps=steps, zoom=0.1, size=48, n_steps=1600, progress=False).fit(
+    arrow = TimeArrow(steps=steps, zoom=0.1, crop_px=48, n_steps=1600, progress=False).fit(
         replace(early, labels=None, tracks=None)
     )
     rows.add("real arrow", name, "accuracy", arrow.accuracy_, spread=arrow.accuracy_error_, chance=0.5)
@@ -158,7 +158,7 @@ def _once(movie, learned, unseen, arrow, tuned, share, seed):
     some = learned.sample(frac=share, random_state=seed) if share < 1 else learned
     if some["event"].nunique() < 2:
         return None
-    model = EventClassifier(arrow, fine_tune=tuned, size=PLACE, n_steps=N_STEPS, random_state=seed, progress=False)
+    model = EventClassifier(arrow, fine_tune=tuned, crop_px=PLACE, n_steps=N_STEPS, random_state=seed, progress=False)
     proba = model.fit(movie, some).predict_proba(movie, unseen)
     codes = np.array([model.classes_.index(e) for e in unseen["event"]])
     scores = event_scores(proba, codes, model.classes_).loc["division"]

@@ -44,7 +44,7 @@ def _with_hops(adata: AnnData, *, scale: bool = True) -> AnnData:
     if scale:
         pp.scale_features(adata, impute="median")
     if "spatial_connectivities" not in adata.obsp:
-        gr.knn_graph(adata, n_neighs=10)
+        gr.knn_graph(adata, n_neighbors=10)
     gr.aggregate_neighbors(adata, use_rep="X", n_hops=2, key_added="hops")
     adata.obsm["hops"] = np.asarray(adata.obsm["hops"])[:, adata.n_vars :]
     return adata
@@ -123,7 +123,7 @@ def _around(table: pd.DataFrame, position: list[str], sample: str, kind: str) ->
         unit="um",
     )
     cells.obs["library_id"] = cells.obs[sample].astype(str)
-    gr.knn_graph(cells, n_neighs=10, library_key="library_id")
+    gr.knn_graph(cells, n_neighbors=10, library_key="library_id")
     graph = cells.obsp["spatial_connectivities"]
     out = AnnData(_shares(graph, kinds), obs=cells.obs)
     out.obsm["spatial"], out.uns = cells.obsm["spatial"], cells.uns

@@ -4,6 +4,8 @@ import os as _os
 
 import lazy_loader as _lazy
 
+from cellgraph_clr._core.hints import named as _named
+
 # Threads that wait sleep, where OpenMP (of torch, scikit-learn) is not loaded yet: those that spin hold the cores up that other
 # processes need, and on a busy machine cost tens of times what they spare.
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & _os.environ.keys():
@@ -11,7 +13,7 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & _os.environ.keys
 
 __version__ = "0.1.0"
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+_get, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules={"datasets", "gr", "im", "io", "losses", "metrics", "models", "pl", "pp", "tl"},
     submod_attrs={
@@ -41,3 +43,4 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         ],
     },
 )
+__getattr__ = _named("cgc", __all__, _get)

@@ -9,6 +9,7 @@ import numpy as np
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, expected, listing
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.hints import named
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -35,6 +36,9 @@ __all__ = ["extract_patches", "label_qc", "sample_surfaces"]
 def __dir__() -> list[str]:
     """Return what is public."""
     return __all__
+
+
+__getattr__ = named("cgc.im", __all__)
 
 
 LEAST_FENCE = 2.0  # times below and above the quartiles; sizes are never tiny or huge within
@@ -159,7 +163,7 @@ def sample_surfaces(
     n_points: int = 512,
     smoothing: float = 1.0,
     random_state: RandomState = 0,
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
 ) -> surfaces.SurfacePoints:
     """Sample points with outward normals on the surface of every cell (2D: its outline), uniform by area, without a mesh.
 
@@ -173,7 +177,7 @@ def sample_surfaces(
         Spread of the Gaussian that normals are read from, in units of the largest spacing.
     random_state : int, numpy.random.Generator or None, default 0
         Seed; what a cell gets depends on it and on its id alone.
-    n_jobs : int or None, default None
+    n_jobs : int or None, default -1
         Threads; None takes one per core.
 
     Returns
@@ -209,7 +213,7 @@ def extract_patches(
     labels: Labels,
     image: Any = None,
     *,
-    size: int,
+    crop_px: int,
     resolution: float | None = None,
     place: Literal["whole", "inside"] = "whole",
     n_patches: int = 1,
@@ -226,7 +230,7 @@ def extract_patches(
         As in `from_labels`.
     image : object, default None
         As in `from_labels`.
-    size : int
+    crop_px : int
         Voxels of a crop along each axis.
     resolution : float or None, default None
         Size of its voxels, in the unit of the spacing; None takes the coarsest spacing.
@@ -246,7 +250,7 @@ def extract_patches(
     --------
     >>> import cellgraph_clr as cgc
     >>> cells = cgc.datasets.shapes(8, random_state=0).image
-    >>> crops = cgc.im.extract_patches(cells, size=16)
+    >>> crops = cgc.im.extract_patches(cells, crop_px=16)
     >>> type(crops).__name__
     'Patches'
     """
@@ -255,7 +259,7 @@ def extract_patches(
     return patches.extract_patches(
         picture,
         s,
-        size=size,
+        size=crop_px,
         resolution=resolution,
         place=place,
         n_patches=n_patches,

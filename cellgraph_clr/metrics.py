@@ -1,5 +1,6 @@
 """Figures of merit on arrays, each with its chance level: classes, calibration, clusters, retrieval, partners, probes."""
 
+from cellgraph_clr._core.hints import named
 from cellgraph_clr.analysis.calibration import (
     Reliability,
     classwise_calibration_error,
@@ -57,3 +58,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """Return what is public."""
     return __all__
+
+
+__getattr__ = named("cgc.metrics", __all__)

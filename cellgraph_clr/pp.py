@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key_added, check_option, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr._core.hints import named
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.numbers import as_numbers
 from cellgraph_clr._core.rng import RandomState, as_rng
@@ -30,6 +31,9 @@ __all__ = ["scale_features", "split"]
 def __dir__() -> list[str]:
     """Return what is public."""
     return __all__
+
+
+__getattr__ = named("cgc.pp", __all__)
 
 
 METHODS = ("zscore", "robust", "quantile")

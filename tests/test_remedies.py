@@ -423,8 +423,8 @@ def test_aggregation(adata):
 
 @tried("`place='inside'`")
 def test_patches(tissue_2d):
-    fails(lambda: cgc.im.extract_patches(tissue_2d.image, size=8, n_patches=2), "`place='inside'`")
-    cgc.im.extract_patches(tissue_2d.image, size=8, n_patches=2, place="inside")
+    fails(lambda: cgc.im.extract_patches(tissue_2d.image, crop_px=8, n_patches=2), "`place='inside'`")
+    cgc.im.extract_patches(tissue_2d.image, crop_px=8, n_patches=2, place="inside")
 
 
 @tried("Call `cgc.tl.classify` first")
@@ -437,8 +437,8 @@ def test_calibration_needs_predictions(adata):
 
 
 CONFIGS = [  # class, options refused, remedy, options that it names
-    ("CellGraphCLRConfig", {"estimator": "nce"}, "pass objective='infomax'", {"objective": "infomax"}),
-    ("CellGraphCLRConfig", {"estimator": "nce"}, "Leave `estimator` out", {"estimator": None}),
+    ("CellGraphCLRConfig", {"bound": "nce"}, "pass objective='infomax'", {"objective": "infomax"}),
+    ("CellGraphCLRConfig", {"bound": "nce"}, "Leave `bound` out", {"bound": None}),
     ("CellGraphCLRConfig", {"objective": "infonce"}, "Pass `positives='views'`", {"positives": "views"}),
     ("CellGraphCLRConfig", {"objective": "infonce"}, "`n_positives=1`", {"n_positives": 1}),
     ("CellGraphCLRConfig", {"objective": "nt_xent"}, "Pass `positives='views'`", {"positives": "views"}),

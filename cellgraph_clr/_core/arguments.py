@@ -11,6 +11,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import CellGraphError, OptionError
+from cellgraph_clr._core.hints import option_hint
 
 __all__ = ["checked"]
 
@@ -74,13 +75,18 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     be an AnnData, a movie, a plate or a table, and is none. A few microseconds a call.
     """
     signature = inspect.signature(function)
+    takes_more = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             given = signature.bind(*args, **kwargs).arguments
-        except TypeError:  # too many, unknown or missing ones: Python says so
-            return function(*args, **kwargs)
+        except TypeError as error:  # too many or missing ones: Python says so
+            unknown = [] if takes_more else [name for name in kwargs if name not in signature.parameters]
+            if not unknown:
+                return function(*args, **kwargs)
+            hint = option_hint(unknown[0], signature.parameters)
+            raise TypeError(f"`{function.__name__}` has no option `{unknown[0]}`. {hint}") from error
         for name, value in given.items():
             parameter = signature.parameters[name]
             if parameter.kind is parameter.VAR_KEYWORD or name in ELSEWHERE or value is parameter.default:

@@ -13,6 +13,6 @@ __all__ = ["log", "log_written"]
 log = logging.getLogger("cellgraph_clr")
 
 
-def log_written(function: str, keys: Iterable[str]) -> None:
-    """Log the AnnData keys that a function wrote."""
-    log.info("%s wrote %s", function, ", ".join(keys))
+def log_written(function: str, keys: Iterable[str], remark: str = "") -> None:
+    """Log the AnnData keys that a function wrote, and a remark on what it did."""
+    log.info("%s wrote %s%s", function, ", ".join(keys), f" ({remark})" if remark else "")

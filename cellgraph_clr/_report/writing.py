@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_key, check_text, check_whole, expected
-from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr._core.checks import check_key, check_text, check_whole, expected, listing
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, OutputError
 from cellgraph_clr._core.files import replacing
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr._core.rng import as_seed
@@ -42,7 +42,7 @@ def report(
     image: Any = None,
     title: str | None = None,
     color: str | None = None,
-    truth: str | None = None,
+    truth_key: str | None = None,
     use_rep: str | None = None,
     embedding: str | None = None,
     features: Sequence[str] | None = None,
@@ -73,7 +73,7 @@ def report(
         Of the page; None takes the name of the file.
     color : str or None, default None
         Column of `obs` or feature to begin with; None takes a column of predicted types or clusters where there is one.
-    truth : str or None, default None
+    truth_key : str or None, default None
         `obs` column of true classes; predicted types are judged on cells whose label was not learned from.
     use_rep : str or None, default None
         Vectors that are searched; None takes the first there is of "X_context", "X_cellgraph", "X_morphocontext",
@@ -103,9 +103,10 @@ def report(
     Raises
     ------
     OptionError, OutputError
-        For a name that does not end in .html, a file that cannot be written, or options outside their range.
+        For a name that does not end in .html, a folder that is not there, a file that cannot be written, or options
+        outside their range.
     NoCellsError, CellGraphError
-        For no cell, or an AnnData that is not in memory.
+        For no cell, an AnnData that is not in memory, or columns of `obs` or features of one name.
     MissingKeyError, NoGraphError, ShapeError, NonFiniteError
         For unknown keys and graphs, an embedding of one column, and images or labels that are not those of the cells.
 
@@ -128,10 +129,11 @@ def report(
     """
     target = check_report(output)
     check_in_memory(adata)
+    _check_names(adata)
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     check_whole("max_cells", max_cells)
-    for name, value in (("title", title), ("truth", truth)):
+    for name, value in (("title", title), ("truth_key", truth_key)):
         if value is not None:
             check_text(name, value)
     if n_dims is not None:
@@ -142,8 +144,8 @@ def report(
         )
     if neighbors_key != "spatial":
         adjacency_of(adata, neighbors_key)  # one that is named must be there
-    if truth is not None:
-        check_key(truth, list(adata.obs.columns), where="adata.obs")
+    if truth_key is not None:
+        check_key(truth_key, list(adata.obs.columns), where="adata.obs")
     from cellgraph_clr._report.contents import Options, contents
     from cellgraph_clr._report.parts import Subject
 
@@ -153,21 +155,40 @@ def report(
     flat = _flattened(adata, image)
     options = Options(labels, flat, color, use_rep, embedding, shown, neighbors_key, library_key, n_dims, seed)
     held = contents(adata, rows, options)
-    about = Subject(adata, library_key, neighbors_key, labels, flat, truth)
+    about = Subject(adata, library_key, neighbors_key, labels, flat, truth_key)
     command = _command(
-        output, labels, image, title=title, color=color, truth=truth, use_rep=use_rep, embedding=embedding
+        output, labels, image, title=title, color=color, truth_key=truth_key, use_rep=use_rep, embedding=embedding
     )
     parts = _sections(about, held, use_rep, command)
     return _write(target, title or target.stem, held, parts)
 
 
 def check_report(output: str | os.PathLike[str]) -> Path:
-    """Return the path of a page to write. Raises `OptionError` for its suffix and `OutputError` as `check_output`."""
+    """Return the path of a page to write.
+
+    Raises `OptionError` for its suffix, and `OutputError` without its folder and as `check_output`.
+    """
     target = Path(output)
     if target.suffix.lower() not in (".html", ".htm"):
         raise OptionError(expected("`output` as the name of a page", f"{os.fspath(output)!r}", "End it in .html."))
+    if not target.parent.is_dir():
+        found = f"no folder {os.fspath(target.parent)!r}"
+        raise OutputError(
+            expected("the folder of `output` to be there", found, "Make it first, or choose another one.")
+        )
     check_output(target)
     return target
+
+
+def _check_names(adata: AnnData) -> None:
+    """Raise `CellGraphError` for columns of `obs` or features of one name: which is meant cannot be told."""
+    for where, names in (("obs.columns", adata.obs.columns), ("var_names", adata.var_names)):
+        twice = [repr(str(n)) for n in names[names.duplicated()].unique()]
+        if twice:
+            call = "adata.var_names_make_unique()" if where == "var_names" else "adata.obs.columns = [...]"
+            raise CellGraphError(
+                expected(f"every name in `adata.{where}` once", f"{listing(twice)} several times", f"Rename: `{call}`.")
+            )
 
 
 def _rows(adata: AnnData, most: int, seed: int) -> np.ndarray:

@@ -105,16 +105,16 @@ def brier_skill(proba: np.ndarray, codes: np.ndarray) -> float:
 
 
 @checked
-def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
+def errors_over_time(frame: np.ndarray, truth: np.ndarray, found: np.ndarray) -> pd.DataFrame:
     """Return by frame how many places truly hold an event, are found rightly, are false alarms, or are missed.
 
-    `frame` (n,) whole numbers, `true` and `found` (n,) bool. Frames without places are not listed; O(n log n).
+    `frame` (n,) whole numbers, `truth` and `found` (n,) bool. Frames without places are not listed; O(n log n).
 
     Parameters
     ----------
     frame : numpy.ndarray
         (n,) frame of every place.
-    true : numpy.ndarray
+    truth : numpy.ndarray
         (n,) bool: it holds an event.
     found : numpy.ndarray
         (n,) bool: an event was found.
@@ -128,15 +128,15 @@ def errors_over_time(frame: np.ndarray, true: np.ndarray, found: np.ndarray) -> 
     --------
     >>> import numpy as np
     >>> import cellgraph_clr as cgc
-    >>> frame, true, found = np.array([0, 0, 1]), np.array([True, False, True]), np.array([True, True, False])
-    >>> table = cgc.metrics.errors_over_time(frame, true, found)
+    >>> frame, truth, found = np.array([0, 0, 1]), np.array([True, False, True]), np.array([True, True, False])
+    >>> table = cgc.metrics.errors_over_time(frame, truth, found)
     >>> list(table.columns)
     ['events', 'found', 'false_alarms', 'missed']
     """
     import pandas as pd
 
     frames, inverse = np.unique(frame, return_inverse=True)
-    kinds = {"events": true, "found": true & found, "false_alarms": ~true & found, "missed": true & ~found}
+    kinds = {"events": truth, "found": truth & found, "false_alarms": ~truth & found, "missed": truth & ~found}
     counts = {
         name: np.bincount(inverse, weights=rows, minlength=len(frames)).astype(int) for name, rows in kinds.items()
     }

@@ -142,11 +142,11 @@ def clustering_scores(clusters: np.ndarray, truth: np.ndarray) -> dict[str, Scor
 
 
 @checked
-def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) -> Score:
-    """Return the mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells; chance by shuffling them.
+def silhouette(vectors: np.ndarray, labels: np.ndarray, *, max_cells: int = 5000) -> Score:
+    """Return the mean silhouette width of labels (n,) in vectors (n, d), on at most `max_cells` cells; chance by shuffling them.
 
     Between -1 and 1; 0 unless there are between 2 and n - 1 different labels. Rousseeuw 1987. Raises `ShapeError` for
-    different lengths. O(n_cells^2 d).
+    different lengths. O(max_cells^2 d).
 
     Parameters
     ----------
@@ -154,13 +154,13 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) 
         (n, d).
     labels : numpy.ndarray
         (n,) clusters.
-    n_cells : int, default 5000
+    max_cells : int, default 5000
         More cells than this are subsampled.
 
     Returns
     -------
     Score
-        The mean silhouette width of labels (n,) in vectors (n, d), on at most `n_cells` cells.
+        The mean silhouette width of labels (n,) in vectors (n, d), on at most `max_cells` cells.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def silhouette(vectors: np.ndarray, labels: np.ndarray, *, n_cells: int = 5000) 
 
     check_same_length(len(vectors), len(labels), what_a="vectors", what_b="labels", remedy="One per cell.")
     rng = np.random.default_rng(0)
-    rows = rng.choice(len(labels), min(n_cells, len(labels)), replace=False)
+    rows = rng.choice(len(labels), min(max_cells, len(labels)), replace=False)
     some, names = np.asarray(vectors)[rows], np.asarray(labels)[rows]
     if not 1 < len(np.unique(names)) < len(names):
         return Score(0.0, 0.0)

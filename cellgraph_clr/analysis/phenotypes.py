@@ -73,12 +73,12 @@ def assignments(proba: pd.DataFrame, groups: np.ndarray, *, weights: np.ndarray 
 
 
 @checked
-def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
+def confusion(clusters: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
     """Return how many rows of every known condition are of every phenotype.
 
     Parameters
     ----------
-    phenotypes, known : numpy.ndarray
+    clusters, truth : numpy.ndarray
         (n,) names.
 
     Returns
@@ -104,10 +104,10 @@ def confusion(phenotypes: np.ndarray, known: np.ndarray) -> pd.DataFrame:
     import pandas as pd
     from scipy.optimize import linear_sum_assignment
 
-    check_same_length(len(phenotypes), len(known), what_a="phenotypes", what_b="conditions", remedy="One per row.")
+    check_same_length(len(clusters), len(truth), what_a="phenotypes", what_b="conditions", remedy="One per row.")
     table = pd.crosstab(
-        pd.Series(np.asarray(known).astype(str), name="known"),
-        pd.Series(np.asarray(phenotypes).astype(str), name="phenotype"),
+        pd.Series(np.asarray(truth).astype(str), name="known"),
+        pd.Series(np.asarray(clusters).astype(str), name="phenotype"),
     )
     row, column = linear_sum_assignment(-table.to_numpy())
     matched = table.columns[column[np.argsort(row)]]
@@ -169,14 +169,14 @@ def effect_sizes(values: np.ndarray, groups: np.ndarray, names: Sequence[str]) -
 
 
 @checked
-def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, float]:
+def reproducibility(vectors: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """Return the mean average precision of finding the other fields (or windows) of a sample from one, and chance.
 
     Parameters
     ----------
     vectors : numpy.ndarray
         (n, d) finite; columns are standardised, similarity is the cosine.
-    samples : numpy.ndarray
+    groups : numpy.ndarray
         (n,) names; rows whose sample has no other are queries of nothing and left out.
 
     Returns
@@ -197,12 +197,12 @@ def reproducibility(vectors: np.ndarray, samples: np.ndarray) -> tuple[float, fl
     >>> value
     1.0
     """
-    check_same_length(len(vectors), len(samples), what_a="vectors", what_b="samples", remedy="One per row.")
+    check_same_length(len(vectors), len(groups), what_a="vectors", what_b="samples", remedy="One per row.")
     directions = standardised_directions(vectors) if len(vectors) else np.zeros((0, 1))
     found, chance = [], []
-    for i, name in enumerate(samples):
-        others = np.arange(len(samples)) != i
-        same = np.asarray(samples)[others] == name
+    for i, name in enumerate(groups):
+        others = np.arange(len(groups)) != i
+        same = np.asarray(groups)[others] == name
         if same.any():
             found.append(average_precision(same, directions[others] @ directions[i]))
             chance.append(same.mean())

@@ -208,12 +208,12 @@ class Plate:
             check_key(str(name), sorted(set(known)), where="the samples")
         return np.flatnonzero(known.isin([str(s) for s in samples]).to_numpy())
 
-    def normalised(self, normalise: str = "plate", *, illumination: bool = False, random_state: int = 0) -> Plate:
+    def normalized(self, intensity_scale: str = "plate", *, illumination: bool = False, random_state: int = 0) -> Plate:
         """Return the plate with images corrected and normalised as they are read.
 
         Parameters
         ----------
-        normalise : str, default "plate"
+        intensity_scale : str, default "plate"
             "plate" makes the 1 and 99.8 percentiles over the plate 0 and 1 in every channel (differences between
             samples stay), "field" those of each field (they go), "none" leaves values as they are.
         illumination : bool, default False
@@ -230,20 +230,20 @@ class Plate:
         Raises
         ------
         OptionError, ShapeError
-            For another `normalise`; for fields of different size where illumination is corrected.
+            For another `intensity_scale`; for fields of different size where illumination is corrected.
 
         Notes
         -----
         One field in memory at a time. Source of the illumination: Singh et al. 2014, by the mean.
         """
-        check_option("normalise", normalise, NORMALISATIONS)
+        check_option("intensity_scale", intensity_scale, NORMALISATIONS)
         rng = np.random.default_rng(random_state)
         some = np.sort(rng.choice(len(self), min(LOOKED_AT, len(self)), replace=False))
         plain = replace(self, _illumination=None, _range=None, _by_field=False)
         shape = _illumination(plain, some) if illumination else None
         corrected = replace(plain, _illumination=shape)
-        if normalise != "plate":
-            return replace(corrected, _by_field=normalise == "field")
+        if intensity_scale != "plate":
+            return replace(corrected, _by_field=intensity_scale == "field")
         ranges = [_percentiles(corrected.image(int(i))) for i in some]
         low, high = (np.median([r[k] for r in ranges], axis=0) for k in (0, 1))
         return replace(corrected, _range=(low.astype(np.float32), high.astype(np.float32)))
@@ -265,7 +265,7 @@ class Plate:
         """
         return replace(self, _range=low_high, _illumination=illumination, _by_field=by_field)
 
-    def saturation(self, rows: np.ndarray | None = None) -> pd.DataFrame:
+    def saturation(self, *, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the share of pixels at the highest value of a field, by field and channel; above 1 % a field is saturated.
 
         `rows` (m,) fields, None takes all. Only where that value is that of an integer type, or occurs more than once. One field

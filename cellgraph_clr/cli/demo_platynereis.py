@@ -47,7 +47,7 @@ def prepare(data: Path | str | None) -> AnnData:
 
     adata = platynereis(data)
     pp.scale_features(adata, impute="median")
-    gr.knn_graph(adata, n_neighs=N_NEIGHS)
+    gr.knn_graph(adata, n_neighbors=N_NEIGHS)
     return adata
 
 

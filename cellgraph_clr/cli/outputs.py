@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
+from cellgraph_clr.cli.said import say
 
 __all__ = ["check_written", "save_anndata", "save_model", "save_table", "where_to_write"]
 
@@ -66,7 +66,7 @@ def save_anndata(adata: Any, path: Path, what: str = "cells") -> None:
     from cellgraph_clr.io.anndata_files import write
 
     write(adata, path)
-    typer.echo(f"wrote {path} ({adata.n_obs} {what})")
+    say(f"wrote {path} ({adata.n_obs} {what})", written=[str(path)])
 
 
 def save_table(table: Any, path: Path, *, index: bool) -> None:
@@ -75,7 +75,7 @@ def save_table(table: Any, path: Path, *, index: bool) -> None:
 
     with replacing(path) as beside:
         table.to_csv(beside, index=index)
-    typer.echo(f"wrote {path}")
+    say(f"wrote {path}", written=[str(path)])
 
 
 def save_model(model: Any, path: Path, *, written: Sequence[Path | None]) -> None:
@@ -87,4 +87,4 @@ def save_model(model: Any, path: Path, *, written: Sequence[Path | None]) -> Non
     except OutputError as error:
         whole = " and ".join(str(p) for p in written if p is not None)
         raise OutputError(f"{error} The results were written: {whole}.") from error
-    typer.echo(f"wrote {path}")
+    say(f"wrote {path}", written=[str(path)])

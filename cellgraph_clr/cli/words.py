@@ -13,27 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["in_options", "options_of", "warnings_in_options"]
 
-COMMANDS = {  # function: command
-    "gr.contact_graph": "graph --method contact",
-    "gr.delaunay_graph": "graph --method delaunay",
-    "gr.knn_graph": "graph --method knn",
-    "gr.radius_graph": "graph --method radius",
-    "tl.retrieve_regions": "retrieve --regions",
-    "tl.retrieve": "retrieve",
-    "tl.embed": "embed",
-    "tl.context": "context",
-    "tl.classify": "classify",
-    "tl.cluster": "cluster",
-    "tl.profile": "profile",
-    "tl.detect_events": "events",
-    "pp.scale_features": "embed --scale",
-    "from_labels": "measure",
-    "from_table": "table",
-    "im.label_qc": "inspect",
-    "pl.spatial": "plot --kind spatial",
-    "pl.graph": "plot --kind graph",
-    "pl.retrieval": "plot --kind retrieval",
-}
 PASSED = {
     "labels": "--labels LABELS",
     "max_gap": "--max-gap {}",
@@ -48,13 +27,14 @@ def in_options(text: str, options: Mapping[str, str]) -> str:
 
     `options` are those of the command that runs, by the name of the argument. What has no option stays as it is.
     """
+    known = _commands()
 
     def command(found: re.Match[str]) -> str:
-        if found[1] not in COMMANDS:
+        if found[1] not in known:
             return found[0]
         said = [part.strip().partition("=") for part in (found[2] or "").split(",")]
         passed = [PASSED[name].format(value or "…") for name, _, value in said if name in PASSED]
-        return f"`cellgraph-clr {' '.join([COMMANDS[found[1]], *passed])}`"
+        return f"`cellgraph-clr {' '.join([known[found[1]], *passed])}`"
 
     def option(found: re.Match[str]) -> str:
         name = options.get(found[1])
@@ -64,13 +44,27 @@ def in_options(text: str, options: Mapping[str, str]) -> str:
     return ARGUMENT.sub(option, CALL.sub(command, text))
 
 
+def _commands() -> dict[str, str]:
+    """Return {function: command}, with the option that picks the function."""
+    from cellgraph_clr.cli.commands import COMMANDS
+    from cellgraph_clr.cli.options import flag_of
+
+    out = {"pp.scale_features": "embed --scale"}
+    for name, command in COMMANDS.items():
+        for value, function in command.functions.items():
+            flag = flag_of(command.choice) if command.choice else ""
+            chosen = {True: f" {flag}", False: ""}.get(value, f" {flag} {value}") if command.choice else ""
+            out.setdefault(function, name + chosen)
+    return out
+
+
 def options_of(words: list[str]) -> dict[str, str]:
     """Return the long options of the command that these words call, by the names of their arguments; none for no command."""
     import typer
 
     from cellgraph_clr.cli.app import app
 
-    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     known = next((commands[w] for w in words if w in commands), None)
     if known is None:
         return {}

@@ -2,7 +2,9 @@
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+from cellgraph_clr._core.hints import named as _named
+
+_get, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "colon": ["ColonTissue", "colon_glands"],
@@ -23,3 +25,4 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "synth": ["Noise", "Tissue", "movie", "tissue"],
     },
 )
+__getattr__ = _named("cgc.datasets", __all__, _get)

@@ -347,7 +347,7 @@ def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequ
 
 
 def segmented_tissue(
-    path: str | os.PathLike[str], mask: str, image: str | None = None, channels: str | None = None
+    path: str | os.PathLike[str], mask: str, *, image: str | None = None, channels: str | None = None
 ) -> LabelImage:
     """Return a mask (and image) of a folder as a `LabelImage`; `channels` names a JSON file with a list of names.
 

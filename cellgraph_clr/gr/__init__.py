@@ -5,7 +5,9 @@ Follows squidpy: results go to `obsp` and `uns`, `copy=True` returns them instea
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+from cellgraph_clr._core.hints import named as _named
+
+_get, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "common": ["SpatialGraph"],
@@ -17,3 +19,4 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "aggregation": ["aggregate_neighbors"],
     },
 )
+__getattr__ = _named("cgc.gr", __all__, _get)

@@ -62,7 +62,7 @@ def temporal_matches(
     labels: Any = None,
     tracks: str | None = None,
     parents: Mapping[int, int] | None = None,
-    size: str | None = None,
+    size_key: str | None = None,
     features: Sequence[str] = (),
     min_overlap: float = 0.1,
     library_key: str | None = None,
@@ -86,7 +86,7 @@ def temporal_matches(
         `obs` column of integer track ids, 0 for none; instead of `labels`.
     parents : mapping of int to int or None, default None
         With `tracks`: track -> track it came from; matches mothers with daughters.
-    size : str or None, default None
+    size_key : str or None, default None
         Column of `X` with the areas or volumes, as measured before scaling. None takes "volume" or "area", else the
         voxels of the masks, else leaves sizes out.
     features : sequence of str, default ()
@@ -149,10 +149,10 @@ def temporal_matches(
         raise OptionError(expected("`tracks` beside `parents`", "none", "Name the column of the tracks."))
     check_in_range("min_overlap", min_overlap, low=0, high=1)
     check_frames(adata)
-    _check_columns(adata, size, features)
+    _check_columns(adata, size_key, features)
     cells = cells_of(adata, library_key)
     matches, voxels = _matched(adata, cells, labels, tracks, parents, min_overlap)
-    sizes, source = _sizes(adata, size, voxels)
+    sizes, source = _sizes(adata, size_key, voxels)
     if tracks is None:
         matches = match_nearest(cells, matches, size=sizes)
     compared = np.stack([raw_values(adata, f)[0] for f in features], axis=1) if len(features) else None
@@ -221,6 +221,6 @@ def _sizes(adata: AnnData, size: str | None, voxels: np.ndarray | None) -> tuple
     values, _ = raw_values(adata, name)
     if not (np.isfinite(values) & (values > 0)).all():
         found = f"{int((~(values > 0)).sum())} others"
-        remedy = "Name the column of areas or volumes as they were measured by `size=`."
+        remedy = "Name the column of areas or volumes as they were measured by `size_key=`."
         raise CellGraphError(expected(f"sizes above 0 in {name!r}", found, remedy))
     return values, name

@@ -110,7 +110,7 @@ def delaunay_graph(
 def knn_graph(
     adata: AnnData,
     *,
-    n_neighs: int = 6,
+    n_neighbors: int = 6,
     mutual: bool = False,
     library_key: str | None = None,
     key_added: str = "spatial",
@@ -123,7 +123,7 @@ def knn_graph(
     ----------
     adata : AnnData
         With `obsm["spatial"]`.
-    n_neighs : int, default 6
+    n_neighbors : int, default 6
         Neighbours sought per cell.
     mutual : bool, default False
         Keep pairs only where each is among the nearest of the other.
@@ -149,18 +149,18 @@ def knn_graph(
     Warns
     -----
     UserWarning
-        If a sample has no more than `n_neighs` cells: each is then joined to all others of the sample.
+        If a sample has no more than `n_neighbors` cells: each is then joined to all others of the sample.
 
     Examples
     --------
     >>> import cellgraph_clr as cgc
     >>> adata = cgc.datasets.tissue(120, random_state=0).adata()
-    >>> cgc.gr.knn_graph(adata, n_neighs=4)
+    >>> cgc.gr.knn_graph(adata, n_neighbors=4)
     >>> int(adata.obs["n_neighbors"].min())
     4
     """
-    graph = proximity.knn(cells_of(adata, library_key), n_neighs=n_neighs, mutual=mutual, n_jobs=n_jobs)
-    params = {"method": "knn", "n_neighs": int(n_neighs), "mutual": bool(mutual), **named(library_key)}
+    graph = proximity.knn(cells_of(adata, library_key), n_neighbors=n_neighbors, mutual=mutual, n_jobs=n_jobs)
+    params = {"method": "knn", "n_neighbors": int(n_neighbors), "mutual": bool(mutual), **named(library_key)}
     return write_or_return("gr.knn_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 

@@ -130,32 +130,32 @@ def radius_lists(position: np.ndarray, radius: float, *, n_jobs: int = -1) -> tu
     return indptr, index, distance
 
 
-def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: int = -1) -> CellGraph:
+def knn(cells: CellTable, *, n_neighbors: int = 6, mutual: bool = False, n_jobs: int = -1) -> CellGraph:
     """Return the graph of nearest neighbours: the union of both directions, or their intersection (`mutual`).
 
     Parameters
     ----------
     cells : positions in physical units.
-    n_neighs : neighbours of every cell, itself not counted. Cells at one and the same position are neighbours at
+    n_neighbors : neighbours of every cell, itself not counted. Cells at one and the same position are neighbours at
         distance 0 like any others.
     mutual : keep an edge only where both cells are among the neighbours of the other.
 
     Raises
     ------
     OptionError
-        If `n_neighs` is not a whole number of at least 1.
+        If `n_neighbors` is not a whole number of at least 1.
 
     Warns
     -----
     UserWarning
-        If a sample has no more than `n_neighs` cells: each is joined to all others.
+        If a sample has no more than `n_neighbors` cells: each is joined to all others.
 
     Notes
     -----
     As `nearest_lists`. A table without cells gives a graph without edges.
     """
-    if not isinstance(n_neighs, (int, np.integer)) or n_neighs < 1:
-        raise OptionError(expected("`n_neighs` to be a whole number >= 1", repr(n_neighs), "6 is usual in 2D."))
+    if not isinstance(n_neighbors, (int, np.integer)) or n_neighbors < 1:
+        raise OptionError(expected("`n_neighbors` to be a whole number >= 1", repr(n_neighbors), "6 is usual in 2D."))
 
     small: list[str] = []
 
@@ -163,15 +163,15 @@ def knn(cells: CellTable, *, n_neighs: int = 6, mutual: bool = False, n_jobs: in
         from cellgraph_clr.graphs.cell_lists import undirected
 
         n = len(position)
-        if n <= n_neighs:
+        if n <= n_neighbors:
             small.append(name)
         if n == 1:
             return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-        low, high, length = undirected(*nearest_lists(position, min(int(n_neighs), n - 1), n_jobs=n_jobs), mutual)
+        low, high, length = undirected(*nearest_lists(position, min(int(n_neighbors), n - 1), n_jobs=n_jobs), mutual)
         return np.stack([low, high], axis=1), length
 
     edges, features = edges_per_sample(cells, build)
-    warn_of_small(small, f"{n_neighs + 1} cells, which {n_neighs} neighbours need")
+    warn_of_small(small, f"{n_neighbors + 1} cells, which {n_neighbors} neighbours need")
     return CellGraph.from_pairs(cells, edges, features)
 
 

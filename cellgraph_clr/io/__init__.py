@@ -2,7 +2,9 @@
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+from cellgraph_clr._core.hints import named as _named
+
+_get, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "labels": ["read_labels"],
@@ -19,3 +21,4 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "anndata_files": ["read", "write"],
     },
 )
+__getattr__ = _named("cgc.io", __all__, _get)

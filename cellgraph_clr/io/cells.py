@@ -108,7 +108,7 @@ def from_labels(
     features: Sequence[str] = ("shape", "intensity"),
     channels: Sequence[str] | None = None,
     library_id: str | None = None,
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
 ) -> AnnData:
     """Return an AnnData of the cells of a label image: one row a cell, measured features in `X`.
 
@@ -138,7 +138,7 @@ def from_labels(
         Names of the image's channels.
     library_id : str or None, default None
         Name of the sample; written to `obs["library_id"]` and in front of the ids in `obs_names`.
-    n_jobs : int or None, default None
+    n_jobs : int or None, default -1
         Threads (processes for groups on request); None uses all.
 
     Returns

@@ -200,7 +200,7 @@ def from_movie(
     *,
     features: Sequence[str] = ("shape", "intensity"),
     library_id: str | None = None,
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
 ) -> AnnData:
     """Return the cells of all frames of a movie with labels as one AnnData.
 
@@ -212,7 +212,7 @@ def from_movie(
         As in `from_labels`.
     library_id : str or None, default None
         Name of the movie, written to `obs["library_id"]`; movies with names are joined by `cgc.concat`.
-    n_jobs : int or None, default None
+    n_jobs : int or None, default -1
         Threads.
 
     Returns

@@ -109,7 +109,7 @@ def from_plate(
     features: Sequence[str] = ("shape", "intensity"),
     spacing: float | Sequence[float] | None = None,
     unit: str = "pixel",
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
 ) -> AnnData:
     """Return the cells of all fields of a plate with labels as one AnnData.
 
@@ -123,7 +123,7 @@ def from_plate(
         As in `from_labels`.
     unit : str, default "pixel"
         As in `from_labels`.
-    n_jobs : int or None, default None
+    n_jobs : int or None, default -1
         As in `from_labels`.
 
     Returns

@@ -8,7 +8,7 @@ import numpy as np
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.axes import to_xyz
-from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
+from cellgraph_clr._core.checks import RESERVED, check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.ids import as_whole
 from cellgraph_clr._core.notices import warn
@@ -58,7 +58,8 @@ def from_table(
     unit : str or None, default None
         Unit of the positions, e.g. "micrometer" or "pixel". A warning says that None leaves it unknown.
     library_key : str or None, default None
-        Column of samples, written to `obs["library_id"]`.
+        Column of samples, written to `obs["library_id"]`, which all functions take by default, and to `obs` by its own
+        name too (unless that is taken: "region", "frame", …).
 
     Returns
     -------
@@ -129,6 +130,8 @@ def from_table(
         del package_info(adata)["unit"]
     if library_key:
         adata.obs["library_id"] = pd.Categorical(cells.sample)
+        if library_key not in RESERVED["obs"]:
+            adata.obs[library_key] = adata.obs["library_id"].array
     for name, values in columns.items():
         if name not in ("cell_id", "library_id"):  # which stand already
             adata.obs[name] = cells.frame if name == "frame" else values

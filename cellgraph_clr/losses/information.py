@@ -20,9 +20,7 @@ ESTIMATORS = ("jsd", "dv", "nce", "infonce_p")
 
 
 @full_precision
-def mutual_information(
-    scores: Tensor, positives: Tensor, *, estimator: str = "jsd", keep: Tensor | None = None
-) -> Tensor:
+def mutual_information(scores: Tensor, positives: Tensor, *, bound: str = "jsd", keep: Tensor | None = None) -> Tensor:
     """Return an estimate of the mutual information of local and global vectors, to be maximised.
 
     Parameters
@@ -31,7 +29,7 @@ def mutual_information(
         Of every local vector with every global one.
     positives : (l, g) bool tensor
         Pairs of one sample; all others are negatives.
-    estimator : {"jsd", "dv", "nce", "infonce_p"}, default "jsd"
+    bound : {"jsd", "dv", "nce", "infonce_p"}, default "jsd"
         Jensen-Shannon; Donsker-Varadhan; "nce" (a positive against the negatives of its global vector, pair by pair); or
         "infonce_p" (all positives of a global vector at once).
     keep : (l,) bool tensor, default None
@@ -51,7 +49,7 @@ def mutual_information(
     PairsError
         Without a positive or without a negative pair among the vectors kept: a single sample has nothing to differ from.
     OptionError
-        For another estimator.
+        For another bound.
 
     Notes
     -----
@@ -71,7 +69,7 @@ def mutual_information(
     >>> float(mutual_information(torch.zeros(3, 3), same))  # a critic that tells nothing
     0.0
     """
-    check_option("estimator", estimator, ESTIMATORS)
+    check_option("bound", bound, ESTIMATORS)
     check_tensors(scores=scores, positives=positives, keep=keep, one_dtype=False)
     if positives.shape != scores.shape or positives.dtype != torch.bool:
         found = f"{tuple(positives.shape)} {positives.dtype}"
@@ -85,14 +83,14 @@ def mutual_information(
         found = "no positive pair" if not positives.any() else "no negative pair"
         raise PairsError(expected("positive and negative pairs", found, "Use two samples with foreground at least."))
     n_own, n_other = (mask.sum().to(scores.dtype) for mask in (positives, ~positives))
-    if estimator == "jsd":
+    if bound == "jsd":
         wrong = softplus(torch.where(positives, -scores, scores))
         own = torch.where(positives, wrong, 0).sum() / n_own
         return 2 * math.log(2) - own - torch.where(positives, 0, wrong).sum() / n_other
-    if estimator == "dv":
+    if bound == "dv":
         others = scores.masked_fill(positives, -torch.inf).flatten().logsumexp(0)
         return torch.where(positives, scores, 0).sum() / n_own - (others - n_other.log())
-    if estimator == "infonce_p":
+    if bound == "infonce_p":
         some = positives.any(dim=0)
         return -infonce_p(scores.T[some], positives.T[some]).mean()
     others = scores.masked_fill(positives, -torch.inf).logsumexp(dim=0)  # (g,)

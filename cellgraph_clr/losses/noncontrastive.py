@@ -172,7 +172,7 @@ class VICReg(nn.Module):
     49.5
     """
 
-    def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> None:
+    def __init__(self, *, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> None:
         super().__init__()
         self.weights = {"invariance": invariance, "variance": variance, "covariance": covariance}
 

@@ -2,7 +2,9 @@
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+from cellgraph_clr._core.hints import named as _named
+
+_get, __dir__, __all__ = _lazy.attach(
     __name__,
     submodules=["cell_graph", "classifiers", "infomax", "morpho", "time_arrow"],
     submod_attrs={
@@ -18,3 +20,4 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "time_arrow": ["EventClassifier", "EventClassifierConfig", "TimeArrow", "TimeArrowConfig"],
     },
 )
+__getattr__ = _named("cgc.models", __all__, _get)

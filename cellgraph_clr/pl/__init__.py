@@ -5,7 +5,9 @@ All make pyplot figures, return their axes and take `show=`, `save=`, `figsize=`
 
 import lazy_loader as _lazy
 
-__getattr__, __dir__, __all__ = _lazy.attach(
+from cellgraph_clr._core.hints import named as _named
+
+_get, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
         "tissue": ["graph", "spatial"],
@@ -18,3 +20,4 @@ __getattr__, __dir__, __all__ = _lazy.attach(
         "curves": ["loss_weights", "reliability", "training"],
     },
 )
+__getattr__ = _named("cgc.pl", __all__, _get)

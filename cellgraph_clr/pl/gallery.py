@@ -50,7 +50,7 @@ def cell_gallery(
     query: Query | None = None,
     groupby: str | None = None,
     use_rep: str | None = None,
-    n_cells: int = 6,
+    n_examples: int = 6,
     style: Style = "slices",
     channel: int | str = 0,
     library_id: str | int | None = None,
@@ -77,7 +77,7 @@ def cell_gallery(
     use_rep : str or None, default None
         `obsm` key (or "X") that says what is near; None takes the first there is of "X_morpho", "X_cellgraph" and "X".
         Cells with NaN in it are left out.
-    n_cells : int, default 6
+    n_examples : int, default 6
         Pictures in a row.
     style : Style, default "slices"
         "slices" through the middle of the cell, in the plane of x and y, its outline drawn; "surfaces" (3D only) shaded
@@ -99,7 +99,7 @@ def cell_gallery(
     Returns
     -------
     numpy.ndarray
-        The axes (rows, n_cells). Pictures have one scale, the bar in the first is for all; cells too small to be seen
+        The axes (rows, n_examples). Pictures have one scale, the bar in the first is for all; cells too small to be seen
         are ringed.
 
     Raises
@@ -119,12 +119,12 @@ def cell_gallery(
     >>> tissue = cgc.datasets.colon_glands()
     >>> adata = cgc.from_labels(tissue.nuclei)
     >>> adata.obs["half"] = ["left" if x < 256 else "right" for x in adata.obsm["spatial"][:, 0]]
-    >>> axes = cgc.pl.cell_gallery(adata, tissue.nuclei, groupby="half", use_rep="X", n_cells=3)
+    >>> axes = cgc.pl.cell_gallery(adata, tissue.nuclei, groupby="half", use_rep="X", n_examples=3)
     """
     if (query is None) == (groupby is None):
         found = "both" if groupby is not None else "neither"
         raise OptionError(expected("either `query` or `groupby`", found, "Pass one of them."))
-    check_whole("n_cells", n_cells)
+    check_whole("n_examples", n_examples)
     group, picture = labels_of_cells(adata, labels, image, library_id=library_id)
     drawing = _Drawing(picture, style, channel)
     rows = rows_of_labels(adata, drawing.tiles.scan.cell_id, group)
@@ -134,7 +134,7 @@ def cell_gallery(
     lines: dict[str, np.ndarray] = {}
     if groupby is not None:
         codes, names = label_codes(adata, groupby, as_listed=True)
-        chosen = typical_rows(vectors[rows], codes[rows], n_cells)
+        chosen = typical_rows(vectors[rows], codes[rows], n_examples)
         lines = {name: rows[best] for name, best in zip(names, chosen, strict=False) if len(best)}
     else:
         asked = np.isin(rows, _query_in(adata, query, group))
@@ -143,10 +143,10 @@ def cell_gallery(
         directions = standardised_directions(vectors[rows])
         alike = query_similarity(directions, directions[asked])
         first = np.flatnonzero(asked)[alike[asked].argmax()]
-        others = np.argsort(np.where(asked, np.inf, -alike), kind="stable")[: min(n_cells - 1, (~asked).sum())]
+        others = np.argsort(np.where(asked, np.inf, -alike), kind="stable")[: min(n_examples - 1, (~asked).sum())]
         lines["query, then nearest"] = rows[[first, *others]]
     captions = {name: [f"cell {cell_id[r]}" for r in found] for name, found in lines.items()}
-    axes = drawing.draw({k: cell_id[v] for k, v in lines.items()}, captions, n_cells, figsize=figsize, title=title)
+    axes = drawing.draw({k: cell_id[v] for k, v in lines.items()}, captions, n_examples, figsize=figsize, title=title)
     finish(axes[0, 0], show=show, save=save)
     return axes
 
@@ -167,7 +167,7 @@ def feature_range(
     image: Any = None,
     *,
     use_rep: str | None = None,
-    n_cells: int = 6,
+    n_examples: int = 6,
     style: Style = "slices",
     channel: int | str = 0,
     library_id: str | int | None = None,
@@ -191,7 +191,7 @@ def feature_range(
         As in `cell_gallery`.
     use_rep : str or None, default None
         `obsm` key, or "X"; None takes the one of "X", "X_morpho" and "X_cellgraph" that has the features.
-    n_cells : int, default 6
+    n_examples : int, default 6
         As in `cell_gallery`.
     style : Style, default "slices"
         As in `cell_gallery`.
@@ -211,7 +211,7 @@ def feature_range(
     Returns
     -------
     numpy.ndarray
-        The axes (features, n_cells); each picture is titled by the value of the feature.
+        The axes (features, n_examples); each picture is titled by the value of the feature.
 
     Raises
     ------
@@ -223,9 +223,9 @@ def feature_range(
     >>> import cellgraph_clr as cgc
     >>> tissue = cgc.datasets.colon_glands()
     >>> adata = cgc.from_labels(tissue.nuclei)
-    >>> axes = cgc.pl.feature_range(adata, tissue.nuclei, ["area"], use_rep="X", n_cells=4)
+    >>> axes = cgc.pl.feature_range(adata, tissue.nuclei, ["area"], use_rep="X", n_examples=4)
     """
-    check_whole("n_cells", n_cells)
+    check_whole("n_examples", n_examples)
     wanted = [features] if isinstance(features, str) else list(features)
     if not wanted:
         raise OptionError(expected("at least one of `features`", "none", "Name a feature."))
@@ -240,10 +240,10 @@ def feature_range(
         if not np.isfinite(column).any():
             remedy = "Choose another feature."
             raise NonFiniteError(expected(f"finite values of {feature!r}", "none", remedy))
-        along = rows_along(column, n_cells)
+        along = rows_along(column, n_examples)
         lines[label] = cell_id[rows[along]]
         captions[label] = [f"{v:.0f}{unit}" if abs(v) >= 1000 else f"{v:.3g}{unit}" for v in column[along]]
-    axes = drawing.draw(lines, captions, n_cells, figsize=figsize, title=title)
+    axes = drawing.draw(lines, captions, n_examples, figsize=figsize, title=title)
     finish(axes[0, 0], show=show, save=save)
     return axes
 

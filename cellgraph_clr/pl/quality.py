@@ -199,7 +199,7 @@ def confusion(
 def composition(
     adata: AnnData,
     groupby: str,
-    key: str,
+    label_key: str,
     *,
     normalize: bool = True,
     palette: Any = None,
@@ -218,7 +218,7 @@ def composition(
         With both columns in `obs`.
     groupby : str
         Column of groups, e.g. clusters; cells without one are left out.
-    key : str
+    label_key : str
         Column of categories; colours as in `pl.spatial`.
     normalize : bool, default True
         Bars of shares; otherwise of numbers of cells (or windows).
@@ -257,14 +257,14 @@ def composition(
 
     check_option("orientation", orientation, ("horizontal", "vertical"))
     codes, groups = label_codes(adata, groupby, as_listed=True)
-    of, names = label_codes(adata, key, as_listed=True)
+    of, names = label_codes(adata, label_key, as_listed=True)
     noun = noun_of_rows(adata)
     names = [*names, "unassigned"] if (of < 0).any() else names
     table = np.zeros((len(groups), len(names)))
     known = codes >= 0
     np.add.at(table, (codes[known], of[known]), 1)  # -1 is the last: unassigned
     shown = table / np.maximum(table.sum(axis=1, keepdims=True), 1) if normalize else table
-    colors = _colors(adata, key, names, palette)
+    colors = _colors(adata, label_key, names, palette)
     flat = orientation == "horizontal"
     size = (6.0, 1.2 + 0.28 * len(groups)) if flat else (1.5 + 0.35 * len(groups), 4.5)
     ax = one_axes(ax, size, figsize)
@@ -287,7 +287,7 @@ def composition(
         ax.set_xticks(at, label, rotation=90, fontsize=8)
         ax.set(ylabel=axis, xlabel=groupby)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title(f"{key} in {groupby}" if title is None else title, fontsize=10)
+    ax.set_title(f"{label_key} in {groupby}" if title is None else title, fontsize=10)
     legend_beside(
         ax, [dot(n, c, marker="s") for n, c in zip(names, colors, strict=True) if table[:, names.index(n)].any()]
     )

@@ -31,9 +31,9 @@ STEEP = 0.6  # of the colour scale: from here text is white
 @drawn
 def interactions(
     adata: AnnData,
-    sample: str | None = None,
-    *,
     key: str = "interactions",
+    *,
+    sample: str | None = None,
     limit: float | None = None,
     cmap: str | Colormap = "RdBu_r",
     title: str | None = None,
@@ -48,11 +48,11 @@ def interactions(
     ----------
     adata : AnnData
         After `tl.interactions`.
+    key : str, default "interactions"
+        `uns` key of the table.
     sample : str or None, default None
         What to draw: a sample, "pooled", a group, or a difference ("treated - control"). None takes "pooled", or the
         only sample.
-    key : str, default "interactions"
-        `uns` key of the table.
     limit : float or None, default None
         Log odds at the ends of the colours; None takes the largest whose interval leaves out 0.
     cmap : str or Colormap, default "RdBu_r"

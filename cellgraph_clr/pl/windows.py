@@ -34,8 +34,8 @@ def window_gallery(
     groupby: str,
     *,
     use_rep: str = "X_infomax",
-    size: int = 128,
-    n_windows: int = 5,
+    window_px: int = 128,
+    n_examples: int = 5,
     channels: Sequence[int | str] | None = None,
     title: str | None = None,
     figsize: tuple[float, float] | None = None,
@@ -54,9 +54,9 @@ def window_gallery(
         Categorical `obs` column, e.g. of `tl.cluster`.
     use_rep : str, default "X_infomax"
         `obsm` key that says what is typical.
-    size : int, default 128
+    window_px : int, default 128
         Pixels of a window.
-    n_windows : int, default 5
+    n_examples : int, default 5
         Pictures in a row.
     channels : sequence of int or str or None, default None
         Names or numbers of up to three, shown in red, green and blue, or of one, in grey; None takes the first three
@@ -73,7 +73,7 @@ def window_gallery(
     Returns
     -------
     numpy.ndarray
-        The axes (groups, n_windows); each picture is titled by its sample.
+        The axes (groups, n_examples); each picture is titled by its sample.
 
     Raises
     ------
@@ -89,11 +89,11 @@ def window_gallery(
     >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
     >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
     >>> plate = cgc.Plate.build(table, images)
-    >>> profiles = cgc.tl.profile(plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> profiles = cgc.tl.profile(plate, window_px=32, n_steps=2, n_features=4, foreground="all", progress=False)
     >>> axes = cgc.pl.window_gallery(profiles, plate, "sample")
     """
-    check_whole("n_windows", n_windows)
-    check_whole("size", size, low=8)
+    check_whole("n_examples", n_examples)
+    check_whole("window_px", window_px, low=8)
     names = list(plate.channels)
     given = range(min(len(names), 3)) if channels is None else channels
     for channel in given:
@@ -104,16 +104,16 @@ def window_gallery(
         check_key(name, list(adata.obs.columns), where="adata.obs", remedy="Make it by `cgc.tl.profile(plate)`.")
     vectors, _ = read_features(adata, use_rep)
     codes, groups = label_codes(adata, groupby, as_listed=True)
-    chosen = typical_rows(vectors, codes, n_windows)
-    shown = plate.normalised("plate")
+    chosen = typical_rows(vectors, codes, n_examples)
+    shown = plate.normalized("plate")
     line = {tuple(place): i for i, place in enumerate(plate.table[[*PLACE]].to_numpy())}
-    axes = picture_grid(groups, n_windows, figsize=figsize)
+    axes = picture_grid(groups, n_examples, figsize=figsize)
     for row, members in zip(axes, chosen, strict=False):
         for ax, member in zip(row, members, strict=False):
             o = adata.obs.iloc[member]
             image = shown.image(line[tuple(str(o[name]) for name in PLACE)])
-            top, left = (max(int(o[a] - size / 2), 0) for a in ("y", "x"))
-            part = np.clip(image[at, top : top + size, left : left + size], 0, 1)
+            top, left = (max(int(o[a] - window_px / 2), 0) for a in ("y", "x"))
+            part = np.clip(image[at, top : top + window_px, left : left + window_px], 0, 1)
             blank = np.zeros_like(part[0])
             picture = part[0] if len(part) == 1 else np.stack([*part, *[blank] * (3 - len(part))], axis=-1)
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1)

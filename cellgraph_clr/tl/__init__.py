@@ -1,5 +1,6 @@
 """Tools on AnnData: embed, context, classify, transfer, retrieve, cluster. Follows scanpy; `retrieve*` return their table."""
 
+from cellgraph_clr._core.hints import named
 from cellgraph_clr.tl.classification import classify
 from cellgraph_clr.tl.clustering import cluster
 from cellgraph_clr.tl.contexts import context
@@ -36,3 +37,6 @@ __all__ = [
 def __dir__() -> list[str]:
     """Return what is public."""
     return __all__
+
+
+__getattr__ = named("cgc.tl", __all__)

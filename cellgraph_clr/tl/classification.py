@@ -37,7 +37,7 @@ def classify(
     *,
     use_rep: str | Sequence[str] | None = None,
     method: str = "auto",
-    model: CellGraphCLR | None = None,
+    base: CellGraphCLR | None = None,
     library_key: str | None = None,
     min_confidence: float | None = None,
     calibrate: bool = True,
@@ -62,7 +62,7 @@ def classify(
         "auto": chosen for these cells, see Notes. "trees": extremely randomised trees. "soft_infonce", "infonce",
         "soft_cross_entropy" or "cross_entropy": a network trained by this loss. All but "auto" read all representations
         side by side.
-    model : CellGraphCLR or None, default None
+    base : CellGraphCLR or None, default None
         A fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`,
         on `X`; "auto" is "soft_infonce" here); `use_rep` is then left out. None: a classifier on vectors.
     library_key : str or None, default None
@@ -80,14 +80,15 @@ def classify(
     key_added : str or None, default None
         Results go to `obs[key]`, `obs[key + "_confidence"]`, `obs[key + "_entropy"]` (nats) and `obsm[key + "_proba"]`
         (a DataFrame with one column per class); key = `key_added` or `label_key + "_pred"`. A predicted label is
-        written for labelled cells as well.
+        written for labelled cells as well. `uns[key]["params"]` holds what was fitted: method, use_rep (what "auto"
+        chose, of n_candidates), label_key, n_labelled and calibration_temperature.
     random_state : int, numpy.random.Generator or None, default 0
         Seed.
     copy : bool, default False
         Return a new AnnData.
     **options : object
         Further arguments of `models.CalibratedTrees` for "trees", of `models.SoftInfoNCEClassifier` (smoothing, mixup,
-        n_steps, …; `network="mlp"`) for the losses, or of `models.CellGraphClassifier` with `model`. "auto" takes both
+        n_steps, …; `head="mlp"`) for the losses, or of `models.CellGraphClassifier` with `base`. "auto" takes both
         of the first two; one that only trees or only networks have leaves only these to choose from.
 
     Returns
@@ -110,12 +111,12 @@ def classify(
     Notes
     -----
     "auto" compares trees on the first representation, on it beside each of the others, and on all, and a perceptron
-    (SoftInfoNCE, `network="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole samples where there
+    (SoftInfoNCE, `head="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole samples where there
     are several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the log-likelihood is taken, at
     the temperature that the other folds ask for. Trees on the first representation stay unless another candidate is better by
     more than two standard errors of the difference (samples or blocks as clusters); of those the most likely one is taken. What
-    was compared is logged, and kept in `uns["cellgraph_clr"]["runs"][key]` under "choice": log-likelihood and accuracy of each
-    candidate.
+    was chosen is logged and in `uns[key]["params"]`; what was compared in `uns["cellgraph_clr"]["runs"][key]` under "choice":
+    log-likelihood and accuracy of each candidate.
     The chosen one is then fitted and calibrated on all labelled cells as if it had been asked for by name, by folds of its
     own: no prediction that chose is used for the confidence, only the choice itself has seen the labels.
 
@@ -139,18 +140,18 @@ def classify(
         check_option("prior", prior, ("training", "estimated"))
     if min_confidence is not None:
         check_in_range("min_confidence", min_confidence, low=0, high=1)
-    if library_key is not None and (method != AUTO or model is not None):
-        beside = f"method={method!r}" if model is None else "a `model`"
+    if library_key is not None and (method != AUTO or base is not None):
+        beside = f"method={method!r}" if base is None else "a `base`"
         raise OptionError(expected("method='auto' for `library_key`", beside, "Leave `library_key` out."))
-    if use_rep is not None and model is not None:
-        raise OptionError(expected("no `use_rep` beside `model`", repr(use_rep), "The model reads its own input."))
+    if use_rep is not None and base is not None:
+        raise OptionError(expected("no `use_rep` beside `base`", repr(use_rep), "The model reads its own input."))
     adata = own_or_copy(adata, copy=copy)
     codes, classes = classes_of(adata, label_key)
     labelled = codes >= 0
     names = np.where(labelled, np.asarray([*classes, ""], object)[codes], "").astype(str)
     fixed: dict[str, Any] = {"calibrate": calibrate, "random_state": as_seed(random_state)}
-    if model is not None:
-        found = fine_tuned(adata, label_key, method, model, options, fixed)
+    if base is not None:
+        found = fine_tuned(adata, label_key, method, base, options, fixed)
     else:
         found = learned_on_vectors(adata, names, method, use_rep, library_key, options, fixed)
     weight = compute_sample_weight(found.class_weight, names[labelled])
@@ -163,8 +164,16 @@ def classify(
     run = {"function": "tl.classify", "label_key": label_key, **found.run, "options": {**fixed, **options}}
     counts = {"n_labelled": int(labelled.sum()), "calibration_temperature": found.temperature}
     record_run(adata, key, {**run, **counts, "prior": told})
-    log_written("tl.classify", written)
+    adata.uns[key] = {"params": _params(found.run, label_key, method, counts)}
+    log_written("tl.classify", [*written, f"obs['{key}_entropy']", f"uns[{key!r}]"], found.told)
     return adata if copy else None
+
+
+def _params(run: Mapping[str, Any], label_key: str, asked: str, counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was fitted, as plain values that files hold."""
+    choice = run.get("choice", {}).get("scores", {})
+    params = {"label_key": label_key, "method": run["method"], "use_rep": np.array(run["use_rep"], object)}
+    return {**params, "asked": asked, "n_candidates": max(len(choice), 1), **counts}
 
 
 def _corrected(

@@ -9,7 +9,6 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, check_option, expected
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr._core.log import log
 from cellgraph_clr.adata.keys import X_CONTEXT
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.reading import blocks_of
@@ -31,7 +30,7 @@ METHODS = (AUTO, TREES, *LOSSES)
 PERCEPTRON = "mlp"  # the network that trees are compared with
 USUAL = ("X", "X_cellgraph")
 COMPARED_TREES = 100  # enough to compare; the chosen ones are grown in full
-OURS = ("head", "loss", "calibrate", "random_state")  # options that `tl.classify` sets itself
+OURS = ("loss", "calibrate", "random_state")  # options that `tl.classify` sets itself
 
 
 class Learned(NamedTuple):
@@ -42,6 +41,8 @@ class Learned(NamedTuple):
     temperature: float
     class_weight: Any
     run: dict[str, Any]
+    told: str
+    """Method and representations, and of how many they were chosen."""
 
 
 def fine_tuned(
@@ -56,7 +57,14 @@ def fine_tuned(
     _check_known(options, [*CellGraphClassifier(model).options, *RUN])
     fitted = CellGraphClassifier(model, loss=loss, **fixed, **options).fit(adata, label_key)
     run = {"method": loss, "use_rep": ["X"]}
-    return Learned(fitted.predict_proba(adata), list(fitted.classes_), fitted.calibration_temperature_, None, run)
+    return Learned(
+        fitted.predict_proba(adata),
+        list(fitted.classes_),
+        fitted.calibration_temperature_,
+        None,
+        run,
+        f"{loss}, encoder fine-tuned",
+    )
 
 
 def learned_on_vectors(
@@ -72,19 +80,22 @@ def learned_on_vectors(
     labelled = np.flatnonzero(names != "")
     if method == AUTO:
         blocks = blocks_of(adata, use_rep, (*USUAL, X_CONTEXT))
-        choice = _chosen(adata, blocks, labelled, names[labelled], library_key, options, fixed["random_state"])
+        choice, told = _chosen(adata, blocks, labelled, names[labelled], library_key, options, fixed["random_state"])
         kind, used = choice.chosen.kind, list(choice.chosen.blocks)
         run: dict[str, Any] = {"choice": {**asdict(choice), "chosen": str(choice.chosen)}}
     else:
         blocks = blocks_of(adata, use_rep, USUAL)
         kind, used, run = method, list(blocks), {}
+        told = f"{method} on {' + '.join(used)}"
         _check_known(options, _options_of(TREES if method == TREES else "network"))
     fitted, loss = _classifier(kind, options, fixed)
     vectors = np.concatenate([blocks[name] for name in used], axis=1)
     fitted.fit(vectors[labelled], names[labelled])
     weight = getattr(fitted, "class_weight", None)
     run = {"method": loss, "use_rep": used, **run}
-    return Learned(fitted.predict_proba(vectors), list(fitted.classes_), fitted.calibration_temperature_, weight, run)
+    return Learned(
+        fitted.predict_proba(vectors), list(fitted.classes_), fitted.calibration_temperature_, weight, run, told
+    )
 
 
 def _chosen(
@@ -95,8 +106,8 @@ def _chosen(
     library_key: str | None,
     options: Mapping[str, Any],
     seed: int,
-) -> Choice:
-    """Return the classifier and the blocks under which labelled cells are most likely when left out; one line of the log."""
+) -> tuple[Choice, str]:
+    """Return the classifier and the blocks under which labelled cells are most likely when left out; and this in words."""
     from cellgraph_clr.models.classifiers.data import class_codes
 
     listed = candidates(list(blocks), _kinds(options))
@@ -124,8 +135,7 @@ def _chosen(
             f": log-likelihood {best['log_likelihood']:.3f}, accuracy {best['accuracy']:.3f} of {choice.n_cells} cells"
         )
         told += f", left out by {choice.by} in {choice.n_folds} folds"
-    log.info("tl.classify takes %s", told)
-    return choice
+    return choice, told
 
 
 def _classifier(kind: str, options: Mapping[str, Any], fixed: dict[str, Any]) -> tuple[Any, str]:
@@ -136,7 +146,7 @@ def _classifier(kind: str, options: Mapping[str, Any], fixed: dict[str, Any]) ->
     known = {k: v for k, v in options.items() if k in _options_of(TREES if kind == TREES else "network")}
     if kind == TREES:
         return CalibratedTrees(**fixed, **known), TREES
-    head = known.pop("network", kind if kind in HEADS else HEADS[0])
+    head = known.pop("head", kind if kind in HEADS else HEADS[0])
     loss = kind if kind in LOSSES else LOSSES[0]
     return SoftInfoNCEClassifier(head=head, loss=loss, **fixed, **known), loss
 
@@ -154,7 +164,7 @@ def _kinds(options: Mapping[str, Any]) -> list[str]:
         raise OptionError(
             expected("options of trees or of networks", found, "Leave out those of one, or name a `method`.")
         )
-    return [TREES] * (not of_network) + [options.get("network", PERCEPTRON)] * (not of_trees)
+    return [TREES] * (not of_network) + [options.get("head", PERCEPTRON)] * (not of_trees)
 
 
 def _options_of(kind: str) -> list[str]:
@@ -163,7 +173,7 @@ def _options_of(kind: str) -> list[str]:
 
     if kind == TREES:
         return [name for name in CalibratedTrees().get_params() if name not in OURS]
-    return [name for name in (*SoftInfoNCEClassifier().get_params(), "network") if name not in OURS]
+    return [name for name in (*SoftInfoNCEClassifier().get_params(),) if name not in OURS]
 
 
 def _check_known(options: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -55,7 +55,7 @@ def context(
     library_key: str | None = None,
     key_added: str = X_CONTEXT,
     random_state: RandomState = 0,
-    n_jobs: int | None = None,
+    n_jobs: int | None = -1,
     progress: bool | None = None,
     copy: bool = False,
     **options: Any,
@@ -89,7 +89,7 @@ def context(
         `obsm` key of the vectors (n, n_dims) float32, to be compared by cosine as they are: their blocks have weights.
     random_state : int, numpy.random.Generator or None, default 0
         Seed.
-    n_jobs : int or None, default None
+    n_jobs : int or None, default -1
         Threads; they do not change the result.
     progress : bool or None, default None
         Of learning.

@@ -49,7 +49,7 @@ def embed(
         Features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
     objective : str, default "infonce_p"
         "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or "infomax"
-        (with `estimator`).
+        (with `bound`).
     positives : str or tuple of str, default "both"
         "neighbors", "views", "both", an `obs` column (cells of one class), an `obsp` key (any relation), or a tuple of
         these.

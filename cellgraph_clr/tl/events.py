@@ -85,7 +85,7 @@ def time_arrow(
     >>> import cellgraph_clr as cgc
     >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
     >>> adata = cgc.from_movie(movie)
-    >>> cgc.tl.time_arrow(adata, movie, n_steps=2, size=32, progress=False)
+    >>> cgc.tl.time_arrow(adata, movie, n_steps=2, crop_px=32, progress=False)
     >>> adata.obsm["X_timearrow"].shape[0] == adata.n_obs
     True
     """
@@ -256,7 +256,7 @@ def _from_pixels(
     if adata is not None and movie.labels is None:
         raise OptionError(expected("labels for `adata`", "a movie without", "Pass `labels=`, or leave `adata` out."))
     keys = None if adata is None else cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
-    places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.config.size)
+    places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.config.crop_px)
     proba = model.predict_proba(movie, places)
     if adata is not None:
         _write(adata, keys, places, proba, model.classes_, key_added)
@@ -266,7 +266,9 @@ def _from_pixels(
     rows = np.flatnonzero(confidence >= min_confidence)
     if movie.labels is None:
         position = places[["y", "x"]].to_numpy()[rows]
-        rows = rows[local_maxima(places["frame"].to_numpy()[rows], position, confidence[rows], reach=model.config.size)]
+        rows = rows[
+            local_maxima(places["frame"].to_numpy()[rows], position, confidence[rows], reach=model.config.crop_px)
+        ]
     else:
         rows = rows[np.argsort(-confidence[rows], kind="stable")]
     found = places.iloc[rows].drop(columns="event", errors="ignore").reset_index(drop=True)

@@ -88,7 +88,7 @@ def profile(
     >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
     >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
     >>> plate = cgc.Plate.build(table, images)
-    >>> profiles = cgc.tl.profile(plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> profiles = cgc.tl.profile(plate, window_px=32, n_steps=2, n_features=4, foreground="all", progress=False)
     >>> profiles.obsm["X_infomax"].shape[1]
     4
     """
@@ -100,7 +100,7 @@ def profile(
     table = model.transform(plate, stride=stride)
     line = table.index.get_level_values("line").to_numpy()
     obs = plate.table.iloc[line].reset_index(drop=True)
-    half = model.config.size / 2
+    half = model.config.window_px / 2
     obs["y"], obs["x"] = (table.index.get_level_values(a).to_numpy() + half for a in ("y", "x"))
     obs["line"] = line
     obs["foreground"] = table["foreground"].to_numpy()
@@ -181,7 +181,7 @@ def profile_cells(
     >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
     >>> plate = cgc.Plate.build(table, images, labels=[masks] * 4)
     >>> adata = cgc.from_plate(plate)
-    >>> cgc.tl.profile_cells(adata, plate, size=32, n_steps=2, n_features=4, foreground="all", progress=False)
+    >>> cgc.tl.profile_cells(adata, plate, window_px=32, n_steps=2, n_features=4, foreground="all", progress=False)
     >>> adata.obsm["X_infomax"].shape
     (16, 4)
     """

@@ -10,6 +10,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_in_range, check_key, check_key_added, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError, OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import as_numbers
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.images_of_cells import image_numbers, images_of
@@ -40,13 +41,13 @@ def interactions(
     adata: AnnData,
     label_key: str,
     *,
-    groups: str | None = None,
+    groupby: str | None = None,
     neighbors_key: str = "spatial",
     radius: float | None = None,
     covariates: Sequence[str] = (),
     min_expected: float = 5.0,
     prior_contacts: float = 0.5,
-    confidence: float = 0.95,
+    confidence_level: float = 0.95,
     library_key: str | None = None,
     key_added: str = "interactions",
 ) -> pd.DataFrame:
@@ -62,8 +63,9 @@ def interactions(
     adata : AnnData
         With a spatial graph and positions; edges are contacts, whatever graph they are of.
     label_key : str
-        `obs` column of types. Cells without one ("unassigned") count neither as cells nor as candidates.
-    groups : str or None, default None
+        `obs` column of types. Cells without one ("unassigned") count neither as cells nor as candidates; how many is
+        logged and in `params`.
+    groupby : str or None, default None
         `obs` column that is the same for all cells of a sample (condition, response); every two groups are compared.
     neighbors_key : str, default "spatial"
         The graph.
@@ -81,7 +83,7 @@ def interactions(
         Pairs with fewer contacts than this under random mixing of what is near have no estimate in a sample (NaN).
     prior_contacts : float, default 0.5
         Contacts at log odds 0 that are added to each pair, so that pairs that never touch stay finite.
-    confidence : float, default 0.95
+    confidence_level : float, default 0.95
         Of the intervals.
     library_key : str or None, default None
         `obs` column of samples; None as in `gr.delaunay_graph`.
@@ -98,7 +100,7 @@ def interactions(
         Pooled are random effects over samples (`analysis.pooling`), so that the interval is that of the mean over such
         samples, not over these cells; one sample is not pooled. Contacts of pooled rows are those of the samples that
         told; where only one did, its log odds stand without an interval. `uns[key_added]["params"]` holds the radius, the share
-        of candidates that are contacts and what covariates do.
+        of candidates that are contacts, what covariates do, n_untyped cells and samples_left_out.
 
     Raises
     ------
@@ -111,6 +113,11 @@ def interactions(
         its contacts.
     NonFiniteError, GeometryError, ShapeError
         For positions that are none.
+
+    Warns
+    -----
+    UserWarning
+        For samples that are left out (of one cell, say), with their numbers of cells.
 
     Notes
     -----
@@ -129,7 +136,7 @@ def interactions(
     >>> sorted(table["level"].unique())
     ['sample']
     """
-    _check_options(covariates, min_expected, prior_contacts, confidence, radius, key_added)
+    _check_options(covariates, min_expected, prior_contacts, confidence_level, radius, key_added)
     check_writable(adata)
     codes, types = label_codes(adata, label_key, as_listed=True)
     if len(np.unique(codes[codes >= 0])) < 2:
@@ -139,7 +146,7 @@ def interactions(
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     _check_apart(adata, adjacency, library_key)
     samples = sample_of(adata, library_key)
-    group_of = _groups_of_samples(adata, groups, samples)
+    group_of = _groups_of_samples(adata, groupby, samples)
     known = np.flatnonzero(codes >= 0)
     typed = adjacency[known][:, known]
     reach = float(radius) if radius is not None else usual_radius(contact_lengths(position[known], typed))
@@ -160,22 +167,41 @@ def interactions(
     if not fits:
         remedy = "Take more candidates by a larger `radius`."
         raise CellGraphError(expected("cells with some contacts but not all among their candidates", "none", remedy))
-    table = relation_table(fits, types, group_of, confidence=confidence)
+    without = [str(name) for name in np.unique(samples) if str(name) not in fits]
+    if without:
+        _warn_left_out(without, samples)
+    table = relation_table(fits, types, group_of, confidence=confidence_level)
     params = _params(choices, candidates, codes, fits, extra_names)
-    params |= {"label_key": label_key, "radius": reach, "unit": unit_of(adata), "confidence": float(confidence)}
+    params |= {"n_untyped": int((codes < 0).sum()), "samples_left_out": np.array(without, object)}
+    params |= {
+        "label_key": label_key,
+        "radius": reach,
+        "unit": unit_of(adata),
+        "confidence_level": float(confidence_level),
+    }
     adata.uns[key_added] = {"table": table, "types": np.array(types, object), "params": params}
     run = {"function": "tl.interactions", "label_key": label_key, "neighbors_key": neighbors_key, "radius": reach}
-    run |= {"groups": groups, "covariates": list(covariates), "min_expected": min_expected}
-    record_run(adata, key_added, {**run, "prior_contacts": prior_contacts, "confidence": confidence})
-    log_written("tl.interactions", [f"uns[{key_added!r}]"])
+    run |= {"groupby": groupby, "covariates": list(covariates), "min_expected": min_expected}
+    record_run(adata, key_added, {**run, "prior_contacts": prior_contacts, "confidence_level": confidence_level})
+    untyped = f"without {(codes < 0).sum():,} of {adata.n_obs:,} cells, which have no type" if (codes < 0).any() else ""
+    log_written("tl.interactions", [f"uns[{key_added!r}]"], untyped)
     return table.copy()
+
+
+def _warn_left_out(without: Sequence[str], samples: np.ndarray) -> None:
+    """Warn of samples that say nothing, with their numbers of cells."""
+    counts = [f"{name!r} ({int((samples == name).sum())} cells)" for name in without]
+    warn(
+        f"{len(without)} of {len(np.unique(samples))} samples are left out of the interactions: {listing(counts)}. They have no "
+        "cell with a type that touches some, but not all, of the cells near it. Drop them, or take a larger `radius`."
+    )
 
 
 def _check_options(
     covariates: Sequence[str],
     min_expected: float,
     prior_contacts: float,
-    confidence: float,
+    confidence_level: float,
     radius: float | None,
     key_added: str,
 ) -> None:
@@ -186,7 +212,7 @@ def _check_options(
         raise OptionError(expected("`covariates` as a list of names", found, f"Pass `covariates=[{found}]`."))
     check_in_range("min_expected", min_expected, low=0)
     check_in_range("prior_contacts", prior_contacts, low=0, low_open=True)
-    check_in_range("confidence", confidence, low=0, high=1, low_open=True, high_open=True)
+    check_in_range("confidence_level", confidence_level, low=0, high=1, low_open=True, high_open=True)
     if radius is not None:
         check_in_range("radius", radius, low=0, low_open=True)
 
@@ -214,7 +240,7 @@ def _groups_of_samples(adata: AnnData, groups: str | None, samples: np.ndarray) 
             raise OptionError(expected(what, listing([repr(f) for f in found]), remedy))
         out[str(name)] = found[0]
     if len(set(out.values())) < 2:
-        remedy = "Name a column that tells samples apart, or leave `groups` out."
+        remedy = "Name a column that tells samples apart, or leave `groupby` out."
         raise OptionError(expected(f"two groups or more in obs[{groups!r}]", repr(next(iter(out.values()))), remedy))
     return out
 

@@ -27,7 +27,7 @@ def transfer_labels(
     label_key: str,
     *,
     use_rep: str = "X_cellgraph",
-    k: int = 15,
+    n_neighbors: int = 15,
     min_confidence: float | None = 0.5,
     min_similarity: float | Literal["auto"] | None = "auto",
     key_added: str | None = None,
@@ -45,7 +45,7 @@ def transfer_labels(
         `obs` column of the reference; cells that are missing or "unassigned" do not vote.
     use_rep : str, default "X_cellgraph"
         `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
-    k : int, default 15
+    n_neighbors : int, default 15
         Voters (fewer where the reference has fewer).
     min_confidence : float or None, default 0.5
         Cells whose winning share of the vote is lower are "unassigned"; None labels all.
@@ -103,7 +103,7 @@ def transfer_labels(
     if labelled.sum() < 2:
         raise LabelKeyError(expected("at least two labelled reference cells", int(labelled.sum()), "Label more."))
     adata = own_or_copy(adata, copy=copy)
-    k = min(k, int(labelled.sum()) - 1)
+    k = min(n_neighbors, int(labelled.sum()) - 1)
     vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k)
     far = vote.far if min_similarity == "auto" else min_similarity
     refused = vote.proba.max(axis=1) < (min_confidence or 0)
@@ -112,7 +112,7 @@ def transfer_labels(
     key = key_added or f"{label_key}_pred"
     written = write_classes(adata, key, vote.proba, classes, refused)
     adata.obs[f"{key}_similarity"] = vote.similarity
-    run = {"function": "tl.transfer_labels", "label_key": label_key, "use_rep": use_rep, "k": int(k)}
+    run = {"function": "tl.transfer_labels", "label_key": label_key, "use_rep": use_rep, "n_neighbors": int(k)}
     record_run(adata, key, {**run, "min_confidence": min_confidence, "min_similarity": far})
     log_written("tl.transfer_labels", [*written, f"obs['{key}_similarity']"])
     return adata if copy else None

@@ -86,7 +86,7 @@ def test_what_others_keep_under_our_keys_is_named(cells, other):
         with pytest.raises(CellGraphError, match=r"a mapping at `adata.uns\['cellgraph_clr'\]\['runs'\]`, found"):
             call()
     cells.uns["cellgraph_clr"] = other
-    for call in (package_info, recorded_unit, lambda a: sample_of(a, None), lambda a: gr.knn_graph(a, n_neighs=2)):
+    for call in (package_info, recorded_unit, lambda a: sample_of(a, None), lambda a: gr.knn_graph(a, n_neighbors=2)):
         with pytest.raises(CellGraphError, match=r"a mapping at `adata.uns\['cellgraph_clr'\]`, found"):
             call(cells)
     with pytest.raises(CellGraphError, match="a mapping at"):

@@ -115,7 +115,7 @@ def test_features_on_disk_are_read(row, tmp_path, sparse):
     backed = ad.read_h5ad(tmp_path / "cells.h5ad", backed="r")
     np.testing.assert_array_equal(read_features(backed, None)[0], expected)
     np.testing.assert_array_equal(raw_values(backed, "area")[0], expected[:, 0])
-    gr.knn_graph(backed, n_neighs=2)
+    gr.knn_graph(backed, n_neighbors=2)
     backed.file.close()
 
 

@@ -41,7 +41,7 @@ def test_blocks_are_even_and_compact(rng):
 @pytest.mark.parametrize("hops", [0, 1, 2])
 def test_no_path_of_the_buffer_leads_from_training_to_test(rng, hops):
     position = rng.random((800, 2))
-    adjacency = knn(CellTable.build(np.arange(800), position, unit="pixel"), n_neighs=5).adjacency()
+    adjacency = knn(CellTable.build(np.arange(800), position, unit="pixel"), n_neighbors=5).adjacency()
     part = splits.split_blocks(position, adjacency, test_size=0.25, n_blocks=16, buffer_hops=hops, rng=rng)
     reach = csr_matrix((800, 800))
     step = csr_matrix(np.eye(800))

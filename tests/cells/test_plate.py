@@ -25,20 +25,20 @@ def test_fields_are_counted_and_read(plate):
 
 
 def test_the_plate_keeps_what_differs_between_samples_and_the_field_does_not(plate):
-    by_plate = [plate.normalised("plate").image(i).mean() for i in (0, 2, 4)]
+    by_plate = [plate.normalized("plate").image(i).mean() for i in (0, 2, 4)]
     assert by_plate[2] > 1.8 * by_plate[1] > 1.8 * 1.5 * by_plate[0]
-    by_field = [plate.normalised("field").image(i).mean() for i in (0, 2, 4)]
+    by_field = [plate.normalized("field").image(i).mean() for i in (0, 2, 4)]
     assert np.ptp(by_field) < 0.05
-    np.testing.assert_array_equal(plate.normalised("none").image(1), plate.image(1))
-    with pytest.raises(OptionError, match="`normalise`"):
-        plate.normalised("well")
+    np.testing.assert_array_equal(plate.normalized("none").image(1), plate.image(1))
+    with pytest.raises(OptionError, match="`intensity_scale`"):
+        plate.normalized("well")
 
 
 def test_uneven_light_is_corrected(rng):
     light = np.linspace(0.5, 1.5, 64)[None, :] * np.ones((64, 1))
     images = rng.gamma(2, 50, (30, 1, 64, 64)) * light
     plate = Plate.build(pd.DataFrame({"sample": np.arange(30)}), images)
-    even = plate.normalised("none", illumination=True)
+    even = plate.normalized("none", illumination=True)
     mean = np.mean([even.image(i)[0] for i in range(30)], axis=0)
     assert mean[:, 40:].mean() / mean[:, :24].mean() == pytest.approx(1, abs=0.15)
     assert images[:, 0, :, 40:].mean() / images[:, 0, :, :24].mean() > 1.8
@@ -67,7 +67,7 @@ def test_bad_input_is_named(plate):
     with pytest.raises(ShapeError, match="2 channels"):
         Plate.build(table, [np.zeros((2, 4, 4)), np.zeros((1, 4, 4))]).image(1)
     with pytest.raises(ShapeError, match="fields of"):
-        Plate.build(table, [np.ones((1, 4, 4)), np.ones((1, 8, 4))]).normalised(illumination=True)
+        Plate.build(table, [np.ones((1, 4, 4)), np.ones((1, 8, 4))]).normalized(illumination=True)
 
 
 def test_plates_take_their_arguments_in_one_order():

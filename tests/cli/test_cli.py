@@ -73,7 +73,8 @@ def test_the_path_from_labels_to_regions(tissue_2d, tmp_path):
 @pytest.mark.parametrize("method", ["delaunay", "knn", "radius"])
 def test_other_graphs(tissue_2d, tmp_path, method):
     tissue_2d.adata().write_h5ad(tmp_path / "a.h5ad")
-    run("graph", tmp_path / "a.h5ad", "--method", method, "-o", tmp_path / "b.h5ad")
+    more = ("--radius", "20") if method == "radius" else ()
+    run("graph", tmp_path / "a.h5ad", "--method", method, *more, "-o", tmp_path / "b.h5ad")
     assert read(tmp_path / "b.h5ad").uns["spatial_neighbors"]["params"]["method"] == method
     assert "spatial_connectivities" not in read(tmp_path / "a.h5ad").obsp
 
@@ -158,7 +159,7 @@ def test_a_page_of_what_is_in_a_file(tissue_2d, tmp_path):
     np.save(tmp_path / "image.npy", tissue_2d.image.image[:2])
     tifffile.imwrite(tmp_path / "labels.tif", tissue_2d.image.labels)
     options = ("--labels", tmp_path / "labels.tif", "--image", tmp_path / "image.npy", "--embedding", "spatial")
-    page = tmp_path / "out" / "a.html"
+    page = tmp_path / "a.html"
     assert "MB)" in run("report", tmp_path / "a.h5ad", "-o", page, "--features", "area", "--title", "<b>T", *options)
     text = page.read_text()
     assert "&lt;b&gt;T" in text

@@ -18,7 +18,7 @@ def test_learn_save_and_apply(tmp_path):
         for name, pixels in zip(plate.channels, plate.read(i), strict=True):
             tifffile.imwrite(tmp_path / f"{row['sample']}_{row['field']}_{name}.tif", pixels.astype(np.uint16))
     base = ["profile", str(tmp_path), PATTERN, "-o", str(tmp_path / "p.h5ad")]
-    learn = ["--size", "32", "--n-steps", "2", "--samples", "sample_00,sample_01"]
+    learn = ["--window-px", "32", "--n-steps", "2", "--samples", "sample_00,sample_01"]
     done = RUN.invoke(app, [*base, *learn, "--save-model", str(tmp_path / "m.safetensors")], catch_exceptions=False)
     assert done.exit_code == 0
     assert "3 samples, 3 wells, 6 fields" in done.output

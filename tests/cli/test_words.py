@@ -8,14 +8,14 @@ import pytest
 from cellgraph_clr import cli, gr, write
 from cellgraph_clr.cli.words import in_options, options_of, warnings_in_options
 
-OPTIONS = {"n_neighs": "--n-neighs", "library_key": "--library-key", "exclude": "--exclude"}
+OPTIONS = {"n_neighbors": "--n-neighbors", "library_key": "--library-key", "exclude": "--exclude"}
 
 
 @pytest.mark.parametrize(
     ("python", "words"),
     [
         ("Pass `library_key=` of the column.", "Pass `--library-key` of the column."),
-        ("`n_neighs` to be a whole number", "`--n-neighs` to be a whole number"),
+        ("`n_neighbors` to be a whole number", "`--n-neighbors` to be a whole number"),
         ("Pass `library_key='a'`.", "Pass `--library-key a`."),
         ("Call `cgc.gr.delaunay_graph(adata)`.", "Call `cellgraph-clr graph --method delaunay`."),
         (
@@ -31,8 +31,8 @@ def test_python_becomes_options(python, words):
 
 
 def test_options_are_those_of_the_command():
-    assert options_of(["embed", "x.h5ad"])["model_file"] == "--save-model"
-    assert options_of(["graph"])["n_neighs"] == "--n-neighs"
+    assert options_of(["embed", "x.h5ad"])["save_model"] == "--save-model"
+    assert options_of(["graph"])["n_neighbors"] == "--n-neighbors"
     assert options_of(["--help"]) == {}
 
 
@@ -40,13 +40,13 @@ def test_an_error_of_a_command_names_its_option(tissue_2d, tmp_path, monkeypatch
     adata = tissue_2d.adata()
     gr.contact_graph(adata)
     write(adata, tmp_path / "a.h5ad")
-    words = ["graph", str(tmp_path / "a.h5ad"), "--method", "knn", "--n-neighs", "0", "-o", str(tmp_path / "b.h5ad")]
+    words = ["graph", str(tmp_path / "a.h5ad"), "--method", "knn", "--n-neighbors", "0", "-o", str(tmp_path / "b.h5ad")]
     monkeypatch.setattr(sys, "argv", ["cellgraph-clr", *words])
     with pytest.raises(SystemExit):
         cli.main()
     said = capsys.readouterr().err
-    assert "`--n-neighs`" in said
-    assert "`n_neighs`" not in said
+    assert "`--n-neighbors`" in said
+    assert "`n_neighbors`" not in said
 
 
 def test_warnings_are_one_line_in_options(monkeypatch, capsys):

@@ -12,6 +12,6 @@ def test_the_line_of_the_user_is_shown_from_any_depth():
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         adata = cgc.from_labels(labels)  # no spacing, three calls deep
-        cgc.gr.knn_graph(adata, n_neighs=20)  # few cells, five
+        cgc.gr.knn_graph(adata, n_neighbors=20)  # few cells, five
     assert len(seen) == 2
     assert {w.filename for w in seen} == {__file__}

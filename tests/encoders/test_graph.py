@@ -13,7 +13,9 @@ from cellgraph_clr.graphs.tiles import halo
 @pytest.fixture
 def setting():
     rng = np.random.default_rng(0)
-    adjacency = knn(CellTable.build(np.arange(80), rng.random((80, 2)), unit="pixel"), n_neighs=4).adjacency().tolil()
+    adjacency = (
+        knn(CellTable.build(np.arange(80), rng.random((80, 2)), unit="pixel"), n_neighbors=4).adjacency().tolil()
+    )
     adjacency[5] = 0
     adjacency[:, 5] = 0  # an isolate
     torch.manual_seed(0)

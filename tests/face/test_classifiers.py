@@ -39,13 +39,19 @@ def test_the_default_chooses_and_tells(caplog):
     assert choice["chosen"] in names
     assert choice["by"] == "block"
     assert {"log_likelihood", "accuracy", "gain", "gain_error"} == set(choice["scores"][names[0]])
-    assert sum(f"tl.classify takes {choice['chosen']} of 4 candidates" in r.message for r in caplog.records) == 1
+    said = [r.message for r in caplog.records if r.message.startswith("tl.classify wrote")]
+    assert len(said) == 1
+    assert f"({choice['chosen']} of 4 candidates: log-likelihood" in said[0]
+    params = adata.uns["kind_pred"]["params"]
+    assert (params["method"], list(params["use_rep"])) == (run["method"], run["use_rep"])
+    assert (params["asked"], params["n_candidates"], params["label_key"]) == ("auto", 4, "kind")
+    assert params["n_labelled"] == (adata.obs["kind"] != "unassigned").sum()
     assert run["method"] == {"trees": "trees", "mlp": "soft_infonce"}[choice["chosen"].split()[0]]
     assert run["use_rep"] == choice["chosen"].split(" on ")[1].split(" + ")
 
 
 @pytest.mark.parametrize(
-    ("method", "options"), [("trees", {"n_trees": 20}), ("soft_infonce", {"network": "mlp", "n_steps": 5})]
+    ("method", "options"), [("trees", {"n_trees": 20}), ("soft_infonce", {"head": "mlp", "n_steps": 5})]
 )
 def test_the_chosen_one_is_fitted_and_calibrated_as_if_it_had_been_named(method, options):
     adata = cells()
@@ -86,7 +92,7 @@ def test_an_option_of_one_kind_leaves_this_kind():
     assert _kinds({"device": "cpu", "n_jobs": 1}) == ["trees", "mlp"]  # where it runs is no part of the model
     assert _kinds({"n_trees": 9}) == ["trees"]
     assert _kinds({"smoothing": 0.2}) == ["mlp"]
-    assert _kinds({"network": "linear"}) == ["linear"]
+    assert _kinds({"head": "linear"}) == ["linear"]
     with pytest.raises(OptionError, match="options of trees or of networks"):
         _kinds({"n_trees": 9, "smoothing": 0.2})
     with pytest.raises(OptionError, match="'steps' in `options of tl.classify`"):

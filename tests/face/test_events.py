@@ -9,7 +9,7 @@ from cellgraph_clr._core.errors import LabelKeyError, MissingKeyError, OptionErr
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.models import EventClassifier, TimeArrow
 
-ARROW = {"n_steps": 2, "n_hidden": 4, "n_features": 6, "n_levels": 1, "size": 16, "batch_size": 4, "progress": False}
+ARROW = {"n_steps": 2, "n_hidden": 4, "n_features": 6, "n_levels": 1, "crop_px": 16, "batch_size": 4, "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def movie():
 @pytest.fixture(scope="module")
 def model(movie):
     arrow = TimeArrow(**ARROW).fit(movie)
-    return EventClassifier(arrow, n_steps=10, size=8, batch_size=8, progress=False).fit(movie)
+    return EventClassifier(arrow, n_steps=10, crop_px=8, batch_size=8, progress=False).fit(movie)
 
 
 def test_features_stand_beside_cells_and_frames(movie, model):

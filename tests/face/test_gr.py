@@ -17,7 +17,7 @@ from cellgraph_clr._core.errors import (
 CALLS = {
     "contact": lambda a, **k: gr.contact_graph(a, **k),
     "delaunay": lambda a, **k: gr.delaunay_graph(a, **k),
-    "knn": lambda a, **k: gr.knn_graph(a, n_neighs=3, **k),
+    "knn": lambda a, **k: gr.knn_graph(a, n_neighbors=3, **k),
     "radius": lambda a, **k: gr.radius_graph(a, radius=15.0, **k),
 }
 
@@ -56,14 +56,14 @@ def test_copy_returns_the_graph_and_edits_nothing(call, plain):
 
 def test_another_key_leaves_the_first_alone(call, plain):
     call(plain)
-    gr.knn_graph(plain, n_neighs=2, key_added="two")
+    gr.knn_graph(plain, n_neighbors=2, key_added="two")
     assert {"spatial_connectivities", "two_connectivities"} <= set(plain.obsp)
-    assert plain.uns["two_neighbors"]["params"]["n_neighs"] == 2
+    assert plain.uns["two_neighbors"]["params"]["n_neighbors"] == 2
 
 
 def test_an_older_contact_area_does_not_linger(plain):
     gr.contact_graph(plain)
-    gr.knn_graph(plain, n_neighs=3)
+    gr.knn_graph(plain, n_neighbors=3)
     assert "spatial_contact_area" not in plain.obsp
 
 
@@ -149,9 +149,9 @@ def test_a_plain_array_needs_its_spacing(tissue_2d):
 
 def test_what_belongs_to_an_older_graph_goes(plain):
     gr.contact_graph(plain)
-    gr.knn_graph(plain, n_neighs=2, key_added="two")
+    gr.knn_graph(plain, n_neighbors=2, key_added="two")
     assert {"n_neighbors", "contact_fraction", "two_n_neighbors"} <= set(plain.obs)
-    gr.knn_graph(plain, n_neighs=2)
+    gr.knn_graph(plain, n_neighbors=2)
     assert "contact_fraction" not in plain.obs
 
 
@@ -181,7 +181,7 @@ def test_isolates_are_a_named_choice(plain):
 
 def test_common_edges_of_two_graphs(plain):
     gr.contact_graph(plain, key_added="touching")
-    gr.knn_graph(plain, n_neighs=2, key_added="near")
+    gr.knn_graph(plain, n_neighbors=2, key_added="near")
     gr.intersect_graphs(plain, "touching", "near")
     both = plain.obsp["touching_connectivities"].multiply(plain.obsp["near_connectivities"])
     assert (plain.obsp["spatial_connectivities"] != both).nnz == 0

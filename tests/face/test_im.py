@@ -132,7 +132,7 @@ def test_surfaces_and_crops_come_by_cell(tissue_3d, tmp_path):
     found = im.sample_surfaces(image, n_points=20)
     assert found.points.shape == found.normals.shape == (len(found.cell_id), 20, 3)
     np.testing.assert_array_equal(found.cell_id, np.unique(image.labels)[1:])
-    patches = im.extract_patches(image, size=8, place="inside", n_patches=2)
+    patches = im.extract_patches(image, crop_px=8, place="inside", n_patches=2)
     assert patches.image.shape == (len(found.cell_id), 2, image.image.shape[0], 8, 8, 8)
     assert patches.mask.any(axis=(2, 3, 4)).all()
 

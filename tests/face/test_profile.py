@@ -11,7 +11,7 @@ from cellgraph_clr.models import DeepInfoMax
 
 def test_windows_are_rows(tmp_path):
     plate = phenotype_plate(3, 2, side=64, random_state=0)
-    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 4, "progress": False}
+    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 4, "progress": False}
     adata = cgc.tl.profile(plate, samples=["sample_00", "sample_02"], **small)
     assert adata.n_obs == 6 * 4
     assert {"sample", "well", "field", "x", "y", "foreground", "learned"} <= set(adata.obs.columns)
@@ -28,13 +28,13 @@ def test_windows_are_rows(tmp_path):
 
 def test_cells_are_a_graph_like_any_other(tmp_path):
     plate = phenotype_plate(3, 2, side=64, random_state=0)
-    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 4, "progress": False}
+    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 4, "progress": False}
     adata = cgc.from_plate(plate, spacing=(0.5, 0.5), unit="micrometer")
     assert adata.n_obs == sum(len(np.unique(plate.labels(i))) - 1 for i in range(len(plate)))
     assert {"sample", "well", "field", "line", "library_id"} <= set(adata.obs.columns)
     cgc.tl.profile_cells(adata, plate, **small)
     assert np.isfinite(adata.obsm["X_infomax"]).all(axis=None)
-    cgc.gr.knn_graph(adata, n_neighs=2, library_key="library_id")
+    cgc.gr.knn_graph(adata, n_neighbors=2, library_key="library_id")
     cgc.tl.embed(adata, use_rep="X_infomax", n_steps=2, n_dims=4, n_hidden=8, progress=False)
     cgc.write(adata, tmp_path / "cells.h5ad")
     shuffled = adata[np.random.default_rng(0).permutation(adata.n_obs)].copy()

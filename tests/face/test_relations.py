@@ -111,7 +111,7 @@ def test_groups_are_compared():
     other[0, 1] = other[1, 0] = -0.8
     adata = ad.concat([planted(4), planted(4, theta=other, first=10)], pairwise=True)
     adata.obs["drug"] = np.where(adata.obs["library_id"].str.len() == 2, "control", "treated")
-    table = tl.interactions(adata, "type", groups="drug")
+    table = tl.interactions(adata, "type", groupby="drug")
     changed = odds(table, "B cell", "T cell", "difference")
     assert changed["sample"] == "treated - control"
     assert changed["high"] < 0
@@ -131,11 +131,11 @@ def test_options_change_the_result():
         {"covariates": ["distance"]},
         {"covariates": ["size"]},
         {"prior_contacts": 5.0},
-        {"confidence": 0.5},
+        {"confidence_level": 0.5},
         {"min_expected": float(base["expected"].sort_values().iloc[1])},
     ):
         assert not tl.interactions(adata, "type", **options).equals(base), options
-    gr.knn_graph(adata, n_neighs=4, key_added="knn", library_key="library_id")
+    gr.knn_graph(adata, n_neighbors=4, key_added="knn", library_key="library_id")
     assert not tl.interactions(adata, "type", neighbors_key="knn").equals(base)
     tl.interactions(adata, "type", radius=40.0, covariates=["distance", "size"], key_added="far")
     params = adata.uns["far"]["params"]
@@ -158,7 +158,7 @@ def test_unlabelled_cells_do_not_count():
 def test_the_table_comes_back_from_files(tmp_path, form):
     adata = planted(2, n=200)
     adata.obs["drug"] = adata.obs["library_id"].map({"s0": "a", "s1": "b"})
-    table = tl.interactions(adata, "type", groups="drug", covariates=["distance"])
+    table = tl.interactions(adata, "type", groupby="drug", covariates=["distance"])
     write(adata, tmp_path / f"a.{form}")
     back = read(tmp_path / f"a.{form}").uns["interactions"]
     found = back["table"].reset_index(drop=True)
@@ -180,12 +180,12 @@ def test_bad_input_is_named():
     with pytest.raises(NoGraphError, match="none_connectivities"):
         tl.interactions(adata, "type", neighbors_key="none")
     with pytest.raises(MissingKeyError, match="'drug'"):
-        tl.interactions(adata, "type", groups="drug")
+        tl.interactions(adata, "type", groupby="drug")
     with pytest.raises(OptionError, match="one group in obs"):
-        tl.interactions(adata, "type", groups="type")
+        tl.interactions(adata, "type", groupby="type")
     adata.obs["same"] = "all"
     with pytest.raises(OptionError, match="two groups or more"):
-        tl.interactions(adata, "type", groups="same")
+        tl.interactions(adata, "type", groupby="same")
     with pytest.raises(MissingKeyError, match="'size'"):
         tl.interactions(adata, "type", covariates=["size"])
     with pytest.raises(OptionError, match="as a list"):
@@ -193,7 +193,7 @@ def test_bad_input_is_named():
     adata.obs["size"] = np.nan
     with pytest.raises(NonFiniteError, match="'size'"):
         tl.interactions(adata, "type", covariates=["size"])
-    for options in ({"radius": 0.0}, {"confidence": 1.0}, {"prior_contacts": 0.0}, {"min_expected": -1.0}):
+    for options in ({"radius": 0.0}, {"confidence_level": 1.0}, {"prior_contacts": 0.0}, {"min_expected": -1.0}):
         with pytest.raises(OptionError, match=next(iter(options))):
             tl.interactions(adata, "type", **options)
     with pytest.raises(OptionError, match="key_added"):
@@ -212,3 +212,18 @@ def test_one_type_touches_nothing_else():
     adata.obs["same"] = "A"
     with pytest.raises(LabelKeyError, match="two types at least"):
         tl.interactions(adata, "same")
+
+
+def test_what_is_left_out_is_said(caplog):
+    alone = planted(2)
+    alone = alone[(alone.obs["library_id"] == "s0") | (alone.obs_names == alone.obs_names[-1])].copy()
+    alone.obs["type"] = alone.obs["type"].cat.add_categories("unassigned")
+    alone.obs.loc[alone.obs_names[:7], "type"] = "unassigned"
+    with (
+        caplog.at_level("INFO", logger="cellgraph_clr"),
+        pytest.warns(UserWarning, match=r"1 of 2 samples .*'s1' \(1 cells\)"),
+    ):
+        tl.interactions(alone, "type", radius=RADIUS)
+    assert "without 7 of 501 cells, which have no type" in caplog.text
+    params = alone.uns["interactions"]["params"]
+    assert (params["n_untyped"], list(params["samples_left_out"])) == (7, ["s1"])

@@ -147,7 +147,7 @@ def test_every_option_changes_the_result(movie, cells):
     expected, names = both(cells, labels=movie)
     doubled = cells.copy()
     doubled.obs["double"] = np.where(np.arange(cells.n_obs) % 2, "a", "b")
-    for options in ({"min_overlap": 0.6}, {"size": "extent"}, {"labels": None}):
+    for options in ({"min_overlap": 0.6}, {"size_key": "extent"}, {"labels": None}):
         found, others = both(cells, **{"labels": movie, **options})
         assert found.shape != expected.shape or not np.allclose(found, expected, equal_nan=True), options
     assert {"next_delta_area", "previous_delta_area"} == set(both(cells, labels=movie, features=["area"])[1]) - set(
@@ -182,7 +182,7 @@ def test_what_is_refused(movie, cells):
     with pytest.raises(OptionError, match="`features` as a list"):
         temporal_matches(adata, features="area")
     with pytest.raises(MissingKeyError, match="aera"):
-        temporal_matches(adata, size="aera")
+        temporal_matches(adata, size_key="aera")
     with pytest.raises(OptionError, match="key_added"):
         temporal_matches(adata, score_key="frame")
     adata.X[3, 0] = np.nan

@@ -92,7 +92,7 @@ def test_trees_classify_as_well(embedded):
     with pytest.raises(OptionError, match="'smoothing' in `options of tl.classify`"):
         tl.classify(embedded, "kind", method="trees", smoothing=0.2)
     with pytest.raises(OptionError, match="'cross_entropy', found 'trees'"):
-        tl.classify(embedded, "kind", method="trees", model=CellGraphCLR())
+        tl.classify(embedded, "kind", method="trees", base=CellGraphCLR())
 
 
 def test_retrieve_takes_every_kind_of_query(embedded):

@@ -12,8 +12,8 @@ from cellgraph_clr.graphs.proximity import knn, radius
 from cellgraph_clr.graphs.triangulation import automatic_max_distance, delaunay
 
 BUILDERS = {
-    "knn": lambda c: knn(c, n_neighs=4),
-    "mutual knn": lambda c: knn(c, n_neighs=4, mutual=True),
+    "knn": lambda c: knn(c, n_neighbors=4),
+    "mutual knn": lambda c: knn(c, n_neighbors=4, mutual=True),
     "radius": lambda c: radius(c, radius=0.2 if c.position.shape[1] == 2 else 0.3),
     "delaunay": lambda c: delaunay(c, max_distance=None)[0],
 }
@@ -64,8 +64,8 @@ def test_knn_is_the_union_of_both_directions():
     directed = {(i, int(j)) for i in range(60) for j in nearest[i]}
     union = sorted({(min(e), max(e)) for e in directed})
     both = sorted({(i, j) for i, j in directed if i < j and (j, i) in directed})
-    assert [tuple(e) for e in knn(table, n_neighs=4).edges.tolist()] == union
-    assert [tuple(e) for e in knn(table, n_neighs=4, mutual=True).edges.tolist()] == both
+    assert [tuple(e) for e in knn(table, n_neighbors=4).edges.tolist()] == union
+    assert [tuple(e) for e in knn(table, n_neighbors=4, mutual=True).edges.tolist()] == both
 
 
 def test_radius_is_all_pairs_within():
@@ -88,7 +88,7 @@ def test_delaunay_prunes_long_edges_and_says_where():
 def test_coincident_cells_are_kept():
     position = np.random.default_rng(0).random((20, 2))
     table = CellTable.build(np.arange(25), np.concatenate([position, position[:5]]), unit="pixel")
-    for graph in (knn(table, n_neighs=3), delaunay(table, max_distance=None)[0], radius(table, radius=0.3)):
+    for graph in (knn(table, n_neighbors=3), delaunay(table, max_distance=None)[0], radius(table, radius=0.3)):
         joined = {tuple(e) for e in graph.edges.tolist()}
         assert {(i, 20 + i) for i in range(5)} <= joined
         assert not (graph.edges[:, 0] == graph.edges[:, 1]).any()
@@ -98,8 +98,8 @@ def test_bad_geometry_and_options_are_named():
     line = CellTable.build(np.arange(6), np.stack([np.arange(6.0), np.arange(6.0)], 1), unit="pixel")
     with pytest.raises(GeometryError, match="do not lie on one line"):
         delaunay(line)
-    with pytest.raises(OptionError, match=r"`n_neighs` to be a whole number >= 1, found 0"):
-        knn(cells(9), n_neighs=0)
+    with pytest.raises(OptionError, match=r"`n_neighbors` to be a whole number >= 1, found 0"):
+        knn(cells(9), n_neighbors=0)
     with pytest.raises(OptionError, match=r"`radius` to be a number in \(0, inf\], found -1"):
         radius(cells(9), radius=-1)
     with pytest.raises(OptionError, match="'auto' or None, found 'far'"):
@@ -137,7 +137,7 @@ def test_small_samples_take_what_they_have():
     table = CellTable.build(np.arange(46), np.random.default_rng(0).random((46, 2)), unit="pixel", sample=sample)
     alone = table.select(np.arange(46) >= 6)
     builders = [
-        (lambda t: knn(t, n_neighs=6), "7 cells, which 6 neighbours need"),
+        (lambda t: knn(t, n_neighbors=6), "7 cells, which 6 neighbours need"),
         (lambda t: delaunay(t, max_distance=None)[0], "4 cells at different positions"),
     ]
     for build, text in builders:
@@ -191,9 +191,9 @@ def test_contacts_across_gaps_have_the_area_of_their_faces(axis):
 def test_as_many_cells_as_neighbours_are_one_too_few(n):
     table = CellTable.build(np.arange(n), np.random.default_rng(0).random((n, 2)), unit="pixel")
     with pytest.warns(UserWarning, match=f"fewer than {n + 1} cells, which {n} neighbours need"):
-        graph = knn(table, n_neighs=n)
+        graph = knn(table, n_neighbors=n)
     assert len(graph.edges) == n * (n - 1) // 2
-    knn(table, n_neighs=n - 1)  # and says nothing
+    knn(table, n_neighbors=n - 1)  # and says nothing
 
 
 def test_the_gap_of_cells_that_touch_nothing_is_told():

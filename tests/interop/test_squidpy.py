@@ -30,6 +30,6 @@ def test_our_knn_is_the_union_of_squidpys_directed_lists(adata):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sq.gr.spatial_neighbors(theirs, n_neighs=5, coord_type="generic", key_added="theirs")
-    gr.knn_graph(adata, n_neighs=5)
+    gr.knn_graph(adata, n_neighbors=5)
     directed = theirs.obsp["theirs_connectivities"]
     assert ((directed + directed.T).astype(bool) != adata.obsp["spatial_connectivities"].astype(bool)).nnz == 0

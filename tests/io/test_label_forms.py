@@ -63,7 +63,7 @@ def uses(labels, adata):
     yield "label_qc", cgc.im.label_qc(labels, adata=adata.copy()).to_numpy(float)
     image = as_label_image(labels, spacing=SPACING[d], unit="um")
     yield "sample_surfaces", cgc.im.sample_surfaces(image, n_points=8).points
-    yield "extract_patches", cgc.im.extract_patches(image, size=6).mask
+    yield "extract_patches", cgc.im.extract_patches(image, crop_px=6).mask
     layer, options, _ = cgc.to_napari(adata, labels)
     yield "to_napari", np.concatenate([np.asarray(layer).ravel(), options["scale"], options["translate"]])
     yield "validate", np.array(cgc.validate(adata, labels))

@@ -174,7 +174,7 @@ def test_a_movie_is_a_sample_like_any_other(made):
     gaps = [cgc.gr.contact_graph(adata, form, max_gap=2, copy=True).contact_area for form in forms]
     assert all((g != gaps[0]).nnz == 0 for g in gaps)
     for build in (
-        lambda: cgc.gr.knn_graph(adata, n_neighs=2, copy=True),
+        lambda: cgc.gr.knn_graph(adata, n_neighbors=2, copy=True),
         lambda: cgc.gr.delaunay_graph(adata, copy=True),
         lambda: cgc.gr.radius_graph(adata, radius=4, distance="surface", labels=made, copy=True),
     ):

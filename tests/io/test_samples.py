@@ -116,7 +116,7 @@ def test_what_is_in_some_samples_only_is_refused(two):
 def test_another_sample_column_is_remembered(two):
     joined = concat(two, library_key="slide/well")
     gr.contact_graph(joined)
-    gr.knn_graph(joined, n_neighs=3)
+    gr.knn_graph(joined, n_neighbors=3)
     assert validate(joined) == []
     library = joined.obs["slide/well"].to_numpy()
     rows, columns = joined.obsp["spatial_connectivities"].nonzero()

@@ -42,6 +42,15 @@ def test_tables_keep_ids_and_name_unknown_labels():
     samples = from_table(frame(), cell_id="id", position=["x", "y"], library_key="slide", unit="micrometer")
     assert samples.obs_names.tolist() == ["s-9", "s-4", "t-7"]
     assert samples.obs["library_id"].tolist() == ["s", "s", "t"]
+    assert samples.obs["slide"].tolist() == ["s", "s", "t"]
+    frames = from_table(
+        frame().rename(columns={"slide": "region"}),
+        cell_id="id",
+        position=["x", "y"],
+        library_key="region",
+        unit="pixel",
+    )
+    assert frames.obs["region"].unique().tolist() == ["cells"]
 
 
 def test_bad_tables_are_named():

@@ -54,8 +54,8 @@ def module_with(options):
     return lambda a, c: losses.InfoNCEp(0.3, **options)(a, c, SEVERAL, EXCLUDE)
 
 
-def information(estimator):
-    return lambda scores: functional.mutual_information(scores, ONE, estimator=estimator)
+def information(bound):
+    return lambda scores: functional.mutual_information(scores, ONE, bound=bound)
 
 
 def call(loss, log_temperature, *inputs):

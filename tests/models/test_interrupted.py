@@ -13,8 +13,8 @@ from cellgraph_clr.models.time_arrow import events as event_module
 from cellgraph_clr.models.time_arrow.places import cell_places
 
 RUN = {"n_steps": 4, "progress": False}
-ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | RUN
-FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8} | RUN
+ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "crop_px": 16, "batch_size": 4} | RUN
+FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 8} | RUN
 CODES = {"n_points": 32, "n_features": 6, "n_hidden": 4, "batch_size": 8, "coarse_size": 8, "fine_size": 8} | RUN
 STEP = "cellgraph_clr.training.module.TaskModule._record"
 
@@ -51,7 +51,7 @@ def fields(adata):
 
 def events(adata):
     one, other = movies()
-    model = models.EventClassifier(models.TimeArrow(**ARROW).untrained(one), size=8, **RUN)
+    model = models.EventClassifier(models.TimeArrow(**ARROW).untrained(one), crop_px=8, **RUN)
     places = cell_places(other)
     places["event"] = places["event"].where(places["event"] != "death", "none")
     return model, (one,), (other, places), STEP, 6  # after the temperature was fitted

@@ -205,16 +205,16 @@ def test_networks_of_the_other_systems_are_taken_and_come_back(tmp_path):
     morpho.save(path)
     np.testing.assert_array_equal(MorphoFeatures.load(path, **own).transform(image), morpho.transform(image))
     plate = phenotype_plate(2, 2, side=64, random_state=0)
-    fields = DeepInfoMax(encoder=Fields, n_fields=2, n_features=6, size=32, batch_size=8, **run).fit(plate)
+    fields = DeepInfoMax(encoder=Fields, n_fields=2, n_features=6, window_px=32, batch_size=8, **run).fit(plate)
     fields.save(path)
     np.testing.assert_array_equal(DeepInfoMax.load(path, encoder=Fields).transform(plate), fields.transform(plate))
     movie = event_movie(8, 8, side=64, random_state=0)
-    arrow = TimeArrow(backbone=Pixels, n_features=5, size=16, batch_size=4, **run).fit(movie)
+    arrow = TimeArrow(backbone=Pixels, n_features=5, crop_px=16, batch_size=4, **run).fit(movie)
     arrow.save(path)
     np.testing.assert_array_equal(TimeArrow.load(path, backbone=Pixels).transform(movie), arrow.transform(movie))
     np.testing.assert_allclose(arrow.dense(movie, 0, tile=16), arrow.dense(movie, 0), atol=1e-5)
     with pytest.raises(OptionError, match="`backbone` with a whole number `multiple`"):
-        TimeArrow(backbone=lambda *_: nn.Identity(), size=16, **run).fit(movie)
+        TimeArrow(backbone=lambda *_: nn.Identity(), crop_px=16, **run).fit(movie)
     with pytest.raises(OptionError, match="`backbone` to be one of 'unet'"):
         TimeArrow(backbone="resnet")
 
@@ -235,14 +235,14 @@ def test_heads_of_the_classifiers_are_taken_and_come_back(adata, tmp_path):
     back = CellGraphClassifier.load(path, head=head)
     np.testing.assert_array_equal(back.predict_proba(adata), tuned.predict_proba(adata))
     movie = event_movie(12, 10, side=80, random_state=0)
-    arrow = TimeArrow(n_hidden=4, n_features=5, n_levels=1, size=16, batch_size=4, n_steps=2, progress=False).untrained(
-        movie
-    )
+    arrow = TimeArrow(
+        n_hidden=4, n_features=5, n_levels=1, crop_px=16, batch_size=4, n_steps=2, progress=False
+    ).untrained(movie)
 
     def flat(n_features, n_classes, size):
         return nn.Sequential(nn.Flatten(), nn.Linear(2 * n_features * size**2, n_classes))
 
-    events = EventClassifier(arrow, head=flat, size=8, n_steps=2, progress=False).fit(movie)
+    events = EventClassifier(arrow, head=flat, crop_px=8, n_steps=2, progress=False).fit(movie)
     events.save(path)
     found = EventClassifier.load(path, head=flat).predict_proba(movie)
     np.testing.assert_array_equal(found, events.predict_proba(movie))

@@ -26,7 +26,9 @@ def test_errors_over_time_are_drawn(tmp_path):
 
 def test_attribution_has_insets_with_the_frame_after(tmp_path):
     movie = event_movie(20, 4, side=160, random_state=0)
-    model = TimeArrow(n_steps=1, n_hidden=4, n_features=4, n_levels=1, size=16, batch_size=2, progress=False).fit(movie)
+    model = TimeArrow(n_steps=1, n_hidden=4, n_features=4, n_levels=1, crop_px=16, batch_size=2, progress=False).fit(
+        movie
+    )
     axes = cgc.pl.arrow_attribution(movie, model, 1, n_insets=4, save=tmp_path / "a.png")
     assert 3 <= len(axes) <= 9
     assert axes[2].get_title() == "frame 2"

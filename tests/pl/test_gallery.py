@@ -25,7 +25,7 @@ def cells(volume):
 
 
 def test_a_query_stands_first_and_is_not_among_its_neighbours(cells, volume, tmp_path):
-    axes = cgc.pl.cell_gallery(cells, volume.image, query=[7, 9], use_rep="X", n_cells=5, save=tmp_path / "g.png")
+    axes = cgc.pl.cell_gallery(cells, volume.image, query=[7, 9], use_rep="X", n_examples=5, save=tmp_path / "g.png")
     assert axes.shape == (1, 5)
     titles = [ax.get_title() for ax in axes[0]]
     assert titles[0] in ("cell 7", "cell 9")
@@ -38,7 +38,7 @@ def test_a_query_stands_first_and_is_not_among_its_neighbours(cells, volume, tmp
 
 @pytest.mark.parametrize("style", ["slices", "surfaces"])
 def test_groups_have_a_row_each_of_their_own_members(cells, volume, style):
-    axes = cgc.pl.cell_gallery(cells, volume.image, groupby="family", use_rep="X", n_cells=3, style=style)
+    axes = cgc.pl.cell_gallery(cells, volume.image, groupby="family", use_rep="X", n_examples=3, style=style)
     assert axes.shape == (6, 3)
     check_picture(axes)
     for line in axes:
@@ -57,7 +57,7 @@ def test_the_scale_bar_is_seen_on_its_ground(cells, volume, style, color):
 
 
 def test_a_feature_rises_along_its_row(cells, volume):
-    axes = cgc.pl.feature_range(cells, volume.image, ["volume", "sphericity"], use_rep="X", n_cells=4)
+    axes = cgc.pl.feature_range(cells, volume.image, ["volume", "sphericity"], use_rep="X", n_examples=4)
     assert axes.shape == (2, 4)
     for line in axes:
         values = [float(ax.get_title().split()[0]) for ax in line]
@@ -81,7 +81,7 @@ def test_flat_labels_without_an_image():
 def test_cells_without_features_are_left_out(cells, volume):
     cells.obsm["X_morpho"] = np.asarray(cells.X).copy()
     cells.obsm["X_morpho"][:5] = np.nan
-    axes = cgc.pl.cell_gallery(cells, volume.image, query=[12], n_cells=20)
+    axes = cgc.pl.cell_gallery(cells, volume.image, query=[12], n_examples=20)
     assert sum(bool(ax.get_title()) for ax in axes[0]) == 15
     with pytest.raises(OptionError, match="a query with features"):
         cgc.pl.cell_gallery(cells, volume.image, query=[2])
@@ -106,7 +106,7 @@ def test_brightness_compares_between_pictures(cells, volume):
     light = np.zeros((1, *volume.image.labels.shape), np.float32)
     for i, cell in enumerate(cells.obs["cell_id"]):
         light[0][np.asarray(volume.image.labels) == cell] = 10 * (i + 1)
-    axes = cgc.pl.cell_gallery(cells, volume.image.labels, light, groupby="family", n_cells=2)
+    axes = cgc.pl.cell_gallery(cells, volume.image.labels, light, groupby="family", n_examples=2)
     assert len({ax.images[0].get_clim() for ax in axes.flat if ax.images}) == 1
 
 

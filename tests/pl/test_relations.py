@@ -12,8 +12,8 @@ from tests.pictures import check_picture
 def test_squares_are_the_log_odds(tmp_path):
     adata = planted(2, n=300)
     adata.obs["drug"] = adata.obs["library_id"].map({"s0": "a", "s1": "b"})
-    table = tl.interactions(adata, "type", groups="drug")
-    ax = pl.interactions(adata, "s1", save=tmp_path / "a.png")
+    table = tl.interactions(adata, "type", groupby="drug")
+    ax = pl.interactions(adata, sample="s1", save=tmp_path / "a.png")
     check_picture(ax)
     rows = table[(table["level"] == "sample") & (table["sample"] == "s1")]
     shown = np.asarray(ax.images[0].get_array())
@@ -33,16 +33,16 @@ def test_squares_are_the_log_odds(tmp_path):
 def test_what_is_drawn():
     adata = planted(2, n=300)
     tl.interactions(adata, "type", key_added="who")
-    assert "2 samples pooled" in pl.interactions(adata, key="who").get_title()
-    assert pl.interactions(adata, "s0", key="who", title="mine", limit=3.0).get_title() == "mine"
-    assert pl.interactions(adata, "s0", key="who", limit=3.0).images[0].get_clim() == (-3, 3)
+    assert "2 samples pooled" in pl.interactions(adata, "who").get_title()
+    assert pl.interactions(adata, "who", sample="s0", title="mine", limit=3.0).get_title() == "mine"
+    assert pl.interactions(adata, "who", sample="s0", limit=3.0).images[0].get_clim() == (-3, 3)
     tl.interactions(planted(n=300), "type")
     with pytest.raises(MissingKeyError, match="tl.interactions"):
         pl.interactions(adata)
     with pytest.raises(MissingKeyError, match="'s9'"):
-        pl.interactions(adata, "s9", key="who")
+        pl.interactions(adata, "who", sample="s9")
     with pytest.raises(OptionError, match="limit"):
-        pl.interactions(adata, key="who", limit=-1)
+        pl.interactions(adata, "who", limit=-1)
 
 
 def test_rare_pairs_are_grey():

@@ -161,7 +161,7 @@ def test_bad_input_is_named(tissue_2d):
     del adata.uns["cellgraph_clr"]["images"]
     with pytest.raises(MissingKeyError, match="the size of a pixel of `image`, found positions in micrometer alone"):
         pl.spatial(adata, "area", np.zeros((8, 8)))
-    gr.knn_graph(adata, n_neighs=2)
+    gr.knn_graph(adata, n_neighbors=2)
     check_picture(pl.graph(adata, labels=tissue_2d.image))
 
 

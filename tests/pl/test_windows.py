@@ -10,9 +10,9 @@ from tests.pictures import check_picture
 
 def test_rows_are_groups(tmp_path):
     plate = phenotype_plate(3, 2, side=64, random_state=0)
-    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 4, "progress": False}
+    small = {"n_steps": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 4, "progress": False}
     adata = cgc.tl.profile(plate, **small)
-    axes = cgc.pl.window_gallery(adata, plate, "sample", size=32, n_windows=3, save=tmp_path / "w.png")
+    axes = cgc.pl.window_gallery(adata, plate, "sample", window_px=32, n_examples=3, save=tmp_path / "w.png")
     assert axes.shape == (3, 3)
     check_picture(axes)
     for row, name in zip(axes, ("sample_00", "sample_01", "sample_02"), strict=True):
@@ -20,10 +20,10 @@ def test_rows_are_groups(tmp_path):
     wells = plate.table.assign(sample="one", well=[f"A{i}" for i in range(6)], field="0")  # told apart by wells alone
     other = cgc.Plate(wells, plate.read, plate.channels)
     windows = cgc.tl.profile(other, model=cgc.models.DeepInfoMax(**small).fit(plate))
-    axes = cgc.pl.window_gallery(windows, other, "well", size=32, n_windows=1, channels=[0])
+    axes = cgc.pl.window_gallery(windows, other, "well", window_px=32, n_examples=1, channels=[0])
     pictures = [ax.images[0].get_array() for ax in axes[:, 0]]
     assert not any((pictures[0] == p).all() for p in pictures[1:])
-    grey = cgc.pl.window_gallery(adata, plate, "sample", size=32, n_windows=1, channels=[1])
+    grey = cgc.pl.window_gallery(adata, plate, "sample", window_px=32, n_examples=1, channels=[1])
     assert grey[0, 0].images[0].get_array().shape == (32, 32)
     with pytest.raises(OptionError, match="`channels`"):
         cgc.pl.window_gallery(adata, plate, "sample", channels=[4])

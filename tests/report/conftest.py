@@ -39,7 +39,7 @@ def make_cells(n=2000, *, seed=0, n_samples=1, d=12, ndim=2):
     if n_samples > 1:
         out.obs["library_id"] = pd.Categorical(np.array([f"s/{i}" for i in range(n_samples)])[blob % n_samples])
     out.uns["cellgraph_clr"] = {"unit": "micrometer", "schema_version": 1}
-    gr.knn_graph(out, n_neighs=6)
+    gr.knn_graph(out, n_neighbors=6)
     return out
 
 

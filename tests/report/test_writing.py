@@ -31,7 +31,7 @@ def test_bad_input_is_named(cells, tmp_path):
         cgc.report(cells[:0].copy(), good)
     with pytest.raises(CellGraphError, match="an AnnData"):
         cgc.report(3, good)
-    for key in ("color", "truth", "use_rep", "embedding"):
+    for key in ("color", "truth_key", "use_rep", "embedding"):
         with pytest.raises(MissingKeyError, match="nowhere"):
             cgc.report(cells, good, **{key: "nowhere"})
     with pytest.raises(MissingKeyError, match="nowhere"):
@@ -40,6 +40,13 @@ def test_bad_input_is_named(cells, tmp_path):
         cgc.report(cells, good, max_cells=0)
     with pytest.raises(OptionError, match="n_dims"):
         cgc.report(cells, good, n_dims=0)
+    with pytest.raises(OutputError, match="no folder"):
+        cgc.report(cells, tmp_path / "new" / "a.html")
+    assert not (tmp_path / "new").exists()
+    twice = cells.copy()
+    twice.obs = pd.concat([twice.obs, twice.obs[["kind"]]], axis=1)
+    with pytest.raises(CellGraphError, match=r"`adata\.obs\.columns` once, found 'kind' several"):
+        cgc.report(twice, good)
     assert not good.exists()
 
 
@@ -68,7 +75,7 @@ def test_the_input_stays_and_a_page_repeats(cells, tmp_path):
     [
         {"title": "another"},
         {"color": "area"},
-        {"truth": "kind"},
+        {"truth_key": "kind"},
         {"use_rep": "X"},
         {"embedding": "X_cellgraph"},
         {"features": ["area"]},
@@ -83,7 +90,7 @@ def test_each_option_changes_the_page(cells, tmp_path, option):
     cells.obs["half"] = pd.Categorical(np.where(cells.obsm["spatial"][:, 0] < 500, "left", "right"))
     cells.obs["kind_pred"] = cells.obs["kind"]
     cells.obs["kind_pred_confidence"] = 0.5
-    cgc.gr.knn_graph(cells, n_neighs=2, key_added="other")
+    cgc.gr.knn_graph(cells, n_neighbors=2, key_added="other")
     texts = [cgc.report(cells, tmp_path / "a.html", **o).read_text() for o in ({}, option)]
     assert without_command(texts[0]) != without_command(texts[1])
 
@@ -130,7 +137,7 @@ def test_truth_judges_cells_that_were_not_learned_from(cells, tmp_path):
     cgc.tl.classify(cells, "known", use_rep="X_cellgraph", n_steps=20)
     unknown = np.arange(400) >= 100
     share = (cells.obs["known_pred"].astype(str).to_numpy() == true)[unknown].mean()
-    text = cgc.report(cells, tmp_path / "a.html", truth="kind").read_text()
+    text = cgc.report(cells, tmp_path / "a.html", truth_key="kind").read_text()
     assert f"<dd>{share:.3f} <small>on 300 cells not learned from" in text
     assert "Reliability" in text
     assert "Reliability" not in cgc.report(cells, tmp_path / "a.html").read_text()

@@ -24,8 +24,8 @@ from cellgraph_clr.training.checkpoints import KIND
 from cellgraph_clr.training.weights import load_weights
 
 STEPS = {"n_steps": 6, "progress": False, "device": "cpu"}
-ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | STEPS
-FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8} | STEPS
+ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "crop_px": 16, "batch_size": 4} | STEPS
+FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 8} | STEPS
 CODES = {"n_points": 32, "n_features": 6, "n_hidden": 4, "batch_size": 8, "coarse_size": 8, "fine_size": 8} | STEPS
 PATTERN = r"(?P<sample>sample_\d+)_(?P<field>\d)_(?P<channel>\w+)\.tif"
 
@@ -117,7 +117,7 @@ def commands(given: Path) -> list[Job]:
         return Job(f"measure {suffix}", (f"m{suffix}",), run, command=True)
 
     def graph(f: Path, v: int) -> None:
-        _command("graph", a, "--method", "knn", "--n-neighs", 3 + v, "-o", f / "g.h5ad")
+        _command("graph", a, "--method", "knn", "--n-neighbors", 3 + v, "-o", f / "g.h5ad")
 
     def embed(f: Path, v: int) -> None:
         files = ("-o", f / "e.h5ad", "--save-model", f / "e.safetensors", "--checkpoint", f / "e.ckpt")
@@ -146,7 +146,7 @@ def commands(given: Path) -> list[Job]:
 
     def profile(f: Path, v: int) -> None:
         files = ("-o", f / "w.h5ad", "--save-model", f / "w.safetensors")
-        _command("profile", given / "plate", PATTERN, "--size", 32, "--n-steps", 2, "--seed", v, *files)
+        _command("profile", given / "plate", PATTERN, "--window-px", 32, "--n-steps", 2, "--seed", v, *files)
 
     def demo(f: Path, v: int) -> None:
         demo_colon.COLON["n_steps"] = demo_planted.LOCAL["n_steps"] = contexts.CODES["n_steps"] = 1
@@ -187,7 +187,7 @@ def fits(given: Path) -> list[Job]:
         "MorphoFeatures": (lambda v: models.MorphoFeatures(random_state=v, **CODES), (image,)),
         "TimeArrow": (lambda v: models.TimeArrow(random_state=v, **ARROW), (movie,)),
         "DeepInfoMax": (lambda v: models.DeepInfoMax(random_state=v, **FIELDS), (plate,)),
-        "EventClassifier": (lambda v: models.EventClassifier(untrained, size=8, random_state=v, **STEPS), (movie,)),
+        "EventClassifier": (lambda v: models.EventClassifier(untrained, crop_px=8, random_state=v, **STEPS), (movie,)),
         "SoftInfoNCEClassifier": (lambda v: models.SoftInfoNCEClassifier(random_state=v, **short), (x, y)),
         "CellGraphClassifier": (lambda v: models.CellGraphClassifier(base, random_state=v, **short), (adata, "kind")),
     }

@@ -216,7 +216,7 @@ def controlled(given: Any, truth: np.ndarray):
 
 def cut(given: Any, truth: np.ndarray):
     """`im.extract_patches`."""
-    call = partial(cgc.im.extract_patches, given, truth.astype(float), size=4)
+    call = partial(cgc.im.extract_patches, given, truth.astype(float), crop_px=4)
     return call, lambda found: of_cells(found.cell_id, truth)
 
 

@@ -172,7 +172,7 @@ def radius_is_brute_force(position, radius):
 
 def nearest_are_nearest(position, k):
     n = len(position)
-    found = graphed(position, lambda a: cgc.gr.knn_graph(a, n_neighs=k, copy=True))
+    found = graphed(position, lambda a: cgc.gr.knn_graph(a, n_neighbors=k, copy=True))
     if isinstance(found, str):
         raise Wrong(f"refused: {found}")
     k, length = min(k, n - 1), distance_matrix(position, position)

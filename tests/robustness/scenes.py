@@ -42,7 +42,7 @@ def _cells():
     out.obs["kind"] = pd.Categorical(np.where(np.arange(out.n_obs) % 2, "a", "b"))
     out.obs["half"] = pd.Categorical(np.where(np.arange(out.n_obs) < out.n_obs // 2, "one", "other"))
     cgc.gr.contact_graph(out, key_added="touching")
-    cgc.gr.knn_graph(out, n_neighs=5)
+    cgc.gr.knn_graph(out, n_neighbors=5)
     cgc.pp.scale_features(out)
     cgc.tl.embed(out, n_dims=6, n_hidden=8, **QUICK)
     return out
@@ -113,7 +113,7 @@ def arrow():
     """Return a trained `TimeArrow`."""
     from cellgraph_clr.models import TimeArrow
 
-    return TimeArrow(n_hidden=4, n_features=5, n_levels=1, size=16, batch_size=4, **QUICK).fit(movie())
+    return TimeArrow(n_hidden=4, n_features=5, n_levels=1, crop_px=16, batch_size=4, **QUICK).fit(movie())
 
 
 @cache
@@ -121,7 +121,7 @@ def spotter():
     """Return a trained `EventClassifier`."""
     from cellgraph_clr.models import EventClassifier
 
-    return EventClassifier(arrow(), size=8, calibrate=False, **QUICK).fit(movie())
+    return EventClassifier(arrow(), crop_px=8, calibrate=False, **QUICK).fit(movie())
 
 
 @cache
@@ -129,7 +129,7 @@ def profiler():
     """Return a trained `DeepInfoMax`."""
     from cellgraph_clr.models import DeepInfoMax
 
-    return DeepInfoMax(n_fields=2, n_features=6, n_hidden=4, size=32, batch_size=4, **QUICK).fit(plate())
+    return DeepInfoMax(n_fields=2, n_features=6, n_hidden=4, window_px=32, batch_size=4, **QUICK).fit(plate())
 
 
 @cache
@@ -238,7 +238,7 @@ def warm(*, slow=False):
         cgc.gr.radius_graph(adata, radius=2.0)
         cgc.gr.delaunay_graph(adata)
         cgc.im.label_qc(image)
-        cgc.im.extract_patches(image, size=4)
+        cgc.im.extract_patches(image, crop_px=4)
         cgc.im.sample_surfaces(image, n_points=8)
     for made in (cells, embedder, classifier, graph_classifier, spotter, profiler, shaper):
         made()

@@ -254,7 +254,7 @@ CALLS: dict[str, Callable[[ad.AnnData], Any]] = {  # each gives arrays or a tabl
     "CellGraphClassifier.predict_proba": lambda a: graph_classifier().predict_proba(a),
     "SoftInfoNCEClassifier.predict_proba": lambda a: classifier().predict_proba(np.asarray(a.X)),
     "tl.transfer_labels": lambda a: (
-        cgc.tl.transfer_labels(cells(), a, "kind", k=3, copy=True).obs["kind_pred"].astype(str)
+        cgc.tl.transfer_labels(cells(), a, "kind", n_neighbors=3, copy=True).obs["kind_pred"].astype(str)
     ),
     "tl.retrieve": lambda a: cgc.tl.retrieve(a, [1, 2], k=5),
     "tl.retrieve_regions": lambda a: cgc.tl.retrieve_regions(a, list(range(1, 6))),

@@ -42,7 +42,7 @@ def test_a_network_without_a_gradient_is_named():
 @pytest.fixture(scope="module")
 def cells():
     adata = datasets.tissue(40, ndim=2, random_state=0).adata()[:, :5].copy()
-    gr.knn_graph(adata, n_neighs=4)
+    gr.knn_graph(adata, n_neighbors=4)
     return adata
 
 

@@ -18,8 +18,8 @@ from cellgraph_clr.training.run import Runtime
 RUN = {"n_steps": 3, "progress": False}
 GRAPH = {"n_dims": 8, "n_hidden": 16, "batch_size": 64} | RUN
 CODES = {"n_points": 32, "n_features": 6, "n_hidden": 4, "batch_size": 8, "coarse_size": 8, "fine_size": 8} | RUN
-ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "size": 16, "batch_size": 4} | RUN
-FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8} | RUN
+ARROW = {"n_hidden": 4, "n_features": 5, "n_levels": 1, "crop_px": 16, "batch_size": 4} | RUN
+FIELDS = {"n_fields": 2, "n_features": 6, "n_hidden": 4, "window_px": 32, "batch_size": 8} | RUN
 LEARNERS = {
     "contrast": (CellGraphCLR, GRAPH),
     "vicreg": (CellGraphCLR, GRAPH | {"objective": "vicreg"}),

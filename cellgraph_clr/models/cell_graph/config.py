@@ -78,7 +78,7 @@ class CellGraphCLRConfig:
     it: its neighbourhood, or with an `obs` column its sample or tissue; where all are, Deep Graph Infomax); or an `Objective` of
     your own, or one of `losses` with its options: `InfoNCEp(0.1, normalize="p")` for an `obs` column as positives, whose classes
     the plain sum counts by the square of their size."""
-    estimator: str | None = None
+    bound: str | None = None
     """Of the information of infomax: "jsd" (None), "dv", "nce" or "infonce_p", whose cost grows with the cells of a group."""
     positives: str | tuple[str, ...] = "both"
     """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class), an `obsp`
@@ -137,13 +137,13 @@ class CellGraphCLRConfig:
         if not callable(self.encoder):
             check_option("encoder", self.encoder, ENCODERS)
         self._check_augment()
-        if self.estimator is not None:
+        if self.bound is not None:
             from cellgraph_clr.losses.information import ESTIMATORS  # brings torch
 
-            check_option("estimator", self.estimator, ESTIMATORS)
+            check_option("bound", self.bound, ESTIMATORS)
             if self.objective != "infomax":
-                remedy = "Leave `estimator` out, or pass objective='infomax'."
-                raise OptionError(expected("`estimator` with objective='infomax'", repr(self.objective), remedy))
+                remedy = "Leave `bound` out, or pass objective='infomax'."
+                raise OptionError(expected("`bound` with objective='infomax'", repr(self.objective), remedy))
         if self.positive_weights is not None:
             check_option("positive_weights", self.positive_weights, WEIGHTS)
             if self.n_hops > 1:

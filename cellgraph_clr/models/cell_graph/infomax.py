@@ -84,7 +84,7 @@ class GraphInfoMaxTask(GraphTask):
             gathered(self.embed(networks["encoder"], view), size) for view, size in zip(batch.views, sizes, strict=True)
         )
         scores = networks["critic"].module(torch.cat([first, shuffled]), batch.shares @ second)
-        information = mutual_information(scores, batch.belongs, estimator=self.config.estimator or "jsd")
+        information = mutual_information(scores, batch.belongs, bound=self.config.bound or "jsd")
         return -information, {
             "loss": -information,
             "positives_per_anchor": batch.n_positives,

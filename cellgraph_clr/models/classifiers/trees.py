@@ -47,7 +47,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         Share of the features tried at each split.
     calibrate : bool, default True
         Fit the temperature (5 folds of up to 200 trees, fewer folds for small classes; three times the cost).
-    n_jobs : int or None, default None
+    n_jobs : int or None, default -1
         Threads; None and -1 take one per core.
     random_state : int, numpy.random.Generator or None, default 0
         Seed.
@@ -92,7 +92,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         n_trees: int = 500,
         max_features: float = 0.4,
         calibrate: bool = True,
-        n_jobs: int | None = None,
+        n_jobs: int | None = -1,
         random_state: RandomState = 0,
     ) -> None:
         self.n_trees = n_trees

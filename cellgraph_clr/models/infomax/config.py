@@ -51,19 +51,19 @@ class DeepInfoMaxConfig:
     """"none" keeps brightness; "group" or "batch" normalise within the network, and lose part of it."""
     residual: bool = True
     """One residual block more a level, which sees whole cells; False is the shallow encoder."""
-    estimator: str = "jsd"
+    bound: str = "jsd"
     """Of the mutual information: "jsd", "dv", "nce" or "infonce_p"."""
-    prior: float = 0.1
+    prior_weight: float = 0.1
     """Weight of matching global vectors to a uniform prior; 0 leaves it out."""
     foreground: str = "mixture"
     """How foreground is told while learning: "mixture", "otsu", "labels" or "all"."""
-    normalise: str = "plate"
+    intensity_scale: str = "plate"
     """Of intensities: "plate", "field" or "none"."""
     illumination: bool = False
     """Whether uneven light is corrected."""
     sphere: bool = True
     """Whether profiles of windows are scaled so that samples learned from vary alike in all directions within."""
-    size: int = 128
+    window_px: int = 128
     """Pixels along the side of a crop, and of a window; a multiple of 8."""
     n_fields: int = 3
     """Fields of a sample that are seen together; crops of one field where there are fewer."""
@@ -86,14 +86,16 @@ class DeepInfoMaxConfig:
 
         if not callable(self.encoder):
             check_option("encoder", self.encoder, ("conv",))
-        for name, allowed in (("norm", NORMS), ("estimator", ESTIMATORS), ("foreground", FOREGROUNDS)):
+        for name, allowed in (("norm", NORMS), ("bound", ESTIMATORS), ("foreground", FOREGROUNDS)):
             check_option(name, getattr(self, name), allowed)
-        check_option("normalise", self.normalise, ("none", "plate", "field"))
-        lowest = {"n_hidden": 4, "batch_size": 4, "size": 16}
-        for name in ("n_features", "n_hidden", "size", "n_fields", "batch_size", "n_steps"):
+        check_option("intensity_scale", self.intensity_scale, ("none", "plate", "field"))
+        lowest = {"n_hidden": 4, "batch_size": 4, "window_px": 16}
+        for name in ("n_features", "n_hidden", "window_px", "n_fields", "batch_size", "n_steps"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1))
-        if self.size % STRIDE:
-            raise OptionError(expected(f"`size` as a multiple of {STRIDE}", self.size, "The encoder halves it thrice."))
-        for name in ("prior", "weight_decay", "gain", "blur"):
+        if self.window_px % STRIDE:
+            raise OptionError(
+                expected(f"`window_px` as a multiple of {STRIDE}", self.window_px, "The encoder halves it thrice.")
+            )
+        for name in ("prior_weight", "weight_decay", "gain", "blur"):
             check_in_range(name, getattr(self, name), low=0)
         check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)

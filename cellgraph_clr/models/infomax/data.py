@@ -40,7 +40,7 @@ class FieldReader:
         image = self._plate.image(i)
         if min(image.shape[1:]) < self._size:
             found = f"{image.shape[1:]} in line {i}"
-            raise ShapeError(expected(f"fields of at least {self._size} pixels a side", found, "Lower `size`."))
+            raise ShapeError(expected(f"fields of at least {self._size} pixels a side", found, "Lower `window_px`."))
         mask = self._foreground.mask(self._plate, i, image)
         y, x = (n // STRIDE * STRIDE for n in image.shape[1:])
         found_pair = (np.ascontiguousarray(image[:, :y, :x]), mask[:y, :x])
@@ -52,7 +52,7 @@ class FieldReader:
 
 def warn_saturated(plate: Plate, rows: np.ndarray) -> None:
     """Warn of lines in which more than 1 % of the pixels have the highest value, with the share of the worst."""
-    share = plate.saturation(rows).to_numpy().max(axis=1)
+    share = plate.saturation(rows=rows).to_numpy().max(axis=1)
     if (share > SATURATED).any():
         worst = int(share.argmax())
         text = f"{int((share > SATURATED).sum())} of {len(rows)} fields looked at are saturated"
@@ -92,8 +92,8 @@ class SampleCrops:
             for i in rng.choice(rows, self.config.n_fields, replace=len(rows) < self.config.n_fields):
                 image, mask = self.read(int(i))
                 y, x = self._place(mask, rng)
-                part = image[:, y : y + self.config.size, x : x + self.config.size]
-                inside = mask[y : y + self.config.size, x : x + self.config.size]
+                part = image[:, y : y + self.config.window_px, x : x + self.config.window_px]
+                inside = mask[y : y + self.config.window_px, x : x + self.config.window_px]
                 turn = int(rng.integers(4))
                 part, inside = np.rot90(part, turn, (1, 2)), np.rot90(inside, turn)
                 if rng.random() < 0.5:
@@ -116,10 +116,10 @@ class SampleCrops:
 
     def _place(self, mask: np.ndarray, rng: np.random.Generator) -> tuple[int, int]:
         """Return where a crop starts: the first of five draws with foreground, else the last."""
-        high = [n - self.config.size + 1 for n in mask.shape]
+        high = [n - self.config.window_px + 1 for n in mask.shape]
         y = x = 0
         for _ in range(5):
             y, x = (int(rng.integers(h)) for h in high)
-            if mask[y : y + self.config.size, x : x + self.config.size].mean() >= LEAST / 2:
+            if mask[y : y + self.config.window_px, x : x + self.config.window_px].mean() >= LEAST / 2:
                 break
         return y, x

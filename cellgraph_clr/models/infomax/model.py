@@ -86,7 +86,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     >>> images = [rng.random((1, 64, 64)).astype(np.float32) + i // 2 for i in range(4)]
     >>> table = pd.DataFrame({"sample": ["a", "a", "b", "b"], "field": [0, 1, 0, 1]})
     >>> plate = cgc.Plate.build(table, images)
-    >>> model = cgc.models.DeepInfoMax(size=32, n_steps=2, n_features=4, foreground="all", progress=False).fit(plate)
+    >>> model = cgc.models.DeepInfoMax(window_px=32, n_steps=2, n_features=4, foreground="all", progress=False).fit(plate)
     >>> model.samples_
     ['a', 'b']
     """
@@ -152,7 +152,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         NoCellsError
             Without foreground.
         ShapeError
-            For fields smaller than `size`, or of other channels.
+            For fields smaller than `window_px`, or of other channels.
         MissingKeyError, OptionError, NonFiniteError, ModelFileError
             For an unknown sample, labels that are not there, a loss that stops being finite, a checkpoint of another run.
         KeyboardInterrupt
@@ -173,10 +173,10 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             warn(f"One field only of {listing(single)}: its crops are all of that field.")
         used = np.sort(np.concatenate(rows))
         some = np.random.default_rng(seed).choice(used, min(LOOKED_AT, len(used)), replace=False)
-        scaled = plate.normalised(c.normalise, illumination=c.illumination, random_state=seed)
+        scaled = plate.normalized(c.intensity_scale, illumination=c.illumination, random_state=seed)
         foreground = fit_foreground(scaled, some, method=c.foreground, random_state=seed)  # type: ignore[arg-type]
         warn_saturated(plate, some)
-        reader = FieldReader(scaled, foreground, c.size)
+        reader = FieldReader(scaled, foreground, c.window_px)
         if not any(reader(int(i))[1].any() for i in some):
             raise NoCellsError(expected("fields with foreground", "none in those looked at", "Try `foreground='all'`."))
         task = InfoMaxTask(c, SampleCrops(c, reader, rows), len(plate.channels), seed)
@@ -207,7 +207,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         plate : Plate
             Of the channels learned from; scaled as the plate learned from.
         stride : int or None, default None
-            Pixels between windows; None takes windows side by side (`config.size`).
+            Pixels between windows; None takes windows side by side (`config.window_px`).
         rows : numpy.ndarray or None, default None
             Lines; None takes all.
 
@@ -227,14 +227,14 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
         c, encoder = self.config, self._encoder()
         arrays = self._fitted().arrays
-        step = c.size if stride is None else stride
+        step = c.window_px if stride is None else stride
         check_whole("stride", step, low=STRIDE)
         if step % STRIDE:
             raise OptionError(
                 expected(f"`stride` as a multiple of {STRIDE}", step, "Local vectors are that far apart.")
             )
         keys, values = [], []
-        side, hop = c.size // STRIDE, step // STRIDE
+        side, hop = c.window_px // STRIDE, step // STRIDE
         for line, (image, mask) in self._fields(plate, rows):
             local = self._local(image)
             share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
@@ -307,11 +307,11 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         if ("low" in state.arrays) != ("high" in state.arrays):
             raise ModelFileError(expected("both limits of intensities", "one", DAMAGED))
         limits = (state.arrays["low"], state.arrays["high"]) if "low" in state.arrays else None
-        scaled = plate.with_scales(limits, state.arrays.get("illumination"), by_field=c.normalise == "field")
+        scaled = plate.with_scales(limits, state.arrays.get("illumination"), by_field=c.intensity_scale == "field")
         foreground = Foreground(**state.about["foreground"])
         if c.foreground == "labels" and plate.labels is None:
             foreground = Foreground("all")
-        reader = FieldReader(scaled, foreground, c.size)
+        reader = FieldReader(scaled, foreground, c.window_px)
         return ahead(reader, range(len(plate)) if rows is None else [int(i) for i in rows])
 
     def _local(self, image: np.ndarray) -> torch.Tensor:

@@ -34,7 +34,7 @@ class FieldEncoder(nn.Module):
     n_in : channels.
     n_local, n_global : widths of the vectors.
     n_hidden : channels of the first level, doubled at each of three; the one option of size.
-    norm : "none" keeps brightness, "group" and "batch" normalise, and lose part of it.
+    norm : "none" keeps brightness, "group" and "batch" normalize, and lose part of it.
     residual : one more residual block a level.
 
     Notes

@@ -64,7 +64,7 @@ class InfoMaxTask:
         n = self.config.n_features
         networks = {"encoder": new_encoder(self.config, self.n_channels), "critic": Critic(n, n)}
         prior = nn.Sequential(nn.Linear(n, PRIOR_WIDTH), nn.ReLU(), nn.Linear(PRIOR_WIDTH, 1))
-        return networks | ({"prior": prior} if self.config.prior > 0 else {})
+        return networks | ({"prior": prior} if self.config.prior_weight > 0 else {})
 
     def draw(self, step: int) -> _Batch:
         """Return crops with their foreground."""
@@ -85,12 +85,12 @@ class InfoMaxTask:
         whole = encoder.summary(local, batch.share * counted)
         scores = networks["critic"].module(local.flatten(2).transpose(1, 2).flatten(0, 1), whole)
         positives = batch.sample.repeat_interleave(batch.share[0].numel())[:, None] == batch.sample[None]
-        information = mutual_information(scores, positives, estimator=self.config.estimator, keep=counted.flatten())
+        information = mutual_information(scores, positives, bound=self.config.bound, keep=counted.flatten())
         figures: dict[str, Tensor | float] = {"loss": -information, "effective_rank": effective_rank(whole)}
         loss = -information
         if "prior" in networks:
             told, matched = prior_losses(networks["prior"].module, torch.sigmoid(whole), batch.draws)
-            loss = loss + told + self.config.prior * matched
+            loss = loss + told + self.config.prior_weight * matched
             figures["prior"] = matched
         return loss, figures
 

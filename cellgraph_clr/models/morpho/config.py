@@ -71,7 +71,7 @@ class MorphoFeaturesConfig:
     """Patches of a cell; their codes are averaged, half of them make a view."""
     masked: bool = True
     """Whether crops hold the cell alone; False shows what lies around it."""
-    normalise: str = "cell"
+    intensity_scale: str = "cell"
     """"cell" brings every crop to mean 0 and spread 1 inside the cell, so that brightness and contrast are left to measured
     features; "image" uses the mean and spread over all cells."""
     positives: str = "views"
@@ -102,7 +102,7 @@ class MorphoFeaturesConfig:
         for name, known in (("shape_encoder", "points"), ("texture_encoder", "residual")):
             if not callable(getattr(self, name)):
                 check_option(name, getattr(self, name), (known,))
-        check_option("normalise", self.normalise, NORMALISATIONS)
+        check_option("intensity_scale", self.intensity_scale, NORMALISATIONS)
         check_option("positives", self.positives, POSITIVES)
         lowest = {"n_points": 16, "batch_size": 2, "n_hidden": 4}
         for name in ("n_features", "n_hidden", "n_points", "n_patches", "n_steps", "batch_size"):

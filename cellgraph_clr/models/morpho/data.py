@@ -204,7 +204,7 @@ def standardised_crops(
     """Return crops (m, k, c + 1, [z,] y, x) float16, standardised, the mask last; `moments` are used for "image" alone."""
     inside = mask[:, :, None]
     axes = tuple(range(3, image.ndim))
-    if config.normalise == "cell":
+    if config.intensity_scale == "cell":
         weight = np.maximum(inside.sum(axis=axes, keepdims=True), 1)
         mean = (image * inside).sum(axis=axes, keepdims=True) / weight
         spread = np.sqrt((((image - mean) ** 2) * inside).sum(axis=axes, keepdims=True) / weight)

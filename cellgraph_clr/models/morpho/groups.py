@@ -93,7 +93,7 @@ class CodeGroup:
             resolution = crop_resolution([part for part, _ in parts], self.kind, c)
             cuts = [cut_crops(part, rows, self.kind, c, resolution, self.seed) for part, rows in parts]
             image, mask = (np.concatenate(a) for a in zip(*cuts, strict=True))
-            moments = channel_moments(image, mask) if c.normalise == "image" else ()
+            moments = channel_moments(image, mask) if c.intensity_scale == "image" else ()
             about |= {
                 "n_channels": image.shape[2],
                 "resolution": resolution,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Backbone", "TimeArrowConfig"]
 
-MOST = {"n_levels": 16, "size": 4096}
+MOST = {"n_levels": 16, "crop_px": 4096}
 
 
 class Backbone(Protocol):
@@ -55,7 +55,7 @@ class TimeArrowConfig:
     """Channels of the first level of the U-Net."""
     n_levels: int = 2
     """Times the U-Net halves the sides."""
-    size: int = 64
+    crop_px: int = 64
     """Side of the crops that are learned from, in pixels; a multiple of 2 ** n_levels. In 3D z is taken whole."""
     steps: tuple[int, ...] = (1,)
     """Frames between the two of a pair; one is drawn for each."""
@@ -85,14 +85,14 @@ class TimeArrowConfig:
         if not isinstance(self.steps, Iterable) or getattr(self.steps, "ndim", 1) == 0:
             raise OptionError(expected("`steps` as a sequence of whole numbers", repr(self.steps), "Pass (1, 2)."))
         object.__setattr__(self, "steps", tuple(self.steps))
-        lowest = {"n_hidden": 4, "size": 16, "batch_size": 2}
-        for name in ("n_features", "n_hidden", "n_levels", "size", "n_steps", "batch_size"):
+        lowest = {"n_hidden": 4, "crop_px": 16, "batch_size": 2}
+        for name in ("n_features", "n_hidden", "n_levels", "crop_px", "n_steps", "batch_size"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1), high=MOST.get(name, 2**31))
         if not callable(self.backbone):
             check_option("backbone", self.backbone, ("unet",))
-        if isinstance(self.backbone, str) and self.size % 2**self.n_levels:
-            wanted = f"`size` as a multiple of {2**self.n_levels}"
-            raise OptionError(expected(wanted, self.size, f"{self.n_levels} levels halve it."))
+        if isinstance(self.backbone, str) and self.crop_px % 2**self.n_levels:
+            wanted = f"`crop_px` as a multiple of {2**self.n_levels}"
+            raise OptionError(expected(wanted, self.crop_px, f"{self.n_levels} levels halve it."))
         if not self.steps:
             raise OptionError(expected("at least one of `steps`", "none", "Pass `steps=(1,)`."))
         for step in self.steps:

@@ -33,7 +33,7 @@ class EventClassifierConfig:
     (b, 2, n_features, size, size) → (b, n_classes)."""
     fine_tune: bool = False
     """Train the network of `arrow` along (a copy of it); False leaves its features as they are."""
-    size: int = 24
+    crop_px: int = 24
     """Pixels of a place along y and x."""
     calibrate: bool = True
     """Whether a temperature is fitted."""
@@ -50,8 +50,8 @@ class EventClassifierConfig:
         """Check every field."""
         if not callable(self.head):
             check_option("head", self.head, HEADS)
-        lowest, most = {"size": 8, "batch_size": 2}, {"size": 4096}
-        for name in ("size", "n_steps", "batch_size"):
+        lowest, most = {"crop_px": 8, "batch_size": 2}, {"crop_px": 4096}
+        for name in ("crop_px", "n_steps", "batch_size"):
             check_whole(name, getattr(self, name), low=lowest.get(name, 1), high=most.get(name, 2**31))
         check_in_range("learning_rate", self.learning_rate, low=0, low_open=True)
         check_in_range("weight_decay", self.weight_decay, low=0)

@@ -51,9 +51,9 @@ def new_event_net(config: EventClassifierConfig, n_features: int, n_classes: int
     """
     c = config
     if isinstance(c.head, str):
-        head: nn.Module = EventHead(n_features, n_classes, c.size, kind=c.head)
+        head: nn.Module = EventHead(n_features, n_classes, c.crop_px, kind=c.head)
     else:
-        head = built(c.head, n_features, n_classes, c.size, option="head")
+        head = built(c.head, n_features, n_classes, c.crop_px, option="head")
     return EventNet(head, deepcopy(net) if c.fine_tune else None, MARGIN)
 
 

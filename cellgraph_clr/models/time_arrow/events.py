@@ -246,9 +246,9 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         if movie.ndim != 2:
             raise ShapeError(expected("a movie in 2D", f"{movie.ndim}D", "Project it, or look at the planes."))
         if self.config.fine_tune:
-            side = self.config.size + 2 * MARGIN
+            side = self.config.crop_px + 2 * MARGIN
             return cut_places(places, lambda t: normalised(movie.frame(t)), len(movie), size=side)
-        return cut_places(places, lambda t: self.arrow.dense(movie, t), len(movie), size=self.config.size)
+        return cut_places(places, lambda t: self.arrow.dense(movie, t), len(movie), size=self.config.crop_px)
 
 
 def _logits(net: nn.Module, inputs: np.ndarray, n_classes: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def check_movies(movies: Movie | Sequence[Movie], *, size: int, reach: int) -> l
             raise ShapeError(expected(f"movies of at least {reach + 1} frames", f"{len(movie)} in movie {i}", remedy))
         shape = movie.frames.shape
         if min(shape[-2:]) < size:
-            remedy = "Lower `size`."
+            remedy = "Lower `crop_px`."
             raise ShapeError(expected(f"frames of at least {size} pixels a side", f"{shape[-2:]} in movie {i}", remedy))
         first = several[0].frames.shape
         if len(shape) != len(first) or shape[1] != first[1]:

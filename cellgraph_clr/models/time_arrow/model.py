@@ -78,7 +78,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
     --------
     >>> import cellgraph_clr as cgc
     >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
-    >>> model = cgc.models.TimeArrow(n_steps=2, size=32, progress=False).fit(movie)
+    >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=32, progress=False).fit(movie)
     >>> features = model.transform(movie)
     """
 
@@ -131,7 +131,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         NoCellsError
             If all frames are without content.
         OptionError
-            For a device that cannot be used, callbacks that are none of Lightning's, or a backbone that does not fit `size`.
+            For a device that cannot be used, callbacks that are none of Lightning's, or a backbone that does not fit `crop_px`.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
         KeyboardInterrupt
@@ -139,7 +139,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         c, seed = self.config, as_seed(self.random_state)
-        several = check_movies(movies, size=c.size + 4, reach=max(c.steps))
+        several = check_movies(movies, size=c.crop_px + 4, reach=max(c.steps))
         ranges = [time_ranges(len(m), c.validation, c.held_out, max(c.steps)) for m in several]
         form = {"ndim": several[0].ndim, "n_channels": int(several[0].frames.shape[1])}
         frames = [stacked_frames(m, self._multiple(form)) for m in several]
@@ -160,17 +160,19 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
     def _pairs(self, frames: list[np.ndarray], ranges: Sequence[tuple[int, int]]) -> FramePairs:
         c = self.config
-        return FramePairs(frames, ranges, c.steps, c.size, c.min_content)
+        return FramePairs(frames, ranges, c.steps, c.crop_px, c.min_content)
 
     def _multiple(self, form: Mapping[str, int]) -> int:
-        """Return what sides of frames are multiples of. Raises `OptionError` where `size` is none."""
+        """Return what sides of frames are multiples of. Raises `OptionError` where `crop_px` is none."""
         if isinstance(self.config.backbone, str):
             return int(2**self.config.n_levels)
         with seeded(0):
             multiple = int(new_backbone(self.config, form["n_channels"], form["ndim"]).multiple)  # type: ignore[arg-type]
-        if self.config.size % multiple:
-            remedy = "Choose another `size`."
-            raise OptionError(expected(f"`size` as a multiple of the backbone's {multiple}", self.config.size, remedy))
+        if self.config.crop_px % multiple:
+            remedy = "Choose another `crop_px`."
+            raise OptionError(
+                expected(f"`crop_px` as a multiple of the backbone's {multiple}", self.config.crop_px, remedy)
+            )
         return multiple
 
     def score(self, movies: Movie | Sequence[Movie], *, n_pairs: int = N_VALIDATION) -> tuple[float, float]:
@@ -191,7 +193,7 @@ class TimeArrow(Recipe[TimeArrowConfig]):
             The share of pairs, of all frames of other movies, whose order is told, and its standard error.
         """
         c, net = self.config, self._net()
-        several = check_movies(movies, size=c.size + 4, reach=max(c.steps))
+        several = check_movies(movies, size=c.crop_px + 4, reach=max(c.steps))
         for movie in several:
             self._check(movie)
         frames = [stacked_frames(m, net.backbone.multiple) for m in several]  # type: ignore[arg-type]

@@ -43,13 +43,13 @@ def test_features_are_shuffled_within_samples():
     assert sorted(shuffled[:, 0].tolist()) == list(range(n))
 
 
-@pytest.mark.parametrize("estimator", [None, "dv", "nce", "infonce_p"])
+@pytest.mark.parametrize("bound", [None, "dv", "nce", "infonce_p"])
 @pytest.mark.parametrize("positives", ["neighbors", "tissue", "all"])
-def test_every_estimator_learns_from_neighbourhoods_tissues_and_one_sample(adata, estimator, positives):
+def test_every_estimator_learns_from_neighbourhoods_tissues_and_one_sample(adata, bound, positives):
     adata.obs["all"] = "one"
     adata.obs["tissue"] = np.where(adata.obsm["spatial"][:, 0] > np.median(adata.obsm["spatial"][:, 0]), "a", "b")
     model = CellGraphCLR(
-        objective="infomax", estimator=estimator, positives=positives, n_steps=25, n_dims=8, n_hidden=16, progress=False
+        objective="infomax", bound=bound, positives=positives, n_steps=25, n_dims=8, n_hidden=16, progress=False
     )
     vectors = model.fit_transform(adata)
     loss = model.history_["loss"]

@@ -83,7 +83,7 @@ def test_every_source_of_positives_trains(adata, positives):
 
 OPTIONS = {
     "objective": "supcon",
-    "estimator": "nce",
+    "bound": "nce",
     "positives": "neighbors",
     "n_positives": 3,
     "n_hops": 2,
@@ -114,7 +114,7 @@ def test_every_option_is_tested():
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_each_option_changes_the_output(adata, name):
-    usual = QUICK | ({"objective": "infomax"} if name == "estimator" else {})
+    usual = QUICK | ({"objective": "infomax"} if name == "bound" else {})
     base = CellGraphCLR(**usual).fit_transform(adata)
     changed = CellGraphCLR(**{**usual, name: OPTIONS[name]}).fit_transform(adata)
     assert changed.shape != base.shape or not np.allclose(changed, base)
@@ -152,8 +152,8 @@ def test_bad_input_is_named(adata, tissue_2d):
         CellGraphCLR(n_step=3)
     with pytest.raises(OptionError, match=r"`mask_features` to be a number in \[0, 1\), found 1"):
         CellGraphCLR(mask_features=1)
-    with pytest.raises(OptionError, match="`estimator` with objective='infomax'"):
-        CellGraphCLR(estimator="nce")
+    with pytest.raises(OptionError, match="`bound` with objective='infomax'"):
+        CellGraphCLR(bound="nce")
     with pytest.raises(NoGraphError, match=r"Call `cgc.gr.contact_graph\(adata\)`"):
         CellGraphCLR(**QUICK).fit(tissue_2d.adata())
     with pytest.raises(LabelKeyError, match="'neighbours' in `positives`.*Did you mean 'neighbors'"):

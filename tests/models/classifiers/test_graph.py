@@ -62,14 +62,14 @@ def test_saved_and_loaded_it_is_the_same(labelled, base, tmp_path):
 
 def test_classify_fine_tunes_a_given_model(labelled, base):
     adata, known = labelled
-    tl.classify(adata, "kind", model=base, n_steps=25, calibrate=False, min_confidence=0.5)
+    tl.classify(adata, "kind", base=base, n_steps=25, calibrate=False, min_confidence=0.5)
     called = (adata.obs["kind_pred"] != "unassigned").to_numpy()
     right = adata.obs["kind_pred"].astype(str) == adata.obs["true_niche"].astype(str)
     assert right[called & ~known].mean() > 0.8
-    with pytest.raises(OptionError, match="no `use_rep` beside `model`"):
-        tl.classify(adata, "kind", model=base, use_rep="X")
+    with pytest.raises(OptionError, match="no `use_rep` beside `base`"):
+        tl.classify(adata, "kind", base=base, use_rep="X")
     with pytest.raises(OptionError, match="'mixup' in `options of tl.classify`"):
-        tl.classify(adata, "kind", model=base, mixup=0.3)
+        tl.classify(adata, "kind", base=base, mixup=0.3)
 
 
 def test_bad_input_is_named(labelled, base):

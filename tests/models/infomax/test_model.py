@@ -10,7 +10,15 @@ from cellgraph_clr.datasets.plates import phenotype_plate
 from cellgraph_clr.metrics import probe_accuracy
 from cellgraph_clr.models import DeepInfoMax
 
-SMALL = {"n_steps": 4, "n_fields": 2, "n_features": 6, "n_hidden": 4, "size": 32, "batch_size": 8, "progress": False}
+SMALL = {
+    "n_steps": 4,
+    "n_fields": 2,
+    "n_features": 6,
+    "n_hidden": 4,
+    "window_px": 32,
+    "batch_size": 8,
+    "progress": False,
+}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +33,7 @@ def model(plate):
 
 def test_pairs_that_differ_in_brightness_or_density_alone_are_told_apart():
     large = phenotype_plate(4, 2, side=192, random_state=1)
-    options = {"n_steps": 60, "size": 64, "n_hidden": 8, "n_features": 8, "learning_rate": 3e-3, "progress": False}
+    options = {"n_steps": 60, "window_px": 64, "n_hidden": 8, "n_features": 8, "learning_rate": 3e-3, "progress": False}
     found = DeepInfoMax(**options).fit(large).transform(large).drop(columns="foreground")
     sample = large.table["sample"].to_numpy()[found.index.get_level_values("line")]
     for pair in (("sample_00", "sample_01"), ("sample_02", "sample_03")):
@@ -64,13 +72,13 @@ def test_saved_loaded_and_resumed_it_is_the_same(plate, tmp_path):
     for other in (kept, resumed):
         pd.testing.assert_frame_equal(other.transform(plate), features)
     with pytest.raises(ModelFileError, match="another run"):
-        DeepInfoMax(**options | {"prior": 0.5}).fit(plate, checkpoint=tmp_path / "r.ckpt")
+        DeepInfoMax(**options | {"prior_weight": 0.5}).fit(plate, checkpoint=tmp_path / "r.ckpt")
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_features", 7), ("n_hidden", 5), ("norm", "group"), ("residual", False), ("sphere", False), ("estimator", "nce"), ("prior", 0.0),
-     ("foreground", "all"), ("normalise", "field"), ("illumination", True), ("size", 40), ("n_fields", 1), ("batch_size", 4),
+    [("n_features", 7), ("n_hidden", 5), ("norm", "group"), ("residual", False), ("sphere", False), ("bound", "nce"), ("prior_weight", 0.0),
+     ("foreground", "all"), ("intensity_scale", "field"), ("illumination", True), ("window_px", 40), ("n_fields", 1), ("batch_size", 4),
      ("n_steps", 5), ("learning_rate", 0.1), ("weight_decay", 0.9), ("gain", 0.0), ("blur", 1.0), ("random_state", 3)],
 )  # fmt: skip
 def test_each_option_changes_the_output(plate, model, name, value):
@@ -82,14 +90,14 @@ def test_each_option_changes_the_output(plate, model, name, value):
 def test_bad_input_is_named(plate, model):
     with pytest.raises(OptionError, match="'n_dims' in `DeepInfoMaxConfig`"):
         DeepInfoMax(n_dims=3)
-    with pytest.raises(OptionError, match="`size` as a multiple of 8, found 20"):
-        DeepInfoMax(size=20)
+    with pytest.raises(OptionError, match="`window_px` as a multiple of 8, found 20"):
+        DeepInfoMax(window_px=20)
     with pytest.raises(CellGraphError, match="a fitted model"):
         DeepInfoMax().transform(plate)
     with pytest.raises(PairsError, match="two samples at least, found sample_01"):
         DeepInfoMax(**SMALL).fit(plate, samples=["sample_01"])
     with pytest.raises(ShapeError, match="fields of at least 128 pixels a side"):
-        DeepInfoMax(**SMALL | {"size": 128}).fit(plate)
+        DeepInfoMax(**SMALL | {"window_px": 128}).fit(plate)
     with pytest.raises(ShapeError, match="channels DNA, actin, pH3, found DNA"):
         model.transform(Plate(plate.table, lambda i: plate.read(i)[:1], ("DNA",)))
     dark = Plate.build(pd.DataFrame({"sample": ["a", "a", "b", "b"]}), np.ones((4, 1, 64, 64)))

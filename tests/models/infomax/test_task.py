@@ -46,7 +46,14 @@ def a_batch(seed=0, n_features=3):
 
 def a_task(encoder=None, crops=None, **options):
     torch.manual_seed(1)
-    options = {"n_features": 3, "size": 16, "batch_size": 4, "n_fields": 2, "n_hidden": 4, "prior": 0.3} | options
+    options = {
+        "n_features": 3,
+        "window_px": 16,
+        "batch_size": 4,
+        "n_fields": 2,
+        "n_hidden": 4,
+        "prior_weight": 0.3,
+    } | options
     config = DeepInfoMaxConfig(**options)
     task = InfoMaxTask(config, crops or SimpleNamespace(), 2, 5)
     modules = task.networks()
@@ -109,7 +116,7 @@ def test_the_loss_is_that_of_a_loop():
 
 
 def test_without_a_prior_the_loss_is_minus_the_information():
-    task, modules, networks = a_task(Blocks(), prior=0.0, estimator="dv")
+    task, modules, networks = a_task(Blocks(), prior_weight=0.0, bound="dv")
     batch = a_batch()
     assert set(modules) == {"encoder", "critic"}
     value, figures = task.loss(networks, batch)
@@ -167,7 +174,7 @@ def test_brightness_of_background_does_not_reach_the_loss():
 
 
 def test_crops_of_one_sample_are_positives_whatever_their_order():
-    task, _, networks = a_task(Blocks(), prior=0.0)
+    task, _, networks = a_task(Blocks(), prior_weight=0.0)
     batch = a_batch()
     order = [3, 0, 2, 1]
     moved = _Batch(batch.images[order], batch.share[order], batch.sample[order], batch.draws)
@@ -176,9 +183,9 @@ def test_crops_of_one_sample_are_positives_whatever_their_order():
     assert abs(float((task.loss(networks, apart)[0] - task.loss(networks, batch)[0]).detach())) > 1e-4
 
 
-@pytest.mark.parametrize("estimator", ["dv", "nce"])
-def test_each_estimator_is_the_one_asked_for(estimator):
-    task, modules, networks = a_task(Blocks(), prior=0.0, estimator=estimator)
+@pytest.mark.parametrize("bound", ["dv", "nce"])
+def test_each_estimator_is_the_one_asked_for(bound):
+    task, modules, networks = a_task(Blocks(), prior_weight=0.0, bound=bound)
     batch = a_batch()
     local = modules["encoder"](batch.images)
     counted = batch.share >= 0.1
@@ -187,7 +194,7 @@ def test_each_estimator_is_the_one_asked_for(estimator):
         *[(local[i, :, y, x], SAMPLE[i]) for i, y, x in counted.nonzero().tolist()], strict=True
     )  # counted ones alone: nothing to keep from the rest
     same = torch.tensor([[a == b for b in SAMPLE] for a in owner])
-    wanted = -mutual_information(modules["critic"](torch.stack(vectors), whole), same, estimator=estimator)
+    wanted = -mutual_information(modules["critic"](torch.stack(vectors), whole), same, bound=bound)
     torch.testing.assert_close(task.loss(networks, batch)[0], wanted)
 
 
@@ -246,7 +253,7 @@ def test_half_the_squared_slope_on_draws_and_on_codes_is_penalised():
 
 
 def a_source(fields, samples, **options):
-    options = {"size": 16, "n_fields": 2, "batch_size": 4, "gain": 0.0} | options
+    options = {"window_px": 16, "n_fields": 2, "batch_size": 4, "gain": 0.0} | options
     return SampleCrops(DeepInfoMaxConfig(**options), lambda i: fields[i], samples)
 
 
@@ -280,7 +287,7 @@ def test_foreground_is_turned_and_mirrored_with_its_crop():
     masks = rng.random((2, 24, 24)) < 0.5
     fields = {i: (m[None].astype(np.float32), m) for i, m in enumerate(masks)}
     ways = set()
-    for images, found, _ in drawn(a_source(fields, [np.array([0]), np.array([1])], size=24)):
+    for images, found, _ in drawn(a_source(fields, [np.array([0]), np.array([1])], window_px=24)):
         np.testing.assert_array_equal(images[:, 0], found)
         ways |= {m.tobytes() for m in found}
     assert len(ways) == 2 * 8

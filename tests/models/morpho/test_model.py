@@ -120,7 +120,7 @@ def test_several_images_are_learned_from_together(flat):
         LabelImage(flat.image.labels[part], flat.image.spacing, image=flat.image.image[:, part], channels=("texture",))
         for part in (slice(None, 128), slice(128, None))
     ]
-    options = SMALL | {"normalise": "image", "kinds": ("shape", "fine")}  # whole crops see across the cut
+    options = SMALL | {"intensity_scale": "image", "kinds": ("shape", "fine")}  # whole crops see across the cut
     model = MorphoFeatures(**options).fit(halves)
     features = pd.concat([model.transform(half) for half in halves])
     whole = MorphoFeatures(**options).fit(flat.image).transform(flat.image)
@@ -159,7 +159,7 @@ def test_nuclei_without_a_cell_and_cells_with_two_are_said(flat):
 @pytest.mark.parametrize(
     ("name", "value"),
     [("n_features", 7), ("n_hidden", 8), ("n_points", 40), ("coarse_size", 16), ("coarse_resolution", 3.0), ("fine_size", 16),
-     ("fine_resolution", 2.0), ("n_patches", 2), ("masked", False), ("normalise", "image"), ("positives", "patches"), ("temperature", 0.5),
+     ("fine_resolution", 2.0), ("n_patches", 2), ("masked", False), ("intensity_scale", "image"), ("positives", "patches"), ("temperature", 0.5),
      ("reconstruction", 0.0), ("strength", 0.2), ("n_steps", 5), ("batch_size", 9), ("learning_rate", 0.01),
      ("weight_decay", 0.5), ("random_state", 3)],
 )  # fmt: skip

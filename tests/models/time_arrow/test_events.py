@@ -11,8 +11,8 @@ from cellgraph_clr.models import EventClassifier, TimeArrow
 from cellgraph_clr.models.time_arrow import events as module
 from cellgraph_clr.models.time_arrow.places import cell_places
 
-ARROW = {"n_steps": 2, "n_hidden": 4, "n_features": 6, "n_levels": 1, "size": 16, "batch_size": 4, "progress": False}
-SMALL = {"n_steps": 30, "size": 8, "batch_size": 16, "learning_rate": 0.01, "progress": False}
+ARROW = {"n_steps": 2, "n_hidden": 4, "n_features": 6, "n_levels": 1, "crop_px": 16, "batch_size": 4, "progress": False}
+SMALL = {"n_steps": 30, "crop_px": 8, "batch_size": 16, "learning_rate": 0.01, "progress": False}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_files_come_back(movie, arrow, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("head", "linear"), ("fine_tune", True), ("size", 12), ("calibrate", False), ("n_steps", 8), ("batch_size", 9),
+    [("head", "linear"), ("fine_tune", True), ("crop_px", 12), ("calibrate", False), ("n_steps", 8), ("batch_size", 9),
      ("learning_rate", 0.2), ("weight_decay", 5.0), ("random_state", 4)],
 )  # fmt: skip
 def test_each_option_changes_the_output(movie, arrow, name, value, monkeypatch):

@@ -14,7 +14,7 @@ SMALL = {
     "n_hidden": 4,
     "n_features": 5,
     "n_levels": 1,
-    "size": 16,
+    "crop_px": 16,
     "batch_size": 4,
     "progress": False,
 }
@@ -34,7 +34,7 @@ def test_discs_that_grow_have_an_arrow_on_frames_not_seen():
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:48, :48]
     frames = np.stack([(np.hypot(y - 24, x - 24) < 4 + 0.7 * t) * 100 + rng.normal(0, 3, (48, 48)) for t in range(24)])
-    options = SMALL | {"n_steps": 60, "size": 40, "steps": (3,), "learning_rate": 0.01, "batch_size": 8}
+    options = SMALL | {"n_steps": 60, "crop_px": 40, "steps": (3,), "learning_rate": 0.01, "batch_size": 8}
     grown = TimeArrow(**options).fit(Movie.build(frames))
     assert grown.accuracy_ > 0.9
     assert grown.accuracy_error_ < 0.02
@@ -111,7 +111,7 @@ def test_saved_loaded_and_resumed_it_is_the_same(movie, model, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_features", 6), ("n_hidden", 5), ("n_levels", 2), ("size", 32), ("steps", (2,)), ("min_content", 0.9), ("strength", 0.0), ("zoom", 0.5),
+    [("n_features", 6), ("n_hidden", 5), ("n_levels", 2), ("crop_px", 32), ("steps", (2,)), ("min_content", 0.9), ("strength", 0.0), ("zoom", 0.5),
      ("decorrelation", 0.9), ("validation", 0.7), ("held_out", "first"), ("n_steps", 5), ("batch_size", 5),
      ("learning_rate", 0.1), ("weight_decay", 0.9), ("random_state", 3)],
 )  # fmt: skip
@@ -124,8 +124,8 @@ def test_each_option_changes_the_output(movie, model, name, value):
 def test_bad_input_is_named(movie):
     with pytest.raises(OptionError, match="'n_dims' in `TimeArrowConfig`"):
         TimeArrow(n_dims=3)
-    with pytest.raises(OptionError, match="`size` as a multiple of 4, found 18"):
-        TimeArrow(size=18)
+    with pytest.raises(OptionError, match="`crop_px` as a multiple of 4, found 18"):
+        TimeArrow(crop_px=18)
     with pytest.raises(OptionError, match="at least one of `steps`"):
         TimeArrow(steps=())
     with pytest.raises(CellGraphError, match="a fitted model"):

@@ -21,7 +21,7 @@ from cellgraph_clr.models.time_arrow.places import cut_places
 from cellgraph_clr.models.time_arrow.task import ArrowTask, _Batch, arrow_accuracy
 from cellgraph_clr.training.task import Lowered
 
-SMALL = {"n_hidden": 4, "n_features": 4, "n_levels": 1, "size": 16, "batch_size": 8, "progress": False}
+SMALL = {"n_hidden": 4, "n_features": 4, "n_levels": 1, "crop_px": 16, "batch_size": 8, "progress": False}
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -67,7 +67,9 @@ class Told(nn.Module):
 
 
 def an_arrow_task(movies=(), ranges=(), steps=(1,), **options):
-    config = TimeArrowConfig(**{"size": 16, "n_levels": 1, "min_content": 0, "steps": steps, "batch_size": 8} | options)
+    config = TimeArrowConfig(
+        **{"crop_px": 16, "n_levels": 1, "min_content": 0, "steps": steps, "batch_size": 8} | options
+    )
     return ArrowTask(config, FramePairs(movies, ranges, config.steps, 16, config.min_content), 2, 1, 3)
 
 
@@ -189,14 +191,14 @@ def test_accuracy_is_that_of_frames_never_seen():
     y, x = np.mgrid[:28, :28]
     radius = np.concatenate([np.linspace(3, 11, 12), np.linspace(11, 3, 12)])
     frames = np.stack([(np.hypot(y - 14, x - 14) < r) * 100 + rng.normal(0, 2, (28, 28)) for r in radius])
-    options = SMALL | {"n_steps": 45, "size": 24, "steps": (2,), "learning_rate": 0.02, "strength": 0.2}
+    options = SMALL | {"n_steps": 45, "crop_px": 24, "steps": (2,), "learning_rate": 0.02, "strength": 0.2}
     model = TimeArrow(**options, validation=0.5).fit(Movie.build(frames))
     assert model.score(Movie.build(frames[:12]), n_pairs=100)[0] > 0.9
     assert model.accuracy_ < 0.1
 
 
 def an_event_task(codes, inputs=None, **options):
-    config = EventClassifierConfig(**{"size": 8, "batch_size": 16} | options)
+    config = EventClassifierConfig(**{"crop_px": 8, "batch_size": 16} | options)
     if inputs is None:  # a place holds its number
         inputs = np.broadcast_to(
             np.arange(len(codes), dtype=np.float16)[:, None, None, None, None], (len(codes), 2, 3, 8, 8)
@@ -261,7 +263,7 @@ def random_events(n, seed, share=0.25):
     return pd.concat([table, table], ignore_index=True)
 
 
-OVERFIT = {"head": "linear", "size": 8, "n_steps": 240, "batch_size": 32, "learning_rate": 0.02, "progress": False}
+OVERFIT = {"head": "linear", "crop_px": 8, "n_steps": 240, "batch_size": 32, "learning_rate": 0.02, "progress": False}
 
 
 def test_events_that_cannot_be_told_get_little_confidence(noise, arrow, monkeypatch):
