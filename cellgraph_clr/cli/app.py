@@ -21,7 +21,7 @@ __all__ = ["app"]
 
 BY_HAND: dict[str, tuple[Callable[..., None], str]] = {
     "demo": (demo, "Run the main job on a real tissue image and on generated tissue with known truth."),
-    "doctor": (doctor, "Report versions and hardware, and run the smallest possible job."),
+    "doctor": (doctor, "Report versions and hardware, and compile what first calls need by a very small job."),
 }
 NAMES = ("demo", *COMMANDS, "doctor")
 OUTPUTS = {  # what a command writes: help of --output, and whether it is needed

@@ -52,7 +52,7 @@ def doctor(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Report versions and hardware and run the smallest possible job, or list licenses."""
+    """Report versions and hardware, and compile what first calls need by a very small job, or list licenses."""
     from cellgraph_clr.cli.doctor import installation, license_lines
 
     begin(as_json=json, quiet=False)
