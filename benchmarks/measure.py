@@ -11,6 +11,8 @@ from benchmarks.inputs import packed
 from benchmarks.rows import Row, Rows
 from benchmarks.timing import paired
 from cellgraph_clr import LabelImage, from_labels, gr, read_labels
+from cellgraph_clr.cells.compartments import match_nuclei
+from cellgraph_clr.cells.scan import scan_labels
 
 OURS = "from_labels + contact_graph"
 FULL = (
@@ -26,13 +28,26 @@ def run(*, size: str, data: str | None) -> list[Row]:
     rows = Rows("measure")
     rounds = 1 if size == "small" else 3
     for name, shape, n in SMALL if size == "small" else FULL:
-        _against_peers(rows, name, packed(shape, n), (1.0,) * len(shape), rounds=rounds)
+        labels = packed(shape, n)
+        _against_peers(rows, name, labels, (1.0,) * len(shape), rounds=rounds)
+        _nuclei(rows, name, labels, rounds=rounds)
     if data is not None:
         path = Path(data) / "volume_em_cortex" / "label.tif"
         if path.exists():
             image = read_labels(path, spacing=(40.0, 32.0, 32.0), unit="nanometer")
             _against_peers(rows, "EM cortex, 256³", image.labels, image.spacing, rounds=rounds)
     return rows
+
+
+def _nuclei(rows: Rows, name: str, labels: np.ndarray, *, rounds: int) -> None:
+    """Add how long it takes to match nuclei to cells, in times of a scan of the cells without surfaces."""
+    image = LabelImage.build(labels)
+    moved = [np.roll(labels, step, axis) for axis in range(labels.ndim) for step in (-3, 3)]
+    nuclei = np.where(np.all([labels == m for m in moved], axis=0), labels, 0).astype(labels.dtype)
+    calls = {"scan": partial(scan_labels, image, surface=False), "match": partial(match_nuclei, labels, nuclei)}
+    medians = paired(calls, rounds=rounds)
+    name = f"{name}, {len(np.unique(labels)) - 1:,} cells"
+    rows.add("nuclei", name, "times of a scan", medians["match"] / medians["scan"], digits=1)
 
 
 def _ours(image: LabelImage) -> None:

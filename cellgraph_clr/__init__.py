@@ -19,6 +19,7 @@ _get, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "_report.writing": ["report"],
         "_core.errors": ["CellGraphError"],
+        "_core.settings": ["settings"],
         "cells.label_image": ["LabelImage"],
         "cells.movie": ["Movie"],
         "cells.plate": ["Plate"],
