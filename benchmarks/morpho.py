@@ -51,6 +51,9 @@ def _planted(rows: Rows, tissue: Tissue, *, n_steps: int) -> None:
     for group in groups:
         names = (group,) if isinstance(group, str) else group
         vectors[" + ".join(names)] = np.concatenate([features.filter(like=g).to_numpy() for g in names], axis=1)
+    first = MorphoFeatures(n_steps=1, progress=False).fit(tissue.image).transform(tissue.image)
+    for group in model.groups_:
+        vectors[f"{group}, after one step"] = first.filter(like=group).to_numpy()
     for name, found in vectors.items():
         for kind, chance in (("shape", 1 / 6), ("texture", 1 / 4)):
             score = probe_accuracy(found, truth[kind].to_numpy(), n_repeats=2)

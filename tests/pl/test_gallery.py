@@ -50,7 +50,7 @@ def test_groups_have_a_row_each_of_their_own_members(cells, volume, style):
 
 @pytest.mark.parametrize(("style", "color"), [("slices", "white"), ("surfaces", "black")])
 def test_the_scale_bar_is_seen_on_its_ground(cells, volume, style, color):
-    axes = cgc.pl.cell_gallery(cells, volume.image, query=[7], use_rep="X", n_cells=3, style=style)
+    axes = cgc.pl.cell_gallery(cells, volume.image, query=[7], use_rep="X", n_examples=3, style=style)
     bars = [a for ax in axes.flat for a in ax.artists if hasattr(a, "size_bar")]
     assert [bar.size_bar.get_children()[0].get_edgecolor() for bar in bars] == [to_rgba(color)]
     check_picture(axes)
