@@ -62,6 +62,7 @@ def find_regions(
     min_cells: int,
     max_cells: int | None = None,
     blocked: np.ndarray | None = None,
+    beside: np.ndarray | None = None,
 ) -> list[Region]:
     """Return connected regions of cells that score at least `threshold`, best mean score first.
 
@@ -73,8 +74,9 @@ def find_regions(
     min_cells : smaller regions are left out.
     max_cells : regions grow from the best cells down until they would be larger than this; None takes whole connected
         components.
-    blocked : (n,) bool, cells that may be in no region (the query itself). A region more than half of whose cells have a
-        neighbour among them is their rim, not another place, and is left out.
+    blocked : (n,) bool, cells that may be in no region (the query itself).
+    beside : (n,) bool, cells beside the query: a region more than half of whose cells are such is its rim, not another place, and
+        is left out.
 
     Raises
     ------
@@ -101,6 +103,7 @@ def find_regions(
     rows = np.flatnonzero(region >= 0)
     by_region = rows[np.argsort(region[rows], kind="stable")]
     pieces = np.split(by_region, np.flatnonzero(np.diff(region[by_region])) + 1)
-    beside = np.zeros(len(scores), bool) if blocked is None else adjacency @ blocked.astype(np.float32) > 0
-    found = [Region(p, float(scores[p].mean())) for p in pieces if len(p) >= min_cells and beside[p].mean() <= 0.5]
+    found = [Region(p, float(scores[p].mean())) for p in pieces if len(p) >= min_cells]
+    if beside is not None:
+        found = [r for r in found if beside[r.rows].mean() <= 0.5]
     return sorted(found, key=lambda r: (-r.score, r.rows[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -71,7 +72,7 @@ def retrieve_regions(
         the most similar of three classes of the others begins (Otsu) if that is lower (never below 0).
     exclude_query : bool, default True
         The query's cells can be in no region, and a region more than half of whose cells have neighbors in the query
-        is left out: it is the query's rim, not another place.
+        is left out: it is the query's rim, not another place (but where the query is scattered, as a warning then says).
     neighbors_key : str, default "spatial"
         The graph that connects.
     key_added : str, default "retrieval"
@@ -123,7 +124,7 @@ def retrieve_regions(
     adjacency = adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     image = _images_of_regions(adata, adjacency, neighbors_key)
-    _warn_of_pieces(adjacency, rows)
+    is_scattered = _warn_of_pieces(adjacency, rows)
     directions = (centred_directions if weighted else standardised_directions)(vectors)
     similarity = query_similarity(directions, directions[rows])
     scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
@@ -135,9 +136,15 @@ def retrieve_regions(
     blocked = np.zeros(adata.n_obs, bool)
     blocked[rows] = exclude_query
     most = 2 * max(len(rows), int(min_cells)) if max_cells == "auto" else max_cells
-    found = region_search.find_regions(
-        scores, adjacency, threshold=threshold, min_cells=min_cells, max_cells=most, blocked=blocked
+    search = partial(
+        region_search.find_regions,
+        *(scores, adjacency),
+        threshold=threshold,
+        min_cells=min_cells,
+        max_cells=most,
+        blocked=blocked,
     )
+    found = search(beside=None if is_scattered else adjacency @ blocked.astype(np.float32) > 0)
     member = np.zeros(adata.n_obs, np.int64)
     for number, region in enumerate(found, start=1):
         member[region.rows] = number
@@ -156,21 +163,24 @@ def retrieve_regions(
     record_run(adata, key_added, {**run, "min_similarity": threshold})
     log_written("tl.retrieve_regions", [f"obs['{key_added}_{part}']" for part in ("score", "region", "query")])
     if not found:
-        _warn_of_nothing(scores, adjacency, threshold=threshold, blocked=blocked, min_cells=min_cells)
+        is_rim = bool(search())
+        _warn_of_nothing(scores, adjacency, threshold=threshold, blocked=blocked, min_cells=min_cells, is_rim=is_rim)
     table.attrs |= {"unit": unit_of(adata), "min_similarity": threshold}
     return table
 
 
-def _warn_of_pieces(adjacency: csr_matrix, rows: np.ndarray) -> None:
-    """Warn where the cells of a query are scattered, in pieces of fewer than three on average: regions hang together."""
+def _warn_of_pieces(adjacency: csr_matrix, rows: np.ndarray) -> bool:
+    """Warn where the cells of a query are scattered, in pieces of fewer than three on average, and return whether they are."""
     from scipy.sparse.csgraph import connected_components
 
     n_pieces = int(connected_components(adjacency[rows][:, rows], directed=False, return_labels=False))
-    if n_pieces > 1 and 3 * n_pieces > len(rows):
+    is_scattered = n_pieces > 1 and 3 * n_pieces > len(rows)
+    if is_scattered:
         warn(
             f"The {len(rows)} cells of the query lie in {n_pieces} pieces that no edge of the graph joins; what is found is like "
             "all of them together. Ask for one piece at a time, or for single cells by `cgc.tl.retrieve`."
         )
+    return is_scattered
 
 
 def _images_of_regions(adata: AnnData, adjacency: csr_matrix, neighbors_key: str) -> np.ndarray:
@@ -215,14 +225,16 @@ def _region_table(
 
 
 def _warn_of_nothing(
-    scores: np.ndarray, adjacency: csr_matrix, *, threshold: float, blocked: np.ndarray, min_cells: int
+    scores: np.ndarray, adjacency: csr_matrix, *, threshold: float, blocked: np.ndarray, min_cells: int, is_rim: bool
 ) -> None:
-    """Warn that no region was found, and why."""
+    """Warn that no region was found, and why; `is_rim`: what was found is the rim of the query."""
     from scipy.sparse.csgraph import connected_components
 
     alike = (scores >= threshold) & ~blocked
     if blocked.all():
         why = "the query holds all cells. Pass `exclude_query=False`."
+    elif is_rim:
+        why = "what is similar enough is the rim of the query itself. Ask for all of it, or lower `min_similarity`."
     elif not alike.any():
         best = float(scores[~blocked].max())
         why = f"no cell outside the query is similar enough: the best has {best:.2f}. Lower `min_similarity`."

@@ -31,15 +31,20 @@ def test_regions_are_connected_ranked_and_large_enough():
 def test_the_rim_of_what_is_blocked_is_no_other_place():
     scores = np.ones(12)
     blocked = np.isin(np.arange(12), [3, 4, 5])
-    grown = [
-        r.rows.tolist() for r in regions.find_regions(scores, chain(12), threshold=1, min_cells=1, blocked=blocked)
-    ]
-    assert grown == [[0, 1, 2], [6, 7, 8, 9, 10, 11]]  # one cell of each touches
+    beside = chain(12) @ blocked > 0
+
+    def rows(**options):
+        found = regions.find_regions(scores, chain(12), threshold=1, min_cells=1, blocked=blocked, **options)
+        return [r.rows.tolist() for r in found]
+
+    assert rows(beside=beside) == [[0, 1, 2], [6, 7, 8, 9, 10, 11]]  # one cell of each is beside
     scores[[1, 8]] = 0
-    grown = [
-        r.rows.tolist() for r in regions.find_regions(scores, chain(12), threshold=1, min_cells=1, blocked=blocked)
-    ]
-    assert grown == [[0], [6, 7], [9, 10, 11]]  # the lone cell 2 is rim; half of 6 and 7 is not more than half
+    assert rows(beside=beside) == [
+        [0],
+        [6, 7],
+        [9, 10, 11],
+    ]  # the lone cell 2 is rim; half of 6 and 7 is not more than half
+    assert rows() == [[0], [2], [6, 7], [9, 10, 11]]
 
 
 def test_smoothing_keeps_isolated_cells():

@@ -174,6 +174,28 @@ function grownRegions(order, graph, most) {
   return [...found.values()];
 }
 
+// Whether a query is scattered: in pieces of fewer than three cells on average.
+function isScattered(rows, isQuery, graph) {
+  const seen = new Set();
+  let pieces = 0;
+  for (const first of rows) {
+    if (seen.has(first)) continue;
+    pieces++;
+    seen.add(first);
+    const waiting = [first];
+    while (waiting.length) {
+      const i = waiting.pop();
+      for (let at = graph.start[i]; at < graph.start[i + 1]; at++) {
+        const j = graph.index[at];
+        if (!isQuery[j] || seen.has(j)) continue;
+        seen.add(j);
+        waiting.push(j);
+      }
+    }
+  }
+  return pieces > 1 && 3 * pieces > rows.length;
+}
+
 // Whether more than half of the cells of a region have a neighbor in the query: its rim, not another place.
 function isRim(region, isQuery, graph) {
   let beside = 0;
@@ -192,8 +214,9 @@ function regionsLike(scores, rows, isQuery, graph, { least = 5 } = {}) {
   const order = [];
   for (let i = 0; i < smooth.length; i++) if (smooth[i] >= threshold && !isQuery[i]) order.push(i);
   order.sort((a, b) => smooth[b] - smooth[a] || a - b);
+  const scattered = isScattered(rows, isQuery, graph);
   return grownRegions(order, graph, 2 * Math.max(rows.length, least))
-    .filter((region) => region.length >= least && !isRim(region, isQuery, graph))
+    .filter((region) => region.length >= least && (scattered || !isRim(region, isQuery, graph)))
     .map((region) => ({ rows: region, score: region.reduce((sum, i) => sum + smooth[i], 0) / region.length }))
     .sort((a, b) => b.score - a.score || a.rows[0] - b.rows[0]);
 }
