@@ -26,7 +26,7 @@ demo: $(STAMP)
 	$(BIN)/cellgraph-clr demo --output demo_output
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two workers share two cores
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two workers share two cores
 
 # What the tests of report pages need beside: the driver in .venv, and a Chromium of the system (apt as root, else yours).
 browser: $(STAMP)

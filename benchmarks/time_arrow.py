@@ -35,7 +35,10 @@ def run(*, size: str, data: str | None) -> list[Row]:
     """Return accuracies, F1 and average precision with spread, ratios of time and memory."""
     rows = Rows("time_arrow")
     small = size == "small"
-    _planted(rows, n_steps=4 if small else 600, side=96 if small else 256, n_cells=8 if small else 40)
+    if small:
+        _planted(rows, n_steps=4, side=96, n_cells=8, n_movies=2, n_pairs=64)
+    else:
+        _planted(rows, n_steps=600, side=256, n_cells=40)
     _speed(rows, side=128 if small else 1024)
     folder = real_data(size, data)
     if folder is not None:
@@ -45,12 +48,12 @@ def run(*, size: str, data: str | None) -> list[Row]:
     return rows
 
 
-def _planted(rows: Rows, *, n_steps: int, side: int, n_cells: int) -> None:
+def _planted(rows: Rows, *, n_steps: int, side: int, n_cells: int, n_movies: int = 4, n_pairs: int = 1024) -> None:
     options = {"n_steps": n_steps, "steps": (4,), "progress": False}
-    movies = [event_movie(n_cells, 40, side=side, random_state=s) for s in range(4)]
+    movies = [event_movie(n_cells, 40, side=side, random_state=s) for s in range(n_movies)]
     unseen = event_movie(n_cells, 40, side=side, random_state=9)
     arrow = TimeArrow(**options).fit(movies)
-    share, error = arrow.score(unseen, n_pairs=1024)
+    share, error = arrow.score(unseen, n_pairs=n_pairs)
     rows.add(
         "arrow", "stretches of time held out", "accuracy", arrow.accuracy_, spread=arrow.accuracy_error_, chance=0.5
     )
@@ -63,9 +66,9 @@ def _planted(rows: Rows, *, n_steps: int, side: int, n_cells: int) -> None:
         rows.add("events", str(event), "F1 in a movie never seen", scores["f1"])
         found, chance = scores["average_precision"], scores["share"]
         rows.add("events, AP", str(event), "average precision", found, chance=chance)
-    still = [reversible_movie(n_cells, 40, side=side, random_state=s) for s in range(12)]
-    blind = TimeArrow(**options).fit(still[:4])
-    others = [blind.score(movie, n_pairs=256)[0] for movie in still[4:]]
+    still = [reversible_movie(n_cells, 40, side=side, random_state=s) for s in range(3 * n_movies)]
+    blind = TimeArrow(**options).fit(still[:n_movies])
+    others = [blind.score(movie, n_pairs=n_pairs // 4)[0] for movie in still[n_movies:]]
     error = np.std(others) / np.sqrt(len(others))
     told = {"spread": error, "n": len(others), "chance": 0.5}
     rows.add("arrow", "movies generated without an arrow", "accuracy", np.mean(others), **told)

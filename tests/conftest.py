@@ -13,6 +13,24 @@ import torch
 torch.set_num_threads(1)  # two workers share two cores
 
 
+# Files that take minutes: they begin first, so that no worker is left alone with one of them.
+LONGEST = (
+    "test_benchmarks.py",
+    "test_demo.py",
+    "test_notebooks.py",
+    "test_endings.py",
+    "test_faults.py",
+    "test_site.py",
+    "test_runs.py",
+    "test_architecture.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))  # a stable sort
+
+
 @pytest.fixture(autouse=True)
 def _close_figures():
     yield
