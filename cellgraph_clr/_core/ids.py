@@ -9,7 +9,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import CellGraphError
 
-__all__ = ["as_whole", "order_of_pairs", "rows_of"]
+__all__ = ["as_whole", "is_whole", "order_of_pairs", "rows_of"]
 
 MOST = 2**63 - 1
 EXACT = 2**53  # up to here floats tell whole numbers apart
@@ -28,7 +28,7 @@ def as_whole(values: Any, what: str, *, low: int | None = 0, remedy: str) -> np.
         raise CellGraphError(expected(f"whole numbers in {what}", found, remedy))
     whole = np.ones(len(given), bool)
     if kind == "O":
-        whole = np.fromiter(map(_is_whole, given), bool, len(given))
+        whole = np.fromiter(map(is_whole, given), bool, len(given))
     elif kind == "f":
         whole = np.isfinite(given) & (given == np.floor(given))
     if not whole.all():
@@ -43,7 +43,7 @@ def as_whole(values: Any, what: str, *, low: int | None = 0, remedy: str) -> np.
     return given.astype(np.int64, copy=False)
 
 
-def _is_whole(value: object) -> bool:
+def is_whole(value: object) -> bool:
     """Return whether an object is a whole number that keeps its value as an integer."""
     if isinstance(value, (int, np.integer)):
         return not isinstance(value, bool)

@@ -168,9 +168,9 @@ def check_report(output: str | os.PathLike[str]) -> Path:
 
     Raises `OptionError` for its suffix, and `OutputError` without its folder and as `check_output`.
     """
-    target = Path(output)
+    target = Path(output) if isinstance(output, (str, os.PathLike)) else Path()
     if target.suffix.lower() not in (".html", ".htm"):
-        raise OptionError(expected("`output` as the name of a page", f"{os.fspath(output)!r}", "End it in .html."))
+        raise OptionError(expected("`output` as the name of a page", f"{output!r}", "End it in .html."))
     if not target.parent.is_dir():
         found = f"no folder {os.fspath(target.parent)!r}"
         raise OutputError(

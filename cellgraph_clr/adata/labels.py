@@ -24,6 +24,9 @@ def label_names(adata: AnnData, label_key: str) -> np.ndarray:
     """
     check_key(label_key, list(adata.obs.columns), where="adata.obs", error=LabelKeyError)
     column = adata.obs[label_key]
+    if column.ndim > 1:
+        remedy = "Rename all but one of them."
+        raise LabelKeyError(expected(f"one column {label_key!r} in obs", f"{column.shape[1]} of this name", remedy))
     if column.dtype.kind == "f":
         raise LabelKeyError(
             expected(f"class labels in obs[{label_key!r}]", f"dtype {column.dtype}", "Convert classes to text first.")

@@ -55,7 +55,7 @@ def recorded_unit(adata: AnnData) -> str | None:
 
 def recorded_runs(adata: AnnData) -> Mapping[str, str]:
     """Return how results were made, JSON by key."""
-    return entries_of(adata, PACKAGE_KEY, "runs")
+    return {k: v for k, v in entries_of(adata, PACKAGE_KEY, "runs").items() if isinstance(v, str)}
 
 
 def _plain(value: object) -> object:

@@ -30,6 +30,13 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
         return _rows_by_category(adata, query)
     if isinstance(query, (set, frozenset)):
         query = sorted(query)
+    if hasattr(query, "obs_names"):
+        remedy = (
+            "Query by ids, names, a mask or a category; search in other cells by `reference=` of `cgc.tl.retrieve`."
+        )
+        raise EmptyQueryError(expected("what selects cells", "an AnnData", remedy))
+    if hasattr(query, "index") and getattr(getattr(query, "dtype", None), "kind", "") == "b":
+        query = _aligned(adata, query)
     values = np.atleast_1d(np.asarray(query))
     if values.dtype == bool:
         if values.shape != (adata.n_obs,):
@@ -65,6 +72,18 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
             )
         )
     return rows
+
+
+def _aligned(adata: AnnData, mask: Any) -> np.ndarray:
+    """Return a boolean Series in the order of the cells; one without their names is taken as it stands."""
+    index = mask.index
+    if len(index) != adata.n_obs or index.equals(adata.obs_names) or not index.isin(adata.obs_names).all():
+        return np.asarray(mask)
+    if index.has_duplicates:
+        raise EmptyQueryError(
+            expected("a mask with one entry a cell", "names that occur twice", "Pass it as an array.")
+        )
+    return mask.reindex(adata.obs_names).to_numpy()
 
 
 def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:

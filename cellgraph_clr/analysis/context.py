@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, check_whole
+from cellgraph_clr._core.checks import check_in_range, check_key, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.alike import alike_elsewhere
 from cellgraph_clr.analysis.retrieval import column_scale, unit_rows
@@ -68,6 +68,8 @@ class ContextOptions:
             check_whole(name, getattr(self, name), low=low.get(name, 1))
         for name in ("region_weight", "shared_weight", "near_weight", "cell_weight"):
             check_in_range(name, getattr(self, name), low=0)
+        if not any((self.region_weight, self.shared_weight, self.near_weight, self.cell_weight)):
+            raise OptionError(expected("a weight above 0", "0 for all four", "Leave one block in."))
 
 
 def context_vectors(

@@ -115,7 +115,7 @@ def match_tracks(cells: CellTable, track: np.ndarray, *, parents: Mapping[int, i
     swapped = cells.frame[edges[:, 0]] > cells.frame[edges[:, 1]]
     pairs = np.where(swapped[:, None], edges[:, ::-1], edges)
     pairs = pairs[cells.frame[pairs[:, 1]] == cells.frame[pairs[:, 0]] + 1]
-    tracks = np.asarray(track)[pairs].tolist()  # a daughter that begins before its mother ends is none
+    tracks = np.nan_to_num(np.asarray(track))[pairs].tolist()  # a daughter that begins before its mother ends is none
     pairs = pairs[np.array([a == b or (parents or {}).get(b) == a for a, b in tracks], bool)]
     return Matches(pairs, np.zeros(len(pairs)))
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_same_length, expected
-from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.checks import check_in_range, check_same_length, expected, listing
+from cellgraph_clr._core.errors import OptionError, ShapeError
+from cellgraph_clr._core.ids import as_whole, is_whole
 from cellgraph_clr.cells.blocks import is_chunked
 from cellgraph_clr.cells.overlap import label_overlaps
 from cellgraph_clr.graphs.graph import CellGraph
@@ -25,20 +26,26 @@ def from_tracks(cells: CellTable, track: np.ndarray, *, parents: Mapping[int, in
     Parameters
     ----------
     cells : of several frames.
-    track : (n,) integer track of each cell; 0 or below is no track.
+    track : (n,) whole number of the track of each cell; 0 or below, and NaN, is no track.
     parents : track -> track it came from (0: none). The last cell of the mother joins the first of each daughter.
 
     Raises
     ------
     ShapeError
         If `track` has another length, or a track has two cells in one frame of a sample.
+    CellGraphError
+        If tracks are no whole numbers.
+    OptionError
+        If `parents` are no whole numbers, or a track comes from itself or from one that begins no earlier.
 
     Notes
     -----
     A gap in a track is bridged. O(n log n).
     """
     check_same_length(len(cells), len(track), what_a="cells", what_b="track ids", remedy="One per cell.")
-    rows = np.flatnonzero(np.asarray(track) > 0)
+    track = _whole_tracks(track)
+    parents = _whole_parents(parents or {})
+    rows = np.flatnonzero(track > 0)
     _, sample = np.unique(cells.sample, return_inverse=True)
     order = rows[np.lexsort((cells.frame[rows], track[rows], sample[rows]))]
     same = (track[order][1:] == track[order][:-1]) & (sample[order][1:] == sample[order][:-1])
@@ -57,12 +64,30 @@ def from_tracks(cells: CellTable, track: np.ndarray, *, parents: Mapping[int, in
     ends = np.concatenate([~same, [True]]) if len(order) else np.zeros(0, bool)
     first = {(sample[r], track[r]): r for r in order[starts]}
     last = {(sample[r], track[r]): r for r in order[ends]}
-    births = [
-        (last[s, parents[t]], row)
-        for (s, t), row in first.items()
-        if parents and (s, parents.get(t, 0)) in last and parents[t] != t
-    ]
+    births = [(last[s, parents[t]], row) for (s, t), row in first.items() if (s, parents.get(t, 0)) in last]
+    for mother, daughter in births:
+        begin = first[sample[mother], track[mother]]
+        if cells.frame[begin] >= cells.frame[daughter]:
+            found = f"{track[daughter]} in frame {cells.frame[daughter]}, of {track[mother]} in {cells.frame[begin]}"
+            raise OptionError(expected("`parents` that begin before their daughters", found, "Look at the lineage."))
     return CellGraph.from_pairs(cells, np.concatenate([*edges, np.array(births, np.int64).reshape(-1, 2)]))
+
+
+def _whole_tracks(track: np.ndarray) -> np.ndarray:
+    values = np.asarray(track)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), 0, values)
+    return as_whole(values, "the tracks", low=None, remedy="0 and NaN are no track.")
+
+
+def _whole_parents(parents: Mapping[int, int]) -> dict[int, int]:
+    """Return track -> mother without those that have none; raises `OptionError` for what is no whole number."""
+    odd = [(t, m) for t, m in parents.items() if not (is_whole(t) and is_whole(m)) or t == m]
+    if odd:
+        told = listing([f"{t!r}: {m!r}" for t, m in odd], limit=5)
+        remedy = "Keys are daughters, values their mothers; text (of JSON) becomes a number by `int`."
+        raise OptionError(expected("`parents` as whole numbers of tracks, none its own mother", told, remedy))
+    return {int(t): int(m) for t, m in parents.items() if m}
 
 
 def overlaps(before: Any, after: Any) -> tuple[np.ndarray, np.ndarray]:

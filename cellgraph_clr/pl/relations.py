@@ -141,8 +141,8 @@ def _chosen(table: pd.DataFrame, sample: str | None) -> tuple[pd.DataFrame, str]
     samples = list(name[level == "sample"].unique())
     wanted = sample
     if sample is None:
-        wanted = "pooled" if (level == "pooled").any() else samples[0]
-    check_key(str(wanted), list(name.unique()), where=f"the samples of {len(samples)}", error=MissingKeyError)
+        wanted = "pooled" if (level == "pooled").any() else next(iter(samples), "pooled")
+    check_key(str(wanted), [str(n) for n in name.unique()], where="the samples of the table", error=MissingKeyError)
     order = [k for k in ("pooled", "difference", "group", "sample") if ((level == k) & (name == wanted)).any()]
     rows = table[(level == order[0]) & (name == wanted)]
     if order[0] == "pooled":

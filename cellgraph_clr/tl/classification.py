@@ -13,6 +13,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, expected, listing
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.numbers import as_numbers
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
@@ -191,7 +192,7 @@ def _corrected(
     else:
         if set(prior) != set(classes):
             raise OptionError(expected(f"a share for each of {listing(classes)}", listing(sorted(prior)), "Name all."))
-        given = np.array([prior[c] for c in classes], float)
+        given = as_numbers([prior[c] for c in classes], "shares of `prior`").astype(float)
         if not (given >= 0).all() or given.sum() <= 0:
             raise OptionError(expected("shares of at least 0", dict(prior), "They are divided by their sum."))
         new = given / given.sum()

@@ -5,13 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr._core.errors import CellGraphError, OptionError
+from cellgraph_clr.graphs.samples import n_crossing
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-__all__ = ["check_model_alone", "trained_with"]
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+__all__ = ["check_apart", "check_model_alone", "trained_with"]
+
+
+def check_apart(adjacency: csr_matrix, image: np.ndarray) -> None:
+    """Raise `CellGraphError` for edges between images; `image` (n,) is the number of that of each cell."""
+    across = n_crossing(adjacency, image)
+    if across:
+        remedy = "Build the graph again, now that the samples are named: `cgc.gr.delaunay_graph(adata)`."
+        raise CellGraphError(expected("edges within samples and frames", f"{across} between them", remedy))
 
 
 def check_model_alone(given: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_key_added, check_whole, expected
-from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
@@ -20,6 +20,7 @@ from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
 from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.tl.common import check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,6 +111,8 @@ def context(
         For missing parts, NaN, wrong options.
     GeometryError, ShapeError
         For positions that are too far apart or too near, or not two or three columns.
+    CellGraphError
+        For edges between samples or frames.
 
     Notes
     -----
@@ -136,10 +139,13 @@ def context(
     chosen = ContextOptions.of(options)
     if batch_key is not None:
         check_key(batch_key, adata.obs.columns, where="adata.obs", error=MissingKeyError)
+    if adata.n_obs == 0:
+        raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     adata = own_or_copy(adata, copy=copy)
     xyz, image = position_of(adata), image_numbers(adata, library_key)
     adjacency = adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
+    check_apart(adjacency, image)
     names = representation(adata, use_rep)[1]
     if not names:
         raise OptionError(expected("at least one representation in `use_rep`", "none", 'Name a key of `obsm`, or "X".'))

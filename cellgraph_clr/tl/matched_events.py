@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
@@ -53,6 +53,10 @@ def events_from_matches(
         raise LabelKeyError(expected("the column of marked events", "none", remedy))
     check_writable(adata)
     check_frames(adata)
+    check_key(label_key, list(adata.obs.columns), where="adata.obs", error=LabelKeyError)
+    if adata.obs[label_key].dtype.kind in "biuf" or str(adata.obs[label_key].dtype) == "boolean":
+        kind, remedy = f"dtype {adata.obs[label_key].dtype}", 'Name it: np.where(marked, "division", "unassigned").'
+        raise LabelKeyError(expected(f"names of events in obs[{label_key!r}]", kind, remedy))
     codes, classes = classes_of(adata, label_key)
     cells, seed = cells_of(adata, library_key), as_seed(random_state)
     has_next = np.zeros(len(cells), bool)

@@ -93,7 +93,8 @@ def retrieve_regions(
     EmptyQueryError, NoGraphError, MissingKeyError, NonFiniteError, OptionError
         As `retrieve`; NoGraphError without a graph, or for a graph without edges.
     GeometryError, ShapeError, CellGraphError
-        For positions that are too far apart or too near, or not two or three columns, and for edges between samples or frames.
+        For positions that are too far apart or too near, or not two or three columns, for edges between samples or frames, and
+        for vectors that are the same for all cells.
 
     Warns
     -----
@@ -126,6 +127,11 @@ def retrieve_regions(
     image = _images_of_regions(adata, adjacency, neighbors_key)
     is_scattered = _warn_of_pieces(adjacency, rows)
     directions = (centred_directions if weighted else standardised_directions)(vectors)
+    if not directions.any():
+        remedy = "Describe cells by what differs: `cgc.tl.context` or `cgc.tl.embed`."
+        raise CellGraphError(
+            expected("vectors that differ from cell to cell", f"the same for all in {use_rep!r}", remedy)
+        )
     similarity = query_similarity(directions, directions[rows])
     scores = region_search.region_scores(similarity, adjacency, n_smooth=n_smooth)
     if min_similarity == "auto":

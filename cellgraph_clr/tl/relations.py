@@ -24,16 +24,17 @@ from cellgraph_clr.analysis.contact_choices import Choices, choices_of, random_m
 from cellgraph_clr.analysis.interactions import Interactions, fit_interactions
 from cellgraph_clr.analysis.relation_tables import relation_table
 from cellgraph_clr.graphs.candidates import Candidates, candidates_within, contact_lengths, usual_radius
-from cellgraph_clr.graphs.samples import n_crossing
+from cellgraph_clr.tl.common import check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from anndata import AnnData
-    from scipy.sparse import csr_matrix
 
 __all__ = ["interactions"]
+
+MOST_TYPES = 100  # 5,050 pairs
 
 
 @checked
@@ -105,7 +106,7 @@ def interactions(
     Raises
     ------
     NoGraphError, MissingKeyError, LabelKeyError
-        If graph, positions or columns are missing, and for cells of fewer than two types.
+        If graph, positions or columns are missing, and for cells of fewer than two types, or more than 100.
     OptionError
         For wrong options, and a group that is not one in a sample.
     CellGraphError
@@ -142,9 +143,12 @@ def interactions(
     if len(np.unique(codes[codes >= 0])) < 2:
         remedy = "Which types touch is asked of two types or more."
         raise LabelKeyError(expected(f"cells of two types at least in obs[{label_key!r}]", "fewer", remedy))
+    if len(types) > MOST_TYPES:
+        remedy = "Name a column of types, or join the rare ones."
+        raise LabelKeyError(expected(f"{MOST_TYPES} types at most in obs[{label_key!r}]", str(len(types)), remedy))
     position, adjacency = position_of(adata), adjacency_of(adata, neighbors_key)
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
-    _check_apart(adata, adjacency, library_key)
+    check_apart(adjacency, image_numbers(adata, library_key))
     samples = sample_of(adata, library_key)
     group_of = _groups_of_samples(adata, groupby, samples)
     known = np.flatnonzero(codes >= 0)
@@ -207,6 +211,9 @@ def _check_options(
 ) -> None:
     """Raise `OptionError` for options outside their range."""
     check_key_added(key_added, "uns", beside=[PACKAGE_KEY, "spatialdata_attrs"])
+    if key_added.endswith(("_neighbors", "_colors")) or key_added in ("neighbors", "spatial"):
+        found = f"{key_added!r}, where graphs and colors are kept"
+        raise OptionError(expected("a `key_added` of its own", found, "Take another name."))
     if isinstance(covariates, str):
         found = repr(covariates)
         raise OptionError(expected("`covariates` as a list of names", found, f"Pass `covariates=[{found}]`."))
@@ -215,14 +222,6 @@ def _check_options(
     check_in_range("confidence_level", confidence_level, low=0, high=1, low_open=True, high_open=True)
     if radius is not None:
         check_in_range("radius", radius, low=0, low_open=True)
-
-
-def _check_apart(adata: AnnData, adjacency: csr_matrix, library_key: str | None) -> None:
-    """Raise `CellGraphError` for contacts between images."""
-    across = n_crossing(adjacency, image_numbers(adata, library_key))
-    if across:
-        remedy = "Build the graph again, now that the samples are named: `cgc.gr.delaunay_graph(adata)`."
-        raise CellGraphError(expected("edges within samples and frames", f"{across} between them", remedy))
 
 
 def _groups_of_samples(adata: AnnData, groups: str | None, samples: np.ndarray) -> dict[str, str] | None:
@@ -250,6 +249,11 @@ def _covariates(
 ) -> tuple[np.ndarray | None, list[str]]:
     """Return the covariates (m, q) of the candidates, None for none, and what the columns are."""
     columns, labels = [], []
+    if len(set(names)) < len(names):
+        raise OptionError(expected("each of `covariates` once", listing(names), "Drop those that are double."))
+    if "distance" in names and "distance" in adata.obs:
+        what = "no obs column named as the covariate 'distance'"
+        raise OptionError(expected(what, "one", "Rename the column: the covariate is that of the centres."))
     for name in names:
         if name == "distance":
             d = candidates.distance / radius
@@ -259,7 +263,7 @@ def _covariates(
         check_key(name, ["distance", *adata.obs.columns], where="adata.obs")
         values = as_numbers(adata.obs[name].to_numpy(), f"values in obs[{name!r}]").astype(np.float64)
         check_finite(values, what=f"values in obs[{name!r}]", remedy="Fill them, or drop these cells.")
-        columns.append((values / (values.std() or 1.0))[candidates.rows])
+        columns.append(((values - values.mean()) / (values.std() or 1.0))[candidates.rows])
         labels.append(name)
     return (np.stack(columns, axis=1) if columns else None), labels
 

@@ -60,3 +60,15 @@ def test_vectors_are_those_of_the_rows_or_as_given(cells):
     assert (found.tolist(), rows.tolist()) == ([[0.5, 1.5]], [])
     with pytest.raises(ShapeError, match="query vectors of width 2"):
         query_vectors(cells, [0.5], vectors)
+
+
+def test_a_series_is_taken_by_the_names_of_its_cells(cells):
+    mask = pd.Series([True, False, False, True], index=list("wxyz"))
+    assert query_rows(cells, mask[::-1]).tolist() == [0, 3]
+    assert query_rows(cells, mask[["y", "w", "z", "x"]].astype("boolean")).tolist() == [0, 3]
+    assert query_rows(cells, mask.reset_index(drop=True)).tolist() == [0, 3]  # without their names: as it stands
+
+
+def test_an_anndata_is_no_query(cells):
+    with pytest.raises(EmptyQueryError, match="`reference=`"):
+        query_rows(cells, cells)

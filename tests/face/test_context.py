@@ -7,7 +7,7 @@ import pytest
 
 import cellgraph_clr as cgc
 from cellgraph_clr import CellGraphError, tl
-from cellgraph_clr._core.errors import MissingKeyError, NoGraphError, OptionError
+from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, NoGraphError, OptionError
 
 QUICK = {"learn": False, "n_types": 8, "n_alike": 10, "n_apart": 20, "n_vectors": 10, "n_far": 8}
 
@@ -82,6 +82,18 @@ def test_a_shift_between_batches_is_taken_away(cells):
     assert across(batch_key="library_id") > across() + 0.15
 
 
+NO_WEIGHT = dict.fromkeys(("region_weight", "shared_weight", "near_weight", "cell_weight"), 0)
+
+
+def test_no_cells_and_edges_between_samples_are_refused(cells):
+    with pytest.raises(NoCellsError):
+        tl.context(cells[:0].copy(), **QUICK)
+    mixed = cells.copy()
+    mixed.obs["slide"] = ["a", "b"] * (cells.n_obs // 2) + ["a"] * (cells.n_obs % 2)
+    with pytest.raises(CellGraphError, match="edges within samples"):
+        tl.context(mixed, library_key="slide", **QUICK)
+
+
 def test_what_is_refused(cells):
     with pytest.raises(OptionError, match="Did you mean 'n_alike'"):
         tl.context(cells, n_alikes=3)
@@ -89,7 +101,7 @@ def test_what_is_refused(cells):
         tl.context(cells, neighbors_key="none")
     with pytest.raises(CellGraphError, match="`adata` as an AnnData"):
         tl.context(cells.X)
-    for bad in ({"n_types": 1}, {"n_dims": 0}, {"batch_key": "no such"}, {"learn": "yes"}):
+    for bad in ({"n_types": 1}, {"n_dims": 0}, {"batch_key": "no such"}, {"learn": "yes"}, NO_WEIGHT):
         with pytest.raises(CellGraphError):
             tl.context(cells, **bad)
 

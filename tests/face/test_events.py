@@ -176,4 +176,8 @@ def test_what_the_two_ways_refuse(movie, model, marked):
         cgc.tl.detect_events(adata, label_key="marked", key_added="marked")
     with pytest.raises(MissingKeyError, match="frame"):
         cgc.tl.detect_events(marked[:, :2].copy().T.copy(), label_key="marked")
+    for marks in (adata.obs["marked"] == "division", (adata.obs["marked"] == "division").astype(int)):
+        adata.obs["flag"] = marks
+        with pytest.raises(LabelKeyError, match='"division", "unassigned"'):
+            cgc.tl.detect_events(adata, label_key="flag")
     assert "X_matches" not in adata.obsm

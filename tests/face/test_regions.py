@@ -69,3 +69,10 @@ def test_cells_between_those_of_a_scattered_query_are_found():
         table, region = found(tissue(QUERY | FAR), scattered, min_cells=1)
     assert (region[QUERY & ~scattered] > 0).all()
     assert len(table) > 1
+
+
+def test_vectors_that_do_not_differ_find_nothing():
+    adata = tissue(QUERY)
+    adata.obsm["X_context"] = np.ones((SIDE**2, 4), np.float32)
+    with pytest.raises(cgc.CellGraphError, match="the same for all in 'X_context'"):
+        found(adata, QUERY)

@@ -196,14 +196,38 @@ def test_bad_input_is_named():
     for options in ({"radius": 0.0}, {"confidence_level": 1.0}, {"prior_contacts": 0.0}, {"min_expected": -1.0}):
         with pytest.raises(OptionError, match=next(iter(options))):
             tl.interactions(adata, "type", **options)
-    with pytest.raises(OptionError, match="key_added"):
-        tl.interactions(adata, "type", key_added="cellgraph_clr")
+    for key in ("cellgraph_clr", "spatial_neighbors", "spatial", "type_colors"):
+        with pytest.raises(OptionError, match="key_added"):
+            tl.interactions(adata, "type", key_added=key)
+    with pytest.raises(OptionError, match="once"):
+        tl.interactions(adata, "type", covariates=["distance", "distance"])
+    adata.obs["distance"] = 1.0
+    with pytest.raises(OptionError, match="Rename the column"):
+        tl.interactions(adata, "type", covariates=["distance"])
+    adata.obs["number"] = np.arange(adata.n_obs).astype(str)
+    with pytest.raises(LabelKeyError, match="100 types at most"):
+        tl.interactions(adata, "number")
     with pytest.raises(CellGraphError, match="larger `radius`"):
         every = csr_matrix(np.kron(np.eye(2), 1 - np.eye(100)).astype(np.float32))
         adata.obsp["every_connectivities"] = every
         tl.interactions(adata, "type", neighbors_key="every", radius=1.0)
     adata.obs["library_id"] = np.where(np.arange(200) % 2, "a", "b")
     with pytest.raises(CellGraphError, match="within samples"):
+        tl.interactions(adata, "type")
+
+
+def test_what_is_added_to_a_covariate_changes_nothing():
+    adata = planted(n=300)
+    adata.obs["size"] = np.random.default_rng(0).random(adata.n_obs)
+    one = tl.interactions(adata, "type", covariates=["size"])["log_odds"]
+    adata.obs["size"] += 1e6
+    np.testing.assert_allclose(tl.interactions(adata, "type", covariates=["size"])["log_odds"], one, atol=1e-6)
+
+
+def test_a_column_that_is_there_twice_is_named():
+    adata = planted(n=100)
+    adata.obs = pd.concat([adata.obs, adata.obs[["type"]]], axis=1)
+    with pytest.raises(LabelKeyError, match="2 of this name"):
         tl.interactions(adata, "type")
 
 

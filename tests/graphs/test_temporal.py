@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellgraph_clr import from_labels, gr
-from cellgraph_clr._core.errors import MissingKeyError, OptionError, ShapeError
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, OptionError, ShapeError
 from cellgraph_clr.cells.table import CellTable
 from cellgraph_clr.graphs.temporal import from_overlap, from_tracks, overlaps
 
@@ -18,6 +18,21 @@ def test_tracks_join_the_next_appearance_and_mothers_their_daughters():
     tracks = np.array([1, 1, 2, 3, 9, 0])
     graph = from_tracks(cells, tracks, parents={2: 1, 3: 1, 9: 3})
     assert graph.edges.tolist() == [[0, 1], [1, 2], [1, 3], [3, 4]]
+
+
+@pytest.mark.parametrize("parents", [{"2": "1"}, {2: "1"}, {2: np.nan}, {2: 2}, {2: 1.5}, {2: 3, 3: 2}, {1: 2}])
+def test_parents_that_cannot_be_are_named(parents):
+    cells = table([1, 1, 2, 3], [0, 1, 2, 2])
+    with pytest.raises(OptionError, match="`parents`"):
+        from_tracks(cells, np.array([1, 1, 2, 3]), parents=parents)
+
+
+def test_tracks_are_whole_numbers_and_those_that_are_not_known_are_none():
+    cells = table([1, 1, 2], [0, 1, 1])
+    assert from_tracks(cells, np.array([4.0, 4.0, np.nan]), parents={4: 0, 9: 8}).edges.tolist() == [[0, 1]]
+    for tracks in (np.array([1.5, 1.5, 2.0]), np.array(["a", "a", "b"], object)):
+        with pytest.raises(CellGraphError, match="whole numbers in the tracks"):
+            from_tracks(cells, tracks)
 
 
 def test_a_gap_in_a_track_is_bridged():
