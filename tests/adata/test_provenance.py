@@ -91,3 +91,9 @@ def test_what_others_keep_under_our_keys_is_named(cells, other):
             call(cells)
     with pytest.raises(CellGraphError, match="a mapping at"):
         graph_keys(cells)
+
+
+def test_runs_of_others_are_left_alone(cells):
+    record_run(cells, "x", {"function": "tl.embed"})
+    cells.uns["cellgraph_clr"]["runs"]["a"] = 3
+    assert list(recorded_runs(cells)) == ["x"]

@@ -227,6 +227,8 @@ def test_priors_are_corrected_for(embedded):
         tl.classify(embedded, "kind", method="soft_infonce", prior={classes[0]: 1.0})
     with pytest.raises(OptionError, match="`prior`"):
         tl.classify(embedded, "kind", prior="even")
+    with pytest.raises(CellGraphError, match="shares of `prior`"):
+        tl.classify(embedded, "kind", method="trees", prior=dict.fromkeys(classes, "x"))
 
 
 @pytest.mark.parametrize("method", ["trees", "soft_infonce"])

@@ -41,6 +41,10 @@ def test_what_is_drawn():
         pl.interactions(adata)
     with pytest.raises(MissingKeyError, match="'s9'"):
         pl.interactions(adata, "who", sample="s9")
+    adata.uns["who"]["table"] = adata.uns["who"]["table"].iloc[:0]
+    with pytest.raises(MissingKeyError, match="the samples of the table"):
+        pl.interactions(adata, "who")
+    tl.interactions(adata, "type", key_added="who")
     with pytest.raises(OptionError, match="limit"):
         pl.interactions(adata, "who", limit=-1)
 

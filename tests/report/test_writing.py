@@ -25,6 +25,9 @@ def test_bad_input_is_named(cells, tmp_path):
     good = tmp_path / "a.html"
     with pytest.raises(OptionError, match=r"End it in \.html"):
         cgc.report(cells, tmp_path / "a.pdf")
+    for output in (None, 3):
+        with pytest.raises(CellGraphError, match="output"):
+            cgc.report(cells, output)
     with pytest.raises(OutputError):
         cgc.report(cells, "/proc/none/a.html")
     with pytest.raises(NoCellsError):
