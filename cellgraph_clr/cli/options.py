@@ -80,9 +80,9 @@ def _parts(annotation: str) -> list[str]:
 
 def _optional_number(p: Parameter) -> Callable[[str], Any] | None:
     """Return int or float for a parameter that takes such a number or None, None for any other."""
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float}
     parts = _parts(p.annotation)
-    kind = {("int",): int, ("float",): float}.get(tuple(parts))
-    return kind if "None" in p.annotation else None
+    return kinds.get(parts[0]) if "None" in p.annotation and len(parts) == 1 else None
 
 
 def _typed(p: Parameter) -> type:

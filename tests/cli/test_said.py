@@ -83,6 +83,11 @@ def test_features_are_scaled_wherever_they_are_read(cells, tmp_path):
 def test_none_is_none_for_numbers(cells, tmp_path):
     run("context", cells, "--no-learn", "--n-types", "none", "-o", tmp_path / "b.h5ad")
     assert '"n_types": null' in str(read(tmp_path / "b.h5ad").uns["cellgraph_clr"]["runs"])
+    run("interactions", cells, "kind", "--radius", "none", "-o", tmp_path / "c.h5ad")
+    run("transfer", cells, cells, "kind", "--min-confidence", "none", "-o", tmp_path / "d.h5ad")
+    assert '"min_confidence": null' in str(read(tmp_path / "d.h5ad").uns["cellgraph_clr"]["runs"])
+    run("retrieve", cells, "kind=niche 1", "--reference", "none", "-o", tmp_path / "e.h5ad")
+    run("plot", tmp_path / "e.h5ad", "--kind", "retrieval", "--query", "none", "-o", tmp_path / "e.png")
     text = " ".join(CliRunner().invoke(app, ["context", "--help"]).output.split())
     assert "--n-types INTEGER|none" in text
 
