@@ -23,6 +23,7 @@ ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # one of them lies in the
 OURS = (".h5ad", ".zarr", ".safetensors", ".ckpt", ".npz", ".csv", ".html", ".png", ".pdf", ".svg")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = (0, 512, 1024, 2048)  # where an HDF5 file may begin
+TEXT = 8192  # bytes in which what is no text has a NUL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -47,7 +48,7 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
     ------
     OutputError
         If the folder cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file (an .h5ad an
-        HDF5 file, a model a safetensors file, or one that is empty), a store an AnnData store or an empty folder.
+        HDF5 file, a model a safetensors file, a .csv a text, or one that is empty), a store an AnnData store or an empty folder.
 
     Notes
     -----
@@ -99,15 +100,19 @@ def _in_the_way(target: Path, found: int | None, kind: Kind) -> str:
 
 def _of_another_kind(target: Path, kind: Kind) -> str:
     """Return in words that a file bears the name of a kind that it is not of, "" if it does not."""
-    if target.suffix.lower() == ".h5ad":
-        with target.open("rb") as file:
-            found = [file.seek(place) == place and file.read(len(HDF5)) for place in USER_BLOCKS]
-        return "" if HDF5 in found else "a file there that is no HDF5, and was not written as .h5ad"
-    if kind == "model" or target.suffix.lower() == ".safetensors":
+    suffix = target.suffix.lower()
+    if kind == "model" or suffix == ".safetensors":
         with target.open("rb") as file:
             length, first = int.from_bytes(file.read(8), "little"), file.read(1)
         whole = first == b"{" and 8 + length <= target.stat().st_size
         return "" if whole else "a file there that is no saved model (safetensors)"
+    if suffix == ".h5ad":
+        with target.open("rb") as file:
+            found = [file.seek(place) == place and file.read(len(HDF5)) for place in USER_BLOCKS]
+        return "" if HDF5 in found else "a file there that is no HDF5, and was not written as .h5ad"
+    if suffix == ".csv":
+        with target.open("rb") as file:
+            return "a file there that is no text, and was not written as .csv" if b"\0" in file.read(TEXT) else ""
     return ""
 
 

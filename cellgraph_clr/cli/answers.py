@@ -63,7 +63,7 @@ def _pixels(given: dict[str, Any]) -> None:
 def plot(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> None:
     """Write a picture of what is in a file."""
     output: Path = typed["output"]
-    check_written(files=[output], inputs=[typed["path"], given.get("image"), given.get("labels")])
+    check_written(picture=output, inputs=[typed["path"], given.get("image"), given.get("labels")])
     dotted, given = picked(command, given)
     needed(dotted, given)
     import matplotlib as mpl
@@ -74,7 +74,7 @@ def plot(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> None
     from cellgraph_clr.pl.canvas import check_save
 
     check_save(output)
-    if "query" in given:
+    if given.get("query") is not None:
         given["query"] = query_of(given["query"])
     adata = read(typed["path"])
     _pixels(given)

@@ -77,10 +77,11 @@ def checked_cells(command: Command, typed: dict[str, Any], given: dict[str, Any]
     path, output, in_place = typed["path"], typed.get("output"), bool(typed.get("in_place"))
     silent = command.writes == "answer" and output is None and not in_place
     target = None if silent else where_to_write(path, output, in_place)
-    files = [given.get("checkpoint"), typed.get("table")]
+    files, asked = [given.get("checkpoint")], typed.get("table")
     inputs = [path, *(given.get(name) for name in READ)]
     inputs = [p for p in inputs if isinstance(p, Path)]
-    check_written(anndata=target, files=files, model=typed.get("save_model"), inputs=inputs, in_place=in_place)
+    model = typed.get("save_model")
+    check_written(anndata=target, files=files, table=asked, model=model, inputs=inputs, in_place=in_place)
     return target
 
 
@@ -89,15 +90,19 @@ def change(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> No
     from cellgraph_clr.cli.telling import outcome, query_of
     from cellgraph_clr.io.anndata_files import read
 
-    if "reference" in given:
+    if given.get("reference") is not None:
         given["reference"] = Path(given["reference"])
     target = checked_cells(command, typed, given)
     dotted, given = picked(command, given)
     needed(dotted, given)
+    elsewhere = dotted == "tl.retrieve" and given.get("reference") is not None
+    if elsewhere and typed.get("in_place"):
+        remedy = "The answer lies in the reference: pass `-o new.h5ad`."
+        raise OptionError(expected("`--output` beside `--reference`", "`--in-place`", remedy))
     if "query" in given:
         given["query"] = query_of(given["query"])
     adata = read(typed["path"])
-    if "reference" in given:
+    if given.get("reference") is not None:
         given["reference"] = read(given["reference"])
     if "base" in given:
         from cellgraph_clr.models import CellGraphCLR
@@ -109,16 +114,17 @@ def change(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> No
         given["progress"] = False
     found = function_of(dotted)(adata, **given)
     if target is not None:
-        save_anndata(given["reference"] if dotted == "tl.retrieve" and "reference" in given else adata, target)
+        save_anndata(given["reference"] if elsewhere else adata, target)
     outcome(dotted, adata, found, given, typed.get("table"))
 
 
 def scaled(adata: AnnData, scale: bool | None, use_rep: Any) -> None:
-    """Bring `X` to one scale unless that is not wanted, done, or `X` is not read."""
+    """Bring `X` to one scale unless that is not wanted, done, or `X` is not among what is read."""
     from cellgraph_clr import pp
     from cellgraph_clr.adata.keys import RAW_LAYER
 
-    if scale is not False and use_rep in (None, "X") and RAW_LAYER not in adata.layers:
+    is_read = use_rep is None or "X" in ([use_rep] if isinstance(use_rep, str) else use_rep)
+    if scale is not False and is_read and RAW_LAYER not in adata.layers:
         pp.scale_features(adata, impute="median")
 
 

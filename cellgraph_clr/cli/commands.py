@@ -97,7 +97,12 @@ def own(name: str, annotation: str, default: str, text: str) -> Parameter:
     return Parameter(name, annotation, default, text)
 
 
-SCALE = own("scale", "bool", "True", "Bring features to one scale first (median for missing ones)")
+SCALE = own(
+    "scale",
+    "bool",
+    "True",
+    "Bring the features in X to one scale first (median for missing ones) where X is read; X is written scaled",
+)
 MODEL_FILE = own("save_model", "PathLike", "None", "Write the trained model here (.safetensors)")
 TABLE = own("table", "PathLike", "None", "Write the table as .csv")
 GRAPHS = {k: f"gr.{k}_graph" for k in ("contact", "delaunay", "knn", "radius", "temporal")}

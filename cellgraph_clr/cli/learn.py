@@ -105,7 +105,7 @@ def events(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> No
     if output is not None and "labels" not in given:
         raise OptionError(expected("`--labels` for cells", "none", "Leave `--output` out, or pass masks."))
     inputs = [typed["path"], *(given.get(n) for n in ("labels", "tracks", "model"))]
-    check_written(anndata=output, files=[written], model=typed.get("save_model"), inputs=inputs)
+    check_written(anndata=output, table=written, model=typed.get("save_model"), inputs=inputs)
     made, _, _ = _divided(command, given, ())
     if "model" in given:
         _alone(given, {k: v for k, v in made.items() if k != "random_state"})

@@ -38,6 +38,7 @@ HELP = {  # where a docstring only names another function
     "image": "Image on the grid of the labels",
     "labels": "Label image",
 }
+TYPED = {"query": "Cell ids separated by commas (12,15), or column=value"}  # where less can be typed than Python takes
 ELSEWHERE = re.compile(r"(As in|As of|Of) [A-Z]?\w+$")  # a docstring that only names another function
 ALSO = {"random_state": ("--seed",)}
 
@@ -50,6 +51,7 @@ def flag_of(name: str) -> str:
 def option_of(p: Parameter, *, argument: bool = False) -> inspect.Parameter:
     """Return the parameter of a typer command; None stands for what was not typed, so that Python's default holds."""
     text = HELP[p.name] if p.name in HELP and (not p.help or ELSEWHERE.match(p.help)) else p.help
+    text = TYPED.get(p.name, text)
     kind: Any = _typed(p)
     shown = "" if p.default in (MISSING, "None", "()") else p.default.strip("'")
     made: Any
@@ -76,8 +78,17 @@ def _parts(annotation: str) -> list[str]:
     return [part.strip() for part in inside.split("|") if part.strip() != "None"]
 
 
+def _optional_number(p: Parameter) -> Callable[[str], Any] | None:
+    """Return int or float for a parameter that takes such a number or None, None for any other."""
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float}
+    parts = _parts(p.annotation)
+    return kinds.get(parts[0]) if "None" in p.annotation and len(parts) == 1 else None
+
+
 def _typed(p: Parameter) -> type:
     parts = _parts(p.annotation)
+    if _optional_number(p) is not None:
+        return str
     if p.name in FILES and parts != ["str"]:
         return Path
     for name, kind in (("bool", bool), ("int", int), ("float", float)):
@@ -91,6 +102,8 @@ def _metavar(p: Parameter, kind: type) -> str | None:
     closed = re.match(r"Literal\[([^\]]*)\]$", p.annotation)
     if closed:
         return "|".join(v.strip().strip("'") for v in closed[1].split(","))
+    if _optional_number(p) is not None:
+        return "INTEGER|none" if _optional_number(p) is int else "FLOAT|none"
     return "A,B,…" if kind is str and "Sequence[str]" in p.annotation else None
 
 
@@ -99,6 +112,9 @@ def parsed(p: Parameter, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     parts = _parts(p.annotation)
+    optional = _optional_number(p)
+    if optional is not None:
+        return None if value == "none" else _number(p, value, optional)
     if any(part.startswith(("Sequence[float", "tuple[float")) for part in parts):
         return _numbers(p, value, float, alone="float" in parts)
     if any(part.startswith(("Sequence[int", "tuple[int")) for part in parts):
@@ -116,7 +132,16 @@ def parsed(p: Parameter, value: Any) -> Any:
 
 
 def _number(p: Parameter, text: str, kind: Callable[[str], Any]) -> Any:
-    return _numbers(p, text, kind, alone=True)
+    """Return one number. Raises `OptionError` for what is none."""
+    from cellgraph_clr._core.errors import OptionError
+
+    try:
+        return kind(text)
+    except ValueError as error:
+        like = "0.5" if kind is float else "3"
+        also = ", or `none`" if "None" in p.annotation else ""
+        found = f"Expected `{flag_of(p.name)}` as a number like {like}, found {text!r}. Pass a number{also}."
+        raise OptionError(found) from error
 
 
 def _numbers(p: Parameter, text: str, kind: Callable[[str], Any], *, alone: bool) -> Any:

@@ -40,9 +40,10 @@ def finish() -> None:
 
 def _plain(value: Any) -> Any:
     """Return a value as JSON holds it: tables as lists of rows, what is not finite as null."""
-    if hasattr(value, "to_json"):
-        orient = "records" if hasattr(value, "columns") else "index"
-        return json.loads(value.to_json(orient=orient, double_precision=10))
+    if hasattr(value, "columns"):
+        return _plain(value.astype(object).where(value.notna(), None).to_dict("records"))
+    if hasattr(value, "to_dict"):
+        return _plain(value.astype(object).where(value.notna(), None).to_dict())
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -43,7 +43,7 @@ def outcome(function: str, adata: AnnData, found: Any, given: dict[str, Any], ta
         shown = found.drop(columns="outline", errors="ignore")
         if table is not None:
             save_table(shown, table, index=function != "tl.interactions")
-        say(shown.to_string(), table=shown.reset_index() if function == "tl.retrieve_regions" else shown)
+        say(shown.to_string(), table=_rows(function, shown))
         return
     key = {
         "tl.classify": f"{given.get('label_key')}_pred",
@@ -54,6 +54,13 @@ def outcome(function: str, adata: AnnData, found: Any, given: dict[str, Any], ta
     if key is not None:
         counts = adata.obs[given.get("key_added") or key].value_counts()
         say(counts.to_string(), counts=counts)
+
+
+def _rows(function: str, table: Any) -> Any:
+    """Return a table whose rows say which cell or region they are, where the index does."""
+    if function == "tl.retrieve_regions":
+        return table.reset_index()
+    return table.rename_axis("obs_name").reset_index() if function == "tl.retrieve" else table
 
 
 def _graph(function: str, adata: AnnData, key: str) -> None:

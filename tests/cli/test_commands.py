@@ -146,6 +146,10 @@ def test_the_version_is_that_of_the_package():
         ("Literal['training', 'estimated'] | Mapping[str, float]", "a=0.25,b=0.75", {"a": 0.25, "b": 0.75}),
         ("Literal['training', 'estimated'] | Mapping[str, float]", "estimated", "estimated"),
         ("str | None", "none of these", "none of these"),
+        ("int | None", "none", None),
+        ("int | None", "7", 7),
+        ("float | None", "none", None),
+        ("float | None", "0.25", 0.25),
     ],
 )
 def test_what_is_typed_becomes_what_python_takes(annotation, typed, value):
@@ -155,6 +159,10 @@ def test_what_is_typed_becomes_what_python_takes(annotation, typed, value):
 def test_numbers_that_are_none_are_named():
     with pytest.raises(OptionError, match="`--spacing` as numbers like 0.5,0.2,0.2, found 'a,b'"):
         parsed(Parameter("spacing", "float | Sequence[float] | None", "", ""), "a,b")
+    with pytest.raises(OptionError, match="`--radius` as a number like 0.5, found 'wide'. Pass a number, or `none`"):
+        parsed(Parameter("radius", "float | None", "", ""), "wide")
+    with pytest.raises(OptionError, match="`--n-types` as a number like 3, found '1.5'"):
+        parsed(Parameter("n_types", "int | None", "", ""), "1.5")
     assert option_of(Parameter("n_steps", "int", "150", "Steps")).default is None  # Python's default holds
 
 

@@ -39,6 +39,8 @@ def files(tissue_2d, tmp_path, monkeypatch):
     zarr.save_array(tmp_path / "cells.zarr", labels)
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "notes.txt").touch()
+    write(adata, tmp_path / "other.h5ad")
+    tifffile.imwrite(tmp_path / "picture.csv", labels)
     (tmp_path / "text.h5ad").write_text("not HDF5")
     (tmp_path / "table.csv").write_text("x,y\n1,2\n")
     np.save(tmp_path / "raw.npy", np.zeros((4, 8, 8)))
@@ -77,6 +79,19 @@ BEFORE = [  # command, error; none of them may read or compute
     ("demo -o table.csv", OutputError),
     ("measure cells.tif -o text.h5ad", OutputError),
     ("embed a.h5ad -o b.h5ad --save-model table.csv", OutputError),
+    ("embed a.h5ad -o b.h5ad --save-model other.h5ad", OutputError),
+    ("embed a.h5ad -o b.h5ad --save-model new.h5ad", OptionError),
+    ("embed a.h5ad -o b.h5ad --save-model new", OptionError),
+    ("profile folder -o p.h5ad --save-model new.bin", OptionError),
+    ("retrieve a.h5ad 5,7 --reference other.h5ad --in-place", OptionError),
+    ("retrieve a.h5ad 5 --table cells.tif", OptionError),
+    ("retrieve a.h5ad 5 --table other.h5ad", OptionError),
+    ("retrieve a.h5ad 5 --table picture.csv", OutputError),
+    ("interactions a.h5ad kind --table cells.tif", OptionError),
+    ("interactions a.h5ad kind --table other.h5ad", OptionError),
+    ("events raw.npy --model m --table cells.tif", OptionError),
+    ("plot a.h5ad -o cells.tif", OptionError),
+    ("plot a.h5ad -o new.tiff", OptionError),
 ]
 
 

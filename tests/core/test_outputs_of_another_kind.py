@@ -7,6 +7,7 @@ import torch
 
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import OutputError
+from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.training.weights import save_weights
 
 TEXT = "field notes, the only copy\n"
@@ -34,6 +35,23 @@ def test_a_model_replaces_models_and_nothing_else(name, tmp_path):
     path.unlink()
     save_weights(path, tensors, {"kind": "x"})
     save_weights(path, tensors, {"kind": "y"})
+
+
+def test_a_model_replaces_no_anndata(tmp_path):
+    path = tmp_path / "x.h5ad"
+    cgc.write(ad.AnnData(np.ones((3, 2), np.float32)), path)
+    with pytest.raises(OutputError, match="no saved model"):
+        save_weights(path, {"w": torch.ones(3)}, {"kind": "x"})
+    assert cgc.read(path).shape == (3, 2)
+
+
+def test_a_csv_replaces_text_and_nothing_else(tmp_path):
+    path = tmp_path / "x.csv"
+    np.arange(9).tofile(path)
+    with pytest.raises(OutputError, match="no text"):
+        check_output(path)
+    path.write_text("a,b\n1,2\n")
+    assert check_output(path) == path.resolve()
 
 
 def test_a_folder_named_zarr_stays(tmp_path):
