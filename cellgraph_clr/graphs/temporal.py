@@ -85,7 +85,7 @@ def _whole_parents(parents: Mapping[int, int]) -> dict[int, int]:
     odd = [(t, m) for t, m in parents.items() if not (is_whole(t) and is_whole(m)) or t == m]
     if odd:
         told = listing([f"{t!r}: {m!r}" for t, m in odd], limit=5)
-        remedy = "Keys are daughters, values their mothers; text (of JSON) becomes a number by `int`."
+        remedy = "Keys are daughters, values their mothers; make numbers of text (of JSON)."
         raise OptionError(expected("`parents` as whole numbers of tracks, none its own mother", told, remedy))
     return {int(t): int(m) for t, m in parents.items() if m}
 
