@@ -97,7 +97,7 @@ def change(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> No
     needed(dotted, given)
     elsewhere = dotted == "tl.retrieve" and given.get("reference") is not None
     if elsewhere and typed.get("in_place"):
-        remedy = "The answer lies in the reference: pass `-o new.h5ad`."
+        remedy = "The answer lies in the reference: pass `--output`."
         raise OptionError(expected("`--output` beside `--reference`", "`--in-place`", remedy))
     if "query" in given:
         given["query"] = query_of(given["query"])
