@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr._core.parallel import n_workers
+from cellgraph_clr._core.parallel import n_workers, over_rows
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import edges_per_sample, warn_of_small
 
@@ -51,9 +50,7 @@ class _Grid:
         n = len(self.order)
         workers = n_workers(n_jobs)
         parts = min(8 * workers, max(n // 1000, 1))
-        cuts = [n * i // parts for i in range(parts + 1)]
-        with ThreadPoolExecutor(min(workers, parts)) as pool:
-            list(pool.map(lambda i: work(cuts[i], cuts[i + 1]), range(parts)))
+        over_rows(work, n, n_threads=workers, n_parts=parts)
 
 
 def nearest_lists(position: np.ndarray, k: int, *, n_jobs: int = -1) -> tuple[np.ndarray, np.ndarray]:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["check_apart", "check_model_alone", "trained_with"]
 
 
-def check_apart(adjacency: csr_matrix, image: np.ndarray) -> None:
-    """Raise `CellGraphError` for edges between images; `image` (n,) is the number of that of each cell."""
+def check_apart(adjacency: csr_matrix, image: np.ndarray, *, edges: str = "edges") -> None:
+    """Raise `CellGraphError` for edges, named as told, between images; `image` (n,) is the number of that of each cell."""
     across = n_crossing(adjacency, image)
     if across:
         remedy = "Build the graph again, now that the samples are named: `cgc.gr.delaunay_graph(adata)`."
-        raise CellGraphError(expected("edges within samples and frames", f"{across} between them", remedy))
+        raise CellGraphError(expected(f"{edges} within samples and frames", f"{across} between them", remedy))
 
 
 def check_model_alone(given: Iterable[str]) -> None:

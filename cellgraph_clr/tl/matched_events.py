@@ -54,7 +54,7 @@ def events_from_matches(
     check_writable(adata)
     check_frames(adata)
     check_key(label_key, list(adata.obs.columns), where="adata.obs", error=LabelKeyError)
-    if adata.obs[label_key].dtype.kind in "biuf" or str(adata.obs[label_key].dtype) == "boolean":
+    if adata.obs[label_key].dtype.kind in "biuf":
         kind, remedy = f"dtype {adata.obs[label_key].dtype}", 'Name it: np.where(marked, "division", "unassigned").'
         raise LabelKeyError(expected(f"names of events in obs[{label_key!r}]", kind, remedy))
     codes, classes = classes_of(adata, label_key)

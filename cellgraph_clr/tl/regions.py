@@ -23,7 +23,7 @@ from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.outlines import cell_reach, outline
 from cellgraph_clr.analysis.retrieval import centred_directions, query_similarity, standardised_directions
-from cellgraph_clr.graphs.samples import n_crossing
+from cellgraph_clr.tl.common import check_apart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -192,12 +192,7 @@ def _warn_of_pieces(adjacency: csr_matrix, rows: np.ndarray) -> bool:
 def _images_of_regions(adata: AnnData, adjacency: csr_matrix, neighbors_key: str) -> np.ndarray:
     """Return the number of the image of every cell. Raises `CellGraphError` for edges between images: regions lie in one."""
     image = image_numbers(adata)
-    across = n_crossing(adjacency, image)
-    if across:
-        stem = graph_stem(neighbors_key)
-        what = f"edges of `adata.obsp['{stem}_connectivities']` within samples and frames"
-        remedy = "Build the graph again, now that the samples are named: `cgc.gr.delaunay_graph(adata)`."
-        raise CellGraphError(expected(what, f"{across} between them", remedy))
+    check_apart(adjacency, image, edges=f"edges of `adata.obsp['{graph_stem(neighbors_key)}_connectivities']`")
     return image
 
 

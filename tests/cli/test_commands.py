@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 import cellgraph_clr as cgc
-from cellgraph_clr import gr, read, write
+from cellgraph_clr import read, write
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.context import ContextOptions
 from cellgraph_clr.cli.app import NAMES, app
@@ -164,16 +164,6 @@ def test_numbers_that_are_none_are_named():
     with pytest.raises(OptionError, match="`--n-types` as a number like 3, found '1.5'"):
         parsed(Parameter("n_types", "int | None", "", ""), "1.5")
     assert option_of(Parameter("n_steps", "int", "150", "Steps")).default is None  # Python's default holds
-
-
-@pytest.fixture
-def cells(tissue_2d, tmp_path):
-    adata = tissue_2d.adata()
-    gr.contact_graph(adata)
-    adata.obs["kind"] = adata.obs["true_niche"].astype(str).astype("category")
-    adata.obsm["X_cellgraph"] = np.nan_to_num(np.asarray(adata.X[:, :4], np.float32))
-    write(adata, tmp_path / "a.h5ad")
-    return tmp_path / "a.h5ad"
 
 
 def test_samples_are_joined_and_split(cells, tmp_path):

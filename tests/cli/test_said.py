@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cellgraph_clr import gr, read, write
+from cellgraph_clr import read, write
 from cellgraph_clr.adata.keys import RAW_LAYER
 from cellgraph_clr.cli.app import app
 from cellgraph_clr.cli.said import begin, finish, say
@@ -17,16 +17,6 @@ def run(*words):
     result = CliRunner().invoke(app, [str(w) for w in words], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
-
-
-@pytest.fixture
-def cells(tissue_2d, tmp_path):
-    adata = tissue_2d.adata()
-    gr.contact_graph(adata)
-    adata.obs["kind"] = adata.obs["true_niche"].astype(str).astype("category")
-    adata.obsm["X_cellgraph"] = np.nan_to_num(np.asarray(adata.X[:, :4], np.float32))
-    write(adata, tmp_path / "a.h5ad")
-    return tmp_path / "a.h5ad"
 
 
 def test_json_holds_numbers_as_they_are(capsys):
