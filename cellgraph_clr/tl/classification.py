@@ -111,9 +111,9 @@ def classify(
 
     Notes
     -----
-    "auto" compares trees on the first representation, on it beside each of the others, and on all, and a perceptron
-    (SoftInfoNCE, `head="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole samples where there
-    are several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the log-likelihood is taken, at
+    "auto" compares trees on the first representation, on it beside each of the others, and on all; from 200 labelled cells on
+    also a perceptron (SoftInfoNCE, `head="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole
+    samples where there are several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the log-likelihood is taken, at
     the temperature that the other folds ask for. Trees on the first representation stay unless another candidate is better by
     more than two standard errors of the difference (samples or blocks as clusters); of those the most likely one is taken. What
     was chosen is logged and in `uns[key]["params"]`; what was compared in `uns["cellgraph_clr"]["runs"][key]` under "choice":

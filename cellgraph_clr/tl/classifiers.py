@@ -29,6 +29,7 @@ AUTO = "auto"
 METHODS = (AUTO, TREES, *LOSSES)
 PERCEPTRON = "mlp"  # the network that trees are compared with
 USUAL = ("X", "X_cellgraph")
+LEAST_FOR_NETWORKS = 200  # labelled cells: with fewer, trees were the more likely on every table measured
 COMPARED_TREES = 100  # enough to compare; the chosen ones are grown in full
 OURS = ("loss", "calibrate", "random_state")  # options that `tl.classify` sets itself
 
@@ -110,7 +111,7 @@ def _chosen(
     """Return the classifier and the blocks under which labelled cells are most likely when left out; and this in words."""
     from cellgraph_clr.models.classifiers.data import class_codes
 
-    listed = candidates(list(blocks), _kinds(options))
+    listed = candidates(list(blocks), _kinds(options, len(labelled)))
     position = position_of(adata, whole=False)[labelled] if "spatial" in adata.obsm else None
     if position is not None and not np.isfinite(position).all():
         position = None
@@ -151,7 +152,7 @@ def _classifier(kind: str, options: Mapping[str, Any], fixed: dict[str, Any]) ->
     return SoftInfoNCEClassifier(head=head, loss=loss, **fixed, **known), loss
 
 
-def _kinds(options: Mapping[str, Any]) -> list[str]:
+def _kinds(options: Mapping[str, Any], n_labelled: int) -> list[str]:
     """Return the kinds to choose from; an option of the model that only one kind has leaves this kind."""
     from cellgraph_clr.models.classifiers.soft_infonce import RUN
 
@@ -164,7 +165,9 @@ def _kinds(options: Mapping[str, Any]) -> list[str]:
         raise OptionError(
             expected("options of trees or of networks", found, "Leave out those of one, or name a `method`.")
         )
-    return [TREES] * (not of_network) + [options.get("head", PERCEPTRON)] * (not of_trees)
+    if of_network or (not of_trees and n_labelled >= LEAST_FOR_NETWORKS):
+        return [TREES] * (not of_network) + [options.get("head", PERCEPTRON)]
+    return [TREES]
 
 
 def _options_of(kind: str) -> list[str]:

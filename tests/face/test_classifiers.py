@@ -9,7 +9,7 @@ from anndata import AnnData
 
 from cellgraph_clr import tl
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr.tl.classifiers import _kinds
+from cellgraph_clr.tl.classifiers import LEAST_FOR_NETWORKS, _kinds
 
 
 def cells(n=160, n_samples=1):
@@ -29,7 +29,7 @@ def run_of(adata, key="kind_pred"):
 
 
 def test_the_default_chooses_and_tells(caplog):
-    adata = cells()
+    adata = cells(3 * LEAST_FOR_NETWORKS)  # half of them are labelled
     with caplog.at_level(logging.INFO, logger="cellgraph_clr"):
         tl.classify(adata, "kind", n_jobs=1, progress=False)
     run = run_of(adata)
@@ -87,14 +87,24 @@ def test_context_is_a_candidate_where_it_is_there():
     assert run_of(adata, "alone")["choice"]["scores"] == {}
 
 
+def test_networks_take_part_from_200_labelled_cells_on_unless_they_are_asked_for():
+    assert _kinds({}, LEAST_FOR_NETWORKS - 1) == ["trees"]
+    assert _kinds({"device": "cpu"}, LEAST_FOR_NETWORKS - 1) == ["trees"]
+    assert _kinds({"smoothing": 0.2}, 10) == ["mlp"]
+    adata = cells(60)
+    tl.classify(adata, "kind", n_jobs=1, progress=False)
+    assert all(name.startswith("trees") for name in run_of(adata)["choice"]["scores"])
+
+
 def test_an_option_of_one_kind_leaves_this_kind():
-    assert _kinds({}) == ["trees", "mlp"]
-    assert _kinds({"device": "cpu", "n_jobs": 1}) == ["trees", "mlp"]  # where it runs is no part of the model
-    assert _kinds({"n_trees": 9}) == ["trees"]
-    assert _kinds({"smoothing": 0.2}) == ["mlp"]
-    assert _kinds({"head": "linear"}) == ["linear"]
+    many = LEAST_FOR_NETWORKS
+    assert _kinds({}, many) == ["trees", "mlp"]
+    assert _kinds({"device": "cpu", "n_jobs": 1}, many) == ["trees", "mlp"]  # where it runs is no part of the model
+    assert _kinds({"n_trees": 9}, many) == ["trees"]
+    assert _kinds({"smoothing": 0.2}, many) == ["mlp"]
+    assert _kinds({"head": "linear"}, many) == ["linear"]
     with pytest.raises(OptionError, match="options of trees or of networks"):
-        _kinds({"n_trees": 9, "smoothing": 0.2})
+        _kinds({"n_trees": 9, "smoothing": 0.2}, many)
     with pytest.raises(OptionError, match="'steps' in `options of tl.classify`"):
         tl.classify(cells(), "kind", steps=3)
     with pytest.raises(OptionError, match="`method` to be one of 'auto', 'trees'"):

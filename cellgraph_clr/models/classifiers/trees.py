@@ -29,6 +29,7 @@ __all__ = ["CalibratedTrees"]
 
 CALIBRATION_FOLDS = 5
 FOLD_TREES = 200  # at most, of a fold: their temperature is within about 3 % of that of 500
+FEW_CELLS = 200  # whose trees grow faster in one thread than threads take turns
 NEVER = -1e4  # the logit of a class without a cell
 
 
@@ -203,7 +204,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         return ExtraTreesClassifier(
             n_trees or self.n_trees,
             max_features=float(self.max_features),
-            n_jobs=n_workers(self.n_jobs),
+            n_jobs=1 if len(X) <= FEW_CELLS else n_workers(self.n_jobs),
             random_state=as_seed(self.random_state),
         ).fit(X, y)
 
