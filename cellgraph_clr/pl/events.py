@@ -116,7 +116,7 @@ def arrow_attribution(
     Parameters
     ----------
     movie : Movie
-        In 2D.
+        The movie; of volumes the highest value along z is drawn.
     model : TimeArrow
         A fitted `TimeArrow`.
     t : int
@@ -151,8 +151,8 @@ def arrow_attribution(
     check_option("channel", channel, (*range(len(movie.channels)), *movie.channels))
     channel = movie.channels.index(channel) if isinstance(channel, str) else channel
     step = model.config.steps[0]
-    heat = gaussian_filter(model.attribution(movie, t), 2)
-    early, late = movie.frame(t)[channel], movie.frame(t + step)[channel]
+    heat = gaussian_filter(_flat(model.attribution(movie, t)), 2)
+    early, late = _flat(movie.frame(t)[channel]), _flat(movie.frame(t + step)[channel])
     low, high = np.percentile(early, (1, 99.8))
     places = strongest(np.where(heat > FAINT * heat.max(), heat, 0), n_insets, SIDE)
     columns = max(-(-len(places) // 2), 1)
@@ -185,6 +185,11 @@ def arrow_attribution(
             axes.append(ax)
     finish(main, show=show, save=save)
     return np.array(axes, object)
+
+
+def _flat(picture: np.ndarray) -> np.ndarray:
+    """Return ([z,] y, x) as (y, x)."""
+    return picture if picture.ndim == 2 else picture.max(axis=0)
 
 
 def strongest(heat: np.ndarray, n: int, apart: int) -> list[tuple[int, int]]:

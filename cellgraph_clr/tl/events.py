@@ -147,7 +147,7 @@ def detect_events(
         drawn from the others to stand for it: enough to rank cells, but confidence is then calibrated to that share of
         events.
     model : EventClassifier or None, default None
-        A fitted `EventClassifier`, for a `Movie`; in 2D.
+        A fitted `EventClassifier`, for a `Movie`.
     min_confidence : float, default 0.5
         Least probability of an event in the table.
     adata : AnnData or None, default None
@@ -257,6 +257,7 @@ def _from_pixels(
         raise OptionError(expected("labels for `adata`", "a movie without", "Pass `labels=`, or leave `adata` out."))
     keys = None if adata is None else cell_keys(adata, "frame", maker="cgc.from_movie(movie)")
     places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.config.crop_px)
+    axes = [axis for axis in ("z", "y", "x") if axis in places]
     proba = model.predict_proba(movie, places)
     if adata is not None:
         _write(adata, keys, places, proba, model.classes_, key_added)
@@ -265,7 +266,8 @@ def _from_pixels(
     confidence = proba[np.arange(len(proba)), np.array(events)[best]] if len(proba) else np.zeros(0)
     rows = np.flatnonzero(confidence >= min_confidence)
     if movie.labels is None:
-        position = places[["y", "x"]].to_numpy()[rows]
+        apart = np.array(movie.spacing) / movie.spacing[-1]  # in pixels, planes too
+        position = places[axes].to_numpy()[rows] * apart
         rows = rows[
             local_maxima(places["frame"].to_numpy()[rows], position, confidence[rows], reach=model.config.crop_px)
         ]
@@ -274,7 +276,7 @@ def _from_pixels(
     found = places.iloc[rows].drop(columns="event", errors="ignore").reset_index(drop=True)
     if movie.frame_interval is not None:
         found.insert(1, "time", found["frame"] * movie.frame_interval)
-    found["x"], found["y"] = found["x"] * movie.spacing[-1], found["y"] * movie.spacing[-2]
+    found[axes] = found[axes] * np.array(movie.spacing)
     found["event"] = [model.classes_[events[b]] for b in best[rows]]
     found["confidence"] = confidence[rows]
     return found

@@ -35,6 +35,15 @@ def test_attribution_has_insets_with_the_frame_after(tmp_path):
     check_picture(axes)
 
 
+def test_attribution_of_volumes_is_drawn_along_z():
+    frames = np.random.default_rng(0).normal(size=(4, 6, 64, 80))
+    movie = cgc.Movie.build(frames, axes="tzyx")
+    model = TimeArrow(n_steps=1, n_hidden=4, n_features=4, n_levels=1, crop_px=16, batch_size=2, progress=False)
+    axes = cgc.pl.arrow_attribution(movie, model.untrained(movie), 1, n_insets=2)
+    np.testing.assert_allclose(axes[0].images[0].get_array(), frames[1].max(axis=0), rtol=1e-6)
+    assert axes[0].images[1].get_array().shape == (64, 80)
+
+
 def test_the_strongest_places_do_not_overlap(rng):
     heat = rng.random((60, 60))
     found = strongest(heat, 4, 20)

@@ -29,17 +29,21 @@ MARGIN = 16  # pixels around a place that a network trained along sees
 
 
 class EventNet(nn.Module):
-    """A head on dense features: given ready (no network), or worked out from crops with a margin that is cut off again."""
+    """A head on dense features: given ready (no network), or worked out from crops with a margin that is cut off again.
+
+    Of planes the highest value of a feature is taken.
+    """
 
     def __init__(self, head: nn.Module, net: ArrowNet | None, margin: int) -> None:
         super().__init__()
         self.head, self.net, self.margin = head, net, margin
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits (b, k) of features, or of frames, (b, 2, …, y, x)."""
+        """Return logits (b, k) of features (b, 2, c, y, x), or of frames (b, 2, c, [z,] y, x)."""
         if self.net is not None:
             m = self.margin
-            x = self.net.dense(x.flatten(0, 1))[..., m : x.shape[-2] - m, m : x.shape[-1] - m].unflatten(0, x.shape[:2])
+            found = self.net.dense(x.flatten(0, 1))[..., m : x.shape[-2] - m, m : x.shape[-1] - m]
+            x = (found.amax(dim=2) if found.dim() == 5 else found).unflatten(0, x.shape[:2])
         out: Tensor = self.head(x)
         return out
 
@@ -71,7 +75,7 @@ class EventTask:
     Parameters
     ----------
     config : the options.
-    inputs : (n, 2, c, y, x) float16 features, or frames where the network is trained along.
+    inputs : (n, 2, c, y, x) float16 features, or frames (n, 2, c, [z,] y, x) where the network is trained along.
     codes : (n,) int64 classes from 0.
     n_features : dense features of a frame.
     net : what gives them; trained along with `config.fine_tune`.

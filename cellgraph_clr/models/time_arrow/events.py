@@ -19,7 +19,7 @@ from cellgraph_clr.models.time_arrow.event_config import EventClassifierConfig
 from cellgraph_clr.models.time_arrow.event_task import MARGIN, EventTask, new_event_net
 from cellgraph_clr.models.time_arrow.frames import normalised
 from cellgraph_clr.models.time_arrow.model import TimeArrow
-from cellgraph_clr.models.time_arrow.places import cell_places, cut_places
+from cellgraph_clr.models.time_arrow.places import cell_places, cut_places, planes_of
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
 from cellgraph_clr.training.saved import DAMAGED, OVERFLOWN
@@ -37,7 +37,7 @@ LEAST_CALIBRATED = 5  # events of a class that are needed to fit a temperature
 
 
 class EventClassifier(Recipe[EventClassifierConfig]):
-    """Events of places in movies, from the frame and the one after it, in 2D: for movies without masks.
+    """Events of places in movies, from the frame and the one after it: for movies without masks.
 
     Where there are masks, use `tl.detect_events(adata, masks, label_key=…)`: measured shape and matches between frames beat this
     model on every movie measured, from a hundredth of the labels.
@@ -48,7 +48,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
     Parameters
     ----------
     arrow : TimeArrow
-        Fitted `TimeArrow`, or its `untrained` form as a baseline. In 2D.
+        Fitted `TimeArrow`, or its `untrained` form as a baseline.
     random_state : int, numpy.random.Generator or None, default 0
         As in `TimeArrow`.
     device : str, default "auto"
@@ -73,6 +73,9 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     Notes
     -----
+    In 3D a place is about as deep as it is wide, and the head sees the highest value of its planes (ours). With `fine_tune` the
+    network sees these planes alone.
+
     Memory: 4 n n_features size^2 bytes for n places to learn from. Source: Chen, Namboodiri and Sero 2024 (heads, balanced
     sampling, temperature); softmax confidence throughout, and no place is in two parts of a split.
     """
@@ -123,7 +126,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         movies : Movie or sequence of Movie
             One or several.
         places : pandas.DataFrame or sequence of pandas.DataFrame or None, default None
-            For each a table with frame, y, x (pixels) and event; with cell_id, those of one cell stay on one side of
+            For each a table with frame, (z,) y, x (voxels) and event; with cell_id, those of one cell stay on one side of
             splits. None takes `cell_places`: every cell of movies with labels and tracks.
         checkpoint : str or path-like or None, default None
             Folder that runs are saved to, one file for the calibration and one for all places; a killed fit goes on
@@ -145,7 +148,8 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         LabelKeyError
             If fewer than two events occur.
         ShapeError, MissingKeyError, OptionError
-            For tables that do not fit the movies, a movie in 3D, or one without labels or tracks where no places are given.
+            For tables that do not fit the movies, movies that do not fit `arrow`, or without labels or tracks where no places are
+            given; with `fine_tune` for volumes whose spacing differs.
         KeyboardInterrupt
             When it is interrupted; the model is then as it was before.
         """
@@ -173,7 +177,14 @@ class EventClassifier(Recipe[EventClassifierConfig]):
                 for i, t in enumerate(tables)
             ]
         )
-        inputs = np.concatenate([self._inputs(m, t) for m, t in zip(several, tables, strict=True)])
+        each = [self._inputs(m, t) for m, t in zip(several, tables, strict=True)]
+        shapes = {found.shape[1:] for found in each}
+        if len(shapes) > 1:
+            found = ", ".join(f"{shape[-3]} planes" for shape in sorted(shapes))
+            raise ShapeError(
+                expected("places as deep in all movies", found, "Bring them to one spacing, or `fine_tune=False`.")
+            )
+        inputs = np.concatenate(each)
         seed = as_seed(self.random_state)
         frequency = np.bincount(codes, minlength=len(classes)) / len(codes)
         shift, temperature = np.log(frequency * len(classes)), 1.0
@@ -243,12 +254,16 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     def _inputs(self, movie: Movie, places: pd.DataFrame) -> np.ndarray:
         """Return the features of places in two frames, or their pixels with a margin where the network is trained along."""
-        if movie.ndim != 2:
-            raise ShapeError(expected("a movie in 2D", f"{movie.ndim}D", "Project it, or look at the planes."))
-        if self.config.fine_tune:
-            side = self.config.crop_px + 2 * MARGIN
-            return cut_places(places, lambda t: normalised(movie.frame(t)), len(movie), size=side)
-        return cut_places(places, lambda t: self.arrow.dense(movie, t), len(movie), size=self.config.crop_px)
+        size = self.config.crop_px
+        n_planes = planes_of(movie, size)
+        if not self.config.fine_tune:
+            return cut_places(places, lambda t: self.arrow.dense(movie, t), len(movie), size=size, n_planes=n_planes)
+        multiple: Any = self.arrow.backbone_copy(movie).backbone.multiple
+        n_planes = -(-n_planes // multiple) * multiple
+        size += 2 * MARGIN
+        return cut_places(
+            places, lambda t: normalised(movie.frame(t)), len(movie), size=size, n_planes=n_planes, flat=movie.ndim == 2
+        )
 
 
 def _logits(net: nn.Module, inputs: np.ndarray, n_classes: int) -> np.ndarray:

@@ -290,12 +290,12 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         return pd.DataFrame(np.concatenate(values), index=index, columns=columns, dtype=np.float32)
 
     def attribution(self, movie: Movie, t: int, *, step: int | None = None) -> np.ndarray:
-        """Return where in a frame the order of time is seen (y, x) float32, 0 and above: Grad-CAM on the dense features.
+        """Return where in a frame the order of time is seen ([z,] y, x) float32, 0 and above: Grad-CAM on the dense features.
 
         Parameters
         ----------
         movie : Movie
-            In 2D, of the channels learned from.
+            Of the dimension and channels learned from.
         t : int
             The frame, of which the one `step` later is taken as the second.
         step : int or None, default None
@@ -304,12 +304,12 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         Returns
         -------
         numpy.ndarray
-            Where in a frame the order of time is seen (y, x) float32, 0 and above.
+            Where in a frame the order of time is seen ([z,] y, x) float32, 0 and above.
 
         Raises
         ------
         CellGraphError, ShapeError
-            Before `fit`; for a movie in 3D, other channels, or a frame without one `step` later.
+            Before `fit`; for movies of another dimension or other channels, or a frame without one `step` later.
 
         Notes
         -----
@@ -319,25 +319,35 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         net = self._net()
         self._check(movie)
         step = self.config.steps[0] if step is None else step
-        if movie.ndim != 2:
-            raise ShapeError(expected("a movie in 2D", f"{movie.ndim}D", "Project it, or look at the planes."))
         if not 0 <= t < len(movie) - step:
             raise ShapeError(expected(f"a frame from 0 to {len(movie) - step - 1}", t, "It needs one after it."))
         both = np.stack([self.dense(movie, t), self.dense(movie, t + step)])
         maps = torch.from_numpy(both)[None].to(next(net.parameters()).device).requires_grad_()
         (slope,) = torch.autograd.grad(net.order(maps)[0, 0], maps)
-        weight = slope[0, 0].sum(dim=(1, 2))
-        cam = (weight[:, None, None] * maps[0, 0]).sum(dim=0).abs()
+        weight = slope[0, 0].flatten(1).sum(dim=1)
+        cam = torch.einsum("c,c...->...", weight, maps[0, 0]).abs()
         return np.asarray(cam.detach().cpu().numpy())
 
-    def backbone_copy(self) -> ArrowNet:
-        """Return a copy of the learned network, to be trained further. Raises `CellGraphError` before `fit`.
+    def backbone_copy(self, movie: Movie | None = None) -> ArrowNet:
+        """Return a copy of the learned network, to be trained further.
+
+        Parameters
+        ----------
+        movie : Movie or None, default None
+            What it is going to read; None does not check it.
 
         Returns
         -------
         ArrowNet
             A copy of the learned network, to be trained further.
+
+        Raises
+        ------
+        CellGraphError, ShapeError
+            Before `fit`; for a movie of another dimension or other channels.
         """
+        if movie is not None:
+            self._check(movie)
         return deepcopy(self._net())
 
     def untrained(self, movie: Movie, *, random_state: RandomState = 0) -> TimeArrow:

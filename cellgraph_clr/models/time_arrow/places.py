@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.movie import Movie
 
-__all__ = ["cell_places", "cut_places", "grid_places"]
+__all__ = ["cell_places", "cut_places", "grid_places", "planes_of"]
 
-COLUMNS = ("frame", "y", "x")
+
+def planes_of(movie: Movie, size: int) -> int:
+    """Return how many planes a place of `size` pixels has: as deep as it is wide, or all; an odd number, 1 in 2D."""
+    if movie.ndim == 2:
+        return 1
+    depth = min(round(size * movie.spacing[-1] / movie.spacing[0]), movie.frames.shape[2])
+    return max(1, depth - 1 + depth % 2)
 
 
 def cell_places(movie: Movie, *, window: int = 1) -> pd.DataFrame:
-    """Return the cells of all frames but the last: frame, y, x (pixels, the centre of the mask), cell_id, and event with tracks.
+    """Return the cells of all frames but the last: frame, (z,) y, x (voxels, the centre of the mask), cell_id; with tracks event.
 
     Raises `OptionError` without labels, `NoCellsError` without cells.
     """
@@ -31,8 +37,8 @@ def cell_places(movie: Movie, *, window: int = 1) -> pd.DataFrame:
     for t in range(len(movie) - 1):
         labels = np.asarray(movie.label_image(t).labels)
         at = np.nonzero(labels)
-        ids, centre = label_means(labels[at], np.stack(at[-2:]))
-        place = {"frame": t, "y": centre[:, 0], "x": centre[:, 1], "cell_id": ids.astype(np.int64)}
+        ids, centre = label_means(labels[at], np.stack(at))
+        place = {"frame": t, **dict(zip(_axes(movie.ndim), centre.T, strict=True)), "cell_id": ids.astype(np.int64)}
         parts.append(pd.DataFrame(place))
     places = pd.concat(parts, ignore_index=True)
     if len(places) == 0:
@@ -45,52 +51,73 @@ def cell_places(movie: Movie, *, window: int = 1) -> pd.DataFrame:
 
 
 def grid_places(movie: Movie, *, size: int) -> pd.DataFrame:
-    """Return places that cover all frames but the last, half a place apart: frame, y, x (pixels)."""
-    height, width = movie.frames.shape[-2:]
+    """Return places that cover all frames but the last, half a place apart: frame, (z,) y, x (voxels)."""
+    sizes = (planes_of(movie, size), size, size)[-movie.ndim :]
     along = [
-        np.unique(np.linspace(size / 2, n - size / 2, max(1, round(2 * (n / size - 1)) + 1))) for n in (height, width)
+        np.unique(np.linspace(k // 2, n - k + k // 2, max(1, round(2 * (n / k - 1)) + 1)))
+        for n, k in zip(movie.frames.shape[2:], sizes, strict=True)
     ]
-    y, x = (a.ravel() for a in np.meshgrid(*along, indexing="ij"))
-    parts = [pd.DataFrame({"frame": t, "y": y, "x": x}) for t in range(len(movie) - 1)]
+    at = {axis: a.ravel() for axis, a in zip(_axes(movie.ndim), np.meshgrid(*along, indexing="ij"), strict=True)}
+    parts = [pd.DataFrame({"frame": t, **at}) for t in range(len(movie) - 1)]
     return pd.concat(parts, ignore_index=True)
 
 
-def cut_places(places: pd.DataFrame, frame: Callable[[int], np.ndarray], n_frames: int, *, size: int) -> np.ndarray:
+def cut_places(
+    places: pd.DataFrame,
+    frame: Callable[[int], np.ndarray],
+    n_frames: int,
+    *,
+    size: int,
+    n_planes: int = 1,
+    flat: bool = True,
+) -> np.ndarray:
     """Return (n, 2, c, size, size) float16: every place in its frame and in the next.
 
     Parameters
     ----------
-    places : frame, y, x in pixels; what lies outside the image is repeated from its edge.
-    frame : (c, y, x) pixels or features of a frame; each is asked for once.
+    places : frame, (z,) y, x in voxels; what lies outside the image is repeated from its edge.
+    frame : (c, [z,] y, x) pixels or features of a frame; each is asked for once.
     n_frames : of the movie.
     size : side of a place.
+    n_planes : planes of a place, in 3D.
+    flat : in 3D, take the highest value of the planes; else all are kept, (n, 2, c, n_planes, size, size).
 
     Raises
     ------
     MissingKeyError, ShapeError
         Without these columns; for a frame that has none after it.
     """
-    absent = [c for c in COLUMNS if c not in places.columns]
-    if absent:
-        raise MissingKeyError(
-            expected(f"places with the columns {', '.join(COLUMNS)}", list(places.columns), "Rename.")
-        )
+    _check_columns(places, 2)
     t = places["frame"].to_numpy()
     if len(t) and (t.min() < 0 or t.max() > n_frames - 2):
         remedy = "An event is seen from its frame and the next."
         raise ShapeError(expected(f"frames 0 to {n_frames - 2}", f"{t.min()} to {t.max()}", remedy))
     out: np.ndarray | None = None
-    half = size // 2
     before: tuple[int, np.ndarray] | None = None
     for now in np.unique(t):
         pair = [before[1] if before is not None and before[0] == now else frame(int(now)), frame(int(now) + 1)]
         before = (int(now) + 1, pair[1])
+        sides = (n_planes, size, size)[-(pair[0].ndim - 1) :]
         if out is None:
-            out = np.empty((len(t), 2, len(pair[0]), size, size), np.float16)
-        edge = ((0, 0), (half, half), (half, half))
-        padded = [np.pad(p, edge, mode="edge") for p in pair]
+            _check_columns(places, len(sides))
+            at = places[list(_axes(len(sides)))].to_numpy(float).round().astype(int)
+            kept = sides[-2:] if flat else sides
+            out = np.empty((len(t), 2, len(pair[0]), *kept), np.float16)
+        padded = [np.pad(p, [(0, 0), *[(k // 2, k // 2) for k in sides]], mode="edge") for p in pair]
         for row in np.flatnonzero(t == now):
-            y, x = (round(float(places[a].iloc[row])) for a in ("y", "x"))
+            box = tuple(slice(a, a + k) for a, k in zip(at[row], sides, strict=True))
             for i, p in enumerate(padded):
-                out[row, i] = p[:, y : y + size, x : x + size]
+                piece = p[(slice(None), *box)]
+                out[row, i] = piece.max(axis=1) if flat and len(sides) == 3 else piece
     return np.zeros((0, 2, 0, size, size), np.float16) if out is None else out
+
+
+def _axes(ndim: int) -> tuple[str, ...]:
+    return ("z", "y", "x")[-ndim:]
+
+
+def _check_columns(places: pd.DataFrame, ndim: int) -> None:
+    """Raise `MissingKeyError` unless places have their frame and a position in so many dimensions."""
+    names = ("frame", *_axes(ndim))
+    if any(c not in places.columns for c in names):
+        raise MissingKeyError(expected(f"places with the columns {', '.join(names)}", list(places.columns), "Rename."))

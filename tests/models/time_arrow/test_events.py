@@ -75,5 +75,34 @@ def test_bad_input_is_named(movie, arrow):
     with pytest.raises(ShapeError, match="1 tables of places, found 2"):
         EventClassifier(arrow).fit(movie, [quiet, quiet])
     deep = Movie.build(np.zeros((3, 4, 20, 20)), axes="tzyx")
-    with pytest.raises(ShapeError, match="a movie in 2D"):
-        EventClassifier(arrow).fit(deep, pd.DataFrame({"frame": [0, 1], "y": 5, "x": 5, "event": ["none", "death"]}))
+    table = pd.DataFrame({"frame": [0, 1], "z": 1, "y": 5, "x": 5, "event": ["none", "death"]})
+    for options in ({}, {"fine_tune": True}):
+        with pytest.raises(ShapeError, match="movies in 2D of 1 channels, found 3D"):
+            EventClassifier(arrow, **options).fit(deep, table)
+
+
+@pytest.fixture(scope="module")
+def deep():
+    """A movie of two layers, each with events of its own, and the places of its cells."""
+    layers = [event_movie(12, 10, side=64, random_state=seed) for seed in (0, 1)]
+    frames = np.stack([np.asarray(layer.frames)[:, 0] for layer in layers])
+    volume = np.full((len(frames[0]), 10, 64, 64), np.median(frames), np.float32)
+    volume += np.random.default_rng(0).normal(0, 0.01, volume.shape).astype(np.float32)
+    for middle, of_layer in zip((2, 7), frames, strict=True):
+        volume[:, middle - 1 : middle + 2] = of_layer[:, None] * np.array([0.7, 1, 0.7])[:, None, None]
+    tables = [cell_places(layer).assign(z=middle) for layer, middle in zip(layers, (2.0, 7.0), strict=True)]
+    places = pd.concat(tables, keys=["low", "high"], names=["layer"]).reset_index("layer")
+    places["cell_id"] = places["layer"] + places["cell_id"].astype(str)
+    return Movie.build(volume, axes="tzyx", spacing=(4, 1, 1)), places[places["event"] != "death"]
+
+
+@pytest.mark.parametrize("options", [{}, {"fine_tune": True}])
+def test_volumes_are_read_where_the_places_are(deep, options):
+    movie, places = deep
+    arrow = TimeArrow(**ARROW).untrained(movie)
+    model = EventClassifier(arrow, **SMALL | {"n_steps": 60} | options).fit(movie, places)
+    divides = (places["event"] == "division").to_numpy()
+    here = model.predict_proba(movie, places)[:, 1]
+    elsewhere = model.predict_proba(movie, places.assign(z=9 - places["z"]))[:, 1]
+    assert here[divides].mean() > here[~divides].mean() + 0.2
+    assert here[divides].mean() > elsewhere[divides].mean() + 0.2

@@ -7,7 +7,7 @@ import pytest
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, ShapeError
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.datasets.events import event_movie
-from cellgraph_clr.models.time_arrow.places import cell_places, cut_places, grid_places
+from cellgraph_clr.models.time_arrow.places import cell_places, cut_places, grid_places, planes_of
 
 
 def test_cells_of_all_frames_but_the_last():
@@ -52,3 +52,33 @@ def test_places_are_cut_from_two_frames_and_repeated_beyond_the_edge():
         cut_places(places.assign(frame=[2, 0]), frame, 3, size=4)
     with pytest.raises(MissingKeyError, match="frame, y, x"):
         cut_places(places[["frame"]], frame, 3, size=4)
+
+
+def test_places_of_volumes_are_as_deep_as_wide():
+    movie = Movie.build(np.zeros((2, 12, 40, 40)), axes="tzyx", spacing=(2, 1, 1))
+    assert planes_of(movie, 8) == 3  # an odd number, no deeper than 8 pixels
+    assert planes_of(movie, 100) == 11  # no more than there are
+    assert planes_of(Movie.build(np.zeros((2, 40, 40))), 8) == 1
+    covered = np.zeros((12, 40, 40), bool)
+    for z, y, x in grid_places(movie, size=8)[["z", "y", "x"]].to_numpy().round().astype(int):
+        covered[z - 1 : z + 2, y - 4 : y + 4, x - 4 : x + 4] = True
+    assert covered.all()
+
+
+def test_places_are_cut_from_volumes():
+    frames = np.random.default_rng(0).normal(size=(2, 1, 6, 12, 12)).astype(np.float16)
+    places = pd.DataFrame({"frame": [0, 0], "z": [4.0, 0.0], "y": [6.0, 6.0], "x": [5.0, 5.0]})
+    whole = cut_places(places, lambda t: frames[t], 2, size=4, n_planes=3, flat=False)
+    np.testing.assert_array_equal(whole[0], frames[:, :, 3:6, 4:8, 3:7])
+    np.testing.assert_array_equal(whole[1, :, :, 1:], frames[:, :, 0:2, 4:8, 3:7])
+    np.testing.assert_array_equal(whole[1, :, :, 0], frames[:, :, 0, 4:8, 3:7])  # repeated from the edge
+    np.testing.assert_array_equal(cut_places(places, lambda t: frames[t], 2, size=4, n_planes=3), whole.max(axis=3))
+    with pytest.raises(MissingKeyError, match="frame, z, y, x"):
+        cut_places(places[["frame", "y", "x"]], lambda t: frames[t], 2, size=4, n_planes=3)
+
+
+def test_cells_of_volumes_have_their_plane():
+    labels = np.zeros((2, 5, 12, 12), int)
+    labels[:, 1:4, 2:6, 3:5] = 7
+    places = cell_places(Movie.build(np.zeros(labels.shape), labels, axes="tzyx"))
+    assert places[["frame", "z", "y", "x", "cell_id"]].to_numpy().tolist() == [[0, 2, 3.5, 3.5, 7]]
