@@ -11,6 +11,7 @@ from skimage.measure import marching_cubes
 from benchmarks.rows import Row, Rows
 from benchmarks.timing import paired
 from cellgraph_clr import from_labels, pp
+from cellgraph_clr.analysis.retrieval import standardised_directions
 from cellgraph_clr.cells.crops import crops
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.patches import extract_patches
@@ -59,6 +60,15 @@ def _planted(rows: Rows, tissue: Tissue, *, n_steps: int) -> None:
             score = probe_accuracy(found, truth[kind].to_numpy(), n_repeats=2)
             protocol = f"{adata.n_obs} cells, linear probe, 2 x 5 folds"
             rows.add("probe", name, kind, score.mean(), spread=score.std(), n=10, chance=chance, protocol=protocol)
+            like = _nearest_alike(found, truth[kind].to_numpy())
+            rows.add(
+                "probe",
+                name,
+                f"{kind} of the nearest cell",
+                like,
+                chance=chance,
+                protocol=f"{adata.n_obs} cells, cosine",
+            )
     codes = features.filter(like="cell_shape").to_numpy()
     turned = model.transform(LabelImage(_turned(tissue.image.labels), tissue.image.spacing), image=tissue.image.image)
     moved = np.linalg.norm(turned.loc[features.index].filter(like="cell_shape").to_numpy() - codes, axis=1)
@@ -66,6 +76,14 @@ def _planted(rows: Rows, tissue: Tissue, *, n_steps: int) -> None:
     one, other = rng.integers(len(codes), size=(2, 20_000))
     between = np.median(np.linalg.norm(codes[one] - codes[other], axis=1))
     rows.add("stability", "a shape code when the cell is turned", "moves", np.median(moved) / between)
+
+
+def _nearest_alike(vectors: np.ndarray, kind: np.ndarray) -> float:
+    """Return the share of cells whose nearest other cell is of their kind."""
+    directions = standardised_directions(vectors)
+    alike = directions @ directions.T
+    np.fill_diagonal(alike, -np.inf)
+    return float((kind[alike.argmax(axis=1)] == kind).mean())
 
 
 def _turned(labels: np.ndarray) -> np.ndarray:

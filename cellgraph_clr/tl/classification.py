@@ -115,7 +115,7 @@ def classify(
     also a perceptron (SoftInfoNCE, `head="mlp"`) on the first and on all. Labelled cells are left out in five folds, whole
     samples where there are several, else blocks of the tissue (`obsm["spatial"]`), else cells; of each fold's cells the
     log-likelihood is taken, at the temperature that the other folds ask for. Trees on the first representation stay unless
-    another candidate is better by more than two standard errors of the difference (samples or blocks as clusters); of those the
+    another candidate is better by more than one standard error of the difference (samples or blocks as clusters); of those the
     most likely one is taken. What was chosen is logged and in `uns[key]["params"]`; what was compared in
     `uns["cellgraph_clr"]["runs"][key]` under "choice": log-likelihood and accuracy of each candidate.
     The chosen one is then fitted and calibrated on all labelled cells as if it had been asked for by name, by folds of its

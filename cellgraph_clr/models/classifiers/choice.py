@@ -18,7 +18,7 @@ __all__ = ["MOST_CELLS", "TREES", "Candidate", "Choice", "candidates", "choose"]
 
 TREES = "trees"
 MOST_CELLS = 1000  # that take part in the choice
-CLEARLY = 2.0  # standard errors by which another candidate must be better: one of several is by one through luck alone
+CLEARLY = 1.0  # standard errors by which another candidate must be better (the rule of Breiman et al. 1984, section 3.4.3)
 UNKNOWN = "No class has two labelled cells that can be left out: the first method is taken as it is."
 
 
@@ -82,7 +82,7 @@ def choose(
 
     Notes
     -----
-    The reference stays unless another one is more likely by more than two standard errors of their difference; of those that
+    The reference stays unless another one is more likely by more than one standard error of their difference; of those that
     are, the most likely is taken. Five fits a candidate at most, on 1,000 cells or so (classes by their shares). A single
     candidate is compared with nothing. Warns where no class has two cells: the reference is taken.
     """

@@ -47,16 +47,21 @@ def test_the_classifier_that_fits_the_truth_is_chosen(table, kind):
     assert again[2].scores != again[0].scores
 
 
-def test_vectors_that_tell_more_are_taken_and_noise_is_left():
-    rng = np.random.default_rng(0)
-    y = rng.integers(3, size=200)
-    signal = rng.normal(size=(200, 3)).astype(np.float32) + 2 * np.eye(3, dtype=np.float32)[y]
-    noise = rng.normal(size=(200, 3)).astype(np.float32)
-    for first, other, used in ((noise, signal, ("a", "b")), (signal, noise, ("a",))):
-        choice = choose(
-            candidates(["a", "b"], ["trees"]), {"a": first, "b": other}, y, new=new, seed=0, **places(len(y))
-        )
-        assert choice.chosen.blocks == used
+def test_vectors_that_tell_more_are_taken_and_noise_is_mostly_left():
+    taken = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(3, size=200)
+        signal = rng.normal(size=(200, 3)).astype(np.float32) + 2 * np.eye(3, dtype=np.float32)[y]
+        noise = rng.normal(size=(200, 3)).astype(np.float32)
+        for first, other in ((noise, signal), (signal, noise)):
+            listed = candidates(["a", "b"], ["trees"])
+            choice = choose(listed, {"a": first, "b": other}, y, new=new, seed=0, **places(len(y)))
+            taken.append(choice.chosen.blocks)
+            score = choice.scores["trees on a + b"]
+            assert (choice.chosen.blocks == ("a", "b")) == (score["gain"] > score["gain_error"])
+    assert taken[::2] == [("a", "b")] * 6
+    assert taken[1::2].count(("a",)) >= 4  # one standard error is passed by luck in one of six, or a little more often
 
 
 def test_what_a_sample_alone_tells_does_not_win():
@@ -101,7 +106,7 @@ def test_a_gain_within_its_error_changes_nothing():
         )
         assert choice.chosen.kind == kind
         score = choice.scores["mlp on X"]
-        assert (score["gain"] > 2 * score["gain_error"]) == (kind == "mlp")
+        assert (score["gain"] > score["gain_error"]) == (kind == "mlp")
         assert choice.scores["trees on X"]["gain"] == 0
 
 
