@@ -27,32 +27,48 @@ BESIDE = 0.3  # weight of what is near, and of the cell, where cells are compare
 
 @dataclass(frozen=True, slots=True)
 class ContextOptions:
-    """How context is worked out; see `context_vectors` for the letters."""
+    """How context is worked out; see `context_vectors` for the letters.
+
+    Parameters
+    ----------
+    n_near : int, default 2
+        Steps of the walk on the graph that describes the neighbourhood (c_near).
+    n_far : int, default 32
+        Steps of the walk that describes the surroundings (c_far).
+    n_alike : int, default 50
+        Cells elsewhere with which surroundings are shared; 0: none, J is then c_far.
+    n_apart : int, default 300
+        The nearest so many cells of the same image are not elsewhere.
+    n_shared : int, default 4
+        Steps along which surroundings are shared.
+    region_weight : float, default 1.0
+        Weight of the coarse parts of the tissue (R); 0 leaves them out, for finer parts.
+    shared_weight : float, default 0.5
+        Weight of the surroundings shared with tissue alike (J).
+    near_weight : float, default 0.3
+        Weight of the neighbourhood (c_near).
+    cell_weight : float, default 0.3
+        Weight of the cell's own features.
+    n_neighbors : int, default 30
+        Cells alike that each is joined to in the graph of which R is made.
+    n_vectors : int, default 100
+        Slow coordinates of that graph in R.
+    power : int, default 64
+        Steps of diffusion in R: the more, the coarser.
+    """
 
     n_near: int = 2
-    """Steps of the walk that describes the neighbourhood, c_near."""
     n_far: int = 32
-    """Steps of the walk that describes the surroundings, c_far."""
     n_alike: int = 50
-    """Cells elsewhere with which surroundings are shared; 0: none (J is c_far)."""
     n_apart: int = 300
-    """The nearest so many cells of the same image are not elsewhere."""
     n_shared: int = 4
-    """Steps along which they are shared."""
     region_weight: float = 1.0
-    """Of R: coarse parts of the tissue; 0: they are not worked out."""
     shared_weight: float = 0.5
-    """Of J: surroundings shared with tissue alike."""
     near_weight: float = 0.3
-    """Of c_near."""
     cell_weight: float = 0.3
-    """Of the cell's own features."""
     n_neighbors: int = 30
-    """Of the graph of R."""
     n_vectors: int = 100
-    """Slow coordinates of R."""
     power: int = 64
-    """Steps of diffusion in R: the more, the coarser."""
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> ContextOptions:

@@ -190,7 +190,12 @@ COMMANDS: dict[str, Command] = {
         "cellgraph-clr classify embedded.h5ad cell_type --min-confidence 0.6 -o typed.h5ad",
         "cells.change",
         {0: "tl.classify"},
-        configs=("models.SoftInfoNCEClassifier", "models.CalibratedTrees", "models.CellGraphClassifierConfig"),
+        configs=(
+            "models.classifiers.SoftInfoNCEConfig",
+            "training.recipe.Recipe",
+            "models.CalibratedTrees",
+            "models.CellGraphClassifierConfig",
+        ),
         arguments=("label_key",),
         left_out={"loss": "`--method`", "class_weight": "weights of Python"},
     ),

@@ -37,7 +37,7 @@ def parameters_of(dotted: str) -> tuple[Parameter, ...]:
     makers = [n for n in found.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
     if makers:
         return _arguments(makers[0], ast.get_docstring(found) or "", names)
-    return _fields(found, names)
+    return _fields(found, ast.get_docstring(found) or "", names)
 
 
 def _definition(place: Path, name: str) -> tuple[Path, ast.FunctionDef | ast.ClassDef]:
@@ -94,15 +94,13 @@ def _arguments(made: ast.FunctionDef, doc: str, names: dict[str, str]) -> tuple[
     )
 
 
-def _fields(made: ast.ClassDef, names: dict[str, str]) -> tuple[Parameter, ...]:
-    out = []
-    for node, after in zip(made.body, [*made.body[1:], None], strict=True):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            text = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
-            out.append(
-                Parameter(node.target.id, ast.unparse(node.annotation), _code(node.value, names), _first(str(text)))
-            )
-    return tuple(out)
+def _fields(made: ast.ClassDef, doc: str, names: dict[str, str]) -> tuple[Parameter, ...]:
+    told = _told(doc)
+    return tuple(
+        Parameter(n.target.id, ast.unparse(n.annotation), _code(n.value, names), told.get(n.target.id, ""))
+        for n in made.body
+        if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+    )
 
 
 def _told(doc: str) -> dict[str, str]:

@@ -14,12 +14,16 @@ from cellgraph_clr._core.checks import check_in_range, check_key_added, check_op
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.numbers import as_numbers
+from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.results import write_classes
+from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig, SoftInfoNCEConfig
+from cellgraph_clr.models.classifiers.trees import CalibratedTrees
 from cellgraph_clr.tl.classifiers import AUTO, METHODS, fine_tuned, learned_on_vectors
+from cellgraph_clr.training.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +35,19 @@ if TYPE_CHECKING:
 __all__ = ["classify"]
 
 
+@shows(
+    CalibratedTrees,
+    SoftInfoNCEConfig,
+    CellGraphClassifierConfig,
+    Runtime,
+    without=("loss", "n_processes"),
+    told={
+        CalibratedTrees: "Of trees. ",
+        SoftInfoNCEConfig: "Of networks. ",
+        CellGraphClassifierConfig: "With `base`. ",
+        Runtime: "Of networks. ",
+    },
+)
 @checked
 def classify(
     adata: AnnData,

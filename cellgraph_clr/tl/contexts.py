@@ -12,6 +12,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_key_added, check_whole, expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.images_of_cells import image_numbers
@@ -20,6 +21,7 @@ from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
 from cellgraph_clr.adata.samples import sample_of
+from cellgraph_clr.analysis.context import ContextOptions
 from cellgraph_clr.tl.common import check_apart
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ CODES: dict[str, Any] = {
 TEMPERATURE = 0.2
 
 
+@shows(ContextOptions)
 @checked
 def context(
     adata: AnnData,
@@ -97,8 +100,7 @@ def context(
     copy : bool, default False
         Return a new AnnData.
     **options : object
-        Of `analysis.context.ContextOptions`. `region_weight=0` leaves out the coarse parts of the tissue, for finer
-        ones.
+        As in `analysis.context.ContextOptions`.
 
     Returns
     -------
@@ -129,7 +131,7 @@ def context(
     True
     """
     from cellgraph_clr._core.scaling import column_moments
-    from cellgraph_clr.analysis.context import ContextOptions, context_vectors, principal
+    from cellgraph_clr.analysis.context import context_vectors, principal
     from cellgraph_clr.analysis.prototypes import soft_types
 
     check_key_added(key_added, "obsm")

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.options import shows
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.models.cell_graph.config import CellGraphCLRConfig
 from cellgraph_clr.tl.common import check_model_alone, trained_with
+from cellgraph_clr.training.runtime import Runtime
 
 if TYPE_CHECKING:
     import os
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["embed"]
 
 
+@shows(CellGraphCLRConfig, Runtime)
 @checked
 def embed(
     adata: AnnData,

@@ -10,12 +10,15 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.options import shows
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell, write_classes
 from cellgraph_clr.cells.movie import Movie
+from cellgraph_clr.models.time_arrow.config import TimeArrowConfig
 from cellgraph_clr.tl.common import check_model_alone, trained_with
 from cellgraph_clr.tl.matched_events import events_from_matches
+from cellgraph_clr.training.runtime import Runtime
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["detect_events", "time_arrow"]
 
 
+@shows(TimeArrowConfig, Runtime, without=("n_processes",))
 @checked
 def time_arrow(
     adata: AnnData,

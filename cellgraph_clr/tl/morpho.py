@@ -10,13 +10,16 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.images_of_cells import rows_of_labels
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, representation
 from cellgraph_clr.adata.samples import cell_ids
+from cellgraph_clr.models.morpho.config import MorphoFeaturesConfig
 from cellgraph_clr.tl.common import check_model_alone, trained_with
+from cellgraph_clr.training.runtime import Runtime
 
 if TYPE_CHECKING:
     import os
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["morpho_context", "morpho_features"]
 
 
+@shows(MorphoFeaturesConfig, Runtime, without=("n_processes",))
 @checked
 def morpho_features(
     adata: AnnData,

@@ -9,11 +9,14 @@ import numpy as np
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import package_info, record_run
 from cellgraph_clr.adata.results import cell_keys, write_by_cell
+from cellgraph_clr.models.infomax.config import DeepInfoMaxConfig
 from cellgraph_clr.tl.common import check_model_alone, trained_with
+from cellgraph_clr.training.runtime import Runtime
 
 if TYPE_CHECKING:
     import os
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["profile", "profile_cells"]
 
 
+@shows(DeepInfoMaxConfig, Runtime, without=("n_processes",))
 @checked
 def profile(
     plate: Plate,
@@ -118,6 +122,7 @@ def profile(
     return adata
 
 
+@shows(DeepInfoMaxConfig, Runtime, without=("n_processes",))
 @checked
 def profile_cells(
     adata: AnnData,

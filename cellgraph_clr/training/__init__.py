@@ -12,7 +12,8 @@ __getattr__, __dir__, __all__ = _lazy.attach(
     submod_attrs={
         "objects": ["built"],
         "recipe": ["Fitted", "Recipe"],
-        "run": ["Runtime", "Trained", "Watch", "train"],
+        "run": ["Trained", "Watch", "train"],
+        "runtime": ["Runtime"],
         "task": ["Lowered", "Schedule", "Task", "generators"],
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from copy import copy
 from dataclasses import dataclass, field, fields
@@ -14,10 +15,11 @@ from torch import nn
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import CellGraphError, ModelFileError, OptionError
+from cellgraph_clr._core.options import show_options
 from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.objects import Absent, identity, is_object, name_of, plain, with_objects
-from cellgraph_clr.training.run import Runtime
+from cellgraph_clr.training.runtime import Runtime
 from cellgraph_clr.training.saved import (
     DAMAGED,
     FORMAT,
@@ -234,6 +236,15 @@ class Recipe(Learner, Generic[Config]):
     """A learner with a frozen configuration: a subclass names its class, and writes `fit`, `_new_networks` and its use."""
 
     config_class: ClassVar[type]
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Show the fields of the configuration in place of `**config`, in the signature and the docstring."""
+        super().__init_subclass__(**more)
+        of_init = inspect.signature(cls.__init__)
+        without_self = of_init.replace(
+            parameters=list(of_init.parameters.values())[1:], return_annotation=of_init.empty
+        )
+        show_options(cls, without_self, [cls.config_class])
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ import lightning.pytorch as lightning
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 
-from cellgraph_clr._core.checks import check_precision, check_whole, expected
+from cellgraph_clr._core.checks import check_whole, expected
 from cellgraph_clr._core.errors import OptionError, OutputError
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr.training.checkpoints import SafeCheckpoints, check_run
@@ -27,6 +27,7 @@ from cellgraph_clr.training.devices import seeded, usable_device
 from cellgraph_clr.training.endings import fit
 from cellgraph_clr.training.module import TaskModule
 from cellgraph_clr.training.objects import as_text
+from cellgraph_clr.training.runtime import Runtime
 from cellgraph_clr.training.saved import DAMAGED
 from cellgraph_clr.training.watchers import Bar, EarlyStop, KeepRun, stalled
 from cellgraph_clr.training.weights import check_same_shapes
@@ -42,44 +43,6 @@ if TYPE_CHECKING:
 ONE_AT_A_TIME = threading.RLock()  # runs in threads would share torch's generators and Lightning's loggers
 
 __all__ = ["Runtime", "Trained", "Watch", "Watches", "train"]
-
-MOST_WORKERS = 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
-    """Where and how fast a run goes; nothing of it is part of the model.
-
-    Parameters
-    ----------
-    device : str, default "auto"
-        "auto" (GPU when there is one), "cpu", "cuda", "cuda:1", ….
-    precision : str, default "32"
-        "32" or "bf16" (products of networks in bfloat16; views and losses stay in float32).
-    num_workers : int, default 0
-        Processes that draw batches ahead; 0 draws them in between. The result is the same.
-    n_processes : int, default 1
-        Processes (on GPUs: one per GPU) that share every batch.
-    progress : bool or None, default None
-        Show a bar; None shows it on a terminal or in a notebook.
-
-    Raises
-    ------
-    OptionError
-        For another precision, or a negative number of workers.
-    """
-
-    device: str = "auto"
-    precision: str = "32"
-    num_workers: int = 0
-    n_processes: int = 1
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        """Check the options."""
-        check_precision(self.precision)
-        check_whole("num_workers", self.num_workers, low=0, high=MOST_WORKERS)
-        check_whole("n_processes", self.n_processes)
 
 
 @dataclass(frozen=True, slots=True)

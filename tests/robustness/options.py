@@ -214,7 +214,10 @@ MAY = {  # option: values that it takes although its annotation says otherwise, 
 
 def options_of(function: Callable) -> dict[str, str]:
     """Return {option: annotation} of a function."""
-    found = inspect.signature(function.func if isinstance(function, partial) else function).parameters
+    made = function.func if isinstance(function, partial) else function
+    found = inspect.signature(
+        inspect.unwrap(made, stop=inspect.isclass)
+    ).parameters  # fields of configurations: `CONFIGS`
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return {n: str(p.annotation) for n, p in found.items() if p.kind not in kinds and n not in SKIP}
 

@@ -64,6 +64,70 @@ class Augment(Protocol):
 class CellGraphCLRConfig:
     """What a `CellGraphCLR` is; every field changes the result.
 
+    Parameters
+    ----------
+    objective : str or Objective, default "infonce_p"
+        "infonce_p" (subset posterior), "composite_infonce", "supcon", "supcon_in", "mil_nce", "infonce" (one positive),
+        "nt_xent" (two views that are noise to one another), "vicreg" (no noise) or "infomax" (a cell against the mean
+        of all of the batch that are related to it: its neighbourhood, or with an `obs` column its sample or tissue;
+        where all are, Deep Graph Infomax). Or an `Objective` of your own, or one of `losses` with its options:
+        ``InfoNCEp(0.1, normalize="p")`` for an `obs` column as positives, whose classes the plain sum counts by the
+        square of their size.
+    bound : str or None, default None
+        Of the information of infomax: "jsd" (None), "dv", "nce" or "infonce_p", whose cost grows with the cells of a
+        group.
+    positives : str or tuple of str, default "both"
+        "neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class),
+        an `obsp` key (any relation), or a tuple of these: a mixture.
+
+        With "views" the neighbours of a cell are noise like any other; with "both" and `n_positives` = 1 its own view
+        is the only positive too, but its neighbours are kept out of the noise.
+    n_positives : int, default 5
+        Positives per anchor, the cell's own view included where it is one; fewer where a cell has fewer.
+    n_hops : int, default 1
+        How many steps away a neighbour may be to be a positive.
+    positive_weights : str or None, default None
+        Neighbours are drawn as positives in proportion to "contact_area" or to "closeness" (one over the length of the
+        edge); None: all alike. For direct neighbours.
+    encoder : str or Encoder or callable, default "sage"
+        "sage" (mean of neighbours), "gin" (sum), "gatv2" (attention) or "gen" (softmax aggregation); the last two read
+        the lengths and contact areas of edges. Or an `Encoder` of your own, or a callable ``(n_in, n_out, n_edge)``
+        that makes it.
+    edge_lengths : bool, default False
+        Whether the log of a cell's mean edge length and of its degree stand beside its features: how densely cells lie.
+    n_dims : int, default 64
+        Width of what is learned: the first columns of the embedding.
+    n_own : int, default 64
+        Own inputs of a cell that stand beside what is learned: as they are, or as so many principal components where
+        there are more; 0: none, and learned vectors as the encoder gives them. They keep what a cell is, which contrast
+        drops.
+    n_hidden : int, default 128
+        Width of the encoder's layers.
+    n_layers : int, default 2
+        Message passing layers of the encoder: how many edges away it sees, also one of your own.
+    temperature : float, default 0.2
+        Divides cosine similarities; vicreg and infomax have none.
+    mask_features : float, default 0.5
+        Share of features set to their mean in a view.
+    jitter : float, default 0.2
+        Noise added to the features of a view, in standard deviations.
+    drop_edges : float, default 0.3
+        Share of edges left out of a view.
+    drop_nodes : float, default 0.0
+        Share of cells whose features and edges are hidden in a view.
+    augment : Augment or None, default None
+        Views of your own, in place of `mask_features`, `jitter`, `drop_edges` and `drop_nodes`.
+    n_steps : int, default 150
+        Optimisation steps.
+    batch_size : int, default 1024
+        Anchors per step.
+    learning_rate : float, default 3e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default 1e-4
+        Of AdamW.
+    patience : int or None, default None
+        Stop when the mean loss over so many steps is no lower than it was before; None: all steps.
+
     Examples
     --------
     >>> import cellgraph_clr as cgc
@@ -73,62 +137,28 @@ class CellGraphCLRConfig:
     """
 
     objective: str | Objective = "infonce_p"
-    """infonce_p (subset posterior), composite_infonce, supcon, supcon_in, mil_nce, infonce (one positive), nt_xent (two views
-    that are noise to one another), vicreg (no noise) or infomax (a cell against the mean of all of the batch that are related to
-    it: its neighbourhood, or with an `obs` column its sample or tissue; where all are, Deep Graph Infomax); or an `Objective` of
-    your own, or one of `losses` with its options: `InfoNCEp(0.1, normalize="p")` for an `obs` column as positives, whose classes
-    the plain sum counts by the square of their size."""
     bound: str | None = None
-    """Of the information of infomax: "jsd" (None), "dv", "nce" or "infonce_p", whose cost grows with the cells of a group."""
     positives: str | tuple[str, ...] = "both"
-    """"neighbors" (of the graph), "views" (the cell itself, augmented), "both", an `obs` column (cells of one class), an `obsp`
-    key (any relation), or a tuple of these: a mixture.
-
-    With "views" the neighbours of a cell are noise like any other; with "both" and `n_positives` = 1 its own view is the only
-    positive too, but its neighbours are kept out of the noise."""
     n_positives: int = 5
-    """Positives per anchor, the cell's own view included where it is one; fewer where a cell has fewer."""
     n_hops: int = 1
-    """How many steps away a neighbour may be to be a positive."""
     positive_weights: str | None = None
-    """Neighbours are drawn as positives in proportion to "contact_area" or to "closeness" (one over the length of the edge);
-    None: all alike. For direct neighbours."""
     encoder: str | Encoder | Callable[[int, int, int], nn.Module] = "sage"
-    """sage (mean of neighbours), gin (sum), gatv2 (attention) or gen (softmax aggregation); the last two read the lengths and
-    contact areas of edges. Or an `Encoder` of your own, or a callable ``(n_in, n_out, n_edge)`` that makes it."""
     edge_lengths: bool = False
-    """Whether the log of a cell's mean edge length and of its degree stand beside its features: how densely cells lie."""
     n_dims: int = 64
-    """Width of what is learned: the first columns of the embedding."""
     n_own: int = 64
-    """Own inputs of a cell that stand beside what is learned: as they are, or as so many principal components where there are
-    more; 0: none, and learned vectors as the encoder gives them. They keep what a cell is, which contrast drops."""
     n_hidden: int = 128
-    """Width of the encoder's layers."""
     n_layers: int = 2
-    """Message passing layers of the encoder: how many edges away it sees, also one of your own."""
     temperature: float = 0.2
-    """Divides cosine similarities; vicreg and infomax have none."""
     mask_features: float = 0.5
-    """Share of features set to their mean in a view."""
     jitter: float = 0.2
-    """Noise added to the features of a view, in standard deviations."""
     drop_edges: float = 0.3
-    """Share of edges left out of a view."""
     drop_nodes: float = 0.0
-    """Share of cells whose features and edges are hidden in a view."""
     augment: Augment | None = None
-    """Views of your own, in place of the four options above."""
     n_steps: int = 150
-    """Optimisation steps."""
     batch_size: int = 1024
-    """Anchors per step."""
     learning_rate: float = 3e-3
-    """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
     patience: int | None = None
-    """Stop when the mean loss over so many steps is no lower than it was before; None: all steps."""
 
     def __post_init__(self) -> None:
         """Check every field."""

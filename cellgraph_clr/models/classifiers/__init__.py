@@ -30,7 +30,7 @@ import lazy_loader as _lazy
 __getattr__, __dir__, __all__ = _lazy.attach(
     __name__,
     submod_attrs={
-        "config": ["CellGraphClassifierConfig"],
+        "config": ["CellGraphClassifierConfig", "SoftInfoNCEConfig"],
         "graph": ["CellGraphClassifier"],
         "soft_infonce": ["SoftInfoNCEClassifier"],
         "targets": ["neighbor_composition"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -12,15 +12,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted
 
-from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected, listing
+from cellgraph_clr._core.checks import check_in_range, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, OptionError, ShapeError
+from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr._core.scaling import column_moments
 from cellgraph_clr._core.whole import whole_or_none
+from cellgraph_clr.models.classifiers.config import SoftInfoNCEConfig
 from cellgraph_clr.models.classifiers.data import (
     HARD,
-    HEADS,
-    LOSSES,
     calibration_folds,
     class_codes,
     features_and_labels,
@@ -30,7 +30,8 @@ from cellgraph_clr.models.classifiers.data import (
 from cellgraph_clr.models.classifiers.targets import starting_targets
 from cellgraph_clr.models.classifiers.task import HeadTask, new_head
 from cellgraph_clr.training.recipe import Fitted, Learner, run_digest
-from cellgraph_clr.training.run import Runtime, Watch, train
+from cellgraph_clr.training.run import Watch, train
+from cellgraph_clr.training.runtime import Runtime
 from cellgraph_clr.training.saved import DAMAGED, check_form, check_header
 from cellgraph_clr.training.task import Schedule
 from cellgraph_clr.training.together import Together
@@ -47,35 +48,14 @@ CALIBRATION_FOLDS = 5
 RUN = ("device", "precision", "num_workers", "progress")  # where it runs: no part of the model
 
 
+@shows(SoftInfoNCEConfig)
 class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     """Classifier trained by SoftInfoNCE on soft targets; a scikit-learn estimator on arrays.
 
     Parameters
     ----------
-    head : str, default "linear"
-        "linear" or "mlp"; or one of your own, a callable ``(n_in, n_classes)`` that makes a module.
-    loss : str, default "soft_infonce"
-        "soft_infonce" (noise: the other samples' targets), "soft_cross_entropy" (the control), or the same two on
-        one-hot targets, "infonce" and "cross_entropy", which know neither smoothing nor mixup.
-    smoothing : float, default 0.1
-        Share of every target spread over all classes.
-    mixup : float, default 0.0
-        Alpha of mixed pairs of samples; 0 for none.
-    class_weight : str or mapping of object to float or None, default None
-        "balanced" weighs samples so that every class has the same weight in the loss; a mapping class -> weight above
-        0, 1 where a class is not in it; None: all samples alike.
-    temperature : float, default 1.0
-        Divides the logits, in training and prediction.
-    calibrate : bool, default True
-        Fit one temperature on out-of-fold logits (5 folds; fewer for small classes), used by `predict_proba`.
-    n_steps : int, default 200
-        Of AdamW with a cosine schedule.
-    batch_size : int, default 1024
-        Of AdamW with a cosine schedule.
-    learning_rate : float, default 0.02
-        Of AdamW with a cosine schedule.
-    weight_decay : float, default 0.05
-        Of AdamW with a cosine schedule.
+    **config : object
+        As in `SoftInfoNCEConfig`.
     random_state : int, numpy.random.Generator or None, default 0
         Seed.
     device : str, default "auto"
@@ -374,19 +354,8 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         return self._state is not None
 
     def _check_options(self) -> None:
-        if not callable(self.head):
-            check_option("head", self.head, HEADS)
-        check_option("loss", self.loss, LOSSES)
-        check_in_range("smoothing", self.smoothing, low=0, high=1, high_open=True)
-        check_in_range("mixup", self.mixup, low=0)
-        if not isinstance(self.class_weight, Mapping):
-            check_option("class_weight", self.class_weight, (None, "balanced"))
-        check_option("calibrate", self.calibrate, (True, False))
-        check_whole("n_steps", self.n_steps)
-        check_whole("batch_size", self.batch_size, low=2)
-        for name in ("temperature", "learning_rate"):
-            check_in_range(name, getattr(self, name), low=0, low_open=True, high=1e6)
-        check_in_range("weight_decay", self.weight_decay, low=0)
+        """Raise `OptionError` for a wrong option; scikit-learn wants constructors that check nothing."""
+        SoftInfoNCEConfig(**{f.name: getattr(self, f.name) for f in fields(SoftInfoNCEConfig)})
 
     def _weights_by_class(self, classes: np.ndarray) -> Any:
         """Return `class_weight` as scikit-learn takes it. Raises `OptionError` for other classes or weights that are none."""

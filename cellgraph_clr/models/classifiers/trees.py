@@ -43,7 +43,7 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     n_trees : int, default 500
-        Trees.
+        How many trees are grown.
     max_features : float, default 0.4
         Share of the features tried at each split.
     calibrate : bool, default True

@@ -33,6 +33,48 @@ class LocalGlobal(Protocol):
 class DeepInfoMaxConfig:
     """What a `DeepInfoMax` is; every field changes the result.
 
+    Parameters
+    ----------
+    encoder : str or LocalGlobal or callable, default "conv"
+        "conv"; or a `LocalGlobal` of your own, or a callable ``(n_channels, n_features)`` that makes it.
+    n_features : int, default 32
+        Width of local and global vectors.
+    n_hidden : int, default 16
+        Channels of the first level of the encoder, doubled at each of three.
+    norm : str, default "none"
+        "none" keeps brightness; "group" or "batch" normalise within the network, and lose part of it.
+    residual : bool, default True
+        One residual block more a level, which sees whole cells; False is the shallow encoder.
+    bound : str, default "jsd"
+        Of the mutual information: "jsd", "dv", "nce" or "infonce_p".
+    prior_weight : float, default 0.1
+        Weight of matching global vectors to a uniform prior; 0 leaves it out.
+    foreground : str, default "mixture"
+        How foreground is told while learning: "mixture", "otsu", "labels" or "all".
+    intensity_scale : str, default "plate"
+        Of intensities: "plate", "field" or "none".
+    illumination : bool, default False
+        Whether uneven light is corrected.
+    sphere : bool, default True
+        Whether profiles of windows are scaled so that samples learned from vary alike in all directions within.
+    window_px : int, default 128
+        Pixels along the side of a crop, and of a window; a multiple of 8.
+    n_fields : int, default 3
+        Fields of a sample that are seen together; crops of one field where there are fewer.
+    gain : float, default 0.2
+        How much the brightness of channels of a crop is varied while learning, as a share: smaller differences mean
+        nothing.
+    blur : float, default 0.0
+        How far a crop is put out of focus at the most while learning, in pixels: focus then means nothing.
+    batch_size : int, default 24
+        Crops a step: `n_fields` of each of as many samples.
+    n_steps : int, default 300
+        Optimisation steps.
+    learning_rate : float, default 1e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default 1e-4
+        Of AdamW.
+
     Examples
     --------
     >>> import cellgraph_clr as cgc
@@ -42,43 +84,24 @@ class DeepInfoMaxConfig:
     """
 
     encoder: str | LocalGlobal | Callable[[int, int], nn.Module] = "conv"
-    """"conv"; or a `LocalGlobal` of your own, or a callable ``(n_channels, n_features)`` that makes it."""
     n_features: int = 32
-    """Width of local and global vectors."""
     n_hidden: int = 16
-    """Channels of the first level of the encoder, doubled at each of three."""
     norm: str = "none"
-    """"none" keeps brightness; "group" or "batch" normalise within the network, and lose part of it."""
     residual: bool = True
-    """One residual block more a level, which sees whole cells; False is the shallow encoder."""
     bound: str = "jsd"
-    """Of the mutual information: "jsd", "dv", "nce" or "infonce_p"."""
     prior_weight: float = 0.1
-    """Weight of matching global vectors to a uniform prior; 0 leaves it out."""
     foreground: str = "mixture"
-    """How foreground is told while learning: "mixture", "otsu", "labels" or "all"."""
     intensity_scale: str = "plate"
-    """Of intensities: "plate", "field" or "none"."""
     illumination: bool = False
-    """Whether uneven light is corrected."""
     sphere: bool = True
-    """Whether profiles of windows are scaled so that samples learned from vary alike in all directions within."""
     window_px: int = 128
-    """Pixels along the side of a crop, and of a window; a multiple of 8."""
     n_fields: int = 3
-    """Fields of a sample that are seen together; crops of one field where there are fewer."""
     gain: float = 0.2
-    """How much the brightness of channels of a crop is varied while learning, as a share: smaller differences mean nothing."""
     blur: float = 0.0
-    """How far a crop is put out of focus at the most while learning, in pixels: focus then means nothing."""
     batch_size: int = 24
-    """Crops a step: `n_fields` of each of as many samples."""
     n_steps: int = 300
-    """Optimisation steps."""
     learning_rate: float = 1e-3
-    """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
 
     def __post_init__(self) -> None:
         """Check every field."""

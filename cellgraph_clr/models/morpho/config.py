@@ -39,6 +39,54 @@ class CropNetwork(Protocol):
 class MorphoFeaturesConfig:
     """What a `MorphoFeatures` is; every field changes the result.
 
+    Parameters
+    ----------
+    kinds : tuple of str, default ("shape", "coarse", "fine")
+        "shape" (points on the surface), "coarse" (the whole cell), "fine" (patches inside it); the last two need an image.
+    shape_encoder : str or SurfaceNetwork or callable, default "points"
+        "points"; or a `SurfaceNetwork` of your own, or a callable ``(n_features)`` that makes it.
+    texture_encoder : str or CropNetwork or callable, default "residual"
+        "residual"; or a `CropNetwork` of your own, or a callable ``(n_in, n_features, ndim)`` that makes it.
+    n_features : int, default 80
+        Width of the code of each kind.
+    n_hidden : int, default 16
+        Width of the networks: twice that for points, that at the first level of crops.
+    n_points : int, default 128
+        Points on the surface of a cell.
+    coarse_size : int, default 24
+        Voxels along the side of a crop of the whole cell; a multiple of 8.
+    coarse_resolution : float or None, default None
+        Size of its voxels, in the unit of the labels; None: nine of ten cells fit.
+    fine_size : int, default 8
+        Voxels along the side of a patch inside the cell; a multiple of 8.
+    fine_resolution : float or None, default None
+        Size of its voxels; None: the finest spacing of the labels.
+    n_patches : int, default 16
+        Patches of a cell; their codes are averaged, half of them make a view.
+    masked : bool, default True
+        Whether crops hold the cell alone; False shows what lies around it.
+    intensity_scale : str, default "cell"
+        "cell" brings every crop to mean 0 and spread 1 inside the cell, so that brightness and contrast are left to
+        measured features; "image" uses the mean and spread over all cells.
+    positives : str, default "views"
+        What a cell is told alike with: "views", the other view of it (InfoNCE); "patches", every patch of the other
+        view alone (InfoNCEp; the same as "views" where there is one); "neighbors", also the cells that touch it
+        (InfoNCEp).
+    temperature : float, default 0.2
+        Divides cosine similarities.
+    reconstruction : float, default 1.0
+        Weight of the mean squared error of rebuilt crops; 0 leaves the decoder out.
+    strength : float, default 1.0
+        How far views differ: bent surfaces, distorted crops; 0 leaves other draws, turns and mirrors.
+    n_steps : int, default 300
+        Optimisation steps of each kind.
+    batch_size : int, default 64
+        Cells a step.
+    learning_rate : float, default 1e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default 1e-4
+        Of AdamW.
+
     Examples
     --------
     >>> import cellgraph_clr as cgc
@@ -48,49 +96,26 @@ class MorphoFeaturesConfig:
     """
 
     kinds: tuple[str, ...] = KINDS
-    """shape (points on the surface), coarse (the whole cell), fine (patches inside it); the last two need an image."""
     shape_encoder: str | SurfaceNetwork | Callable[[int], nn.Module] = "points"
-    """"points"; or a `SurfaceNetwork` of your own, or a callable ``(n_features)`` that makes it."""
     texture_encoder: str | CropNetwork | Callable[[int, int, int], nn.Module] = "residual"
-    """"residual"; or a `CropNetwork` of your own, or a callable ``(n_in, n_features, ndim)`` that makes it."""
     n_features: int = 80
-    """Width of the code of each kind."""
     n_hidden: int = 16
-    """Width of the networks: twice that for points, that at the first level of crops."""
     n_points: int = 128
-    """Points on the surface of a cell."""
     coarse_size: int = 24
-    """Voxels along the side of a crop of the whole cell; a multiple of 8."""
     coarse_resolution: float | None = None
-    """Size of its voxels, in the unit of the labels; None: nine of ten cells fit."""
     fine_size: int = 8
-    """Voxels along the side of a patch inside the cell; a multiple of 8."""
     fine_resolution: float | None = None
-    """Size of its voxels; None: the finest spacing of the labels."""
     n_patches: int = 16
-    """Patches of a cell; their codes are averaged, half of them make a view."""
     masked: bool = True
-    """Whether crops hold the cell alone; False shows what lies around it."""
     intensity_scale: str = "cell"
-    """"cell" brings every crop to mean 0 and spread 1 inside the cell, so that brightness and contrast are left to measured
-    features; "image" uses the mean and spread over all cells."""
     positives: str = "views"
-    """What a cell is told alike with: "views", the other view of it (InfoNCE); "patches", every patch of the other view alone
-    (InfoNCEp; the same as "views" where there is one); "neighbors", also the cells that touch it (InfoNCEp)."""
     temperature: float = 0.2
-    """Divides cosine similarities."""
     reconstruction: float = 1.0
-    """Weight of the mean squared error of rebuilt crops; 0 leaves the decoder out."""
     strength: float = 1.0
-    """How far views differ: bent surfaces, distorted crops; 0 leaves other draws, turns and mirrors."""
     n_steps: int = 300
-    """Optimisation steps of each kind."""
     batch_size: int = 64
-    """Cells a step."""
     learning_rate: float = 1e-3
-    """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -39,6 +39,43 @@ class Backbone(Protocol):
 class TimeArrowConfig:
     """What a `TimeArrow` is; every field changes the result.
 
+    Parameters
+    ----------
+    backbone : str or Backbone or callable, default "unet"
+        What gives every pixel its features: "unet"; or a `Backbone` of your own, or a callable ``(n_in, n_out, ndim)``
+        for it.
+    n_features : int, default 16
+        Dense features of every pixel.
+    n_hidden : int, default 8
+        Channels of the first level of the U-Net.
+    n_levels : int, default 2
+        Times the U-Net halves the sides.
+    crop_px : int, default 64
+        Side of the crops that are learned from, in pixels; a multiple of 2 ** n_levels. In 3D z is taken whole.
+    steps : tuple of int, default (1,)
+        Frames between the two of a pair; one is drawn for each.
+    min_content : float, default 0.02
+        Least standard deviation of a crop after normalisation; 0 takes background too.
+    strength : float, default 0.5
+        How far gain, offset and noise of single frames vary; 0 leaves turns and mirrors.
+    zoom : float, default 0.0
+        How much larger or smaller single frames are seen, as a share: growth then does not tell the order, other
+        changes do.
+    decorrelation : float, default 0.01
+        Weight of the loss that keeps features from being alike.
+    validation : float, default 0.2
+        Share of the frames of every movie held out, one stretch of time; 0 holds none out.
+    held_out : str, default "last"
+        Which stretch: "first" or "last".
+    n_steps : int, default 400
+        Optimisation steps.
+    batch_size : int, default 32
+        Pairs a step.
+    learning_rate : float, default 5e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default 1e-4
+        Of AdamW.
+
     Examples
     --------
     >>> import cellgraph_clr as cgc
@@ -48,37 +85,21 @@ class TimeArrowConfig:
     """
 
     backbone: str | Backbone | Callable[[int, int, int], nn.Module] = "unet"
-    """What gives every pixel its features: "unet"; or a `Backbone` of your own, or a callable ``(n_in, n_out, ndim)`` for it."""
     n_features: int = 16
-    """Dense features of every pixel."""
     n_hidden: int = 8
-    """Channels of the first level of the U-Net."""
     n_levels: int = 2
-    """Times the U-Net halves the sides."""
     crop_px: int = 64
-    """Side of the crops that are learned from, in pixels; a multiple of 2 ** n_levels. In 3D z is taken whole."""
     steps: tuple[int, ...] = (1,)
-    """Frames between the two of a pair; one is drawn for each."""
     min_content: float = 0.02
-    """Least standard deviation of a crop after normalisation; 0 takes background too."""
     strength: float = 0.5
-    """How far gain, offset and noise of single frames vary; 0 leaves turns and mirrors."""
     zoom: float = 0.0
-    """How much larger or smaller single frames are seen, as a share: growth then does not tell the order, other changes do."""
     decorrelation: float = 0.01
-    """Weight of the loss that keeps features from being alike."""
     validation: float = 0.2
-    """Share of the frames of every movie held out, one stretch of time; 0 holds none out."""
     held_out: str = "last"
-    """Which stretch: "first" or "last"."""
     n_steps: int = 400
-    """Optimisation steps."""
     batch_size: int = 32
-    """Pairs a step."""
     learning_rate: float = 5e-3
-    """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -20,6 +20,26 @@ HEADS = ("linear", "residual")
 class EventClassifierConfig:
     """What an `EventClassifier` is; every field changes the result.
 
+    Parameters
+    ----------
+    head : str or callable, default "residual"
+        "residual" or "linear"; or one of your own, a callable ``(n_features, n_classes, size)`` that makes a module of
+        (b, 2, n_features, size, size) → (b, n_classes).
+    fine_tune : bool, default False
+        Train the network of `arrow` along (a copy of it); False leaves its features as they are.
+    crop_px : int, default 24
+        Pixels of a place along y and x.
+    calibrate : bool, default True
+        Whether a temperature is fitted.
+    n_steps : int, default 300
+        Optimisation steps.
+    batch_size : int, default 32
+        Places a step.
+    learning_rate : float, default 1e-3
+        Peak of the one-cycle schedule.
+    weight_decay : float, default 1e-4
+        Of AdamW.
+
     Examples
     --------
     >>> import cellgraph_clr as cgc
@@ -29,22 +49,13 @@ class EventClassifierConfig:
     """
 
     head: str | Callable[[int, int, int], nn.Module] = "residual"
-    """"residual" or "linear"; or one of your own, a callable ``(n_features, n_classes, size)`` that makes a module of
-    (b, 2, n_features, size, size) → (b, n_classes)."""
     fine_tune: bool = False
-    """Train the network of `arrow` along (a copy of it); False leaves its features as they are."""
     crop_px: int = 24
-    """Pixels of a place along y and x."""
     calibrate: bool = True
-    """Whether a temperature is fitted."""
     n_steps: int = 300
-    """Optimisation steps."""
     batch_size: int = 32
-    """Places a step."""
     learning_rate: float = 1e-3
-    """Peak of the one-cycle schedule."""
     weight_decay: float = 1e-4
-    """Of AdamW."""
 
     def __post_init__(self) -> None:
         """Check every field."""
