@@ -128,7 +128,16 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean over cells of the gap between accuracy and confidence; 0 for no cells."""
+        """Expected calibration error: the mean over cells of the gap between accuracy and confidence; 0 for no cells.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> bins = cgc.metrics.reliability(np.array([0.75, 0.75, 0.75, 0.75]), np.array([True, True, False, False]))
+        >>> bins.ece  # 0.75 said, 0.5 true
+        0.25
+        """
         total = self.count.sum()
         return float((self.count * np.abs(self.accuracy - self.confidence)).sum() / max(total, 1))
 

@@ -220,10 +220,27 @@ class LabelImage:
 
     @property
     def has_scale(self) -> bool:
-        """Whether a size of pixels is known: False where it is one "pixel" along every axis."""
+        """Whether a size of pixels is known: False where it is one "pixel" along every axis.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> labels = np.array([[0, 1], [2, 2]])
+        >>> cgc.LabelImage.build(labels).has_scale, cgc.LabelImage.build(labels, spacing=0.5, unit="micrometer").has_scale
+        (False, True)
+        """
         return self.unit != PIXEL or any(s != 1 for s in self.spacing)
 
     @property
     def ndim(self) -> int:
-        """2 or 3."""
+        """2 or 3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> cgc.LabelImage.build(np.ones((4, 8, 8), int), spacing=(2, 0.5, 0.5), unit="micrometer").ndim
+        3
+        """
         return self.labels.ndim

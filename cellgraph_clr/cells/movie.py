@@ -175,7 +175,14 @@ class Movie:
 
     @property
     def ndim(self) -> int:
-        """2 or 3."""
+        """2 or 3.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cgc.datasets.movie(6, 5, random_state=0).ndim
+        2
+        """
         return len(self.spacing)
 
     def cut(self, first: int, last: int) -> Movie:
@@ -194,6 +201,13 @@ class Movie:
         -------
         Movie
             The frames from `first` on and before `last` as a movie.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.movie(6, 5, random_state=0)
+        >>> len(movie), len(movie.cut(1, 4))
+        (5, 3)
         """
         check_in_range("first", first, low=0, high=len(self) - 1)
         check_in_range("last", last, low=first + 1, high=len(self))
@@ -218,6 +232,13 @@ class Movie:
         -------
         numpy.ndarray
             Frame t (c, [z,] y, x) float32.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.movie(6, 5, random_state=0)
+        >>> movie.frame(0).shape  # one channel
+        (1, 35, 35)
         """
         return np.asarray(self.frames[t], np.float32)
 
@@ -233,6 +254,14 @@ class Movie:
         -------
         LabelImage
             The labels of frame t with its intensities.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.movie(6, 5, random_state=0)
+        >>> cells = cgc.from_labels(movie.label_image(0))
+        >>> cells.n_obs
+        6
         """
         if self.labels is None:
             raise OptionError(expected("a movie with labels", "one without", "Pass `labels=` to `cgc.read_movie`."))

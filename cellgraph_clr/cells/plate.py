@@ -62,9 +62,9 @@ class Plate:
     read: Callable[[int], np.ndarray]
     channels: tuple[str, ...]
     labels: Callable[[int], np.ndarray] | None = None
-    _illumination: np.ndarray | None = field(default=None, repr=False)
-    _range: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
-    _by_field: bool = field(default=False, repr=False)
+    _illumination: np.ndarray | None = field(default=None, init=False, repr=False)
+    _range: tuple[np.ndarray, np.ndarray] | None = field(default=None, init=False, repr=False)
+    _by_field: bool = field(default=False, init=False, repr=False)
 
     @classmethod
     @checked
@@ -145,6 +145,13 @@ class Plate:
         -------
         numpy.ndarray
             The image (c, y, x) float32 of field i, corrected and normalised.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> plate.image(0).shape  # channels, y, x
+        (3, 64, 64)
         """
         out = np.asarray(self.read(i), np.float32)
         if out.ndim != 3 or len(out) != len(self.channels):
@@ -180,13 +187,34 @@ class Plate:
         -------
         LabelImage
             The masks of field i with its image.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> field = plate.label_image(0, spacing=0.5, unit="micrometer")
+        >>> field.channels
+        ('DNA', 'actin', 'pH3')
         """
         self.check_labels()
         assert self.labels is not None
         return LabelImage.build(self.labels(i), self.image(i), spacing=spacing, unit=unit, channels=self.channels)
 
     def check_labels(self) -> None:
-        """Raise `OptionError` without labels."""
+        """Raise `OptionError` without labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.Plate.build(pd.DataFrame({"sample": ["a", "b"]}), np.zeros((2, 1, 16, 16)))
+        >>> try:
+        ...     plate.check_labels()
+        ... except cgc.CellGraphError as error:
+        ...     print(error)
+        Expected a plate with labels, found one without. Pass `labels=` to `cgc.Plate.build`.
+        """
         if self.labels is None:
             raise OptionError(expected("a plate with labels", "one without", "Pass `labels=` to `cgc.Plate.build`."))
 
@@ -202,6 +230,16 @@ class Plate:
         -------
         numpy.ndarray
             The fields of some samples, in order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> import cellgraph_clr as cgc
+        >>> table = pd.DataFrame({"sample": ["drug", "control", "drug"]})
+        >>> plate = cgc.Plate.build(table, np.zeros((3, 1, 16, 16)))
+        >>> plate.rows(["drug"]).tolist()
+        [0, 2]
         """
         known = self.table["sample"].astype(str)
         for name in samples:
@@ -235,22 +273,40 @@ class Plate:
         Notes
         -----
         One field in memory at a time. Source of the illumination: Singh et al. 2014, by the mean.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> bool(plate.image(0).max() > 100), bool(plate.normalized().image(0).max() <= 5)
+        (True, True)
         """
         check_option("intensity_scale", intensity_scale, NORMALISATIONS)
         rng = np.random.default_rng(random_state)
         some = np.sort(rng.choice(len(self), min(LOOKED_AT, len(self)), replace=False))
-        plain = replace(self, _illumination=None, _range=None, _by_field=False)
+        plain = self.with_scales(None, None, by_field=False)
         shape = _illumination(plain, some) if illumination else None
-        corrected = replace(plain, _illumination=shape)
+        corrected = plain.with_scales(None, shape, by_field=intensity_scale == "field")
         if intensity_scale != "plate":
-            return replace(corrected, _by_field=intensity_scale == "field")
+            return corrected
         ranges = [_percentiles(corrected.image(int(i))) for i in some]
         low, high = (np.median([r[k] for r in ranges], axis=0) for k in (0, 1))
-        return replace(corrected, _range=(low.astype(np.float32), high.astype(np.float32)))
+        return plain.with_scales((low.astype(np.float32), high.astype(np.float32)), shape, by_field=False)
 
     @property
     def scales(self) -> tuple[tuple[np.ndarray, np.ndarray] | None, np.ndarray | None]:
-        """What images are scaled by: values (c,) that become 0 and 1, and illumination (c, y, x); None where they are not."""
+        """What images are scaled by: values (c,) that become 0 and 1, and illumination (c, y, x); None where they are not.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> plate.scales
+        (None, None)
+        >>> (low, high), illumination = plate.normalized().scales
+        >>> low.shape  # one value a channel
+        (3,)
+        """
         return self._range, self._illumination
 
     def with_scales(
@@ -258,12 +314,33 @@ class Plate:
     ) -> Plate:
         """Return the plate scaled as another one (`scales`), or each field by itself.
 
+        Parameters
+        ----------
+        low_high : tuple of numpy.ndarray, numpy.ndarray or None
+            (c,) values that become 0 and 1; None leaves values as they are.
+        illumination : numpy.ndarray or None
+            (c, y, x) that images are divided by, 1 on average; None divides by nothing.
+        by_field : bool
+            Make the 1 and 99.8 percentiles of each field 0 and 1 instead of `low_high`.
+
         Returns
         -------
         Plate
             The plate scaled as another one (`scales`), or each field by itself.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> first, second = (cgc.datasets.phenotype_plate(2, 2, side=64, random_state=i) for i in (0, 1))
+        >>> limits, illumination = first.normalized().scales
+        >>> alike = second.with_scales(limits, illumination, by_field=False)  # one scale for both plates
+        >>> alike.scales[0] is limits
+        True
         """
-        return replace(self, _range=low_high, _illumination=illumination, _by_field=by_field)
+        other = replace(self)
+        for name, value in (("_range", low_high), ("_illumination", illumination), ("_by_field", by_field)):
+            object.__setattr__(other, name, value)
+        return other
 
     def saturation(self, *, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the share of pixels at the highest value of a field, by field and channel; above 1 % a field is saturated.
@@ -280,6 +357,16 @@ class Plate:
         -------
         pandas.DataFrame
             The share of pixels at the highest value of a field, by field and channel.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> share = plate.saturation()
+        >>> share.shape  # fields, channels
+        (4, 3)
+        >>> share.index[(share > 0.01).any(axis=1)].tolist()  # fields to look at
+        []
         """
         import pandas as pd
 

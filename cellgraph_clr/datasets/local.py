@@ -103,6 +103,20 @@ def platynereis(path: str | os.PathLike[str] | None = None) -> AnnData:
     -----
     Public originals: PlatyBrowser (github.com/mobie/platybrowser-project; Vergara et al. 2021, Cell) and the annotations of
     MorphoFeatures (github.com/kreshuklab/MorphoFeatures; Zinchenko et al. 2023, eLife 12:e80918).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> sizes = ["cell_volume_um3", "nuc_volume_um3", *(f"cell_bbox_d{a}_um" for a in "xyz")]
+    >>> places = [f"{part}{a}_um" for part in ("", "nuc_") for a in "xyz"]
+    >>> table = pd.DataFrame(np.random.default_rng(0).random((3, 11)), columns=sizes + places)  # stands for the file
+    >>> table = table.assign(label_id=[1, 2, 3], cell_type_390=["neuron", "muscle", None], side=[True, False, True])
+    >>> table.to_parquet("cells.parquet")
+    >>> adata = cgc.datasets.platynereis(".")
+    >>> adata.obs["cell_type"].tolist()
+    ['neuron', 'muscle', 'unassigned']
     """
     from cellgraph_clr.io.tables import from_table
 
@@ -155,6 +169,15 @@ def platynereis_candidates(path: str | os.PathLike[str] | None = None) -> pd.Dat
     -------
     pandas.DataFrame
         The candidate left-right partners of the Platynereis cells: one line (cell_id, candidate) per pair.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> table = pd.DataFrame({"left": [1, 1, 2], "right": [7, 8, 9]})  # stands for the file
+    >>> table.to_parquet("bilateral_candidates.parquet")
+    >>> cgc.datasets.platynereis_candidates(".")["candidate"].tolist()
+    [7, 8, 9]
     """
     df = _table(path, "platynereis", "bilateral_candidates.parquet")
     pairs = df.iloc[:, :2].copy()
@@ -179,6 +202,17 @@ def osmfish_cortex(path: str | os.PathLike[str] | None = None) -> AnnData:
     -------
     AnnData
         The 4,839 valid cells of the osmFISH mouse somatosensory cortex with 33 gene counts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> table = pd.DataFrame({"x_px": [0, 100, 200], "y_px": [0, 0, 100], "Gad2": [5, 0, 1], "Mbp": [0, 9, 2]})
+    >>> table = table.assign(cell_type="neuron", region="Layer 4", valid=[True, True, False])  # stands for the file
+    >>> table.to_parquet("cells.parquet")
+    >>> adata = cgc.datasets.osmfish_cortex(".")
+    >>> list(adata.var_names), adata.n_obs
+    (['Gad2', 'Mbp'], 2)
     """
     from cellgraph_clr.io.tables import from_table
 
@@ -221,6 +255,20 @@ def plant_meristem(path: str | os.PathLike[str] | None = None, *, plants: Sequen
     Notes
     -----
     Public original: Willis et al. 2016, PNAS, doi 10.1073/pnas.1616768113.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> one = {"plant": "p1", "hours": 0, "z_um": 0.0, "volume_um3": 90.0, "surface_area_um2": 120.0, "layer": 1}
+    >>> one |= {"tracked_next": 1, "touches_background": 0}
+    >>> cells = pd.DataFrame({"label": [1, 2], "x_um": [0.0, 5.0], "y_um": [0.0, 0.0], "divides_next_4h": [1, 0], **one})
+    >>> cells.to_parquet("nodes.parquet")  # these two stand for the files
+    >>> contact = {"plant": ["p1"], "hours": [0], "label_a": [1], "label_b": [2], "contact_area_um2": [20.0]}
+    >>> pd.DataFrame(contact).to_parquet("edges.parquet")
+    >>> adata = cgc.datasets.plant_meristem(".", plants=["p1"])
+    >>> adata.obs["divides"].tolist()
+    ['yes', 'no']
     """
     import pandas as pd
 
@@ -301,6 +349,18 @@ def ascidian_embryos(path: str | os.PathLike[str] | None = None, *, frames: Sequ
     -----
     Cells of one name correspond to each other across embryos and sides. Public original: Guignard et al. 2020, Science, doi
     10.1126/science.aar5663; this table: mastodon-sc/mastodon-example-data, CC-BY 4.0.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> cells = {"node": [0, 1, 2], "t": [0, 1, 1], "parent": [-1, 0, 0], "n_children": [2, 0, 0]}
+    >>> cells |= {"name": ["A6.1_", "A7.1_", "A7.2_"], "fates1": "endoderm", "bilateral_partner": -1, "embryo": "e1"}
+    >>> cells |= {"x": [10, 9, 11], "y": [0, 0, 1], "z": 0, "radius": 20.0}
+    >>> pd.DataFrame(cells).to_parquet("cells.parquet")  # stands for the file
+    >>> adata = cgc.datasets.ascidian_embryos(".")
+    >>> adata.obs["divides"].tolist(), adata.obs["parent"].tolist()
+    (['yes', 'no', 'no'], [0, 1, 1])
     """
     import pandas as pd
 
@@ -368,6 +428,16 @@ def segmented_tissue(
     -------
     LabelImage
         A mask (and image) of a folder as a `LabelImage`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tifffile
+    >>> import cellgraph_clr as cgc
+    >>> tifffile.imwrite("mask.tif", np.array([[0, 1], [2, 2]], np.uint16))
+    >>> tifffile.imwrite("image.tif", np.zeros((2, 2, 2), np.float32), photometric="minisblack")
+    >>> cgc.datasets.segmented_tissue(".", "mask.tif", image="image.tif").channels
+    ('channel_0', 'channel_1')
     """
     import json
 

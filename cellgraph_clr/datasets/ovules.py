@@ -70,6 +70,23 @@ def celltype_graph(
     Notes
     -----
     One pass over the files. Public original: doi 10.5281/zenodo.6374104 (Cerrone et al. 2022, CVPR, arXiv 2205.08166).
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import h5py
+    >>> import numpy as np
+    >>> import cellgraph_clr as cgc
+    >>> from cellgraph_clr.datasets.ovules import ABSOLUTE, ORIENTATIONS, SCALED
+    >>> Path("2-III").mkdir()
+    >>> with h5py.File("2-III/401.h5", "w") as file:  # stands for a specimen of the archive
+    ...     for name in (*SCALED, *ABSOLUTE, *ORIENTATIONS, "hops_to_bg"):
+    ...         file[f"cell_features/{name}"] = np.random.default_rng(0).random((4, 3))
+    ...     file["cell_ids"], file["cell_labels"] = [11, 12, 13, 14], [1, 1, 2, 2]
+    ...     file["edges_ids"], file["edges_features/surface_um"] = [[11, 12], [13, 14]], [2.0, 3.0]
+    >>> adata = cgc.datasets.celltype_graph(".", stages=["2-III"])
+    >>> adata.obs["library_id"].unique().tolist(), adata.obsp["spatial_contact_area"].max().item()
+    (['2-III_401'], 3.0)
     """
     from cellgraph_clr.io.samples import concat
 
@@ -96,6 +113,16 @@ def celltype_graph_folds(adata: AnnData, *, n_folds: int = 5, random_state: Rand
     -------
     list of numpy.ndarray
         The specimens held out in each fold, names of `obs["library_id"]`, as the benchmark divides them.
+
+    Examples
+    --------
+    >>> import anndata
+    >>> import pandas as pd
+    >>> import cellgraph_clr as cgc
+    >>> obs = pd.DataFrame({"stage": "2-III", "library_id": [f"2-III_{i}" for i in range(4)]}, index=list("abcd"))
+    >>> folds = cgc.datasets.celltype_graph_folds(anndata.AnnData(obs=obs), n_folds=2)
+    >>> [len(fold) for fold in folds]
+    [2, 2]
     """
     seed = as_seed(random_state)
     folds: list[list[str]] = [[] for _ in range(n_folds)]

@@ -71,6 +71,12 @@ def phenotype_plate(
     Notes
     -----
     O(n_samples n_fields side^2), all in memory. Raises `OptionError` for options outside their range.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+    <Plate of 2 samples, 2 wells, 4 fields, channels DNA, actin, pH3>
     """
     import pandas as pd
 

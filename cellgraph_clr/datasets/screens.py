@@ -37,6 +37,17 @@ def bbbc018(path: str | os.PathLike[str]) -> Plate:
     ------
     MissingFileError, FileFormatError
         If a file or a channel is missing; if numbers do not come in fours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import tifffile
+    >>> import cellgraph_clr as cgc
+    >>> for number in range(733, 737):  # four fields that stand for the files
+    ...     for channel in ("DNA", "actin", "pH3"):
+    ...         tifffile.imwrite(f"{number:05d}-{channel}.tif", np.zeros((16, 16), np.uint8))
+    >>> cgc.datasets.bbbc018(".")
+    <Plate of 1 samples, 4 wells, 4 fields, channels DNA, actin, pH3>
     """
     plate = read_plate(path, r"(?P<well>\d{5})-(?P<channel>\w+)\.(?i:dib|bmp|tif)$", channels=("DNA", "actin", "pH3"))
     numbers = plate.table["well"].astype(int).tolist()

@@ -62,6 +62,14 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
     SpatialData puts the origin at the corner of the first pixel, this package at its centre: `obsm["spatial"]` of the
     table is half a pixel further, so that it lies on `spatialdata.get_centroids` of the labels. uint64 ids are written as
     int64.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(40, random_state=0)
+    >>> sdata = cgc.to_spatialdata(tissue.adata(), tissue.image)
+    >>> sorted(sdata.labels), sorted(sdata.images), sorted(sdata.tables)
+    (['cells'], ['image'], ['table'])
     """
     _need_spatialdata()
     import spatialdata as sd
@@ -127,6 +135,15 @@ def from_spatialdata(
         If an element is missing.
     FileFormatError
         If the transformation rotates or shears.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> tissue = cgc.datasets.tissue(40, random_state=0)
+    >>> sdata = cgc.to_spatialdata(tissue.adata(), tissue.image)
+    >>> labels = cgc.from_spatialdata(sdata, "cells", image="image", unit="micrometer")
+    >>> labels.spacing == tissue.image.spacing, labels.channels == tissue.image.channels
+    (True, True)
     """
     _need_spatialdata()
     from spatialdata.transformations import get_transformation

@@ -102,6 +102,14 @@ def infonce_with_slope(scores: Tensor, positives: Tensor, exclude: Tensor | None
     -------
     tuple of Tensor, Tensor
         The loss of every anchor and its slope by the scores.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from cellgraph_clr.losses.contrastive import infonce_with_slope
+    >>> loss, slope = infonce_with_slope(torch.zeros(1, 2), torch.tensor([[True, False]]), None)
+    >>> slope  # minus the chance of the other
+    tensor([[-0.5000,  0.5000]])
     """
     work = scores if scores.dtype == torch.float64 else scores.float()
     if exclude is not None and exclude.any():

@@ -177,7 +177,14 @@ class InfoNCEp(_PairLoss):
 
     @property
     def is_plain(self) -> bool:
-        """Whether all positives are certain and their loss is not divided: the log posterior of the subset."""
+        """Whether all positives are certain and their loss is not divided: the log posterior of the subset.
+
+        Examples
+        --------
+        >>> from cellgraph_clr import losses
+        >>> losses.InfoNCEp().is_plain, losses.InfoNCEp(purity=0.9).is_plain
+        (True, False)
+        """
         return all(self.options[k] == PLAIN[k] for k in ("normalize", "n_true", "purity"))
 
     def extra_repr(self) -> str:
@@ -187,6 +194,12 @@ class InfoNCEp(_PairLoss):
         -------
         str
             The options for `repr`.
+
+        Examples
+        --------
+        >>> from cellgraph_clr import losses
+        >>> losses.InfoNCEp(0.5, normalize="p")
+        InfoNCEp(temperature=0.5, normalize='p')
         """
         return ", ".join([super().extra_repr(), *(f"{k}={v!r}" for k, v in self.options.items() if v != PLAIN[k])])
 
@@ -284,6 +297,15 @@ class NTXent(nn.Module):
         -------
         Tensor
             The mean loss () in nats over all vectors that have a positive.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cellgraph_clr import losses
+        >>> loss = losses.NTXent(temperature=1.0)
+        >>> first, second = torch.eye(2), torch.eye(2)  # two views of two cells
+        >>> round(float(loss(first, second, torch.eye(2, dtype=torch.bool))), 4)
+        0.5514
         """
         check_vectors(anchor, candidates)
         exclude = check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)

@@ -183,6 +183,12 @@ class VICReg(nn.Module):
         -------
         str
             The options for `repr`.
+
+        Examples
+        --------
+        >>> from cellgraph_clr import losses
+        >>> losses.VICReg(covariance=0.5)
+        VICReg(invariance=25.0, variance=25.0, covariance=0.5)
         """
         return ", ".join(f"{k}={v}" for k, v in self.weights.items())
 
@@ -204,6 +210,15 @@ class VICReg(nn.Module):
         -------
         Tensor
             The loss () of the batch.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cellgraph_clr import losses
+        >>> spread = 10 * torch.eye(3)  # views agree, columns vary: their correlation alone is left
+        >>> only = losses.VICReg(covariance=0.0)(spread, spread, torch.eye(3, dtype=torch.bool))
+        >>> float(only)
+        0.0
         """
         if exclude is not None:
             check_vectors(widened(anchor), widened(candidates))

@@ -210,6 +210,13 @@ class SoftInfoNCE(Tempered):
         -------
         str
             The options for `repr`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cellgraph_clr import losses
+        >>> losses.SoftInfoNCE(torch.tensor([0.5, 0.5]))
+        SoftInfoNCE(n_classes=2, temperature=1.0)
         """
         return f"n_classes={len(self.class_prior)}, {super().extra_repr()}"
 
@@ -232,6 +239,16 @@ class SoftInfoNCE(Tempered):
         ------
         ShapeError, PairsError, OptionError
             As `cellgraph_clr.losses.functional.soft_infonce`.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cellgraph_clr import losses
+        >>> loss = losses.SoftInfoNCE(torch.tensor([0.5, 0.5]))
+        >>> targets = torch.tensor([[0.9, 0.1], [0.1, 0.9]])  # smoothed labels
+        >>> right, wrong = loss(torch.tensor([[4.0, 0.0], [0.0, 4.0]]), targets), loss(torch.zeros(2, 2), targets)
+        >>> bool(right < wrong)
+        True
         """
         each = soft_infonce(logits, targets, self.class_prior, self.temperature, noise_targets=noise_targets)
         return each.sum() / max(len(each), 1)

@@ -143,6 +143,13 @@ def arrow_attribution(
     ------
     ShapeError, CellGraphError, OptionError
         As `TimeArrow.attribution`; for `n_insets` below 1.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(6, 8, side=96, random_state=0)
+    >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=32, n_features=4, validation=0, progress=False).fit(movie)
+    >>> axes = cgc.pl.arrow_attribution(movie, model, 3, n_insets=2, save="arrow.png", show=False)
     """
     import matplotlib.pyplot as plt
     from scipy.ndimage import gaussian_filter

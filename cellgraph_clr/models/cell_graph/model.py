@@ -121,12 +121,31 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
     @property
     def feature_names_(self) -> list[str]:
-        """Names of the features it was fitted on."""
+        """Names of the features it was fitted on.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> model = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> model.feature_names_ == list(adata.var_names)
+        True
+        """
         return [] if self._state is None else list(self._state.about["features"])
 
     @property
     def edge_feature_names_(self) -> list[str]:
-        """Names of the edge features it reads."""
+        """Names of the edge features it reads.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> cgc.models.CellGraphCLR(encoder="gatv2", n_steps=2, progress=False).fit(adata).edge_feature_names_
+        ['contact_area', 'length']
+        """
         return [] if self._state is None else list(self._state.about["edge_features"])
 
     @property
@@ -240,6 +259,15 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
             If `positives` is neither a mode nor a key of `obs` or `obsp`.
         ModelFileError
             If the checkpoint is truncated or of another run, or a warm start has other features.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> model = cgc.models.CellGraphCLR(n_steps=2, n_dims=8, progress=False).fit(adata, checkpoint="run.safetensors")
+        >>> len(model.history_["loss"])  # one value a step
+        2
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         c, samples = self.config, list(data) if isinstance(data, (list, tuple)) else [data]
@@ -321,6 +349,17 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         -------
         numpy.ndarray
             The embedding (n, n_dims + own) float32 of the cells of `data`, in its order of rows; `blocks_` names its columns.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> model = cgc.models.CellGraphCLR(n_steps=2, n_dims=8, n_own=4, progress=False).fit(adata)
+        >>> other = cgc.datasets.tissue(40, random_state=1).adata()  # cells that it has not seen
+        >>> cgc.gr.contact_graph(other)
+        >>> model.transform(other).shape == (other.n_obs, 12)
+        True
         """
         state = self._fitted()
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
@@ -353,6 +392,17 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         -------
         numpy.ndarray
             The learned vectors (n, n_dims).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> model = cgc.models.CellGraphCLR(n_steps=2, n_dims=8, progress=False).fit(adata)
+        >>> x, adjacency, edge_attr = model.graph_tensors(adata)
+        >>> model.embed_tensors(x, adjacency, edge_attr, curve=np.arange(len(x))).shape == (adata.n_obs, 8)
+        True
         """
         encoder = self.network()
         device = _device_of(encoder)
@@ -397,6 +447,15 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         -------
         numpy.ndarray
             The embedding (n, n_dims) float32.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> model = cgc.models.CellGraphCLR(n_steps=2, n_dims=8, n_own=4, progress=False)
+        >>> model.fit_transform(adata).shape == (adata.n_obs, 12)
+        True
         """
         keys: dict[str, Any] = {"use_rep": use_rep, "neighbors_key": neighbors_key, "library_key": library_key}
         return self.fit(data, **keys, **run).transform(data, **keys)
@@ -428,6 +487,16 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         -------
         tuple of torch.Tensor, csr_matrix, torch.Tensor or None
             What the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> model = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> x, adjacency, edge_attr = model.graph_tensors(adata)
+        >>> x.shape == adata.shape, adjacency.nnz == adata.obsp["spatial_connectivities"].nnz, edge_attr is None
+        (True, True, True)
         """
         scales = _scales(self._fitted())
         graph = graph_from_anndata(data, use_rep=use_rep, neighbors_key=neighbors_key, library_key=library_key)
@@ -440,6 +509,15 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         -------
         torch.nn.Module
             The trained encoder.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> encoder = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata).encoder()
+        >>> encoder.training  # in evaluation mode
+        False
         """
         return self.network("encoder")
 

@@ -113,17 +113,50 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
 
     @property
     def classes_(self) -> np.ndarray:
-        """Sorted class names."""
+        """Sorted class names.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> base = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> model = cgc.models.CellGraphClassifier(base, n_steps=2, calibrate=False, progress=False)
+        >>> model.fit(adata, "true_niche").classes_.tolist() == list(adata.obs["true_niche"].cat.categories.astype(str))
+        True
+        """
         return np.asarray([] if self._state is None else self._state.about["classes"], str)
 
     @property
     def class_prior_(self) -> np.ndarray:
-        """Frequencies of the classes among the targets."""
+        """Frequencies of the classes among the targets.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> base = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> model = cgc.models.CellGraphClassifier(base, n_steps=2, calibrate=False, progress=False)
+        >>> round(float(model.fit(adata, "true_niche").class_prior_.sum()), 4)  # shares of the classes
+        1.0
+        """
         return np.zeros(0, np.float32) if self._state is None else self._state.arrays["class_prior"]
 
     @property
     def calibration_temperature_(self) -> float:
-        """What logits are divided by; 1 without calibration."""
+        """What logits are divided by; 1 without calibration.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> base = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> model = cgc.models.CellGraphClassifier(base, n_steps=2, calibrate=False, progress=False)
+        >>> model.fit(adata, "true_niche").calibration_temperature_
+        1.0
+        """
         return 1.0 if self._state is None else float(self._state.about["temperature"])
 
     @checked
@@ -166,6 +199,17 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         ------
         LabelKeyError
             For a missing column or fewer than two classes among the labelled cells; else as `CellGraphCLR.transform`.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> base = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> adata.obs["type"] = adata.obs["true_niche"].astype(str).where(adata.obs["cell_id"] % 2 == 0, "unassigned")
+        >>> model = cgc.models.CellGraphClassifier(base, n_steps=2, calibrate=False, progress=False).fit(adata, "type")
+        >>> "unassigned" in model.classes_
+        False
         """
         watches = Watches(checkpoint, checkpoint_every, callbacks, logger)
         codes, classes = label_codes(data, label_key)
@@ -225,6 +269,16 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         -------
         numpy.ndarray
             Calibrated probabilities (n, k) float64 of all cells, columns in the order of `classes_`.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> base = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> model = cgc.models.CellGraphClassifier(base, n_steps=2, calibrate=False, progress=False).fit(adata, "true_niche")
+        >>> model.predict_proba(adata).shape == (adata.n_obs, len(model.classes_))
+        True
         """
         from scipy.special import softmax
 
@@ -248,6 +302,16 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
         -------
         numpy.ndarray
             The most probable class (n,) of all cells.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> adata = cgc.datasets.tissue(60, random_state=0).adata()
+        >>> cgc.gr.contact_graph(adata)
+        >>> base = cgc.models.CellGraphCLR(n_steps=2, progress=False).fit(adata)
+        >>> model = cgc.models.CellGraphClassifier(base, n_steps=2, calibrate=False, progress=False).fit(adata, "true_niche")
+        >>> len(model.predict(adata)) == adata.n_obs
+        True
         """
         best = self.predict_proba(data, **keys).argmax(axis=1)
         return self.classes_[best]

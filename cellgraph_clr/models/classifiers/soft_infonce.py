@@ -183,6 +183,15 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         -------
         Self
             The fitted model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=20, calibrate=False, progress=False).fit(X, y)
+        >>> len(model.history_["loss"])  # one value a step
+        20
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         self._check_options()
@@ -234,6 +243,17 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         -------
         numpy.ndarray
             Logits (n, k) float64 of every cell by heads trained without its fold, uncalibrated.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> even, odd = np.arange(0, 12, 2), np.arange(1, 12, 2)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=20, progress=False)
+        >>> logits = model.out_of_fold(X.astype(np.float32), y, [(even, odd), (odd, even)])
+        >>> logits.shape, bool(np.isfinite(logits).all())
+        ((12, 2), True)
         """
         self._check_options()
         classes, codes = class_codes(y)
@@ -250,18 +270,47 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
 
     @property
     def classes_(self) -> np.ndarray:
-        """Sorted class labels."""
+        """Sorted class labels.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> cgc.models.SoftInfoNCEClassifier(n_steps=2, calibrate=False, progress=False).fit(X, y).classes_.tolist()
+        ['large', 'small']
+        """
         return np.asarray(self._about("classes"))
 
     @property
     def class_prior_(self) -> np.ndarray:
-        """Frequencies of the smoothed training targets."""
+        """Frequencies of the smoothed training targets.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 3 + ["large"] * 9)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=2, smoothing=0, calibrate=False, progress=False).fit(X, y)
+        >>> model.class_prior_.tolist()  # large, small
+        [0.75, 0.25]
+        """
         self._about("classes")
         return self._fitted().arrays["class_prior"]
 
     @property
     def calibration_temperature_(self) -> float:
-        """What logits are divided by; 1 without calibration."""
+        """What logits are divided by; 1 without calibration.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=2, calibrate=False, progress=False).fit(X, y)
+        >>> model.calibration_temperature_
+        1.0
+        """
         return float(self._about("temperature"))
 
     def _about(self, name: str) -> Any:
@@ -281,6 +330,15 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         -------
         numpy.ndarray
             Logits (n, k) over the training temperature.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=20, calibrate=False, progress=False).fit(X, y)
+        >>> (model.decision_function([[0.0], [11.0]]) > 0).tolist()  # above 0: "small"
+        [True, False]
         """
         logits = self._logits(X)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
@@ -297,6 +355,16 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         -------
         numpy.ndarray
             Calibrated probabilities (n, k) float64, columns in the order of `classes_`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=20, calibrate=False, progress=False).fit(X, y)
+        >>> proba = model.predict_proba([[0.0], [11.0]])
+        >>> proba.shape, bool(np.allclose(proba.sum(axis=1), 1))
+        ((2, 2), True)
         """
         from scipy.special import softmax
 
@@ -314,6 +382,15 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
         -------
         numpy.ndarray
             The most probable class (n,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=20, calibrate=False, progress=False).fit(X, y)
+        >>> model.predict([[0.0], [11.0]]).tolist()
+        ['small', 'large']
         """
         best = self._logits(X).argmax(axis=1)
         return self.classes_[best]
@@ -328,7 +405,34 @@ class SoftInfoNCEClassifier(ClassifierMixin, Learner, BaseEstimator):
     def from_state(
         cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
     ) -> Self:
-        """Return a fitted model from what `state` gave; raises as `load`."""
+        """Return a fitted model from what `state` gave; raises as `load`.
+
+        Parameters
+        ----------
+        tensors : mapping of str to torch.Tensor
+            The tensors.
+        header : mapping of str to object
+            The header.
+        device : str, default "auto"
+            As in `load`.
+        **objects : object
+            Options that are the user's own objects, as in `load`.
+
+        Returns
+        -------
+        SoftInfoNCEClassifier
+            The fitted model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=2, calibrate=False, progress=False).fit(X, y)
+        >>> again = cgc.models.SoftInfoNCEClassifier.from_state(*model.state())
+        >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
+        True
+        """
         check_header(header)
         options = dict(header["config"])
         if isinstance(options.get("class_weight"), list):

@@ -117,6 +117,15 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         -------
         CalibratedTrees
             The fitted model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.CalibratedTrees(n_trees=20, calibrate=False).fit(X, y)
+        >>> model.classes_.tolist()
+        ['large', 'small']
         """
         check_whole("n_trees", self.n_trees)
         check_option("calibrate", self.calibrate, (True, False))
@@ -143,6 +152,16 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         -------
         numpy.ndarray
             Calibrated probabilities (n, k) float64, columns in the order of `classes_`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.CalibratedTrees(n_trees=20, calibrate=False).fit(X, y)
+        >>> proba = model.predict_proba([[0.0], [11.0]])
+        >>> proba.shape, bool(np.allclose(proba.sum(axis=1), 1))
+        ((2, 2), True)
         """
         from scipy.special import softmax
 
@@ -162,6 +181,15 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         -------
         numpy.ndarray
             The most probable class (n,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.CalibratedTrees(n_trees=20, calibrate=False).fit(X, y)
+        >>> model.predict([[0.0], [11.0]]).tolist()
+        ['small', 'large']
         """
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
@@ -189,6 +217,16 @@ class CalibratedTrees(ClassifierMixin, BaseEstimator):
         -------
         numpy.ndarray
             Logits (n, k) float64 of every cell by trees grown without its fold, uncalibrated.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> even, odd = np.arange(0, 12, 2), np.arange(1, 12, 2)
+        >>> logits = cgc.models.CalibratedTrees(n_trees=20).out_of_fold(X, y, [(even, odd)])
+        >>> logits.shape, np.isnan(logits).any(axis=1).nonzero()[0].tolist()  # even rows are in no test
+        ((12, 2), [0, 2, 4, 6, 8, 10])
         """
         classes, codes = class_codes(y)
         out = np.full((len(codes), len(classes)), np.nan)

@@ -104,12 +104,31 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
     @property
     def samples_(self) -> list[str]:
-        """Names of the samples learned from."""
+        """Names of the samples learned from.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(3, 2, side=64, random_state=0)
+        >>> names = plate.table["sample"].unique().tolist()
+        >>> model = cgc.models.DeepInfoMax(window_px=32, n_steps=2, n_features=4, progress=False).fit(plate, samples=names[:2])
+        >>> model.samples_ == names[:2]
+        True
+        """
         return [] if self._state is None else list(self._state.about["samples"])
 
     @property
     def foreground_(self) -> Foreground | None:
-        """How foreground was told."""
+        """How foreground was told.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> model = cgc.models.DeepInfoMax(window_px=32, n_steps=2, n_features=4, foreground="otsu", progress=False).fit(plate)
+        >>> model.foreground_.method
+        'otsu'
+        """
         return None if self._state is None else Foreground(**self._state.about["foreground"])
 
     @checked
@@ -161,6 +180,14 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         Notes
         -----
         Warns of samples with one field, whose crops are then of one field, and of fields of which more than 1 % is saturated.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> model = cgc.models.DeepInfoMax(window_px=32, n_steps=2, n_features=4, progress=False).fit(plate)
+        >>> len(model.history_["loss"])  # one value a step
+        2
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         c, seed = self.config, as_seed(self.random_state)
@@ -222,6 +249,14 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         ------
         CellGraphError, ShapeError
             Before `fit`; for other channels or fields smaller than a window.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> model = cgc.models.DeepInfoMax(window_px=32, n_steps=2, n_features=4, progress=False).fit(plate)
+        >>> model.transform(plate).shape  # four windows in each of four fields; four features and the share of foreground
+        (16, 5)
         """
         import pandas as pd
 
@@ -271,6 +306,14 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         -------
         pandas.DataFrame
             The profile of every cell: means of local vectors over its mask, by (line, cell_id), never sphered.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> model = cgc.models.DeepInfoMax(window_px=32, n_steps=2, n_features=4, progress=False).fit(plate)
+        >>> model.transform_cells(plate, rows=[0]).index.names
+        FrozenList(['line', 'cell_id'])
         """
         import pandas as pd
 

@@ -91,12 +91,30 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
 
     @property
     def groups_(self) -> list[str]:
-        """Names of the groups that were learned."""
+        """Names of the groups that were learned.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cells = cgc.datasets.shapes(8, random_state=0).image
+        >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=32, progress=False)
+        >>> model.fit(cells).groups_
+        ['cell_shape']
+        """
         return [] if self._state is None else list(self._state.networks)
 
     @property
     def missing_(self) -> dict[str, str]:
-        """Groups left out, and why."""
+        """Groups left out, and why.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cells = cgc.datasets.shapes(8, random_state=0).image
+        >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=32, progress=False)
+        >>> model.fit(cells).missing_
+        {'nucleus_shape': 'no nuclei'}
+        """
         return {} if self._state is None else dict(self._state.about["missing"])
 
     def fit(
@@ -148,6 +166,14 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
             When the loss stops being finite; for a checkpoint of another run.
         KeyboardInterrupt
             When it is interrupted; the model is then as it was before.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cells = cgc.datasets.shapes(8, random_state=0).image
+        >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=32, progress=False).fit(cells)
+        >>> len(model.history_["cell_shape"]["loss"])  # one value a step
+        2
         """
         watches = Watches(checkpoint, checkpoint_every, callbacks, logger)
         pictures = as_pictures(labels, image, nuclei)
@@ -204,6 +230,14 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
         -------
         pandas.DataFrame
             The features of all cells of one image.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cells = cgc.datasets.shapes(8, random_state=0).image
+        >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=32, progress=False).fit(cells)
+        >>> list(model.transform(cells))
+        ['cell_shape_0', 'cell_shape_1', 'cell_shape_2', 'cell_shape_3']
         """
         import pandas as pd
 
@@ -246,6 +280,14 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
         -------
         pandas.DataFrame
             `transform` of the image that was learned from.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cells = cgc.datasets.shapes(8, random_state=0).image
+        >>> model = cgc.models.MorphoFeatures(kinds=("shape",), n_steps=2, n_features=4, n_points=32, progress=False)
+        >>> model.fit_transform(cells).shape
+        (8, 4)
         """
         return self.fit(labels, image, nuclei).transform(labels, image, nuclei)
 

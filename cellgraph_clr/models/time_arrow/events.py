@@ -78,6 +78,16 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     Memory: 4 n n_features size^2 bytes for n places to learn from. Source: Chen, Namboodiri and Sero 2024 (heads, balanced
     sampling, temperature); softmax confidence throughout, and no place is in two parts of a split.
+
+    Examples
+    --------
+    >>> import cellgraph_clr as cgc
+    >>> movie = cgc.datasets.event_movie(8, 14, side=96, random_state=0)
+    >>> arrow = cgc.models.TimeArrow(n_steps=2, crop_px=32, n_features=4, validation=0, progress=False).fit(movie)
+    >>> model = cgc.models.EventClassifier(arrow, n_steps=2, calibrate=False, progress=False).fit(movie)
+    >>> events = cgc.tl.detect_events(movie, model=model)
+    >>> set(events["event"]) <= set(model.classes_)
+    True
     """
 
     config_class = EventClassifierConfig
@@ -101,12 +111,30 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
     @property
     def classes_(self) -> list[str]:
-        """Names of the events."""
+        """Names of the events.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(8, 14, side=96, random_state=0)
+        >>> arrow = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> cgc.models.EventClassifier(arrow, n_steps=2, calibrate=False, progress=False).fit(movie).classes_
+        ['none', 'death', 'division']
+        """
         return [] if self._state is None else list(self._state.about["classes"])
 
     @property
     def temperature_(self) -> float:
-        """What logits are divided by."""
+        """What logits are divided by.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(8, 14, side=96, random_state=0)
+        >>> arrow = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> cgc.models.EventClassifier(arrow, n_steps=2, calibrate=False, progress=False).fit(movie).temperature_
+        1.0
+        """
         return 1.0 if self._state is None else float(self._state.about["temperature"])
 
     def fit(
@@ -152,6 +180,18 @@ class EventClassifier(Recipe[EventClassifierConfig]):
             given; with `fine_tune` for volumes whose spacing differs.
         KeyboardInterrupt
             When it is interrupted; the model is then as it was before.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(8, 14, side=96, random_state=0)
+        >>> arrow = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> places = pd.DataFrame({"frame": [0, 2, 4], "y": [30, 40, 50], "x": [30, 60, 20]})
+        >>> places["event"] = ["none", "none", "division"]  # marked by hand
+        >>> model = cgc.models.EventClassifier(arrow, n_steps=2, progress=False).fit(movie, places)
+        >>> model.classes_
+        ['none', 'division']
         """
         import pandas as pd
 
@@ -216,6 +256,15 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         -------
         numpy.ndarray
             The calibrated probabilities (n, k) of the events of places (None: of all cells, see `cell_places`).
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(8, 14, side=96, random_state=0)
+        >>> arrow = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> model = cgc.models.EventClassifier(arrow, n_steps=2, calibrate=False, progress=False).fit(movie)
+        >>> model.predict_proba(movie).shape[1] == len(model.classes_)
+        True
         """
         net, inputs = self.network("net"), self._inputs(movie, cell_places(movie) if places is None else places)
         logits = _logits(net, inputs, len(self.classes_))
@@ -236,6 +285,16 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         -------
         numpy.ndarray
             The most probable event (n,) of places.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(8, 14, side=96, random_state=0)
+        >>> arrow = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> model = cgc.models.EventClassifier(arrow, n_steps=2, calibrate=False, progress=False).fit(movie)
+        >>> len(model.predict(movie, pd.DataFrame({"frame": [0, 3], "y": [30, 40], "x": [30, 60]})))
+        2
         """
         return np.asarray(self.classes_, object)[self.predict_proba(movie, places).argmax(axis=1)]
 

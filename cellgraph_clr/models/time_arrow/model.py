@@ -87,12 +87,30 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
     @property
     def accuracy_(self) -> float | None:
-        """Share of the pairs held out whose order is told; None without such frames."""
+        """Share of the pairs held out whose order is told; None without such frames.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, progress=False).fit(movie)
+        >>> 0 <= model.accuracy_ <= 1  # of the frames held out
+        True
+        """
         return None if self._state is None else self._state.about.get("accuracy")
 
     @property
     def accuracy_error_(self) -> float | None:
-        """Standard error of `accuracy_`."""
+        """Standard error of `accuracy_`.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(movie)
+        >>> print(model.accuracy_error_)  # no frames were held out
+        None
+        """
         return None if self._state is None else self._state.about.get("accuracy_error")
 
     def fit(
@@ -136,6 +154,14 @@ class TimeArrow(Recipe[TimeArrowConfig]):
             When the loss stops being finite; for a checkpoint of another run.
         KeyboardInterrupt
             When it is interrupted; the model is then as it was before.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movies = [cgc.datasets.event_movie(6, 8, side=64, random_state=i) for i in (0, 1)]
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(movies)
+        >>> len(model.history_["loss"])  # one value a step
+        2
         """
         watch = Watch(checkpoint, checkpoint_every, callbacks, logger)
         c, seed = self.config, as_seed(self.random_state)
@@ -191,6 +217,15 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         -------
         tuple of float, float
             The share of pairs, of all frames of other movies, whose order is told, and its standard error.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> first, second = (cgc.datasets.event_movie(6, 8, side=64, random_state=i) for i in (0, 1))
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(first)
+        >>> accuracy, error = model.score(second, n_pairs=16)  # of a movie that it has not seen; chance is 0.5
+        >>> 0 <= accuracy <= 1
+        True
         """
         c, net = self.config, self._net()
         several = check_movies(movies, size=c.crop_px + 4, reach=max(c.steps))
@@ -218,6 +253,14 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         -------
         numpy.ndarray
             The features (n_features, [z,] y, x) float32 of every pixel of one frame.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(movie)
+        >>> model.dense(movie, 0).shape  # features, y, x
+        (4, 64, 64)
         """
         net = self._net()
         self._check(movie)
@@ -262,6 +305,15 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         ------
         CellGraphError, ShapeError
             Before `fit`; for other channels, or an `out` of another shape.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(movie)
+        >>> table = model.transform(movie)
+        >>> table.index.names, table.shape[1]
+        (FrozenList(['frame', 'cell_id']), 4)
         """
         import pandas as pd
 
@@ -315,6 +367,15 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         -----
         ``|sum_c a_c A_c|`` with A the features of frame t and a_c the sum over its pixels of the gradient of its number (highest
         for the frame that comes first). Source: Selvaraju et al. 2017; as in Gallusser et al. 2023.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(movie)
+        >>> heat = model.attribution(movie, 3)
+        >>> heat.shape, bool((heat >= 0).all())
+        ((64, 64), True)
         """
         net = self._net()
         self._check(movie)
@@ -345,6 +406,14 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         ------
         CellGraphError, ShapeError
             Before `fit`; for a movie of another dimension or other channels.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_steps=2, crop_px=16, n_features=4, validation=0, progress=False).fit(movie)
+        >>> model.backbone_copy() is model.network("net")
+        False
         """
         if movie is not None:
             self._check(movie)
@@ -366,6 +435,14 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         -------
         TimeArrow
             A model of the same form whose weights were drawn and never trained.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> baseline = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> baseline.history_, baseline.transform(movie).shape[1]
+        ({}, 4)
         """
         check_movie(movie)
         about = {"ndim": movie.ndim, "n_channels": int(movie.frames.shape[1])}
