@@ -66,7 +66,7 @@ results: $(STAMP)  # writes the tables of README.md, benchmarks/RESULTS.md and d
 	$(BIN)/python -m benchmarks.render
 
 interop: $(PEERS_STAMP)
-	$(PEERS)/bin/python -m pytest tests/interop -n 0
+	$(PEERS)/bin/python -m pytest tests/interop tests/docs/test_examples.py -k "interop or spatialdata" -n 0
 
 notebooks: $(STAMP)  # runs them in place and keeps their outputs; DATA=DIR: the parts on larger sets too; NAMES="organs movies": some
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python notebooks/run.py $(NAMES) $(if $(DATA),--data $(DATA))

@@ -182,7 +182,7 @@ def sample_surfaces(
 
     Returns
     -------
-    surfaces.SurfacePoints
+    SurfacePoints
         `SurfacePoints`: cell_id (n,), points and normals (n, n_points, d) float32 along z, y, x in physical units, area
         (n,).
 
@@ -243,7 +243,7 @@ def extract_patches(
 
     Returns
     -------
-    patches.Patches
+    Patches
         Crops of labels and intensities, with the cell ids.
 
     Examples

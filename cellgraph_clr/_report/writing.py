@@ -97,7 +97,7 @@ def report(
 
     Returns
     -------
-    Path
+    pathlib.Path
         The path that was written.
 
     Raises

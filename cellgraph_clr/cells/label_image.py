@@ -183,6 +183,16 @@ class LabelImage:
         origin : sequence of float or None, default None
             Position of the center of pixel 0, z, y, x, in the unit.
 
+        Returns
+        -------
+        LabelImage
+            The checked label image.
+
+        Raises
+        ------
+        LabelImageError, NoCellsError, OptionError, ShapeError, NonFiniteError
+            As `LabelImage`.
+
         Examples
         --------
         >>> import numpy as np

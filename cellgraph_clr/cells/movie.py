@@ -111,6 +111,11 @@ class Movie:
         channels : sequence of str or None, default None
             As in `Movie`; 1 pixel, and names by number, when not given.
 
+        Returns
+        -------
+        Movie
+            The checked movie.
+
         Raises
         ------
         ShapeError

@@ -89,6 +89,11 @@ class Plate:
         labels : object, default None
             (n, y, x), or a list of (y, x), or None.
 
+        Returns
+        -------
+        Plate
+            The checked plate.
+
         Raises
         ------
         MissingKeyError, ShapeError, NoCellsError

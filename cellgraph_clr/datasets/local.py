@@ -47,7 +47,7 @@ def data_dir(path: str | os.PathLike[str] | None = None) -> Path:
 
     Returns
     -------
-    Path
+    pathlib.Path
         The folder of data sets: `path`, or the environment variable CELLGRAPH_DATA.
 
     Examples

@@ -110,7 +110,7 @@ def surface_distances(
 
     Returns
     -------
-    csr_matrix or None
+    scipy.sparse.csr_matrix or None
         The csr_matrix with `copy=True`, else None.
 
     Raises

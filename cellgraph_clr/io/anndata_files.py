@@ -89,7 +89,7 @@ def write(adata: AnnData, path: str | os.PathLike[str]) -> Path:
 
     Returns
     -------
-    Path
+    pathlib.Path
         The path of the file.
 
     Raises

@@ -44,7 +44,7 @@ def to_pyg(
 
     Returns
     -------
-    Data
+    torch_geometric.data.Data
         Data with x, edge_index (both directions), edge_attr (length, contact_area where known; see `edge_attr_names`),
         pos (x, y[, z]), cell_id, sample, unit, feature_info.
 
@@ -147,7 +147,7 @@ def to_networkx(
 
     Returns
     -------
-    nx.Graph
+    networkx.Graph
         A networkx graph whose nodes are cell ids.
 
     Examples

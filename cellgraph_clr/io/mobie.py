@@ -99,7 +99,7 @@ def write_mobie_table(adata: AnnData, path: str | os.PathLike[str]) -> Path:
 
     Returns
     -------
-    Path
+    pathlib.Path
         The path of the file.
 
     Examples

@@ -37,7 +37,16 @@ class Tempered(nn.Module):
 
     @property
     def temperature(self) -> float | Tensor:
-        """The temperature: a number, or, where it is learned, a 0-d tensor that gradients pass through."""
+        """The temperature: a number, or, where it is learned, a 0-d tensor that gradients pass through.
+
+        Examples
+        --------
+        >>> from cellgraph_clr import losses
+        >>> loss = losses.InfoNCEp(0.1)
+        >>> loss.temperature = 0.5  # from here on
+        >>> loss.temperature
+        0.5
+        """
         return self._fixed if self.log_temperature is None else widened(self.log_temperature).exp()
 
     @temperature.setter
@@ -48,7 +57,19 @@ class Tempered(nn.Module):
                 self.log_temperature.fill_(math.log(self._fixed))
 
     def extra_repr(self) -> str:
-        """Return the options for `repr`."""
+        """Return the options for `repr`.
+
+        Returns
+        -------
+        str
+            The options for `repr`.
+
+        Examples
+        --------
+        >>> from cellgraph_clr import losses
+        >>> losses.InfoNCE(0.2, learn_temperature=True)
+        InfoNCE(temperature=0.2, learn_temperature=True)
+        """
         if self.log_temperature is None:
             return f"temperature={self._fixed}"
         return f"temperature={self.log_temperature.detach().exp().item():.4g}, learn_temperature=True"

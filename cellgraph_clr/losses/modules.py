@@ -136,6 +136,16 @@ class _PairLoss(Tempered):
             If they are no tensors of floating point, of one dtype (halves count as float32) and on one device.
         PairsError
             If a mask is not bool, a candidate is both positive and excluded, or (InfoNCE) an anchor has several positives.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from cellgraph_clr import losses
+        >>> z = torch.eye(3)
+        >>> itself = torch.eye(3, dtype=torch.bool)  # the positive of each is the other view of it
+        >>> loss = losses.InfoNCE(temperature=0.5)(z, z, itself)
+        >>> round(float(loss), 4)  # log(1 + 2 exp(-2))
+        0.2395
         """
         check_vectors(anchor, candidates)
         check_masks((len(anchor), len(candidates)), positives, exclude, like=anchor)

@@ -92,17 +92,43 @@ class Learner:
 
     @property
     def history_(self) -> dict[str, Any]:
-        """Figure -> one value a step; empty before `fit`."""
+        """Figure -> one value a step; empty before `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=3, calibrate=False, progress=False).fit(X, y)
+        >>> {figure: len(values) for figure, values in model.history_.items()}
+        {'loss': 3}
+        """
         return {} if self._state is None else dict(self._state.history)
 
     @property
     def seed_(self) -> int:
-        """The integer seed that `fit` used."""
+        """The integer seed that `fit` used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> cgc.models.SoftInfoNCEClassifier(n_steps=3, random_state=7, calibrate=False, progress=False).fit(X, y).seed_
+        7
+        """
         return 0 if self._state is None else self._state.seed
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options that made the model, as JSON holds them: objects of your own by their name."""
+        """The options that made the model, as JSON holds them: objects of your own by their name.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cgc.models.CellGraphCLR(n_dims=32).options["n_dims"]
+        32
+        """
         fitted = {} if self._state is None else self._state.options
         return {k: plain(v) for k, v in (fitted or self._options()).items()}
 
@@ -126,7 +152,27 @@ class Learner:
         return other
 
     def network(self, name: str = "encoder") -> nn.Module:
-        """Return a trained network, in evaluation mode. Raises `CellGraphError` before `fit`, `OptionError` for another name."""
+        """Return a trained network, in evaluation mode. Raises `CellGraphError` before `fit`, `OptionError` for another name.
+
+        Parameters
+        ----------
+        name : str, default "encoder"
+            Name of the network; each system has its own.
+
+        Returns
+        -------
+        torch.nn.Module
+            The network itself, no copy.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=3, calibrate=False, progress=False).fit(X, y)
+        >>> model.network("head").training  # in evaluation mode
+        False
+        """
         networks = self._fitted().networks
         check_key(name, list(networks), where="networks", error=OptionError)
         return networks[name]
@@ -136,6 +182,22 @@ class Learner:
 
         Objects of your own (`encoder=`, …) are kept as weights and have to be given to `load` again, but for those that only
         `fit` needs (`objective=`, `augment=`).
+
+        Parameters
+        ----------
+        path : str or path-like
+            File to write; replaced if it is there.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=3, calibrate=False, progress=False).fit(X, y)
+        >>> model.save("types.safetensors")
+        >>> Path("types.safetensors").exists()
+        True
         """
         tensors, header = self.state()
         save_weights(path, tensors, header)
@@ -153,15 +215,47 @@ class Learner:
         **objects : object
             The encoders, objectives, … of your own that it was made with, by the name of their option.
 
+        Returns
+        -------
+        Self
+            The fitted model.
+
         Raises
         ------
         MissingFileError, ModelFileError
             If there is no such file; it is truncated, of another class or version, or was made with an object not given.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=3, calibrate=False, progress=False).fit(X, y)
+        >>> model.save("types.safetensors")
+        >>> again = cgc.models.SoftInfoNCEClassifier.load("types.safetensors")
+        >>> bool((again.predict(X) == model.predict(X)).all())
+        True
         """
         return cls.from_state(*load_weights(path, cls.__name__), device=device, **objects)
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-        """Return the tensors and the JSON header that `from_state` takes. Raises `CellGraphError` before `fit`."""
+        """Return the tensors and the JSON header that `from_state` takes. Raises `CellGraphError` before `fit`.
+
+        Returns
+        -------
+        tuple of dict of str to torch.Tensor, dict of str to object
+            Weights and arrays by name, and what the model is.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import cellgraph_clr as cgc
+        >>> X, y = np.arange(12.0)[:, None], np.array(["small"] * 6 + ["large"] * 6)
+        >>> model = cgc.models.SoftInfoNCEClassifier(n_steps=3, calibrate=False, progress=False).fit(X, y)
+        >>> tensors, header = model.state()
+        >>> header["kind"], sorted(name for name in tensors if name.startswith("arrays"))
+        ('SoftInfoNCEClassifier', ['arrays.class_prior', 'arrays.mean', 'arrays.scale'])
+        """
         state = self._fitted()
         tensors = {f"{n}.{k}": v for n, network in state.networks.items() for k, v in network.state_dict().items()}
         tensors |= {f"arrays.{k}": torch.from_numpy(np.ascontiguousarray(v)) for k, v in state.arrays.items()}
@@ -184,7 +278,33 @@ class Learner:
     def from_state(
         cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any], *, device: str = "auto", **objects: Any
     ) -> Self:
-        """Return a fitted model from what `state` gave; raises as `load`."""
+        """Return a fitted model from what `state` gave; raises as `load`.
+
+        Parameters
+        ----------
+        tensors : mapping of str to torch.Tensor
+            The tensors.
+        header : mapping of str to object
+            The header.
+        device : str, default "auto"
+            As in `load`.
+        **objects : object
+            Options that are the user's own objects, as in `load`.
+
+        Returns
+        -------
+        Self
+            The fitted model.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> movie = cgc.datasets.event_movie(6, 8, side=64, random_state=0)
+        >>> model = cgc.models.TimeArrow(n_features=4).untrained(movie)
+        >>> again = cgc.models.TimeArrow.from_state(*model.state())
+        >>> bool((again.dense(movie, 0) == model.dense(movie, 0)).all())
+        True
+        """
         check_header(header)
         check_form(header["about"], cls.about_form, "about")
         if "temperature" in cls.about_form and not header["about"]["temperature"] > 0:
@@ -262,11 +382,30 @@ class Recipe(Learner, Generic[Config]):
 
     @property
     def device(self) -> str:
-        """Where it is trained: "auto", "cpu", "cuda", …."""
+        """Where it is trained: "auto", "cpu", "cuda", ….
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cgc.models.CellGraphCLR(device="cpu").device
+        'cpu'
+        """
         return self.runtime.device
 
     def new_seed(self) -> int:
-        """Return the seed of a fit: `random_state` where that is a number, else one drawn from it."""
+        """Return the seed of a fit: `random_state` where that is a number, else one drawn from it.
+
+        Returns
+        -------
+        int
+            The seed.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> cgc.models.CellGraphCLR(random_state=3).new_seed()
+        3
+        """
         return as_seed(self.random_state)
 
     def _options(self) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from importlib.util import find_spec
 import matplotlib.pyplot as plt
 import pytest
 
-from tests.docs.public import public_objects
-
+from tests.docs.public import documented_objects
 
 EXTRAS = {"from_spatialdata": "spatialdata", "to_spatialdata": "spatialdata"}  # `make interop` runs these
 
@@ -24,7 +23,7 @@ def examples():
     """Return the doctests of every public object that has some."""
     finder = doctest.DocTestFinder(recurse=False)
     found = []
-    for name, value in public_objects().items():
+    for name, value in documented_objects().items():
         value = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
         text = inspect.getdoc(value) or ""
         if ">>>" in text and not name.startswith("losses"):  # those are run by tests/losses/test_examples.py

@@ -485,7 +485,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
 
         Returns
         -------
-        tuple of torch.Tensor, csr_matrix, torch.Tensor or None
+        tuple of torch.Tensor, scipy.sparse.csr_matrix, torch.Tensor or None
             What the encoder reads of `data`: standardised features (n, f), numbered adjacency, edge features.
 
         Examples
