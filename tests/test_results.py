@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 import sys
 
 import numpy as np
@@ -35,6 +36,22 @@ def test_every_table_of_the_results_is_rendered():
     text = (RESULTS.parent / "RESULTS.md").read_text()
     assert len(MARKED.findall(text)) > 40
     assert not any(line.startswith("|") for line in MARKED.sub("", text).splitlines())
+
+
+HELD_BY_TESTS = {"0.001", "0.005"}  # a tolerance, and a share that is worked out
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted((RESULTS.parents[1] / "docs" / "explain").glob("*.md")), RESULTS.parents[1] / "docs" / "performance.md"],
+    ids=lambda p: p.name,
+)
+def test_figures_of_explanations_are_rendered(path):
+    """Measured figures are between markers: what is left has no spread, no third decimal and no unit of time or memory."""
+    text = INLINE.sub("", MARKED.sub("", path.read_text()))
+    text = re.sub(r"^```.*?^```$|`[^`]*`|\$[^$]*\$", "", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"±|\b\d+\.\d{3}\b|\b\d+(?:\.\d+)? (?:ms|µs|ns|s|MiB|x)\b", text)
+    assert set(found) <= HELD_BY_TESTS
 
 
 def test_every_file_is_of_a_benchmark():
