@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
+from cellgraph_clr._core.checks import MOST_HOPS, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.outputs import check_output
@@ -197,7 +197,7 @@ def morpho_context(
 
     check_key_added(key_added, "obsm")
     check_option("mode", mode, ("concat", "mean"))
-    check_whole("n_hops", n_hops)
+    check_whole("n_hops", n_hops, high=MOST_HOPS)
     if weights is not None and n_hops > 1:
         raise OptionError(expected("`weights` with n_hops = 1", n_hops, "Leave `weights` out for several hops."))
     adata = own_or_copy(adata, copy=copy)
