@@ -54,7 +54,7 @@ def _callback(command: Command) -> Callable[..., None]:
 
     def call(**typed: Any) -> None:
         begin(as_json=bool(typed.pop("json")), quiet=bool(typed.pop("quiet")))
-        known = [n for n in (*options, command.choice) if typed.get(n) is not None]
+        known = [n for n in (*options, command.choice) if typed.get(n) not in (None, [])]
         given = {n: parsed(options[n], typed[n]) if n in options else typed[n] for n in known}
         module, _, function = command.run.partition(".")
         getattr(importlib.import_module(f"cellgraph_clr.cli.{module}"), function)(command, typed, given)
