@@ -40,14 +40,14 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
 
     Parameters
     ----------
-    path : where to write; folders above it that are missing will be made.
+    path : where to write, in a folder that is there: one that is missing is often one that is misspelled.
     kind : a "file"; a "model" is one in safetensors, whatever its suffix; a "store" is a Zarr folder that is replaced as a whole;
-        a "folder" has files written into it.
+        a "folder" has files written into it, and will be made.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file (an .h5ad an
+        If the folder is missing or cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file (an .h5ad an
         HDF5 file, a model a safetensors file, a .csv a text, or one that is empty), a store an AnnData store or an empty folder.
 
     Notes
@@ -60,9 +60,12 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
         in_its_way = _in_the_way(target, found, kind)
         if in_its_way:
             raise not_written(path, in_its_way)
-        folder = target if kind == "folder" else target.parent
-        while not folder.exists():
-            folder = folder.parent
+        if not target.parent.exists():
+            remedy = "Make it first, or choose another path."
+            raise OutputError(
+                expected(f"the folder of {os.fspath(path)!r} to be there", f"no folder {str(target.parent)!r}", remedy)
+            )
+        folder = target if kind == "folder" and found is not None else target.parent
         with tempfile.TemporaryFile(dir=folder):
             pass
     except CellGraphError:

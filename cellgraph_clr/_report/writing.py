@@ -10,7 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_text, check_whole, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, OutputError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError
 from cellgraph_clr._core.files import replacing
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr._core.rng import as_seed
@@ -166,16 +166,11 @@ def report(
 def check_report(output: str | os.PathLike[str]) -> Path:
     """Return the path of a page to write.
 
-    Raises `OptionError` for its suffix, and `OutputError` without its folder and as `check_output`.
+    Raises `OptionError` for its suffix, and `OutputError` as `check_output`.
     """
     target = Path(output) if isinstance(output, (str, os.PathLike)) else Path()
     if target.suffix.lower() not in (".html", ".htm"):
         raise OptionError(expected("`output` as the name of a page", f"{output!r}", "End it in .html."))
-    if not target.parent.is_dir():
-        found = f"no folder {os.fspath(target.parent)!r}"
-        raise OutputError(
-            expected("the folder of `output` to be there", found, "Make it first, or choose another one.")
-        )
     check_output(target)
     return target
 
