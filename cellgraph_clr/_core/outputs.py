@@ -47,8 +47,9 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
     Raises
     ------
     OutputError
-        If the folder is missing or cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file (an .h5ad an
-        HDF5 file, a model a safetensors file, a .csv a text, or one that is empty), a store an AnnData store or an empty folder.
+        If the folder is missing or cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file
+        (an .h5ad an HDF5 file, a model a safetensors file, a .csv a text, or one that is empty), a store an AnnData store or an
+        empty folder.
 
     Notes
     -----

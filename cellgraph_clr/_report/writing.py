@@ -109,6 +109,8 @@ def report(
         For no cell, an AnnData that is not in memory, or columns of `obs` or features of one name.
     MissingKeyError, NoGraphError, ShapeError, NonFiniteError
         For unknown keys and graphs, an embedding of one column, and images or labels that are not those of the cells.
+    MissingFileError, FileFormatError
+        For labels or an image given as paths where there is no file, or one of another kind.
 
     Notes
     -----
@@ -148,11 +150,12 @@ def report(
         check_key(truth_key, list(adata.obs.columns), where="adata.obs")
     from cellgraph_clr._report.contents import Options, contents
     from cellgraph_clr._report.parts import Subject
+    from cellgraph_clr.io.arrays import image_of
 
     seed = as_seed(random_state)
     rows = _rows(adata, int(max_cells), seed)
     shown = _features(adata, len(rows), features, color)
-    flat = _flattened(adata, image)
+    flat = _flattened(adata, image_of(image))
     options = Options(labels, flat, color, use_rep, embedding, shown, neighbors_key, library_key, n_dims, seed)
     held = contents(adata, rows, options)
     about = Subject(adata, library_key, neighbors_key, labels, flat, truth_key)
