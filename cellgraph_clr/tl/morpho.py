@@ -123,9 +123,10 @@ def morpho_features(
     if isinstance(old, pd.DataFrame) and list(old.columns) == list(found.columns):
         table = old.copy()
     table.iloc[rows] = found.loc[cell_ids(adata)[rows]].to_numpy()
-    adata.obsm[key_added] = table
     run = {"function": "tl.morpho_features", "config": model.options, "seed": model.seed_}
-    record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})
+    run |= {"groups": model.groups_, "missing": model.missing_}
+    adata.obsm[key_added] = table
+    record_run(adata, key_added, run)
     log_written("tl.morpho_features", [f"obsm[{key_added!r}]"])
     return adata if copy else None
 
