@@ -69,6 +69,8 @@ def context(
     ----------
     adata : AnnData
         Features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
+        Features are standardised inside. Long tails stay: `pp.scale_features(adata, impute="median")` takes them away,
+        and is what the command `cellgraph-clr context` does first.
     use_rep : str or sequence of str or None, default "X"
         Features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned
         codes, principal components of genes).

@@ -46,7 +46,9 @@ def embed(
     Parameters
     ----------
     adata : AnnData
-        Features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
+        Features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used. Long
+        tails stay: `pp.scale_features(adata, impute="median")` takes them away, and is what the command
+        `cellgraph-clr embed` does first.
     objective : str, default "infonce_p"
         "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or "infomax"
         (with `bound`).
