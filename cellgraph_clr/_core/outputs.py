@@ -23,6 +23,8 @@ ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # one of them lies in the
 OURS = (".h5ad", ".zarr", ".safetensors", ".ckpt", ".npz", ".csv", ".html", ".png", ".pdf", ".svg")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = (0, 512, 1024, 2048)  # where an HDF5 file may begin
+PICTURES = (".png", ".pdf", ".svg")
+MAKERS = (b"Matplotlib", b"matplotlib")  # Matplotlib names itself in each of them
 TEXT = 8192  # bytes in which what is no text has a NUL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -48,7 +50,8 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
     ------
     OutputError
         If the folder is missing or cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file
-        (an .h5ad an HDF5 file, a model a safetensors file, a .csv a text, or one that is empty), a store an AnnData store or an
+        (an .h5ad an HDF5 file, a model a safetensors file, a .csv a text, a .png, .pdf or .svg one that Matplotlib drew, or one
+        that is empty), a store an AnnData store or an
         empty folder.
 
     Notes
@@ -114,6 +117,12 @@ def _of_another_kind(target: Path, kind: Kind) -> str:
         with target.open("rb") as file:
             found = [file.seek(place) == place and file.read(len(HDF5)) for place in USER_BLOCKS]
         return "" if HDF5 in found else "a file there that is no HDF5, and was not written as .h5ad"
+    if suffix in PICTURES:
+        with target.open("rb") as file:
+            first = file.read(TEXT)
+            file.seek(-min(TEXT, target.stat().st_size), os.SEEK_END)
+            drawn = any(name in part for name in MAKERS for part in (first, file.read()))
+        return "" if drawn else "a file there that Matplotlib did not draw: an image that may be data"
     if suffix == ".csv":
         with target.open("rb") as file:
             return "a file there that is no text, and was not written as .csv" if b"\0" in file.read(TEXT) else ""
