@@ -17,7 +17,6 @@ from cellgraph_clr.training.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["SafeCheckpoints", "check_run"]
 
