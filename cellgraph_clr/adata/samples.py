@@ -47,7 +47,8 @@ def sample_of(adata: AnnData, library_key: str | None, *, option: str = "library
     """Return the sample of every cell as str.
 
     `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
-    `option` is what the column was named by. Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a sample.
+    `option` is what the column was named by. Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a
+    sample.
     """
     if library_key is None:
         recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
