@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 __all__ = [
+    "MOST_HOPS",
+    "MOST_STEPS",
     "check_finite",
     "check_in_range",
     "check_key",
@@ -36,6 +38,10 @@ __all__ = [
     "listing",
     "sample_name",
 ]
+
+
+MOST_HOPS = 100  # to a neighbour: pairs, or columns, of every hop are kept
+MOST_STEPS = 10_000  # over a graph, of walks and means: more of them only take longer
 
 
 def expected(what: str, found: object, remedy: str) -> str:

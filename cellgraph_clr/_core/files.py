@@ -67,7 +67,6 @@ def replacing(path: str | os.PathLike[str], *, folder: bool = False, model: bool
     """
     try:
         target = check_output(path, "store" if folder else "model" if model else "file")
-        target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(OSError):  # a folder that may not be listed
             _clear(target.parent)
         with _place(target.parent) as (place, usual):

@@ -23,6 +23,8 @@ ZARR = ("zarr.json", ".zgroup", ".zarray", ".zattrs")  # one of them lies in the
 OURS = (".h5ad", ".zarr", ".safetensors", ".ckpt", ".npz", ".csv", ".html", ".png", ".pdf", ".svg")
 HDF5 = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = (0, 512, 1024, 2048)  # where an HDF5 file may begin
+PICTURES = (".png", ".pdf", ".svg")
+MAKERS = (b"Matplotlib", b"matplotlib")  # Matplotlib names itself in each of them
 TEXT = 8192  # bytes in which what is no text has a NUL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -40,15 +42,17 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
 
     Parameters
     ----------
-    path : where to write; folders above it that are missing will be made.
+    path : where to write, in a folder that is there: one that is missing is often one that is misspelled.
     kind : a "file"; a "model" is one in safetensors, whatever its suffix; a "store" is a Zarr folder that is replaced as a whole;
-        a "folder" has files written into it.
+        a "folder" has files written into it, and will be made.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file (an .h5ad an
-        HDF5 file, a model a safetensors file, a .csv a text, or one that is empty), a store an AnnData store or an empty folder.
+        If the folder is missing or cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file
+        (an .h5ad an HDF5 file, a model a safetensors file, a .csv a text, a .png, .pdf or .svg one that Matplotlib drew, or one
+        that is empty), a store an AnnData store or an
+        empty folder.
 
     Notes
     -----
@@ -60,9 +64,12 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
         in_its_way = _in_the_way(target, found, kind)
         if in_its_way:
             raise not_written(path, in_its_way)
-        folder = target if kind == "folder" else target.parent
-        while not folder.exists():
-            folder = folder.parent
+        if not target.parent.exists():
+            remedy = "Make it first, or choose another path."
+            raise OutputError(
+                expected(f"the folder of {os.fspath(path)!r} to be there", f"no folder {str(target.parent)!r}", remedy)
+            )
+        folder = target if kind == "folder" and found is not None else target.parent
         with tempfile.TemporaryFile(dir=folder):
             pass
     except CellGraphError:
@@ -110,6 +117,12 @@ def _of_another_kind(target: Path, kind: Kind) -> str:
         with target.open("rb") as file:
             found = [file.seek(place) == place and file.read(len(HDF5)) for place in USER_BLOCKS]
         return "" if HDF5 in found else "a file there that is no HDF5, and was not written as .h5ad"
+    if suffix in PICTURES:
+        with target.open("rb") as file:
+            first = file.read(TEXT)
+            file.seek(-min(TEXT, target.stat().st_size), os.SEEK_END)
+            drawn = any(name in part for name in MAKERS for part in (first, file.read()))
+        return "" if drawn else "a file there that Matplotlib did not draw: an image that may be data"
     if suffix == ".csv":
         with target.open("rb") as file:
             return "a file there that is no text, and was not written as .csv" if b"\0" in file.read(TEXT) else ""

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.parallel import torch_threads_kept
 from cellgraph_clr.adata.keys import X_CONTEXT
 from cellgraph_clr.adata.provenance import recorded_runs
 from cellgraph_clr.adata.reading import read_features
@@ -190,7 +191,7 @@ def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
     from anndata import AnnData
 
     work = AnnData(standardised_directions(vectors))
-    with warnings.catch_warnings():
+    with torch_threads_kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of umap and its neighbors
         sc.pp.neighbors(work, n_neighbors=min(15, len(vectors) - 1), use_rep="X", random_state=seed)
         sc.tl.umap(work, random_state=seed)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_text, check_whole, expected, listing
-from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, OutputError
+from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError
 from cellgraph_clr._core.files import replacing
 from cellgraph_clr._core.outputs import check_output
 from cellgraph_clr._core.rng import as_seed
@@ -109,6 +109,8 @@ def report(
         For no cell, an AnnData that is not in memory, or columns of `obs` or features of one name.
     MissingKeyError, NoGraphError, ShapeError, NonFiniteError
         For unknown keys and graphs, an embedding of one column, and images or labels that are not those of the cells.
+    MissingFileError, FileFormatError
+        For labels or an image given as paths where there is no file, or one of another kind.
 
     Notes
     -----
@@ -148,11 +150,12 @@ def report(
         check_key(truth_key, list(adata.obs.columns), where="adata.obs")
     from cellgraph_clr._report.contents import Options, contents
     from cellgraph_clr._report.parts import Subject
+    from cellgraph_clr.io.arrays import image_of
 
     seed = as_seed(random_state)
     rows = _rows(adata, int(max_cells), seed)
     shown = _features(adata, len(rows), features, color)
-    flat = _flattened(adata, image)
+    flat = _flattened(adata, image_of(image))
     options = Options(labels, flat, color, use_rep, embedding, shown, neighbors_key, library_key, n_dims, seed)
     held = contents(adata, rows, options)
     about = Subject(adata, library_key, neighbors_key, labels, flat, truth_key)
@@ -166,16 +169,11 @@ def report(
 def check_report(output: str | os.PathLike[str]) -> Path:
     """Return the path of a page to write.
 
-    Raises `OptionError` for its suffix, and `OutputError` without its folder and as `check_output`.
+    Raises `OptionError` for its suffix, and `OutputError` as `check_output`.
     """
     target = Path(output) if isinstance(output, (str, os.PathLike)) else Path()
     if target.suffix.lower() not in (".html", ".htm"):
         raise OptionError(expected("`output` as the name of a page", f"{output!r}", "End it in .html."))
-    if not target.parent.is_dir():
-        found = f"no folder {os.fspath(target.parent)!r}"
-        raise OutputError(
-            expected("the folder of `output` to be there", found, "Make it first, or choose another one.")
-        )
     check_output(target)
     return target
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
+from cellgraph_clr._core.ids import EXACT
 from cellgraph_clr.adata.samples import cell_ids
 
 if TYPE_CHECKING:
@@ -24,7 +26,8 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
 
     `query` is a bool mask (n,), one or more cell ids, one or more `obs_names`, or a mapping of `obs` columns to a value or
     a list of values (all must hold). Raises `EmptyQueryError` when nothing matches (ids and names that are absent are
-    listed with the nearest present), `MissingKeyError` for an unknown column, `ShapeError` for a mask of another length.
+    listed with the nearest present) and for numbers with a point (ids are whole), `MissingKeyError` for an unknown column,
+    `ShapeError` for a mask of another length.
     """
     if isinstance(query, Mapping):
         return _rows_by_category(adata, query)
@@ -37,7 +40,7 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
         raise EmptyQueryError(expected("what selects cells", "an AnnData", remedy))
     if hasattr(query, "index") and getattr(getattr(query, "dtype", None), "kind", "") == "b":
         query = _aligned(adata, query)
-    values = np.atleast_1d(np.asarray(query))
+    values = _plain(np.atleast_1d(np.asarray(query)))
     if values.dtype == bool:
         if values.shape != (adata.n_obs,):
             raise ShapeError(
@@ -74,6 +77,19 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
     return rows
 
 
+def _plain(values: np.ndarray) -> np.ndarray:
+    """Return truth values, whole numbers or names. Raises `EmptyQueryError` for other numbers and objects: they name no cell."""
+    if values.dtype.kind == "O":
+        for kind in (str, (bool, np.bool_), (int, np.integer)):
+            if all(isinstance(v, kind) for v in values):
+                return np.array(values.tolist())
+    elif values.dtype.kind in "biuU" or len(values) == 0:
+        return values
+    found = f"{listing([repr(v) for v in values.tolist()], limit=5)}"
+    remedy = "Ids are whole numbers: convert them to int. Names are text: look at `adata.obs_names`."
+    raise EmptyQueryError(expected("cell ids, names of rows, or a mask", found, remedy))
+
+
 def _aligned(adata: AnnData, mask: Any) -> np.ndarray:
     """Return a boolean Series in the order of the cells; one without their names is taken as it stands."""
     index = mask.index
@@ -96,7 +112,7 @@ def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
         check_key(column, list(adata.obs.columns), where="adata.obs")
         text = adata.obs[column].astype(str).to_numpy()
         values = [str(v) for v in (value if hasattr(value, "__iter__") and not isinstance(value, str) else [value])]
-        hit = np.isin(text, values)
+        hit = np.isin(text, values) | _equal(adata.obs[column], values)
         if not hit.any():
             raise EmptyQueryError(
                 expected(
@@ -109,13 +125,25 @@ def _rows_by_category(adata: AnnData, query: Mapping[str, Any]) -> np.ndarray:
     return np.flatnonzero(keep)
 
 
+def _equal(column: Any, values: list[str]) -> np.ndarray:
+    """Return which numbers (n,) of a column are one of these: 2 is 2.0. None are in a column that does not hold numbers."""
+    numbers = []
+    for text in values:
+        with suppress(ValueError):
+            numbers.append(float(text))
+    if column.dtype.kind not in "iuf" or not numbers:
+        return np.zeros(len(column), bool)
+    return np.isin(column.to_numpy(float, na_value=np.nan), [n for n in numbers if abs(n) <= EXACT])
+
+
 def query_vectors(adata: AnnData, query: Query, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the query's vectors (q, d) and its rows (none for a query given as float vectors)."""
     values = np.asarray(query) if not isinstance(query, Mapping) else None
     if values is not None and values.dtype.kind == "f" and values.size:
         given = np.atleast_2d(values).astype(np.float32)
         if given.shape[1] != vectors.shape[1]:
-            raise ShapeError(expected(f"query vectors of width {vectors.shape[1]}", given.shape, "Use one embedding."))
+            remedy = "Use one embedding. Numbers with a point are vectors; ids are whole: convert them to int."
+            raise ShapeError(expected(f"query vectors of width {vectors.shape[1]}", given.shape, remedy))
         check_finite(given, what="query vectors", remedy="Look at the cells they come from.")
         return given, np.zeros(0, np.int64)
     rows = query_rows(adata, query)

@@ -10,7 +10,14 @@ from scipy.sparse import issparse
 
 from cellgraph_clr._core.axes import to_xyz
 from cellgraph_clr._core.checks import check_finite, check_key, expected
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, NoGraphError, ShapeError
+from cellgraph_clr._core.errors import (
+    CellGraphError,
+    MissingKeyError,
+    NoCellsError,
+    NoGraphError,
+    NonFiniteError,
+    ShapeError,
+)
 from cellgraph_clr._core.numbers import as_float32, as_numbers
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, X_CONTEXT, graph_stem
@@ -220,7 +227,7 @@ def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | 
     """Return the (n, n) CSR matrix of a graph: of ones, or of `weights` ("contact_area", "distances", an obsp key).
 
     Of ones it is undirected: an edge in either direction counts, stored zeros do not. Raises `CellGraphError` for edges that join
-    samples.
+    samples, and `NonFiniteError` for weights that are NaN or infinite.
     """
     from scipy.sparse import csr_matrix
 
@@ -234,7 +241,22 @@ def adjacency_of(adata: AnnData, neighbors_key: str = "spatial", weights: str | 
     check_key(
         name, list(adata.obsp), where="adata.obsp", remedy="Contact areas come from `cgc.gr.contact_graph(adata)`."
     )
-    return csr_matrix(adata.obsp[name], dtype=np.float32)
+    weighted = csr_matrix(adata.obsp[name], dtype=np.float32)
+    if not np.isfinite(weighted.data).all():
+        at = weighted.tocoo()
+        _check_edge_values(adata, name, at.data, np.stack([at.row, at.col], axis=1))
+    return weighted
+
+
+def _check_edge_values(adata: AnnData, key: str, values: np.ndarray, edges: np.ndarray) -> None:
+    """Raise `NonFiniteError` for values (m,) of edges (m, 2) in `obsp` that are NaN or infinite, with the first cells."""
+    bad = ~np.isfinite(values)
+    if bad.any():
+        pairs = [f"({a}, {b})" for a, b in np.asarray(adata.obs_names, str)[edges[bad][:10]]]
+        more = f" and {int(bad.sum()) - 10} more" if bad.sum() > 10 else ""
+        found = f"NaN or infinite ones at {int(bad.sum())} of {len(bad)} edges, between cells {', '.join(pairs)}{more}"
+        remedy = f"Fill them, or build the graph again: {BUILDERS}."
+        raise NonFiniteError(expected(f"finite values in `adata.obsp[{key!r}]`", found, remedy))
 
 
 def _check_within_samples(adata: AnnData, adjacency: csr_matrix, key: str) -> None:
@@ -280,7 +302,7 @@ def graph_from_anndata(
     NoGraphError, NoCellsError, MissingKeyError
         If a part is missing; the message names the call that makes it.
     NonFiniteError
-        If features, or what is stored of edges, hold NaN; the message counts them per feature.
+        If features, or what is stored of edges, hold NaN; the message counts them per feature, and names the first edges.
     """
     from scipy.sparse import triu
 
@@ -300,5 +322,5 @@ def graph_from_anndata(
         if slot in keys:
             missing = stored.get(name, np.zeros(len(graph.edges), np.float32))
             stored[name] = stored_values(adata.obsp[keys[slot]], graph.edges, missing)
-            check_finite(stored[name], what=f"values in `adata.obsp[{keys[slot]!r}]`", remedy=f"Call {BUILDERS} again.")
+            _check_edge_values(adata, keys[slot], stored[name], graph.edges)
     return CellGraph(cells, graph.edges, stored)

@@ -43,18 +43,19 @@ def frame_of(adata: AnnData) -> np.ndarray:
     return as_whole(adata.obs["frame"].to_numpy(), "obs['frame']", low=None, remedy=remedy)
 
 
-def sample_of(adata: AnnData, library_key: str | None) -> np.ndarray:
+def sample_of(adata: AnnData, library_key: str | None, *, option: str = "library_key") -> np.ndarray:
     """Return the sample of every cell as str.
 
     `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
-    Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a sample.
+    `option` is what the column was named by. Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a
+    sample.
     """
     if library_key is None:
         recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
         library_key = str(recorded) if recorded in adata.obs else None
     if library_key is None:
         return np.full(adata.n_obs, "", dtype="U1")
-    check_key(library_key, adata.obs.columns, where="adata.obs", remedy="Pass `library_key=` of the sample column.")
+    check_key(library_key, adata.obs.columns, where="adata.obs", remedy=f"Pass `{option}=` of the sample column.")
     column = adata.obs[library_key]
     if column.isna().any():
         found, remedy = f"{int(column.isna().sum())} cells without", "Name their sample, or drop these cells."

@@ -6,9 +6,14 @@ import numpy as np
 
 from cellgraph_clr._core.kernels import called, kernel
 
-__all__ = ["keep_best", "keep_best_apart"]
+__all__ = ["NOWHERE", "keep_best"]
 
 STRETCH = 256  # columns looked at together before any of them is
+NOWHERE = (
+    np.zeros((0, 2)),
+    np.zeros(0, np.int64),
+    np.zeros(0),
+)  # position, image and squared radius where no cell is near
 
 
 @called
@@ -44,24 +49,6 @@ def _any_above(line, limit):  # noqa: ANN001, ANN202
     return found != 0
 
 
-@kernel
-def keep_best(similarity, first, value, row):  # noqa: ANN001, ANN201
-    """Take the columns of `similarity` (q, b), which are rows `first` and on, into the k best of each query.
-
-    `value` (q, k) float32, starts at -inf, and `row` (q, k) int64 are changed in place: heaps, worst entry first. Columns must
-    come in order, so that of equals the earlier stay. -inf never enters. One pass, O(q b + q k log k log n).
-    """
-    n_queries, n = similarity.shape
-    for q in range(n_queries):
-        line, best, at = similarity[q], value[q], row[q]
-        for start in range(0, n, STRETCH):
-            stop = min(start + STRETCH, n)
-            if _any_above(line[start:stop], best[0]):
-                for j in range(start, stop):
-                    if line[j] > best[0]:
-                        _replace_worst(best, at, line[j], first + j)
-
-
 @called
 def _apart(i, j, position, image, squared_radius):  # noqa: ANN001, ANN202
     """Whether cell j is another cell than i, of another image or farther than the radius of i."""
@@ -76,13 +63,15 @@ def _apart(i, j, position, image, squared_radius):  # noqa: ANN001, ANN202
 
 
 @kernel
-def keep_best_apart(similarity, rows, columns, position, image, squared_radius, value, row):  # noqa: ANN001, ANN201
+def keep_best(similarity, rows, columns, position, image, squared_radius, value, row):  # noqa: ANN001, ANN201
     """Take the cells `columns` (b,) into the k best of the cells `rows` (q,), unless they are the same or near in their image.
 
-    `similarity` (q, b) float32. `value` (n, k) float32 and `row` (n, k) int32, of all cells, are changed in place: heaps, worst
-    entry first; what `value` starts at never enters. As `keep_best`, with one distance for every entry that would enter.
+    `similarity` (q, b) float32. `value` (n, k) float32 and `row` (n, k), of all cells, are changed in place: heaps, worst entry
+    first; what `value` starts at never enters. Columns must come in order, so that of equals the earlier stay. Where
+    `squared_radius` is empty no cell is near, nor the same. One pass, and one distance for every entry that would enter:
+    O(q b + q k log k log n).
     """
-    n = similarity.shape[1]
+    n, any_near = similarity.shape[1], len(squared_radius) > 0
     for q in range(len(rows)):
         i = rows[q]
         line, best, at = similarity[q], value[i], row[i]
@@ -90,5 +79,5 @@ def keep_best_apart(similarity, rows, columns, position, image, squared_radius, 
             stop = min(start + STRETCH, n)
             if _any_above(line[start:stop], best[0]):
                 for j in range(start, stop):
-                    if line[j] > best[0] and _apart(i, columns[j], position, image, squared_radius):
+                    if line[j] > best[0] and (not any_near or _apart(i, columns[j], position, image, squared_radius)):
                         _replace_worst(best, at, line[j], columns[j])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_in_range, check_key, check_whole, expected
+from cellgraph_clr._core.checks import MOST_STEPS, check_in_range, check_key, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr.analysis.alike import alike_elsewhere
 from cellgraph_clr.analysis.retrieval import column_scale, unit_rows
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ContextOptions", "context_vectors", "principal"]
 
+STEPS = ("n_near", "n_far", "n_shared")  # of walks
 BESIDE = 0.3  # weight of what is near, and of the cell, where cells are compared to be joined
 
 
@@ -81,7 +82,8 @@ class ContextOptions:
         """Check every field."""
         low = {"n_far": self.n_near if isinstance(self.n_near, int) else 1, "n_alike": 0, "n_apart": 0, "n_shared": 0}
         for name in ("n_near", "n_far", "n_alike", "n_apart", "n_shared", "n_neighbors", "n_vectors", "power"):
-            check_whole(name, getattr(self, name), low=low.get(name, 1))
+            high = MOST_STEPS if name in STEPS else np.inf
+            check_whole(name, getattr(self, name), low=low.get(name, 1), high=high)
         for name in ("region_weight", "shared_weight", "near_weight", "cell_weight"):
             check_in_range(name, getattr(self, name), low=0)
         if not any((self.region_weight, self.shared_weight, self.near_weight, self.cell_weight)):

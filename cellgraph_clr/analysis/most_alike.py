@@ -96,12 +96,12 @@ def _take(
     near: tuple[np.ndarray, ...],
     found: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    from cellgraph_clr.analysis.best_rows import keep_best_apart
+    from cellgraph_clr.analysis.best_rows import keep_best
 
     similarity, rows = share
     position, image, squared_radius = near
     value, row = found
-    keep_best_apart(similarity, rows, columns, position, image, squared_radius, value, row)
+    keep_best(similarity, rows, columns, position, image, squared_radius, value, row)
 
 
 def _meetings(

@@ -55,7 +55,7 @@ def relation_table(
     seen, expected = np.where(told, seen, 0), np.where(told, expected, 0)  # of those that the pooled log odds are of
     if len(names) > 1:
         pooled = random_effects(estimate, error)
-        parts.append(_rows("pooled", POOLED, pooled, seen.sum(axis=0), expected.sum(axis=0), confidence))
+        parts.append(_rows(POOLED, POOLED, pooled, seen.sum(axis=0), expected.sum(axis=0), confidence))
     if groups is not None:
         parts += _group_rows(names, groups, estimate, error, seen, expected, confidence)
     _, first, second = pair_numbers(len(types))

@@ -120,18 +120,23 @@ def _keep_nearest(
     row: np.ndarray,
     pool: ThreadPoolExecutor,
 ) -> None:
-    from cellgraph_clr.analysis.best_rows import keep_best
+    from cellgraph_clr.analysis.best_rows import NOWHERE, keep_best
 
     n, size = len(directions), max(1, BLOCK_ENTRIES // len(queries))
     similarity = np.empty((len(queries), min(size, n)), np.float32)
     edges = np.linspace(0, len(queries), n_workers(None) + 1).astype(int)
-    shares = [slice(a, b) for a, b in pairwise(edges)]
+    shares = [np.arange(a, b) for a, b in pairwise(edges) if b > a]
     for start in range(0, n, size):
         block = similarity[:, : min(size, n - start)]
         np.matmul(queries, directions[start : start + size].T, out=block)
         if allowed is not None:
             block[:, ~allowed[start : start + size]] = -np.inf
-        list(pool.map(lambda s, b=block, first=start: keep_best(b[s], first, value[s], row[s]), shares))
+        columns = np.arange(start, start + block.shape[1])
+
+        def keep(rows: np.ndarray, b: np.ndarray = block, columns: np.ndarray = columns) -> None:
+            keep_best(b[rows[0] : rows[-1] + 1], rows, columns, *NOWHERE, value, row)
+
+        list(pool.map(keep, shares))
 
 
 def top_k(scores: np.ndarray, k: int, *, allowed: np.ndarray | None = None) -> np.ndarray:

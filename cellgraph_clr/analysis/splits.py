@@ -94,6 +94,9 @@ def split_blocks(
     out = split_groups(block, test_size, rng)
     reached = out == TEST
     for _ in range(buffer_hops):
-        reached = reached | (adjacency @ reached.astype(np.float32) > 0)
+        farther = reached | (adjacency @ reached.astype(np.float32) > 0)
+        if (farther == reached).all():
+            break
+        reached = farther
     out[reached & (out == TRAIN)] = BUFFER
     return out

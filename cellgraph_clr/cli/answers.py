@@ -52,14 +52,6 @@ def _is_anndata(path: Path) -> bool:
     return path.is_dir() and (path / "obs").is_dir() and (path / "var").is_dir()
 
 
-def _pixels(given: dict[str, Any]) -> None:
-    """Replace the path of an image by its pixels."""
-    from cellgraph_clr.io.arrays import read_pixels
-
-    if "image" in given:
-        given["image"] = read_pixels(given["image"], channels_axis=True).data
-
-
 def plot(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> None:
     """Write a picture of what is in a file."""
     output: Path = typed["output"]
@@ -77,7 +69,6 @@ def plot(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> None
     if given.get("query") is not None:
         given["query"] = query_of(given["query"])
     adata = read(typed["path"])
-    _pixels(given)
     function_of(dotted)(adata, save=output, **given)
     say(f"wrote {output}", written=[str(output)])
 
@@ -92,7 +83,6 @@ def report(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> No
     check_report(output)
     check_written(files=[output], inputs=[typed["path"], given.get("labels"), given.get("image")])
     adata = read(typed["path"])
-    _pixels(given)
     write_report(adata, output, **given)
     size = output.stat().st_size
     say(f"wrote {output} ({size / 1e6:.1f} MB)", written=[str(output)], bytes=size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -54,7 +55,7 @@ def _callback(command: Command) -> Callable[..., None]:
 
     def call(**typed: Any) -> None:
         begin(as_json=bool(typed.pop("json")), quiet=bool(typed.pop("quiet")))
-        known = [n for n in (*options, command.choice) if typed.get(n) is not None]
+        known = [n for n in (*options, command.choice) if typed.get(n) not in (None, [])]
         given = {n: parsed(options[n], typed[n]) if n in options else typed[n] for n in known}
         module, _, function = command.run.partition(".")
         getattr(importlib.import_module(f"cellgraph_clr.cli.{module}"), function)(command, typed, given)
@@ -132,12 +133,37 @@ class _Lazy(Mapping[str, Any]):
         return len(NAMES)
 
 
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Say wrong usage in one line on stderr, with the help that tells more."""
+    try:
+        yield
+    except Exception as error:  # click's, wherever typer keeps it
+        if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
+            raise
+        words = " ".join(f"{error.format_message()}".split()).rstrip(".")
+        place = getattr(error, "ctx", None)
+        more = "" if place is None else f" See `{place.command_path} --help`."
+        typer.echo(f"UsageError: {words}.{more}", err=True)
+        raise typer.Exit(2) from error
+
+
 class Commands(TyperGroup):
     """The group of all commands; its help names them without building them."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.commands = _Lazy()  # type: ignore[assignment]
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Return the context of what is typed; what is wrong of it is said in one line."""
+        with _in_one_line():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; what is wrong of its options is said in one line."""
+        with _in_one_line():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - click's signature
         """Write the list of commands."""

@@ -28,10 +28,12 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", "--random-state", help="Seed of everything random")] = 0,
 ) -> None:
     """Run the main job: a real tissue image and generated tissue with known truth (or the Platynereis table)."""
+    from cellgraph_clr._core.outputs import check_output
     from cellgraph_clr.cli.outputs import check_written
 
     if data is not None and quick:
         raise typer.BadParameter("it goes with the data that ship; leave out --data or --quick", param_hint="--quick")
+    check_output(output, "folder").mkdir(exist_ok=True)
     if data is not None:
         from cellgraph_clr.cli.demo_platynereis import PLATYNEREIS_FILES, run_platynereis
 

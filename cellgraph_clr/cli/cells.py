@@ -143,6 +143,9 @@ def concat(command: Command, typed: dict[str, Any], given: dict[str, Any]) -> No
 
     paths: list[Path] = typed["path"]
     names = [p.stem for p in paths]
+    if len(paths) < 2:
+        remedy = "Name two or more; one alone is measured, or read, as it is."
+        raise OptionError(expected("files of two samples or more to join", f"{paths[0].name} alone", remedy))
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise OptionError(

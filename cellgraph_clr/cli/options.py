@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import re
 from collections.abc import Callable
@@ -40,6 +41,7 @@ HELP = {  # where a docstring only names another function
 }
 TYPED = {"query": "Cell ids separated by commas (12,15), or column=value"}  # where less can be typed than Python takes
 ELSEWHERE = re.compile(r"(As in|As of|Of) [A-Z]?\w+$")  # a docstring that only names another function
+WHOLE = ("title",)  # text in which commas are commas: several are typed by repeating the option
 ALSO = {"random_state": ("--seed",)}
 
 
@@ -85,8 +87,15 @@ def _optional_number(p: Parameter) -> Callable[[str], Any] | None:
     return kinds.get(parts[0]) if "None" in p.annotation and len(parts) == 1 else None
 
 
-def _typed(p: Parameter) -> type:
+def _takes_texts(p: Parameter) -> bool:
+    """Return whether several texts can be typed."""
+    return any(part.startswith(("Sequence[str", "tuple[str")) for part in _parts(p.annotation))
+
+
+def _typed(p: Parameter) -> Any:
     parts = _parts(p.annotation)
+    if _takes_texts(p):
+        return list[str]
     if _optional_number(p) is not None:
         return str
     if p.name in FILES and parts != ["str"]:
@@ -97,18 +106,23 @@ def _typed(p: Parameter) -> type:
     return int if parts == ["RandomState"] else str
 
 
-def _metavar(p: Parameter, kind: type) -> str | None:
+def _metavar(p: Parameter, kind: Any) -> str | None:
     """Return the values of a closed set, or what a list looks like."""
     closed = re.match(r"Literal\[([^\]]*)\]$", p.annotation)
     if closed:
         return "|".join(v.strip().strip("'") for v in closed[1].split(","))
     if _optional_number(p) is not None:
         return "INTEGER|none" if _optional_number(p) is int else "FLOAT|none"
-    return "A,B,…" if kind is str and "Sequence[str]" in p.annotation else None
+    if kind == list[str]:
+        return "<str>" if p.name in WHOLE else "A,B,…"
+    return None
 
 
 def parsed(p: Parameter, value: Any) -> Any:
     """Return a value as Python takes it. Raises `OptionError` for what cannot be one."""
+    if isinstance(value, list):
+        several = tuple(value) if p.name in WHOLE else tuple(name for text in value for name in _cells(p, text))
+        return several[0] if len(several) == 1 and "str" in _parts(p.annotation) else several
     if not isinstance(value, str):
         return value
     parts = _parts(p.annotation)
@@ -120,15 +134,24 @@ def parsed(p: Parameter, value: Any) -> Any:
     if any(part.startswith(("Sequence[int", "tuple[int")) for part in parts):
         return tuple(_numbers(p, value, int, alone=False))
     if any(part.startswith("Mapping[") for part in parts) and "=" in value:
-        pairs = [pair.partition("=") for pair in value.split(",")]
+        pairs = [pair.rpartition("=") for pair in _cells(p, value)]
         return {name: _number(p, share, float) for name, _, share in pairs}
-    if any(part.startswith(("Sequence[str", "tuple[str")) for part in parts):
-        several = tuple(value.split(","))
-        return several[0] if len(several) == 1 and ("str" in parts) else several
     for name, number in (("int", int), ("float", float)):
         if name in parts and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", value):
             return _number(p, value, number)
     return None if value == "none" and "None" in p.annotation else value
+
+
+def _cells(p: Parameter, text: str) -> list[str]:
+    """Return names separated by commas as in a row of a .csv: one in double quotes may hold commas. Raises `OptionError`."""
+    from cellgraph_clr._core.errors import OptionError
+
+    try:
+        return next(csv.reader([text], strict=True)) or [""]
+    except csv.Error as error:
+        remedy = """Put a name with commas in double quotes, and all of it in single ones: '"a, b",c'."""
+        found = f"Expected `{flag_of(p.name)}` as names separated by commas, found {text!r}. {remedy}"
+        raise OptionError(found) from error
 
 
 def _number(p: Parameter, text: str, kind: Callable[[str], Any]) -> Any:

@@ -18,6 +18,8 @@ PASSED = {
     "max_gap": "--max-gap {}",
     "min_area": "--min-area {}",
 }  # arguments of those functions
+PARTS = re.compile(r"`adata\.(?=(?:X|obs|obsm|obsp|uns|var|layers|obs_names|var_names)\b)")
+BARE = re.compile(r"""(?<![\w`.'"])(\w+)=('[^']*'|"[^"]*"|True|False|None|[\d.]*\d)""")
 CALL = re.compile(r"`cgc\.((?:\w+\.)?\w+)(?:\(([^`]*)\))?`")
 ARGUMENT = re.compile(r"`(\w+)(?:=([^`]*))?`")
 
@@ -38,10 +40,20 @@ def in_options(text: str, options: Mapping[str, str]) -> str:
 
     def option(found: re.Match[str]) -> str:
         name = options.get(found[1])
-        value = (found[2] or "").strip("'\"")
-        return found[0] if name is None else f"`{name}{f' {value}' if value not in ('', '…') else ''}`"
+        return found[0] if name is None else f"`{_typed(name, found[2] or '')}`"
 
-    return ARGUMENT.sub(option, CALL.sub(command, text))
+    return BARE.sub(option, ARGUMENT.sub(option, CALL.sub(command, PARTS.sub("`", text))))
+
+
+def _typed(flag: str, value: str) -> str:
+    """Return an option as it is typed, for a value as Python writes it."""
+    if value == "True":
+        return flag
+    if value == "False":
+        return f"--no-{flag[2:]}"
+    names = value.strip("[]()").split(",")
+    typed = ",".join(name.strip().strip("'\"") for name in names if name.strip()).replace("None", "none")
+    return flag if typed in ("", "…") else f"{flag} {typed}"
 
 
 def _commands() -> dict[str, str]:

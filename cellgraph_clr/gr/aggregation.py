@@ -65,7 +65,7 @@ def aggregate_neighbors(
     NoGraphError, MissingKeyError
         If graph, features or weights are missing, or the graph has no edges.
     NonFiniteError
-        If features hold NaN.
+        If features or weights hold NaN; the first edges are named.
     OptionError
         For wrong options.
 

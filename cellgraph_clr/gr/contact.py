@@ -129,11 +129,13 @@ def contact_graph(
     if len(scales) == 1 and None not in scales:
         params["spacing"] = [float(x) for x in next(iter(scales)).spacing]  # type: ignore[union-attr]
     params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(library_key)}
+    columns = {}
+    if labels is None and not copy:
+        degree = np.bincount(graph.edges.ravel(), minlength=len(cells)).astype(np.int32)
+        columns = {"n_neighbors": degree, "contact_fraction": _contact_fraction(adata, cells, graph)}
     out = write_or_return("gr.contact_graph", adata, graph, key_added=key_added, params=params, copy=copy)
-    if out is None and labels is None:
-        degree = np.diff(adata.obsp[f"{key_added}_connectivities"].indptr)
-        share = _contact_fraction(adata, cells, graph)
-        write_graph_columns(adata, key_added, {"n_neighbors": degree, "contact_fraction": share})
+    if columns:
+        write_graph_columns(adata, key_added, columns)
     if isolates == "keep":
         _warn_of_isolates(touching, [c.gap for c in found], unit_of(adata), max_gap=max_gap, min_area=min_area)
     return out

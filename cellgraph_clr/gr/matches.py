@@ -137,8 +137,6 @@ def temporal_matches(
     >>> adata.obsm["X_matches"].shape[0] == adata.n_obs, "split_score" in adata.obs
     (True, True)
     """
-    import pandas as pd
-
     check_key_added(key_added, "obsm")
     check_key_added(score_key, "obs", beside=[tracks] if isinstance(tracks, str) else [])
     if tracks is not None and labels is not None:
@@ -148,6 +146,36 @@ def temporal_matches(
     if parents is not None and tracks is None:
         raise OptionError(expected("`tracks` beside `parents`", "none", "Name the column of the tracks."))
     check_in_range("min_overlap", min_overlap, low=0, high=1)
+    result, run = matches_of(
+        adata,
+        labels=labels,
+        tracks=tracks,
+        parents=parents,
+        size_key=size_key,
+        features=features,
+        min_overlap=min_overlap,
+        library_key=library_key,
+    )
+    if copy:
+        return result
+    write_matches(adata, result, run, key_added=key_added, score_key=score_key)
+    return None
+
+
+def matches_of(
+    adata: AnnData,
+    *,
+    labels: Any = None,
+    tracks: str | None = None,
+    parents: Mapping[int, int] | None = None,
+    size_key: str | None = None,
+    features: Sequence[str] = (),
+    min_overlap: float = 0.1,
+    library_key: str | None = None,
+) -> tuple[TemporalMatches, dict[str, Any]]:
+    """Return what `temporal_matches` writes, and the record of the run; nothing is written."""
+    import pandas as pd
+
     check_frames(adata)
     _check_columns(adata, size_key, features)
     cells = cells_of(adata, library_key)
@@ -162,11 +190,6 @@ def temporal_matches(
         cells, matches, size=sizes, overlaps=labels is not None, features=compared, names=features
     )
     table = pd.DataFrame(values.astype(np.float32), index=adata.obs_names, columns=names)
-    result = TemporalMatches(table, split_scores(values, names))
-    if copy:
-        return result
-    adata.obsm[key_added] = result.features
-    adata.obs[score_key] = result.split_score
     by = "labels" if labels is not None else "position" if tracks is None else f"tracks {tracks}"
     run: dict[str, Any] = {
         "function": "gr.temporal_matches",
@@ -175,9 +198,17 @@ def temporal_matches(
         "features": list(features),
     }
     run |= {"min_overlap": float(min_overlap)} if labels is not None else {}
-    record_run(adata, key_added, {**run, **named(library_key)})
+    return TemporalMatches(table, split_scores(values, names)), {**run, **named(library_key)}
+
+
+def write_matches(
+    adata: AnnData, result: TemporalMatches, run: Mapping[str, Any], *, key_added: str, score_key: str
+) -> None:
+    """Write matches, the score of splitting and the record of the run."""
+    adata.obsm[key_added] = result.features
+    adata.obs[score_key] = result.split_score
+    record_run(adata, key_added, run)
     log_written("gr.temporal_matches", [f"obsm[{key_added!r}]", f"obs[{score_key!r}]"])
-    return None
 
 
 def _check_columns(adata: AnnData, size: str | None, features: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_option, expected
+from cellgraph_clr._core.checks import MOST_HOPS, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def aggregate(
     Raises
     ------
     OptionError
-        For an unknown aggregation, none at all, or `n_hops` below 1.
+        For an unknown aggregation, none at all, or `n_hops` that is no whole number between 1 and 100.
     ShapeError
         If `values` and `adjacency` are for different numbers of cells.
 
@@ -67,8 +67,7 @@ def aggregate(
         raise OptionError(expected("`aggregations` as a sequence of names", repr(aggregations), "Pass ('mean',)."))
     for name in aggregations:
         check_option("aggregations", name, AGGREGATIONS)
-    if not isinstance(n_hops, (int, np.integer)) or n_hops < 1:
-        raise OptionError(expected("`n_hops` to be a whole number >= 1", repr(n_hops), "1 is the direct neighbours."))
+    check_whole("n_hops", n_hops, high=MOST_HOPS)
     values = np.asarray(values, np.float32)
     if len(values) != adjacency.shape[0]:
         raise ShapeError(expected(f"{adjacency.shape[0]} rows of values", len(values), "Use the AnnData of the graph."))

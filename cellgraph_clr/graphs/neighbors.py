@@ -67,7 +67,10 @@ def hop_relation(adjacency: csr_matrix, n_hops: int) -> csr_matrix:
     pattern = (adjacency != 0).astype(np.int32)
     reach = pattern
     for _ in range(n_hops - 1):
-        reach = ((reach @ pattern + reach) > 0).astype(np.int32)
+        farther = ((reach @ pattern + reach) > 0).astype(np.int32)
+        if farther.nnz == reach.nnz:  # no cell is left to reach
+            break
+        reach = farther
     reach = csr_matrix(reach).tocoo()
     off = reach.row != reach.col
     out = csr_matrix((np.ones(off.sum(), np.float32), (reach.row[off], reach.col[off])), shape=adjacency.shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,11 +21,9 @@ from cellgraph_clr.io.tiff import RawImage, open_tiff, read_tiff, seconds
 from cellgraph_clr.io.whole_tiff import check_series
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["Pixels", "array_shape", "ome_attributes", "read_array", "read_pixels"]
+__all__ = ["Pixels", "array_shape", "image_of", "ome_attributes", "read_array", "read_pixels"]
 
 ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 
@@ -191,6 +191,21 @@ class Pixels(NamedTuple):
         """Return the place of the first pixel along the last `ndim` of z, y, x; None where it is 0."""
         at = tuple(self.origin.get(a, 0.0) for a in "zyx"[-ndim:])
         return at if any(at) else None
+
+
+def image_of(given: Any) -> Any:
+    """Return an image to draw: pixels for the path of a file, in mappings too; anything else that has pixels as it is.
+
+    Raises as `read_pixels`, and `OptionError` for what is neither.
+    """
+    if isinstance(given, (str, os.PathLike)):
+        return read_pixels(given, channels_axis=True).data
+    if isinstance(given, Mapping):
+        return {name: image_of(one) for name, one in given.items()}
+    if given is None or any(hasattr(given, name) for name in ("__array__", "__len__", "image")):
+        return given
+    remedy = "Pass its pixels, or the path of a .tif, .tiff, .npy or .zarr."
+    raise OptionError(expected("`image` as an array or a path", type(given).__name__, remedy))
 
 
 def read_pixels(path: str | os.PathLike[str], *, channels_axis: bool, level: int = 0) -> Pixels:

@@ -18,6 +18,7 @@ from cellgraph_clr.adata.provenance import recorded_unit
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
+from cellgraph_clr.io.arrays import image_of
 from cellgraph_clr.io.matched_labels import labels_of_images, of_image
 from cellgraph_clr.pl.canvas import MOST_PANELS, plain, scale_bar
 
@@ -47,7 +48,7 @@ class Field:
         projection: str = "xy",
         slab: tuple[float, float] | None = None,
     ) -> None:
-        self.adata, self.projection, self.slab, self.image = adata, projection, slab, image
+        self.adata, self.projection, self.slab = adata, projection, slab
         self.xy, self.unit = plane(adata, projection), recorded_unit(adata)
         self.ndim = position_of(adata, whole=False).shape[1]
         if adata.n_obs == 0:
@@ -57,6 +58,7 @@ class Field:
         if several and image is not None and not isinstance(image, (Mapping, Plate)):
             remedy = "Pass {sample: image, …}, or choose one sample by `library_id=`."
             raise MissingKeyError(expected(f"an image for each of {len(self.groups)} samples", "one image", remedy))
+        self.image = image_of(image)
         self.inside = in_slab(adata, projection, slab) & np.isfinite(self.xy).all(axis=1)
         self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups, in_place=True)
         self._drawn: tuple[str, tuple[np.ndarray, tuple[float, float, float, float]]] | None = None

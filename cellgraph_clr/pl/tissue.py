@@ -68,7 +68,7 @@ def spatial(
         features the values that were measured, with their unit. None draws all cells alike.
     image : object, default None
         Pixels of the plane shown, on the grid of the labels: (y, x), (y, x, 3) or up to three channels (c, y, x). For
-        several samples a mapping from samples to images, a `Movie` or a `Plate`.
+        several samples a mapping from samples to images, a `Movie` or a `Plate`. Paths of .tif, .npy and .zarr are read.
     labels : LabelImage or array-like or path-like or None, default None
         Label image, as in `gr.contact_graph`: cells are filled instead of drawn as dots; in 3D as cut by the plane in
         the middle of `slab` (or of the volume).

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_key, check_key_added, check_whole, expected
-from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError
+from cellgraph_clr._core.checks import check_key_added, check_whole, expected
+from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.rng import RandomState, as_seed
@@ -72,6 +72,8 @@ def context(
     ----------
     adata : AnnData
         Features and a spatial graph; several samples are worked out together, so that the same tissue is found in all.
+        Features are standardised inside. Long tails stay: `pp.scale_features(adata, impute="median")` takes them away,
+        and is what the command `cellgraph-clr context` does first.
     use_rep : str or sequence of str or None, default "X"
         Features, an `obsm` key, or several, each of which gives soft types of its own (measured features, learned
         codes, principal components of genes).
@@ -139,8 +141,6 @@ def context(
     if n_types is not None:
         check_whole("n_types", n_types, low=2)
     chosen = ContextOptions.of(options)
-    if batch_key is not None:
-        check_key(batch_key, adata.obs.columns, where="adata.obs", error=MissingKeyError)
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     adata = own_or_copy(adata, copy=copy)
@@ -154,7 +154,7 @@ def context(
     batch = (
         np.zeros(adata.n_obs, int)
         if batch_key is None
-        else np.unique(sample_of(adata, batch_key), return_inverse=True)[1]
+        else np.unique(sample_of(adata, batch_key, option="batch_key"), return_inverse=True)[1]
     )
     blocks = []
     for name in names:

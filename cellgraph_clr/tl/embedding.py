@@ -50,7 +50,9 @@ def embed(
     Parameters
     ----------
     adata : AnnData
-        Features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used.
+        Features in `X` (or `use_rep`) and a spatial graph. Features are standardised inside; positions are not used. Long
+        tails stay: `pp.scale_features(adata, impute="median")` takes them away, and is what the command
+        `cellgraph-clr embed` does first.
     objective : str, default "infonce_p"
         "infonce_p", "infonce", "nt_xent", "composite_infonce", "supcon", "supcon_in", "mil_nce", "vicreg" or "infomax"
         (with `bound`).
@@ -126,9 +128,11 @@ def embed(
         given = {"objective": objective, "positives": positives, "n_positives": n_positives}
         changed = [*config, *(k for k, v in given.items() if v != defaults[k])]
         check_model_alone([*changed, *trained_with(checkpoint, device)])
-    adata.obsm[key_added] = model.transform(adata, **keys)
+    vectors = model.transform(adata, **keys)
     last = {k: v[-1] for k, v in model.history_.items() if v}
     run = {"function": "tl.embed", "config": model.options, "seed": model.seed_, **keys}
-    record_run(adata, key_added, {**run, "features": model.feature_names_, "blocks": model.blocks_, "last_step": last})
+    run |= {"features": model.feature_names_, "blocks": model.blocks_, "last_step": last}
+    adata.obsm[key_added] = vectors
+    record_run(adata, key_added, run)
     log_written("tl.embed", [f"obsm[{key_added!r}]"])
     return adata if copy else None

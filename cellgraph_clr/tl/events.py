@@ -109,9 +109,10 @@ def time_arrow(
         model.fit(movie, checkpoint=checkpoint)
     found = model.transform(movie)
     assert isinstance(found, pd.DataFrame)  # the movie has labels
-    write_by_cell(adata, key_added, found, keys)
     run = {"function": "tl.time_arrow", "config": model.options, "seed": model.seed_}
-    record_run(adata, key_added, {**run, "accuracy_on_unseen_frames": model.accuracy_})
+    run |= {"accuracy_on_unseen_frames": model.accuracy_}
+    write_by_cell(adata, key_added, found, keys)
+    record_run(adata, key_added, run)
     log_written("tl.time_arrow", [f"obsm[{key_added!r}]"])
     return adata if copy else None
 
@@ -263,8 +264,6 @@ def _from_pixels(
     places = cell_places(movie) if movie.labels is not None else grid_places(movie, size=model.config.crop_px)
     axes = [axis for axis in ("z", "y", "x") if axis in places]
     proba = model.predict_proba(movie, places)
-    if adata is not None:
-        _write(adata, keys, places, proba, model.classes_, key_added)
     events = [k for k, name in enumerate(model.classes_) if name != "none"]
     best = proba[:, events].argmax(axis=1) if len(proba) else np.zeros(0, int)
     confidence = proba[np.arange(len(proba)), np.array(events)[best]] if len(proba) else np.zeros(0)
@@ -283,6 +282,8 @@ def _from_pixels(
     found[axes] = found[axes] * np.array(movie.spacing)
     found["event"] = [model.classes_[events[b]] for b in best[rows]]
     found["confidence"] = confidence[rows]
+    if adata is not None:
+        _write(adata, keys, places, proba, model.classes_, key_added)
     return found
 
 

@@ -16,7 +16,7 @@ from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.reading import representation
 from cellgraph_clr.adata.results import write_classes
 from cellgraph_clr.gr.common import cells_of
-from cellgraph_clr.gr.matches import temporal_matches
+from cellgraph_clr.gr.matches import matches_of, write_matches
 from cellgraph_clr.gr.temporal import check_frames
 from cellgraph_clr.graphs.matches import consecutive
 
@@ -32,7 +32,7 @@ __all__ = ["events_from_matches"]
 
 NONE = "none"
 PER_EVENT = 10  # cells drawn to stand for "none", for every marked event
-MATCHES = "X_matches"
+MATCHES, SCORE = "X_matches", "split_score"  # where `gr.temporal_matches` writes by default
 N_TREES = 200  # enough: the trees are few features deep, and most calls learn from tens of cells
 
 
@@ -64,21 +64,31 @@ def events_from_matches(
         has_next[now] = True
     order = np.lexsort((cells.cell_id, cells.frame, cells.sample))  # the result does not depend on the order of rows
     rows, marked = _marked(codes, classes, order[has_next[order]], seed)
+    made = None
     if labels is not None or (use_rep is None and MATCHES not in adata.obsm):
-        temporal_matches(adata, labels=labels, library_key=library_key)
-    vectors, names = representation(adata, use_rep or _default(adata))
+        made = matches_of(adata, labels=labels, library_key=library_key)
+    vectors, names = _vectors(adata, use_rep, None if made is None else made[0].features)
     proba, found, temperature = _predicted(vectors, rows, marked, seed)
     proba[~has_next] = 1 / len(found)
+    table = _table(cells, proba, found, has_next, min_confidence)
+    if made is not None:
+        write_matches(adata, *made, key_added=MATCHES, score_key=SCORE)
     written = write_classes(adata, key_added, proba, found, ~has_next)
     counts = dict(zip(*[v.tolist() for v in np.unique(marked, return_counts=True)], strict=True))
     run = {"function": "tl.detect_events", "label_key": label_key, "use_rep": names, "learned_from": counts}
     record_run(adata, key_added, {**run, "calibration_temperature": temperature, "drawn": NONE not in classes})
     log_written("tl.detect_events", written)
-    return _table(cells, proba, found, has_next, min_confidence)
+    return table
 
 
-def _default(adata: AnnData) -> list[str]:
-    return ["X", MATCHES] if adata.n_vars else [MATCHES]
+def _vectors(
+    adata: AnnData, use_rep: str | Sequence[str] | None, made: pd.DataFrame | None
+) -> tuple[np.ndarray, list[str]]:
+    """Return the vectors to learn from and the names of their representations; matches are those just made, if any."""
+    usual = ["X", MATCHES] if adata.n_vars else [MATCHES]
+    names = [use_rep] if isinstance(use_rep, str) else list(use_rep or usual)
+    blocks = [representation(adata, n)[0] if made is None or n != MATCHES else made.to_numpy() for n in names]
+    return np.concatenate(blocks, axis=1), names
 
 
 def _marked(codes: np.ndarray, classes: list[str], order: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

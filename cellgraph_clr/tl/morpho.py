@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_key_added, check_option, check_whole, expected
+from cellgraph_clr._core.checks import MOST_HOPS, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.options import shows
@@ -127,9 +127,10 @@ def morpho_features(
     if isinstance(old, pd.DataFrame) and list(old.columns) == list(found.columns):
         table = old.copy()
     table.iloc[rows] = found.loc[cell_ids(adata)[rows]].to_numpy()
-    adata.obsm[key_added] = table
     run = {"function": "tl.morpho_features", "config": model.options, "seed": model.seed_}
-    record_run(adata, key_added, {**run, "groups": model.groups_, "missing": model.missing_})
+    run |= {"groups": model.groups_, "missing": model.missing_}
+    adata.obsm[key_added] = table
+    record_run(adata, key_added, run)
     log_written("tl.morpho_features", [f"obsm[{key_added!r}]"])
     return adata if copy else None
 
@@ -201,7 +202,7 @@ def morpho_context(
 
     check_key_added(key_added, "obsm")
     check_option("mode", mode, ("concat", "mean"))
-    check_whole("n_hops", n_hops)
+    check_whole("n_hops", n_hops, high=MOST_HOPS)
     if weights is not None and n_hops > 1:
         raise OptionError(expected("`weights` with n_hops = 1", n_hops, "Leave `weights` out for several hops."))
     adata = own_or_copy(adata, copy=copy)

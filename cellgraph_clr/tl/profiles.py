@@ -196,9 +196,10 @@ def profile_cells(
     plate.check_labels()
     run: dict[str, Any] = {"random_state": random_state, "device": device, "progress": progress}
     model = _fitted(plate, model, samples, checkpoint, run, config)
-    write_by_cell(adata, key_added, model.transform_cells(plate), keys)
-    run = {"function": "tl.profile_cells", "config": model.options, "seed": model.seed_}
-    record_run(adata, key_added, {**run, "samples": model.samples_})
+    found = model.transform_cells(plate)
+    run = {"function": "tl.profile_cells", "config": model.options, "seed": model.seed_, "samples": model.samples_}
+    write_by_cell(adata, key_added, found, keys)
+    record_run(adata, key_added, run)
     log_written("tl.profile_cells", [f"obsm[{key_added!r}]"])
     return adata if copy else None
 

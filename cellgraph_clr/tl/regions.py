@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
+from cellgraph_clr._core.checks import (
+    MOST_STEPS,
+    check_in_range,
+    check_key_added,
+    check_option,
+    check_whole,
+    expected,
+)
 from cellgraph_clr._core.errors import CellGraphError
 from cellgraph_clr._core.log import log_written
 from cellgraph_clr._core.notices import warn
@@ -113,7 +120,7 @@ def retrieve_regions(
     """
     check_key_added(key_added, "obs")
     check_whole("min_cells", min_cells)
-    check_whole("n_smooth", n_smooth, low=0)
+    check_whole("n_smooth", n_smooth, low=0, high=MOST_STEPS)
     if isinstance(max_cells, str):
         check_option("max_cells", max_cells, ("auto",))
     elif max_cells is not None:

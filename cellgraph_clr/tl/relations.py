@@ -22,7 +22,7 @@ from cellgraph_clr.adata.reading import adjacency_of, check_edges
 from cellgraph_clr.adata.samples import sample_of
 from cellgraph_clr.analysis.contact_choices import Choices, choices_of, random_mixing, tissue_blocks
 from cellgraph_clr.analysis.interactions import Interactions, fit_interactions
-from cellgraph_clr.analysis.relation_tables import relation_table
+from cellgraph_clr.analysis.relation_tables import POOLED, relation_table
 from cellgraph_clr.graphs.candidates import Candidates, candidates_within, contact_lengths, usual_radius
 from cellgraph_clr.tl.common import check_apart
 
@@ -110,8 +110,8 @@ def interactions(
     OptionError
         For wrong options, and a group that is not one in a sample.
     CellGraphError
-        For edges between samples or frames, covariates that are not finite, or a graph in which no cell has other candidates than
-        its contacts.
+        For edges between samples or frames, covariates that are not finite, a graph in which no cell has other candidates than
+        its contacts, or one of several samples or groups that is called "pooled".
     NonFiniteError, GeometryError, ShapeError
         For positions that are none.
 
@@ -151,6 +151,7 @@ def interactions(
     check_apart(adjacency, image_numbers(adata, library_key))
     samples = sample_of(adata, library_key)
     group_of = _groups_of_samples(adata, groupby, samples)
+    _check_names(samples, group_of)
     known = np.flatnonzero(codes >= 0)
     typed = adjacency[known][:, known]
     reach = float(radius) if radius is not None else usual_radius(contact_lengths(position[known], typed))
@@ -190,6 +191,15 @@ def interactions(
     untyped = f"without {(codes < 0).sum():,} of {adata.n_obs:,} cells, which have no type" if (codes < 0).any() else ""
     log_written("tl.interactions", [f"uns[{key_added!r}]"], untyped)
     return table.copy()
+
+
+def _check_names(samples: np.ndarray, group_of: Mapping[str, str] | None) -> None:
+    """Raise `CellGraphError` for several samples, or groups, one of which is called as the rows of all samples are."""
+    names = {str(name) for name in np.unique(samples)}
+    where = "samples" if POOLED in names else "groups"
+    if len(names) > 1 and POOLED in names | set((group_of or {}).values()):
+        remedy = "Rename it: the rows of all samples together are called so."
+        raise CellGraphError(expected(f"{where} of another name than {POOLED!r}", f"one of {len(names)}", remedy))
 
 
 def _warn_left_out(without: Sequence[str], samples: np.ndarray) -> None:

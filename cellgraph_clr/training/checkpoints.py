@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from cellgraph_clr.training.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 __all__ = ["SafeCheckpoints", "check_run"]
 
@@ -82,7 +82,7 @@ class SafeCheckpoints(CheckpointIO):
     """Lightning's checkpoints through safetensors and JSON; a file is written beside and renamed."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Write a checkpoint; there are no storage options."""
+        """Write a checkpoint; there are no storage options. Folders are made, as Lightning does for its callbacks."""
         del storage_options
         tensors: dict[str, Tensor] = {}
         packed = _packed(checkpoint, tensors)
@@ -93,6 +93,7 @@ class SafeCheckpoints(CheckpointIO):
             remedy = "Let `state_dict` of the callback give numbers, text, tensors, and lists and dicts of them."
             found = f"{listing(held)} ({error})" if held else f"others ({error})"
             raise OptionError(expected("states that a checkpoint can hold", found, remedy)) from error
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         save_weights(path, tensors, {"kind": KIND, "checkpoint": text})
 
     def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:

@@ -105,7 +105,11 @@ class Watches(Watch):
 
     def named(self, name: str) -> Watch:
         """Return that of the run of this name."""
-        path = None if self.checkpoint is None else Path(self.checkpoint) / f"{name}.ckpt"
+        path = None
+        if self.checkpoint is not None:
+            folder = check_output(self.checkpoint, "folder")
+            folder.mkdir(exist_ok=True)
+            path = folder / f"{name}.ckpt"
         return Watch(path, self.every, self.callbacks, self.logger)
 
 

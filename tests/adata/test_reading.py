@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from scipy.sparse import coo_matrix, csr_matrix
 
-from cellgraph_clr import LabelImage, from_labels, gr
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, ShapeError
+from cellgraph_clr import LabelImage, from_labels, gr, tl
+from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NonFiniteError, ShapeError
 from cellgraph_clr.adata.reading import (
+    adjacency_of,
     graph_from_anndata,
     raw_values,
     read_features,
@@ -136,3 +137,24 @@ def test_a_representation_without_columns_is_named(row):
     adata.obsm["none"] = np.zeros((4, 0))
     with pytest.raises(MissingKeyError, match=r"features in obsm\['none'\], found no columns"):
         read_features(adata, "none")
+
+
+@pytest.mark.parametrize("slot", ["distances", "contact_area"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_named_with_its_cells(row, slot, value):
+    adata = from_labels(row)
+    gr.contact_graph(adata, row, max_gap=6.0)
+    adata.obs_names = list("abcd")
+    adata.obsp[f"spatial_{slot}"] = csr_matrix(adata.obsp[f"spatial_{slot}"], dtype=float)
+    stored = adata.obsp[f"spatial_{slot}"].tolil()
+    stored[1, 2] = stored[2, 1] = value
+    adata.obsp[f"spatial_{slot}"] = stored.tocsr()
+    text = rf"in `adata.obsp\['spatial_{slot}'\]`, found NaN or infinite ones at {{}} edges, between cells \(b, c\)"
+    with pytest.raises(NonFiniteError, match=text.format("1 of 3")):
+        graph_from_anndata(adata)
+    for weights in (slot, f"spatial_{slot}"):
+        with pytest.raises(NonFiniteError, match=text.format("2 of .")):
+            gr.aggregate_neighbors(adata, weights=weights)
+        with pytest.raises(NonFiniteError, match=text.format("2 of .")):
+            tl.morpho_context(adata, use_rep="X", weights=weights)
+    assert adjacency_of(adata).nnz == 6

@@ -132,7 +132,8 @@ def test_few_cells_and_wrong_options():
         assert np.isfinite(found).all()
     with pytest.raises(OptionError, match="Did you mean 'n_far'"):
         ContextOptions.of({"n_fat": 3})
-    for bad in ({"n_near": 0}, {"n_far": 1}, {"region_weight": -1}, {"power": 1.5}):
+    huge = ({"n_far": 10**9}, {"n_far": 10_001}, {"n_near": 10**9, "n_far": 10**9}, {"n_shared": 10**9})
+    for bad in (*huge, {"n_near": 0}, {"n_far": 1}, {"region_weight": -1}, {"power": 1.5}):
         with pytest.raises(OptionError):
             ContextOptions(**bad)
 

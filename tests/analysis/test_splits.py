@@ -53,6 +53,13 @@ def test_no_path_of_the_buffer_leads_from_training_to_test(rng, hops):
     assert (part == splits.BUFFER).any() == (hops > 0)
 
 
+def test_a_buffer_ends_where_the_tissue_does(rng):
+    position = rng.random((60, 2))
+    adjacency = knn(CellTable.build(np.arange(60), position, unit="pixel"), n_neighbors=5).adjacency()
+    part = splits.split_blocks(position, adjacency, test_size=0.25, n_blocks=4, buffer_hops=10**9, rng=rng)
+    assert set(part) == {splits.TEST, splits.BUFFER}
+
+
 def test_a_single_cell_is_for_training(rng):
     part = splits.split_blocks(np.zeros((1, 2)), csr_matrix((1, 1)), test_size=0.5, n_blocks=4, buffer_hops=1, rng=rng)
     assert part.tolist() == [splits.TRAIN]

@@ -137,9 +137,13 @@ def test_the_version_is_that_of_the_package():
     [
         ("float | Sequence[float] | None", "0.5", 0.5),
         ("float | Sequence[float] | None", "2,0.5", [2.0, 0.5]),
-        ("str | Sequence[str] | None", "X", "X"),
-        ("str | Sequence[str] | None", "X,Y", ("X", "Y")),
-        ("Sequence[str]", "X", ("X",)),
+        ("str | Sequence[str] | None", ["X"], "X"),
+        ("str | Sequence[str] | None", ["X,Y"], ("X", "Y")),
+        ("str | Sequence[str] | None", ["X", "Y,Z"], ("X", "Y", "Z")),
+        ("str | tuple[str, ...]", ['"X, Y"'], "X, Y"),
+        ("Sequence[str]", ["X"], ("X",)),
+        ("Sequence[str] | None", ['"a, ""b""",c d,5"'], ('a, "b"', "c d", '5"')),
+        ("Sequence[str]", [""], ("",)),
         ("tuple[int, ...]", "1,2", (1, 2)),
         ("int | Literal['auto']", "auto", "auto"),
         ("int | Literal['auto']", "7", 7),
@@ -147,6 +151,11 @@ def test_the_version_is_that_of_the_package():
         ("float | Literal['auto'] | None", "none", None),
         ("Literal['training', 'estimated'] | Mapping[str, float]", "a=0.25,b=0.75", {"a": 0.25, "b": 0.75}),
         ("Literal['training', 'estimated'] | Mapping[str, float]", "estimated", "estimated"),
+        (
+            "Literal['training', 'estimated'] | Mapping[str, float]",
+            '"a, b=0.25",c=d=0.75',
+            {"a, b": 0.25, "c=d": 0.75},
+        ),
         ("str | None", "none of these", "none of these"),
         ("int | None", "none", None),
         ("int | None", "7", 7),
@@ -166,6 +175,32 @@ def test_numbers_that_are_none_are_named():
     with pytest.raises(OptionError, match="`--n-types` as a number like 3, found '1.5'"):
         parsed(Parameter("n_types", "int | None", "", ""), "1.5")
     assert option_of(Parameter("n_steps", "int", "150", "Steps")).default is None  # Python's default holds
+
+
+def test_names_with_commas_are_quoted_and_titles_are_whole(cells, tmp_path, monkeypatch):
+    with pytest.raises(OptionError, match="`--features` as names separated by commas, found '\"a,b'"):
+        parsed(Parameter("features", "Sequence[str]", "", ""), ['"a,b'])
+    table = pd.DataFrame({"x": [1.0, 2, 4], "y": [1.0, 3, 2], "length, long": [1.0, 2, 3], "b": [4.0, 5, 6]})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    for words in (('"length, long",b',), ('"length, long"', "--features", "b")):
+        run(
+            "table",
+            tmp_path / "t.csv",
+            "--position",
+            "x,y",
+            "--unit",
+            "pixel",
+            "--features",
+            *words,
+            "-o",
+            tmp_path / "t.h5ad",
+        )
+        assert list(read(tmp_path / "t.h5ad").var_names) == ["length, long", "b"]
+    titles = []
+    monkeypatch.setattr("cellgraph_clr.pl.spatial", lambda *_, save, title, **__: (titles.append(title), save.touch()))
+    for words in (("Kinds, all of them",), ("Kinds, all", "--title", "Area, in pixels")):
+        run("plot", cells, "--color", "kind", "--title", *words, "-o", tmp_path / "p.png")
+    assert titles == ["Kinds, all of them", ("Kinds, all", "Area, in pixels")]
 
 
 def test_samples_are_joined_and_split(cells, tmp_path):

@@ -76,6 +76,7 @@ def test_the_animal_demo_runs_on_a_generated_file(tmp_path, monkeypatch):
     for recipe in (demo_platynereis.IDENTITY, contexts.CODES):
         monkeypatch.setitem(recipe, "n_steps", 3)
     lines = []
+    (tmp_path / "out").mkdir()
     demo_platynereis.run_platynereis(tmp_path, tmp_path / "out", random_state=0, say=lines.append)
     text = "\n".join(lines)
     for part in ("features + identity", "position alone", "chance", "Twins", "mean of 200 neighbours"):

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
 from cellgraph_clr import cli, gr, read, write
 from cellgraph_clr._core.errors import FileFormatError, OptionError, OutputError
@@ -41,6 +43,7 @@ def files(tissue_2d, tmp_path, monkeypatch):
     (tmp_path / "folder" / "notes.txt").touch()
     write(adata, tmp_path / "other.h5ad")
     tifffile.imwrite(tmp_path / "picture.csv", labels)
+    Image.fromarray(labels.astype(np.uint16)).save(tmp_path / "cells.png")
     (tmp_path / "text.h5ad").write_text("not HDF5")
     (tmp_path / "table.csv").write_text("x,y\n1,2\n")
     np.save(tmp_path / "raw.npy", np.zeros((4, 8, 8)))
@@ -77,6 +80,14 @@ BEFORE = [  # command, error; none of them may read or compute
     ("profile folder -o out.csv", FileFormatError),
     ("profile folder -o p.h5ad --save-model folder/notes.txt", OptionError),
     ("demo -o table.csv", OutputError),
+    ("demo -o new/folder", OutputError),
+    ("measure cells.tif -o new/x.h5ad", OutputError),
+    ("graph a.h5ad -o new/x.zarr", OutputError),
+    ("embed a.h5ad -o b.h5ad --save-model new/m.safetensors", OutputError),
+    ("embed a.h5ad -o b.h5ad --checkpoint new/run.ckpt", OutputError),
+    ("retrieve a.h5ad 5 --table new/t.csv", OutputError),
+    ("plot a.h5ad -o new/x.png", OutputError),
+    ("report a.h5ad -o new/x.html", OutputError),
     ("measure cells.tif -o text.h5ad", OutputError),
     ("embed a.h5ad -o b.h5ad --save-model table.csv", OutputError),
     ("embed a.h5ad -o b.h5ad --save-model other.h5ad", OutputError),
@@ -92,6 +103,8 @@ BEFORE = [  # command, error; none of them may read or compute
     ("events raw.npy --model m --table cells.tif", OptionError),
     ("plot a.h5ad -o cells.tif", OptionError),
     ("plot a.h5ad -o new.tiff", OptionError),
+    ("plot a.h5ad -o cells.png", OutputError),
+    ("concat a.h5ad -o new.h5ad", OptionError),
 ]
 
 
@@ -117,6 +130,24 @@ def test_outputs_are_looked_at_before_anything_is_read(words, error, files, monk
     assert said.startswith(f"{error.__name__}: Expected ")
     assert len(said.splitlines()) == 1
     assert {p: p.stat().st_mtime_ns for p in sorted(files.rglob("*"))} == before
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("embed", "Missing argument 'path'. See `.* embed --help`."),
+        ("embed a.h5ad --nope 3 -o b.h5ad", "No such option: --nope .*. See `.* embed --help`."),
+        ("embed a.h5ad --n-steps x -o b.h5ad", "Invalid value for '--n-steps': .*. See `.* embed --help`."),
+        ("nothing", "No such command 'nothing'. See `.* --help`."),
+        ("--nothing", "No such option: --nothing.* See `.* --help`."),
+    ],
+)
+def test_wrong_usage_is_one_line(words, line, files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    assert command(*words.split()) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(f"UsageError: {line}\n", said.err), said.err
 
 
 def test_results_are_written_before_a_model_that_cannot_be(files, monkeypatch, capsys):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from cellgraph_clr import read, write
+from cellgraph_clr import pp, read, tl, write
 from cellgraph_clr.adata.keys import RAW_LAYER
 from cellgraph_clr.cli.app import app
 from cellgraph_clr.cli.said import begin, finish, say
@@ -68,6 +68,22 @@ def test_features_are_scaled_wherever_they_are_read(cells, tmp_path):
         out = tmp_path / f"{number}.h5ad"
         run("context", cells, "--no-learn", "--n-types", 4, *options, "-o", out)
         assert (RAW_LAYER in read(out).layers) == is_scaled, options
+
+
+def test_a_command_is_the_call_in_python_after_scaling(cells, tmp_path):
+    run("context", cells, "--no-learn", "--n-types", 4, "-o", tmp_path / "b.h5ad")
+    run("context", cells, "--no-learn", "--n-types", 4, "--no-scale", "-o", tmp_path / "c.h5ad")
+    plain, scaled = read(cells), read(cells)
+    pp.scale_features(scaled, impute="median")
+    for adata, name in ((scaled, "b.h5ad"), (plain, "c.h5ad")):
+        tl.context(adata, learn=False, n_types=4)
+        np.testing.assert_array_equal(read(tmp_path / name).obsm["X_context"], adata.obsm["X_context"])
+    for function, command in ((tl.context, "context"), (tl.embed, "embed")):
+        said = " ".join(function.__doc__.split())
+        assert (
+            f'`pp.scale_features(adata, impute="median")` takes them away, and is what the command `cellgraph-clr {command}`'
+            in said
+        )
 
 
 def test_none_is_none_for_numbers(cells, tmp_path):

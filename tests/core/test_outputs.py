@@ -1,6 +1,7 @@
 """What is looked at before work: places, what lies there, outputs that are inputs."""
 
 import os
+import re
 
 import pytest
 
@@ -24,13 +25,22 @@ def test_what_can_be_written_is_returned_with_links_followed(tmp_path):
     (tmp_path / "new").symlink_to("nothing")
     assert check_output(tmp_path / "link") == tmp_path / "a"
     assert check_output(tmp_path / "new") == tmp_path / "nothing"
-    assert check_output(tmp_path / "b" / "c" / "d") == tmp_path / "b" / "c" / "d"  # folders will be made
     (tmp_path / "empty").mkdir()
     for name, kind in (("empty", "store"), ("empty", "folder"), ("later", "store"), ("later", "folder")):
         assert check_output(tmp_path / name, kind) == tmp_path / name
     for version in (2, 3):
         check_output(store(tmp_path / f"v{version}", version=version), "store")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "empty", "link", "new", "v2", "v3"]
+
+
+@pytest.mark.parametrize("kind", ["file", "model", "store", "folder"])
+def test_a_folder_that_is_missing_is_named_and_not_made(tmp_path, kind):
+    missing = re.escape(str(tmp_path / "new"))
+    with pytest.raises(
+        OutputError, match=f"the folder of '{missing}/x' to be there, found no folder '{missing}'. Make it"
+    ):
+        check_output(tmp_path / "new" / "x", kind)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

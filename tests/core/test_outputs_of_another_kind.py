@@ -13,6 +13,21 @@ from cellgraph_clr.training.weights import save_weights
 TEXT = "field notes, the only copy\n"
 
 
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_only_pictures_that_were_drawn_are_replaced(tmp_path, suffix):
+    import matplotlib.pyplot as plt
+
+    path = tmp_path / f"x{suffix}"
+    figure, axes = plt.subplots()
+    axes.imshow(np.random.default_rng(0).random((400, 400)))
+    figure.savefig(path)
+    plt.close(figure)
+    assert check_output(path) == path
+    path.write_bytes(path.read_bytes().replace(b"atplotlib", b"-"))
+    with pytest.raises(OutputError, match="that Matplotlib did not draw: an image that may be data"):
+        check_output(path)
+
+
 def test_an_h5ad_replaces_hdf5_and_nothing_else(tmp_path):
     adata, path = ad.AnnData(np.ones((3, 2), np.float32)), tmp_path / "x.h5ad"
     path.write_text(TEXT)

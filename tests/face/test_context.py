@@ -107,5 +107,5 @@ def test_what_is_refused(cells):
 
 
 def test_an_unknown_batch_is_named(cells):
-    with pytest.raises(MissingKeyError, match="'nope'"):
+    with pytest.raises(MissingKeyError, match=r"'nope' in `adata.obs`.*Pass `batch_key=` of the sample column"):
         tl.context(cells, batch_key="nope", **QUICK)

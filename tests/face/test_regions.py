@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import cellgraph_clr as cgc
+from cellgraph_clr._core.errors import OptionError
 
 SIDE = 20
 
@@ -69,6 +70,12 @@ def test_cells_between_those_of_a_scattered_query_are_found():
         table, region = found(tissue(QUERY | FAR), scattered, min_cells=1)
     assert (region[QUERY & ~scattered] > 0).all()
     assert len(table) > 1
+
+
+@pytest.mark.parametrize("wrong", [-1, 10_001, 10**9])
+def test_steps_of_smoothing_have_a_limit(wrong):
+    with pytest.raises(OptionError, match=f"`n_smooth` to be a whole number between 0 and 10000, found {wrong}"):
+        cgc.tl.retrieve_regions(tissue(QUERY), QUERY.ravel(), use_rep="X_context", n_smooth=wrong)
 
 
 def test_vectors_that_do_not_differ_find_nothing():

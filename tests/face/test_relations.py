@@ -216,6 +216,19 @@ def test_bad_input_is_named():
         tl.interactions(adata, "type")
 
 
+@pytest.mark.parametrize("column", ["library_id", "arm"])
+def test_no_sample_and_no_group_is_called_as_all_together_are(column):
+    adata = planted(2)
+    adata.obs["arm"] = adata.obs["library_id"].astype(str)
+    adata.obs[column] = adata.obs[column].astype(str).replace(adata.obs[column].iloc[0], "pooled")
+    noun = {"library_id": "samples", "arm": "groups"}[column]
+    with pytest.raises(CellGraphError, match=f"{noun} of another name than 'pooled', found one of 2. Rename it"):
+        tl.interactions(adata, "type", groupby="arm", library_key="library_id")
+    alone = planted(1)
+    alone.obs["library_id"] = "pooled"
+    assert set(tl.interactions(alone, "type")["level"]) == {"sample"}  # is not pooled
+
+
 def test_what_is_added_to_a_covariate_changes_nothing():
     adata = planted(n=300)
     adata.obs["size"] = np.random.default_rng(0).random(adata.n_obs)

@@ -60,6 +60,8 @@ def test_context_is_own_and_neighbours(adata):
     np.testing.assert_allclose(adata.obsm["X_morphocontext"][7], both, atol=1e-5)
     tl.morpho_context(adata, use_rep=None, n_features=10)
     assert adata.obsm["X_morphocontext"].shape == (adata.n_obs, 10)
+    with pytest.raises(OptionError, match="`n_hops` to be a whole number between 1 and 100, found 1000000000"):
+        tl.morpho_context(adata, use_rep=None, n_hops=10**9)
     far, near = (tl.morpho_context(adata, use_rep=None, n_hops=h, copy=True) for h in (3, 1))
     assert not np.allclose(far.obsm["X_morphocontext"], near.obsm["X_morphocontext"])
 

@@ -44,8 +44,9 @@ def test_weights_count(rng):
 def test_bad_options_are_named(graph):
     with pytest.raises(OptionError, match="'mean', 'std', 'max', 'min', 'sum', found 'median'"):
         aggregate(np.zeros((30, 1)), graph, aggregations=("median",))
-    with pytest.raises(OptionError, match="whole number >= 1, found 0"):
-        aggregate(np.zeros((30, 1)), graph, n_hops=0)
+    for wrong in (0, 101, 10**9):
+        with pytest.raises(OptionError, match=f"whole number between 1 and 100, found {wrong}"):
+            aggregate(np.zeros((30, 1)), graph, n_hops=wrong)
     with pytest.raises(ShapeError, match="30 rows of values, found 29"):
         aggregate(np.zeros((29, 1)), graph)
 

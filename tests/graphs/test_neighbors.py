@@ -26,7 +26,7 @@ def test_entries_of_rows_are_those_of_slices(graph, rows):
     assert (np.diff(index) >= 0).all()
 
 
-@pytest.mark.parametrize("n_hops", [1, 2, 3])
+@pytest.mark.parametrize("n_hops", [1, 2, 3, 10**9])
 def test_hops_are_shortest_paths(graph, n_hops):
     steps = shortest_path(graph, unweighted=True)
     expected = (steps > 0) & (steps <= n_hops)

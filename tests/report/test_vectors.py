@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import scanpy
+import torch
 
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
 from cellgraph_clr._report import vectors
@@ -111,3 +113,16 @@ def test_principal_axes_are_those_of_most_spread(rng):
     centred = directions - directions.mean(axis=0)
     spread = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
     np.testing.assert_allclose((flat**2).sum(axis=0), spread, rtol=1e-3)
+
+
+def test_a_umap_leaves_the_threads_of_torch_alone(cells, monkeypatch):
+    before = torch.get_num_threads()
+
+    def umap(work, random_state):  # Numba's OpenMP does this to a torch that shares it
+        torch.set_num_threads(before + 1)
+        work.obsm["X_umap"] = np.full((work.n_obs, 2), random_state)
+
+    monkeypatch.setattr(scanpy.tl, "umap", umap)
+    del cells.obsm["X_umap"]
+    name, _ = flat_embedding(cells, np.arange(400), None, cells.obsm["X_cellgraph"], seed=0)
+    assert (name, torch.get_num_threads()) == ("UMAP", before)

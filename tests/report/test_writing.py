@@ -8,7 +8,15 @@ import pandas as pd
 import pytest
 
 import cellgraph_clr as cgc
-from cellgraph_clr._core.errors import CellGraphError, MissingKeyError, NoCellsError, OptionError, OutputError
+from cellgraph_clr._core.errors import (
+    CellGraphError,
+    FileFormatError,
+    MissingFileError,
+    MissingKeyError,
+    NoCellsError,
+    OptionError,
+    OutputError,
+)
 from cellgraph_clr._report import vectors
 from tests.report.conftest import make_cells
 
@@ -19,6 +27,40 @@ def without_command(text):
 
 def sections(path):
     return re.findall(r'<section class="part" id="(\w+)"', path.read_text())
+
+
+@pytest.mark.parametrize("way", ["report", "spatial"])
+def test_images_are_read_from_files_and_wrong_ones_are_named(tissue_2d, tmp_path, monkeypatch, way):
+    cells = tissue_2d.adata()
+    cells.obsm["X_umap"] = np.array(cells.obsm["spatial"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "broken.tif").write_text("x")
+
+    def show(image):
+        if way == "report":
+            cgc.report(cells, "page.html", image=image, embedding="X_umap")
+        else:
+            cgc.pl.spatial(cells, image=image, save="page.png", show=False)
+
+    for image, error, text in (
+        ("nofile.tif", MissingFileError, "a file or folder at 'nofile.tif', found nothing there .* Check the path"),
+        ("folder", FileFormatError, "a Zarr array or OME-Zarr at 'folder'"),
+        ("notes.txt", FileFormatError, "a .tif, .tiff, .npy or .zarr path, found 'notes.txt'"),
+        (tmp_path / "broken.tif", FileFormatError, "a readable TIFF at .*broken.tif'"),
+        (5, OptionError, "`image` as an array or a path, found int"),
+    ):
+        with pytest.raises(error, match=text):
+            show(image)
+    assert not list(tmp_path.glob("page.*"))
+    np.save("light.npy", np.random.default_rng(0).random(tissue_2d.image.labels.shape))
+    show("light.npy")
+    page = next(tmp_path.glob("page.*"))
+    from_file = without_command(page.read_bytes().decode("latin-1"))
+    page.unlink()
+    show(np.load("light.npy"))
+    assert without_command(page.read_bytes().decode("latin-1")) == from_file
 
 
 def test_bad_input_is_named(cells, tmp_path):

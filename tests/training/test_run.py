@@ -105,7 +105,7 @@ def test_batches_are_drawn_with_one_thread():
 
 @pytest.mark.parametrize("every", [1, 2, 100])
 def test_an_interrupted_run_ends_as_a_straight_one(tmp_path, every):
-    saved = tmp_path / "folder" / "run.ckpt"
+    saved = tmp_path / "run.ckpt"
     straight = train(Line(), CPU)
     with pytest.raises(KeyboardInterrupt):
         train(Line(), CPU, Watch(saved, every, [Stop(3)]))

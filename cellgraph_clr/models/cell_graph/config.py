@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Protocol
 
-from cellgraph_clr._core.checks import check_in_range, check_option, check_whole, expected
+from cellgraph_clr._core.checks import MOST_HOPS, check_in_range, check_option, check_whole, expected
 from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ OBJECTIVES = (
 ENCODERS = ("sage", "gin", "gatv2", "gen")
 EDGE_AWARE = ("gatv2", "gen")
 WEIGHTS = ("contact_area", "closeness")
+MOST = {"n_hops": MOST_HOPS, "n_layers": 100, "n_dims": 2**16, "n_hidden": 2**16}
 
 
 class Encoder(Protocol):
@@ -199,7 +200,7 @@ class CellGraphCLRConfig:
             raise OptionError(expected("neighbours among the positives", repr(self.positives), remedy))
         lowest = {"n_layers": 0, "n_own": 0, "batch_size": 2}
         for name in ("n_hops", "n_dims", "n_own", "n_hidden", "n_steps", "n_layers", "batch_size"):
-            check_whole(name, getattr(self, name), low=lowest.get(name, 1))
+            check_whole(name, getattr(self, name), low=lowest.get(name, 1), high=MOST.get(name, 2**31))
         if self.patience is not None:
             check_whole("patience", self.patience)
         for name in ("temperature", "learning_rate"):

@@ -152,6 +152,9 @@ def test_bad_input_is_named(adata, tissue_2d):
         CellGraphCLR(n_step=3)
     with pytest.raises(OptionError, match=r"`mask_features` to be a number in \[0, 1\), found 1"):
         CellGraphCLR(mask_features=1)
+    for name, most in {"n_hops": 100, "n_layers": 100, "n_dims": 65536, "n_hidden": 65536}.items():
+        with pytest.raises(OptionError, match=f"`{name}` to be a whole number between . and {most}, found 1000000000"):
+            CellGraphCLR(**{name: 10**9})
     with pytest.raises(OptionError, match="`bound` with objective='infomax'"):
         CellGraphCLR(bound="nce")
     with pytest.raises(NoGraphError, match=r"Call `cgc.gr.contact_graph\(adata\)`"):
