@@ -515,7 +515,7 @@ def test_losses():
     functional.supcon_out(scores, mask)
 
 
-@tried("Pass `library_key=` of the sample column", "Name all", "Drop the cells without a position")
+@tried("` of the sample column", "Name all", "Drop the cells without a position")
 def test_tables(adata):
     fails(lambda: cgc.gr.knn_graph(adata, library_key="slide"), "Pass `library_key=` of the sample column")
     adata.obs["slide"] = np.where(np.arange(adata.n_obs) < 70, "a", "b")
