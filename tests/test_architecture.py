@@ -280,3 +280,12 @@ def test_dir_of_every_subpackage_is_its_public_face():
     assert len(faces) >= 17
     for face in faces:
         assert sorted(n for n in dir(face) if not n.startswith("__")) == sorted(face.__all__), face.__name__
+
+
+def test_every_mutant_can_be_planted():
+    """The text that a planted fault replaces stands once in its file, and the tests that are to fail exist."""
+    from tests.mutants.run import mutants_of, parts, unplantable
+
+    every = [mutant for part in parts() for mutant in mutants_of(part)]
+    assert len(every) > 200
+    assert unplantable(every) == []
