@@ -142,6 +142,49 @@ def test_a_lasso_asks_about_all_in_it(browser, path, blobs):
         assert iou(opened.get(REGIONS), blobs.obs["retrieval_region"], blobs) >= 0.9
 
 
+def compact_queries(adata, n, *, size=15):
+    """Neighborhoods of `size` cells, from whose rim the library would make regions, were they not left out: ids and that rim."""
+    from cellgraph_clr.analysis.regions import find_regions
+
+    graph, out = adata.obsp["spatial_connectivities"], []
+    place, ids = adata.obsm["spatial"], adata.obs["cell_id"].to_numpy()
+    for middle in place[:: len(place) // 40]:
+        rows = np.argsort(((place - middle) ** 2).sum(axis=1))[:size]
+        table = cgc.tl.retrieve_regions(adata, ids[rows].tolist())
+        blocked = np.isin(np.arange(adata.n_obs), rows)
+        limits = {"threshold": table.attrs["min_similarity"], "min_cells": 5, "max_cells": 2 * size}
+        found = find_regions(adata.obs["retrieval_score"].to_numpy(float), graph, blocked=blocked, **limits)
+        beside = graph @ blocked > 0
+        rim = [r.rows for r in found if beside[r.rows].mean() > 0.5]
+        if rim:
+            out.append((ids[rows].tolist(), set(ids[np.concatenate(rim)].tolist())))
+        if len(out) == n:
+            return out
+    pytest.fail(f"of 40 neighborhoods only {len(out)} have a rim like them")
+
+
+@pytest.mark.filterwarnings("ignore:No region of:UserWarning", "ignore:The 12 cells of the query lie in:UserWarning")
+def test_the_rim_of_a_query_is_no_region_but_of_scattered_ones(browser, path, blobs):
+    with Opened(browser, path) as opened:
+        at = {cell: row for row, cell in enumerate(opened.get("Array.from(cellgraph.ids, Number)"))}
+
+        def regions_like(cells):
+            opened.get(f"cellgraph.ask({[at[c] for c in cells]})")
+            cgc.tl.retrieve_regions(blobs, cells)
+            return opened.get(REGIONS), blobs.obs["retrieval_region"]
+
+        overlap = []
+        for cells, rim in compact_queries(blobs, 4):
+            here, there = regions_like(cells)
+            overlap.append(iou(here, there, blobs))
+            assert len(rim & set(np.concatenate([*here, []]).astype(int))) < 0.5 * len(rim)
+        assert np.mean(overlap) >= 0.9
+        scattered = blobs.obs["cell_id"].iloc[np.flatnonzero(blobs.obs["kind"] == HOSTILE[0])[::40][:12]].tolist()
+        here, there = regions_like(scattered)
+        assert there.max() > 0
+        assert iou(here, there, blobs) >= 0.9
+
+
 def test_keys_do_what_the_mouse_does(browser, path):
     with Opened(browser, path) as opened:
         press = opened.page.keyboard.press
@@ -283,10 +326,11 @@ def test_volumes_have_planes_and_a_slab(browser, tmp_path):
         assert "plane=xz" in opened.get("location.hash")
 
 
-def test_outlines_and_image_lie_on_the_cells(browser, embedded, tissue_2d, tmp_path):
+def test_outlines_and_image_lie_on_the_cells(browser, adata, tissue_2d, tmp_path):
     """Zoomed in, the outline of a cell holds its place, and the image is drawn under it."""
     image = tissue_2d.image
-    path = cgc.report(embedded, tmp_path / "cells.html", labels=image, image=image.image[:2])
+    adata.obsm["X_flat"] = adata.X[:, :2].copy()
+    path = cgc.report(adata, tmp_path / "cells.html", labels=image, image=image.image[:2], embedding="X_flat")
     with Opened(browser, path) as opened:
         assert opened.get("cellgraph.pictures.length") == 1
         inside = opened.get(
@@ -300,7 +344,7 @@ def test_outlines_and_image_lie_on_the_cells(browser, embedded, tissue_2d, tmp_p
                 n += pen.isPointInPath(path, 1e3, 1e3);
               }
               return n / about_n;
-            })()""".replace("about_n", str(embedded.n_obs))
+            })()""".replace("about_n", str(adata.n_obs))
         )
         assert inside > 0.97
         for _ in range(8):

@@ -40,8 +40,8 @@ class Page {
     await this.prepareSearch();
     await this.prepareCard();
     this.card.empty();
-    document.documentElement.dataset.ready = "all";
     await this.followLink();
+    document.documentElement.dataset.ready = "all";
     window.addEventListener("hashchange", () => this.followLink());
   }
 
