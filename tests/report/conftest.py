@@ -56,9 +56,12 @@ def browser():
         pytest.skip("playwright is not installed: pip install -e '.[browser]'")
     if found is None:
         pytest.skip("no Chromium is installed: `make browser`, or apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=found, args=list(SOFTWARE_GL))
+        try:
+            opened = play.chromium.launch(executable_path=found, args=list(SOFTWARE_GL), timeout=120_000)
+        except Error as error:
+            pytest.skip(f"{found} does not start: {str(error).splitlines()[0]}")
         yield opened
         opened.close()

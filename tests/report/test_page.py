@@ -28,7 +28,7 @@ class Opened:
     def __init__(self, browser, path, *, fragment="", width=1400, height=900, **options):
         self.context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(180_000)  # of a machine that is busy with others
         self.wrong, self.requests = [], []
         self.page.on("console", lambda m: self.wrong.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
@@ -388,7 +388,7 @@ def test_outlines_and_image_lie_on_the_cells(browser, adata, tissue_2d, tmp_path
         opened.page.wait_for_function("cellgraph.tissue.canvas.classList.contains('away')")
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make vendor`")
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make browser`")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(browser, path, scheme):
     with Opened(browser, path, bypass_csp=True, color_scheme=scheme) as opened:
