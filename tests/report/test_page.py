@@ -197,7 +197,9 @@ def compact_queries(adata, n, *, size=15):
     pytest.fail(f"of 40 neighborhoods only {len(out)} have a rim like them")
 
 
-@pytest.mark.filterwarnings("ignore:No region of:UserWarning", "ignore:The [0-9]+ cells of the query lie in:UserWarning")
+@pytest.mark.filterwarnings(
+    "ignore:No region of:UserWarning", "ignore:The [0-9]+ cells of the query lie in:UserWarning"
+)
 def test_the_rim_of_a_query_is_no_region_but_of_scattered_ones(browser, path, blobs):
     with Opened(browser, path) as opened:
         at = {cell: row for row, cell in enumerate(opened.get("Array.from(cellgraph.ids, Number)"))}

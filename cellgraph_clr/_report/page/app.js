@@ -504,7 +504,7 @@ function drawAround(canvas, page, rows) {
   const side = canvas.width;
   const mean = (values) => rows.reduce((sum, row) => sum + values[row], 0) / rows.length;
   const [cx, cy] = [mean(x), mean(y)];
-  let reach = 2.3 * map.apart;
+  let reach = (map.layers.outlines ? 1.6 : 2.3) * map.apart;
   for (const row of rows) reach = Math.max(reach, 1.25 * Math.abs(x[row] - cx), 1.25 * Math.abs(y[row] - cy));
   const k = side / 2 / reach;
   const toPixel = (px, py) => [side / 2 + (px - cx) * k, side / 2 + (py - cy) * k];
