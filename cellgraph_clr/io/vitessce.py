@@ -116,7 +116,9 @@ def to_vitessce(
     check_output(target.with_suffix(".json"))
     check_in_memory(adata)
     if not adata.obs_names.is_unique:
-        raise CellGraphError(expected("names of cells that differ", "equal ones", "Make them unique: `obs_names_make_unique`."))
+        raise CellGraphError(
+            expected("names of cells that differ", "equal ones", "Make them unique: `obs_names_make_unique`.")
+        )
     if adata.n_obs == 0:
         raise NoCellsError(expected("at least one cell", "an AnnData without rows", "Check the filter before."))
     check_text("url", url)

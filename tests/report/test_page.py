@@ -364,6 +364,25 @@ def test_volumes_have_planes_and_a_slab(browser, tmp_path):
         assert "plane=xz" in opened.get("location.hash")
 
 
+INSIDE = """(() => {
+  const {outlines} = cellgraph; const pen = document.createElement('canvas').getContext('2d');
+  let n = 0;
+  for (let i = 0; i < about_n; i++) {
+    const path = new Path2D();
+    for (let at = outlines.start[i]; at < outlines.start[i + 1]; at++) path.lineTo(1e3 + 50 * outlines.x[at], 1e3 + 50 * outlines.y[at]);
+    path.closePath();
+    n += pen.isPointInPath(path, 1e3, 1e3);
+  }
+  return n / about_n;
+})()"""
+IS_OUTLINED = "cellgraph.tissue.canvas.classList.contains('away')"
+
+
+def zoom(opened, times=8):
+    for _ in range(times):
+        opened.get("cellgraph.tissue.key(new KeyboardEvent('keydown', {key: '+'}))")
+
+
 def test_outlines_and_image_lie_on_the_cells(browser, adata, tissue_2d, tmp_path):
     """Zoomed in, the outline of a cell holds its place, and the image is drawn under it."""
     image = tissue_2d.image
@@ -371,23 +390,24 @@ def test_outlines_and_image_lie_on_the_cells(browser, adata, tissue_2d, tmp_path
     path = cgc.report(adata, tmp_path / "cells.html", labels=image, image=image.image[:2], embedding="X_flat")
     with Opened(browser, path) as opened:
         assert opened.get("cellgraph.pictures.length") == 1
-        inside = opened.get(
-            """(() => {
-              const {outlines} = cellgraph.tissue.layers; const pen = document.createElement('canvas').getContext('2d');
-              let n = 0;
-              for (let i = 0; i < about_n; i++) {
-                const path = new Path2D();
-                for (let at = outlines.start[i]; at < outlines.start[i + 1]; at++) path.lineTo(1e3 + 50 * outlines.x[at], 1e3 + 50 * outlines.y[at]);
-                path.closePath();
-                n += pen.isPointInPath(path, 1e3, 1e3);
-              }
-              return n / about_n;
-            })()""".replace("about_n", str(adata.n_obs))
-        )
-        assert inside > 0.97
-        for _ in range(8):
-            opened.get("cellgraph.tissue.key(new KeyboardEvent('keydown', {key: '+'}))")
-        opened.page.wait_for_function("cellgraph.tissue.canvas.classList.contains('away')")
+        assert opened.get(INSIDE.replace("about_n", str(adata.n_obs))) > 0.97
+        zoom(opened)
+        opened.page.wait_for_function(IS_OUTLINED)
+
+
+def test_outlines_of_a_volume_are_drawn_in_a_slab_of_their_plane(browser, tissue_3d, tmp_path):
+    adata = tissue_3d.adata()
+    adata.obsm["X_flat"] = adata.X[:, :2].copy()
+    path = cgc.report(adata, tmp_path / "cells.html", labels=tissue_3d.image, embedding="X_flat")
+    with Opened(browser, path) as opened:
+        assert opened.get(INSIDE.replace("about_n", str(adata.n_obs))) > 0.9
+        zoom(opened)
+        opened.page.wait_for_timeout(200)
+        assert not opened.get(IS_OUTLINED)
+        opened.page.select_option("#slab-width", "0.2")
+        opened.page.wait_for_function(IS_OUTLINED)
+        opened.page.click("[data-projection=xz]")
+        opened.page.wait_for_function(f"!{IS_OUTLINED}")
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make browser`")
