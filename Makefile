@@ -28,10 +28,11 @@ demo: $(STAMP)
 test: $(STAMP)
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two workers share two cores
 
-# What the tests of report pages need beside: the driver in .venv, and a Chromium of the system (apt as root, else yours).
+# What the tests of report pages need beside: the driver in .venv, a Chromium of the system (apt as root, else yours), and axe-core, where npm is.
 browser: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[browser]"
-	@command -v chromium || command -v google-chrome || { apt-get update -qq && apt-get install -qq --no-install-recommends chromium; }
+	@command -v chromium || command -v google-chrome || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium; }
+	@test -d vendor/node_modules || ! command -v npm > /dev/null || { cd vendor && npm ci --no-audit --no-fund --ignore-scripts --silent; }
 
 vendor:  # what report pages are drawn with, from npm; versions are pinned by vendor/package-lock.json
 	cd vendor && npm ci --no-audit --no-fund && node build.mjs

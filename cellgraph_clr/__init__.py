@@ -39,6 +39,7 @@ _get, __dir__, __all__ = _lazy.attach(
             "to_networkx",
             "to_pyg",
             "to_spatialdata",
+            "to_vitessce",
             "validate",
             "write",
         ],

@@ -1,8 +1,9 @@
-"""Sphinx configuration: `make docs`. Nothing is executed while the pages are built, and nothing needs the network."""
+"""Sphinx configuration: `make docs`. Nothing needs the network, and nothing is executed while building but one live report."""
 
 import os
 import re
 import shutil
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -94,6 +95,16 @@ def bring_files(app):
             shutil.copyfile(notebook, place)
 
 
+def make_live_report(app):
+    """Write the report that a page embeds, where pages are written and it is missing or older than what makes it."""
+    target = DOCS / "_static" / "colon_report.html"
+    sources = [DOCS / "howto" / "report.md", *(ROOT / "cellgraph_clr" / "_report").rglob("*.*")]
+    if app.builder.format != "html":
+        return
+    if not target.exists() or target.stat().st_mtime < max(p.stat().st_mtime for p in sources):
+        subprocess.run([sys.executable, DOCS / "make_report.py", target], check=True)
+
+
 def find_short_name(app, env, node, contnode):
     """Resolve names as they are typed, `cgc.tl.embed` or `tl.embed`, to the pages of the reference."""
     target = node.get("reftarget", "")
@@ -152,4 +163,5 @@ def setup(app):
     app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
     app.connect("builder-inited", bring_files)
     app.connect("builder-inited", names_are_complete)
+    app.connect("builder-inited", make_live_report)
     app.connect("missing-reference", find_short_name)

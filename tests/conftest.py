@@ -21,6 +21,7 @@ LONGEST = (
     "test_endings.py",
     "test_faults.py",
     "test_site.py",
+    "test_page.py",
     "test_runs.py",
     "test_architecture.py",
 )

@@ -164,6 +164,7 @@ PUBLIC = [
     "to_spatialdata",
     "from_spatialdata",
     "to_napari",
+    "to_vitessce",
     "io.read_mobie_table",
     "io.write_mobie_table",
     "im.label_qc",

@@ -137,8 +137,9 @@ def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Sec
         pictures = "".join(_tile(*cut[int(r)], int(ids[r]), float(low), float(high), color) for r in some)
         parts.append(f'<h3>{dot(color)}{escape(name)}</h3><ul class="pictures">{pictures}</ul>')
     where = f" Sample {first.name}." if len(images_of(adata, about.library_key)) > 1 else ""
-    text = f"The cells nearest to the middle of each class of {key} by {vectors[0]}, all at one scale and brightness.{where}"
-    return Section("gallery", "Typical cells", "Gallery", lead(text) + "".join(parts))
+    light = f" Light is that of {picture.channels[0]}." if len(picture.channels) > 1 else ""
+    text = f"The cells nearest to the middle of each class of {key} by {vectors[0]}, all at one scale and brightness."
+    return Section("gallery", "Typical cells", "Gallery", lead(text + light + where) + "".join(parts))
 
 
 def _tile(light: np.ndarray | None, mask: np.ndarray, cell: int, low: float, high: float, color: str) -> str:

@@ -160,7 +160,7 @@ def _add_pictures(
     xyz: np.ndarray,
     options: Options,
 ) -> None:
-    """Pack the image of every sample, and in 2D the outlines of cells."""
+    """Pack the image of every sample, and the outlines of cells."""
     if options.image is not None:
         from cellgraph_clr.pl.field import Field
 
@@ -170,7 +170,7 @@ def _add_pictures(
             if found is not None:
                 left, right, bottom, top = found[1]
                 sample["picture"] = {"url": picture_url(found[0]), "box": [left, top, right, bottom]}
-    if options.labels is None or xyz.shape[1] != 2:
+    if options.labels is None:
         return
     if len(rows) > MOST_OUTLINES:
         text = f"Outlines of {len(rows)} cells are left out (more than {MOST_OUTLINES})."
@@ -196,13 +196,13 @@ def _add_outlines(
     finest = np.inf
     for group in images:
         image = labels_of(group)
-        finest = min(finest, *image.spacing)
+        finest = min(finest, *image.spacing[-2:])
         known, centre, outline = cell_outlines(image)
         at = {int(c): i for i, c in enumerate(known)}
         for row in group.rows:
             i = at.get(int(ids[row]))
             if i is not None:
-                shapes[row] = outline[i] + centre[i] - xyz[row]
+                shapes[row] = outline[i] + centre[i] - xyz[row, :2]
     step = finest / PER_PIXEL
     points = [np.clip(np.rint(shapes[r] / step), -32768, 32767) for r in rows]
     moves = [np.diff(p, axis=0, prepend=0) for p in points]

@@ -65,8 +65,8 @@ def report(
     output : str or path-like
         File to write, ending in .html.
     labels : object, default None
-        Label images of the cells, in any form that `pl.spatial` takes: in 2D outlines are drawn, labels are looked over
-        (`im.label_qc`), and typical cells shown.
+        Label images of the cells, in any form that `pl.spatial` takes: outlines are drawn (of a volume those of the middle
+        section of every cell, in a slab of x and y), labels are looked over (`im.label_qc`), and typical cells shown.
     image : object, default None
         Under the cells, as in `pl.spatial`; a volume (z, y, x) is shown by its brightest plane along z.
     title : str or None, default None

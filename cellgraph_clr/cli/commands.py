@@ -55,6 +55,7 @@ NO_COMMAND = {  # functions of the face without a command, and why
     "to_networkx": "objects of Python",
     "to_pyg": "objects of Python",
     "to_spatialdata": "objects of Python",
+    "to_vitessce": "a configuration to go on with in Python",
     "read": "every command reads",
     "read_labels": "`measure`",
     "validate": "`inspect`",

@@ -18,6 +18,7 @@ _get, __dir__, __all__ = _lazy.attach(
         "plates": ["from_plate", "read_plate"],
         "mobie": ["read_mobie_table", "write_mobie_table"],
         "viewers": ["from_spatialdata", "to_napari", "to_spatialdata"],
+        "vitessce": ["to_vitessce"],
         "anndata_files": ["read", "write"],
     },
 )

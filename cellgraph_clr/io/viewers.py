@@ -13,6 +13,7 @@ from cellgraph_clr._core.errors import FileFormatError, MissingDependencyError
 from cellgraph_clr.adata.images_of_cells import images_of
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import unit_of
+from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.io.matched_labels import labels_of_cells
@@ -61,7 +62,7 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
     -----
     SpatialData puts the origin at the corner of the first pixel, this package at its centre: `obsm["spatial"]` of the
     table is half a pixel further, so that it lies on `spatialdata.get_centroids` of the labels. uint64 ids are written as
-    int64.
+    int64. Categories of `obs` without colors in `uns` get those of `cgc.pl`.
 
     Examples
     --------
@@ -72,9 +73,12 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
     (['cells'], ['image'], ['table'])
     """
     _need_spatialdata()
+    import pandas as pd
     import spatialdata as sd
     from spatialdata.models import Image2DModel, Image3DModel, Labels2DModel, Labels3DModel, TableModel
     from spatialdata.transformations import Scale, Sequence, Translation
+
+    from cellgraph_clr.pl.colors import coloring
 
     if len(images_of(adata)) > 1:
         raise FileFormatError(expected("an AnnData of one sample", "several", "Select one: `adata[mask]`."))
@@ -95,6 +99,9 @@ def to_spatialdata(adata: AnnData, labels: Labels, *, coordinate_system: str = "
         )
     table = adata.copy()
     table.uns.pop("spatialdata_attrs", None)
+    for name in table.obs.columns:
+        if isinstance(table.obs[name].dtype, pd.CategoricalDtype):
+            coloring(table, str(name))  # writes colors to `uns`, which spatialdata-plot reads
     table.obs["region"] = region
     table.obs["region"] = table.obs["region"].astype("category")
     table.obsm["spatial"] = position_of(table) + np.asarray(labels.spacing)[::-1] / 2
@@ -179,7 +186,12 @@ def _finest(element: Any) -> Any:
 
 @checked
 def to_napari(
-    adata: AnnData, labels: Labels, *, name: str = "cells", library_id: str | int | None = None
+    adata: AnnData,
+    labels: Labels,
+    *,
+    name: str = "cells",
+    color: str | None = None,
+    library_id: str | int | None = None,
 ) -> tuple[Any, dict[str, Any], str]:
     """Return what `napari.Viewer.add_layer(napari.layers.Layer.create(*…))` takes: labels, their options, "labels".
 
@@ -191,6 +203,9 @@ def to_napari(
         Their label image, in any form that `from_labels` takes; a `Movie` gives a layer (t, [z,] y, x).
     name : str, default "cells"
         Of the layer.
+    color : str or None, default None
+        Column of `obs` or feature that labels are colored by, in the colors of `cgc.pl.spatial`; None leaves it to napari. In
+        a whole movie an id has the color of its first frame.
     library_id : str or int or None, default None
         The sample (or frame) that the labels are of; needed where there are several, but for a whole movie.
 
@@ -198,6 +213,11 @@ def to_napari(
     -------
     tuple of object, dict of str to object, str
         What `napari.Viewer.add_layer(napari.layers.Layer.create(*…))` takes.
+
+    Raises
+    ------
+    MissingKeyError
+        If `color` is neither a column nor a feature.
 
     Notes
     -----
@@ -215,6 +235,7 @@ def to_napari(
     """
     import pandas as pd
 
+    rows = np.arange(adata.n_obs)
     table = pd.concat([adata.obs.reset_index(drop=True), adata.to_df().reset_index(drop=True)], axis=1)
     table.insert(0, "index", adata.obs["cell_id"].to_numpy())
     if isinstance(labels, Movie) and library_id is None:
@@ -225,8 +246,23 @@ def to_napari(
         units = ["pixel"] + [unit_of(adata)] * labels.ndim
     else:
         group, image = labels_of_cells(adata, labels, library_id=library_id)
-        table = table.iloc[np.sort(group.rows)].reset_index(drop=True)
+        rows = np.sort(group.rows)
+        table = table.iloc[rows].reset_index(drop=True)
         layer, scale, origin = image.labels, image.spacing, image.origin or (0.0,) * image.ndim
         units = [unit_of(adata)] * image.ndim
     options = {"name": name, "scale": list(scale), "translate": list(origin), "units": units, "features": table}
+    if color is not None:
+        options["colormap"] = _colors_of_labels(adata, color, rows)
     return layer, options, "labels"
+
+
+def _colors_of_labels(adata: AnnData, color: str, rows: np.ndarray) -> dict[int | None, Any]:
+    """Return the color of every id among these rows, as napari takes it: background and labels without a cell are clear."""
+    from cellgraph_clr.pl.cells import cell_colors, number_scale
+    from cellgraph_clr.pl.colors import coloring
+
+    found = coloring(adata[:], color)  # a view: colors are not written to `uns`
+    scale = None if found.is_categorical else number_scale(found.values[rows], "viridis", None, None)
+    colors, ids = cell_colors(found, scale)[rows], cell_ids(adata)[rows]
+    clear: dict[int | None, Any] = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0)}
+    return clear | {int(i): tuple(c.tolist()) for i, c in zip(ids[::-1], colors[::-1], strict=True)}

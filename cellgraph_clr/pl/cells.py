@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.pl.colors import Coloring
     from cellgraph_clr.pl.field import Field
 
-__all__ = ["category_legend", "color_bar", "dot", "draw_cells", "filled", "number_scale", "outlined"]
+__all__ = ["category_legend", "cell_colors", "color_bar", "dot", "draw_cells", "filled", "number_scale", "outlined"]
 
 RIM = 0.55  # brightness of a filled cell's rim
 OVER_IMAGE = 0.6  # opacity of filled cells on an image
@@ -46,7 +46,7 @@ def number_scale(values: np.ndarray, cmap: str | Colormap, vmin: float | None, v
     return ScalarMappable(Normalize(low, high), checked_cmap(cmap))
 
 
-def _rgba(found: Coloring, scale: ScalarMappable | None) -> np.ndarray:
+def cell_colors(found: Coloring, scale: ScalarMappable | None) -> np.ndarray:
     """Return the colour of every cell (n, 4) in 0 … 1; grey where there is no value."""
     from matplotlib.colors import to_rgba, to_rgba_array
 
@@ -70,7 +70,7 @@ def draw_cells(
     on_image: bool = False,
 ) -> None:
     """Draw the cells of a sample: filled masks where labels were given, else dots; cells without a value below others."""
-    rows, color = field.rows(group), _rgba(found, scale)
+    rows, color = field.rows(group), cell_colors(found, scale)
     masks = field.masks(group)
     if masks is not None:
         plane, extent = masks

@@ -240,6 +240,7 @@ OPTIONS = {
     "tile": "pixels along each side of a tile",
     "title": "of a picture or page",
     "unit": "of lengths",
+    "url": "where files will be served",
     "use_rep": "`obsm` key(s) of vectors",
     "variance": "weight of a term of VICReg",
     "vmax": "value at the end of the colors",

@@ -17,23 +17,23 @@ HOSTILE = (
 )
 
 
-def make_cells(n=2000, *, seed=0, n_samples=1, d=12, ndim=2):
+def make_cells(n=2000, *, seed=0, n_samples=1, d=12, ndim=2, n_blobs=40, spread=40):
     """Blobs of like cells on a square, of three classes with hostile names, with vectors, a graph and two features."""
     from cellgraph_clr import gr
 
     rng = np.random.default_rng(seed)
-    middle = rng.random((40, ndim)) * 1000
-    blob = rng.integers(0, 40, n)
-    kind = rng.integers(0, 8, 40)[blob]
+    middle = rng.random((n_blobs, ndim)) * 1000
+    blob = rng.integers(0, n_blobs, n)
+    kind = rng.integers(0, 8, n_blobs)[blob]
     centre = rng.normal(size=(8, d))
-    vectors = centre[kind] + 0.6 * rng.normal(size=(40, d))[blob] + 0.3 * rng.normal(size=(n, d))
+    vectors = centre[kind] + 0.6 * rng.normal(size=(n_blobs, d))[blob] + 0.3 * rng.normal(size=(n, d))
     obs = pd.DataFrame(index=[f"row {i}" for i in range(n)])
     obs["cell_id"] = rng.permutation(n) + 10
     obs["kind"] = pd.Categorical(np.asarray(HOSTILE, object)[kind % 3])
     obs["score"] = rng.random(n)
     x = rng.normal(5, 1, (n, 2)).astype(np.float32)
     out = ad.AnnData(x, obs=obs, var=pd.DataFrame({"unit": ["micrometer^2", "1"]}, index=["area", "<i>round</i>"]))
-    out.obsm["spatial"] = middle[blob] + 40 * rng.normal(size=(n, ndim))
+    out.obsm["spatial"] = middle[blob] + spread * rng.normal(size=(n, ndim))
     out.obsm["X_cellgraph"] = vectors.astype(np.float32)
     out.obsm["X_umap"] = vectors[:, :2].astype(np.float32)
     if n_samples > 1:
@@ -56,9 +56,12 @@ def browser():
         pytest.skip("playwright is not installed: pip install -e '.[browser]'")
     if found is None:
         pytest.skip("no Chromium is installed: `make browser`, or apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=found, args=list(SOFTWARE_GL))
+        try:
+            opened = play.chromium.launch(executable_path=found, args=list(SOFTWARE_GL), timeout=120_000)
+        except Error as error:
+            pytest.skip(f"{found} does not start: {str(error).splitlines()[0]}")
         yield opened
         opened.close()

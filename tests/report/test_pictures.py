@@ -37,6 +37,21 @@ def test_outlines_lie_where_spacing_and_origin_say():
     np.testing.assert_allclose([box[:, 1].min(), box[:, 1].max()], [100 + 3.5 * 2, 100 + 8.5 * 2])
 
 
+def test_outlines_of_a_volume_are_of_the_middle_section():
+    """A cell that is wider below is cut halfway; one that is not in that plane, where it is largest."""
+    labels = np.zeros((7, 20, 30), np.int32)
+    labels[0:2, 2:18, 2:28] = 5
+    labels[2:5, 4:9, 10:21] = 5
+    labels[0, 10:12, 0:2] = labels[6, 9:13, 0:2] = 8
+    image = LabelImage.build(labels, spacing=(3.0, 2.0, 0.5), unit="um", origin=(9.0, 100.0, 7.0))
+    ids, centres, outlines = cell_outlines(image)
+    np.testing.assert_array_equal(ids, [5, 8])
+    for i, (left, right, top, bottom) in enumerate([(9.5, 20.5, 3.5, 8.5), (-0.5, 1.5, 8.5, 12.5)]):
+        box = outlines[i] + centres[i]
+        np.testing.assert_allclose([box[:, 0].min(), box[:, 0].max()], [7 + left * 0.5, 7 + right * 0.5])
+        np.testing.assert_allclose([box[:, 1].min(), box[:, 1].max()], [100 + top * 2, 100 + bottom * 2])
+
+
 def test_pictures_are_small_and_true(rng):
     from PIL import Image
 

@@ -188,13 +188,17 @@ def test_truth_judges_cells_that_were_not_learned_from(cells, tmp_path):
     assert "Reliability" not in cgc.report(cells, tmp_path / "a.html").read_text()
 
 
-def test_labels_and_image_are_shown(embedded, tissue_2d, tmp_path):
+def test_labels_and_image_are_shown(adata, tissue_2d, tmp_path):
     image = tissue_2d.image
-    embedded.obs["half"] = pd.Categorical(np.where(embedded.obsm["spatial"][:, 0] < 50, "a", "b"))
-    path = cgc.report(embedded, tmp_path / "a.html", labels=image, image=image.image[0], color="half")
+    adata.obsm["X_umap"] = adata.X[:, :2].copy()
+    adata.obs["half"] = pd.Categorical(np.where(adata.obsm["spatial"][:, 0] < 50, "a", "b"))
+    path = cgc.report(adata, tmp_path / "a.html", labels=image, image=image.image[0], color="half")
     assert {"quality", "gallery"} <= set(sections(path))
     text = path.read_text()
     assert text.count('<li><img alt="cell ') == 16
+    assert "Light is that of" not in text
+    named = cgc.report(adata, tmp_path / "b.html", labels=image, color="half")
+    assert f"Light is that of {image.channels[0]}." in named.read_text()
     assert '"outlines":{"step":' in text
     assert '"picture":{"url":"data:image/webp' in text
 

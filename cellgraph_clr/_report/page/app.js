@@ -40,8 +40,8 @@ class Page {
     await this.prepareSearch();
     await this.prepareCard();
     this.card.empty();
-    document.documentElement.dataset.ready = "all";
     await this.followLink();
+    document.documentElement.dataset.ready = "all";
     window.addEventListener("hashchange", () => this.followLink());
   }
 
@@ -141,7 +141,15 @@ class Page {
     if (about.samples.length > 1) {
       layers.names = () => about.samples.map((s, i) => ({ text: s.name, x: (this.boxes[i][0] + this.boxes[i][2]) / 2, y: this.boxes[i][1] })).filter((s) => Number.isFinite(s.x));
     }
-    if (about.outlines) layers.outlines = await outlinesOf();
+    if (about.outlines) this.outlines = await outlinesOf();
+    this.outline();
+  }
+
+  // Outlines in the map: of volumes those of the middle section of every cell, in a slab of the plane they lie in.
+  outline() {
+    const flat = about.position.axes.length < 3;
+    this.tissue.between = flat ? undefined : this.apart();
+    this.tissue.layers.outlines = flat || (this.plane === "xy" && this.slab[1] < 1) ? this.outlines : undefined;
   }
 
   moved({ sample, box }) {
@@ -232,6 +240,7 @@ class Page {
 
   // The rows that legend and slab leave; both maps show the same.
   async filter() {
+    if (this.tissue) this.outline();
     const inSlab = this.slabTest();
     let rows = null;
     if (this.hiddenCodes.size || inSlab) {
@@ -504,13 +513,15 @@ function drawAround(canvas, page, rows) {
   const side = canvas.width;
   const mean = (values) => rows.reduce((sum, row) => sum + values[row], 0) / rows.length;
   const [cx, cy] = [mean(x), mean(y)];
-  let reach = 2.3 * map.apart;
+  const outlines = page.plane === "xy" ? page.outlines : undefined;
+  const volume = about.position.axes.length === 3;
+  let reach = (outlines ? 1.6 : 2.3) * (volume ? page.apart() : map.apart);
   for (const row of rows) reach = Math.max(reach, 1.25 * Math.abs(x[row] - cx), 1.25 * Math.abs(y[row] - cy));
   const k = side / 2 / reach;
   const toPixel = (px, py) => [side / 2 + (px - cx) * k, side / 2 + (py - cy) * k];
   pen.fillStyle = css("--ground");
   pen.fillRect(0, 0, side, side);
-  const pictures = map.layers.pictures?.() ?? [];
+  const pictures = volume ? [] : (map.layers.pictures?.() ?? []); // of a volume they are one plane, that of few cells
   for (const { image, box } of pictures) {
     const [left, top] = toPixel(box[0], box[1]);
     const [right, bottom] = toPixel(box[2], box[3]);
@@ -518,10 +529,12 @@ function drawAround(canvas, page, rows) {
   }
   const chosen = new Set(rows);
   const deep = page.depthTest(rows, reach);
-  const dot = Math.max(0.36 * map.apart * k, 2);
-  const outlines = map.layers.outlines;
-  for (let i = 0; i < x.length; i++) {
-    if (Math.abs(x[i] - cx) > 1.2 * reach || Math.abs(y[i] - cy) > 1.2 * reach || !deep(i)) continue;
+  const dot = Math.max(0.36 * (volume ? page.apart() : map.apart) * k, 2);
+  const near = rows.slice(); // those that were found are drawn last, over their neighbors
+  for (let i = x.length - 1; i >= 0; i--) {
+    if (!chosen.has(i) && Math.abs(x[i] - cx) <= 1.2 * reach && Math.abs(y[i] - cy) <= 1.2 * reach && deep(i)) near.push(i);
+  }
+  for (const i of near.reverse()) {
     const color = page.colored.palette[page.colored.colors[i]];
     pen.fillStyle = color;
     pen.strokeStyle = color;
@@ -543,6 +556,19 @@ function drawAround(canvas, page, rows) {
     }
   }
 }
+
+// About the distance between cells of a volume.
+Page.prototype.apart = function apart() {
+  if (this.between === undefined) {
+    let space = 1;
+    for (const axis of "xyz") {
+      const [low, high] = ends(this.xyz[axis]);
+      space *= Math.max(high - low, 1e-30);
+    }
+    this.between = Math.cbrt(space / about.n);
+  }
+  return this.between;
+};
 
 // Cells of other planes are not drawn around a cell in 3D.
 Page.prototype.depthTest = function depthTest(rows, reach) {

@@ -2,7 +2,7 @@
 
 const MOST_LISTED = 100;
 const THUMBS = 8;
-const MOST_NUMBERS = 7; // measurements that a card names
+const MOST_NUMBERS = 6; // measurements that a card names
 const MOST_CLASSES = 6; // columns of classes that a card names
 
 // A column of True and False.

@@ -237,7 +237,7 @@ class CellMap {
       pen.imageSmoothingEnabled = (right - left) / image.naturalWidth < 4;
       pen.drawImage(image, left, top, right - left, bottom - top);
     }
-    const near = outlines && this.apart * this.pixelsPerUnit > OUTLINED;
+    const near = outlines && (this.between ?? this.apart) * this.pixelsPerUnit > OUTLINED;
     this.canvas.classList.toggle("away", Boolean(near));
     if (near) this.drawOutlines(pen, outlines, Boolean(pictures?.().length));
   }
@@ -247,7 +247,7 @@ class CellMap {
     const [width, height] = this.size;
     const [left, top] = this.toData(0, 0);
     const [right, bottom] = this.toData(width, height);
-    const margin = 4 * this.apart;
+    const margin = 4 * (this.between ?? this.apart);
     const asked = this.marks.query.length > 0;
     const chosen = new Set(asked ? [...this.marks.query, ...this.marks.found, ...this.marks.regions.flatMap((r) => r.rows)] : []);
     pen.lineJoin = "round";
