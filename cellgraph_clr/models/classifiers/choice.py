@@ -18,9 +18,8 @@ __all__ = ["MOST_CELLS", "TREES", "Candidate", "Choice", "candidates", "choose"]
 
 TREES = "trees"
 MOST_CELLS = 1000  # that take part in the choice
-CLEARLY = (
-    1.0  # standard errors by which another candidate must be better (the rule of Breiman et al. 1984, section 3.4.3)
-)
+# Standard errors by which another candidate must be better: the rule of Breiman et al. 1984, section 3.4.3.
+CLEARLY = 1.0
 UNKNOWN = "No class has two labelled cells that can be left out: the first method is taken as it is."
 
 
