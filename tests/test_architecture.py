@@ -290,3 +290,13 @@ def test_every_mutant_can_be_planted():
     every = [mutant for part in parts() for mutant in mutants_of(part)]
     assert len(every) > 200
     assert unplantable(every) == []
+
+
+def test_nothing_that_an_example_wrote_is_kept():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode != 0:
+        pytest.skip("not a checkout")
+    folders = {"cellgraph_clr", "tests", "notebooks", "benchmarks", "docs", "vendor", ".ci"}
+    files = {"pyproject.toml", "Makefile", "constraints.txt", "LICENSE", "CITATION.cff", ".gitignore"}
+    files |= {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", ".pre-commit-config.yaml", ".readthedocs.yaml"}
+    assert {name.split("/")[0] for name in tracked.stdout.split("\0") if name} <= folders | files
