@@ -11,8 +11,16 @@ from scipy.special import softmax
 from torch import nn
 
 from cellgraph_clr._core.checks import check_finite, expected
-from cellgraph_clr._core.errors import LabelKeyError, ModelFileError, ShapeError
+from cellgraph_clr._core.errors import (
+    ArgumentKindError,
+    LabelKeyError,
+    ModelFileError,
+    NoCellsError,
+    OptionError,
+    ShapeError,
+)
 from cellgraph_clr._core.rng import RandomState, as_seed
+from cellgraph_clr.adata.keys import UNASSIGNED
 from cellgraph_clr.analysis.calibration import fit_temperature
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.models.time_arrow.event_config import EventClassifierConfig
@@ -107,6 +115,10 @@ class EventClassifier(Recipe[EventClassifierConfig]):
     ) -> None:
         run: dict[str, Any] = {"precision": precision, "num_workers": num_workers, "progress": progress}
         super().__init__(random_state=random_state, device=device, **run, **config)
+        if not isinstance(arrow, TimeArrow):
+            raise ArgumentKindError(
+                expected("a `TimeArrow` as `arrow`", type(arrow).__name__, "Fit one, or take its `untrained` form.")
+            )
         self.arrow = copy(arrow)  # a second fit of it is not ours
 
     @property
@@ -154,8 +166,9 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         movies : Movie or sequence of Movie
             One or several.
         places : pandas.DataFrame or sequence of pandas.DataFrame or None, default None
-            For each a table with frame, (z,) y, x (voxels) and event; with cell_id, those of one cell stay on one side of
-            splits. None takes `cell_places`: every cell of movies with labels and tracks.
+            For each a table with frame, (z,) y, x (voxels) and event (rows without one, or "unassigned", are
+            left out); with cell_id, those of one cell stay on one side of splits. None takes `cell_places`: every cell
+            of movies with labels and tracks.
         checkpoint : str or path-like or None, default None
             Folder that runs are saved to, one file for the calibration and one for all places; a killed fit goes on
             from it. None saves nothing.
@@ -205,6 +218,9 @@ class EventClassifier(Recipe[EventClassifierConfig]):
             if "event" not in table.columns:
                 remedy = "Add the column, or tracks to the movie."
                 raise LabelKeyError(expected("places with the column event", list(table.columns), remedy))
+        if not several:
+            raise NoCellsError(expected("at least one movie", "none", "Pass movies."))
+        tables = [t[t["event"].notna() & (t["event"].astype(str) != UNASSIGNED)] for t in tables]
         event = np.concatenate([t["event"].astype(str).to_numpy() for t in tables])
         classes = sorted(set(event), key=lambda name: (name != "none", name))
         if len(classes) < 2:
@@ -320,6 +336,16 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         multiple: Any = self.arrow.backbone_copy(movie).backbone.multiple
         n_planes = -(-n_planes // multiple) * multiple
         size += 2 * MARGIN
+        if size % multiple:
+            found, near = self.config.crop_px, -(-size // multiple) * multiple - 2 * MARGIN
+            remedy = f"Pass `crop_px={near}`."
+            raise OptionError(
+                expected(
+                    f"`crop_px` + {2 * MARGIN} as a multiple of {multiple} where the network is trained along",
+                    found,
+                    remedy,
+                )
+            )
         return cut_places(
             places, lambda t: normalised(movie.frame(t)), len(movie), size=size, n_planes=n_planes, flat=movie.ndim == 2
         )

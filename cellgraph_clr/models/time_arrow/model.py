@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import check_whole, expected
+from cellgraph_clr._core.checks import check_finite, check_whole, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.cells.label_means import label_means
@@ -362,6 +362,8 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         ------
         CellGraphError, ShapeError
             Before `fit`; for movies of another dimension or other channels, or a frame without one `step` later.
+        OptionError, NonFiniteError
+            For numbers that are not whole; NaN in the frames.
 
         Notes
         -----
@@ -380,9 +382,12 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         net = self._net()
         self._check(movie)
         step = self.config.steps[0] if step is None else step
+        check_whole("step", step, high=len(movie) - 1)
+        check_whole("t", t, low=0)
         if not 0 <= t < len(movie) - step:
             raise ShapeError(expected(f"a frame from 0 to {len(movie) - step - 1}", t, "It needs one after it."))
         both = np.stack([self.dense(movie, t), self.dense(movie, t + step)])
+        check_finite(both, what=f"features of frames {t} and {t + step}", remedy="Look for NaN in the frames.")
         maps = torch.from_numpy(both)[None].to(next(net.parameters()).device).requires_grad_()
         (slope,) = torch.autograd.grad(net.order(maps)[0, 0], maps)
         weight = slope[0, 0].flatten(1).sum(dim=1)

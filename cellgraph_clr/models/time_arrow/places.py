@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, ShapeError
+from cellgraph_clr._core.checks import check_finite, expected
+from cellgraph_clr._core.errors import ArgumentKindError, MissingKeyError, NoCellsError, ShapeError
 from cellgraph_clr.cells.events import events_of_cells
 from cellgraph_clr.cells.label_means import label_means
 
@@ -54,7 +54,7 @@ def grid_places(movie: Movie, *, size: int) -> pd.DataFrame:
     """Return places that cover all frames but the last, half a place apart: frame, (z,) y, x (voxels)."""
     sizes = (planes_of(movie, size), size, size)[-movie.ndim :]
     along = [
-        np.unique(np.linspace(k // 2, n - k + k // 2, max(1, round(2 * (n / k - 1)) + 1)))
+        np.unique(np.linspace(k // 2, n - k + k // 2, max(1, round(2 * (n / k - 1)) + 1)).round())
         for n, k in zip(movie.frames.shape[2:], sizes, strict=True)
     ]
     at = {axis: a.ravel() for axis, a in zip(_axes(movie.ndim), np.meshgrid(*along, indexing="ij"), strict=True)}
@@ -75,7 +75,7 @@ def cut_places(
 
     Parameters
     ----------
-    places : frame, (z,) y, x in voxels; what lies outside the image is repeated from its edge.
+    places : frame, (z,) y, x in voxels, inside the image; what of them reaches beyond is repeated from its edge.
     frame : (c, [z,] y, x) pixels or features of a frame; each is asked for once.
     n_frames : of the movie.
     size : side of a place.
@@ -84,14 +84,15 @@ def cut_places(
 
     Raises
     ------
-    MissingKeyError, ShapeError
-        Without these columns; for a frame that has none after it.
+    ArgumentKindError, MissingKeyError, NonFiniteError, ShapeError
+        For no table, or one without these columns, or of what are no numbers; for a frame that has none after it, and a place
+        outside the image.
     """
     _check_columns(places, 2)
-    t = places["frame"].to_numpy()
+    t = _numbers(places, ("frame",))[:, 0]
     if len(t) and (t.min() < 0 or t.max() > n_frames - 2):
         remedy = "An event is seen from its frame and the next."
-        raise ShapeError(expected(f"frames 0 to {n_frames - 2}", f"{t.min()} to {t.max()}", remedy))
+        raise ShapeError(expected(f"frames 0 to {n_frames - 2}", f"{t.min():g} to {t.max():g}", remedy))
     out: np.ndarray | None = None
     before: tuple[int, np.ndarray] | None = None
     for now in np.unique(t):
@@ -100,7 +101,8 @@ def cut_places(
         sides = (n_planes, size, size)[-(pair[0].ndim - 1) :]
         if out is None:
             _check_columns(places, len(sides))
-            at = places[list(_axes(len(sides)))].to_numpy(float).round().astype(int)
+            at = _numbers(places, _axes(len(sides))).round().astype(int)
+            _check_inside(at, pair[0].shape[1:])
             kept = sides[-2:] if flat else sides
             out = np.empty((len(t), 2, len(pair[0]), *kept), np.float16)
         padded = [np.pad(p, [(0, 0), *[(k // 2, k // 2) for k in sides]], mode="edge") for p in pair]
@@ -116,8 +118,31 @@ def _axes(ndim: int) -> tuple[str, ...]:
     return ("z", "y", "x")[-ndim:]
 
 
+def _numbers(places: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
+    """Return columns (n, k) float64; raises `ArgumentKindError` and `NonFiniteError` for what are no numbers."""
+    try:
+        values = places[list(names)].to_numpy(np.float64)
+    except (TypeError, ValueError):
+        found = ", ".join(f"{name}: {places[name].dtype}" for name in names)
+        raise ArgumentKindError(expected("numbers in the table of places", found, "Convert these columns.")) from None
+    check_finite(values, what="places", names=list(names), remedy="Leave these rows out.")
+    return values
+
+
+def _check_inside(at: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Raise `ShapeError` unless places (n, d), in whole voxels, lie in an image of this shape."""
+    outside = np.flatnonzero(((at < 0) | (at >= np.array(shape))).any(axis=1))
+    if len(outside):
+        found = f"{tuple(at[outside[0]].tolist())} in row {outside[0]}, and {len(outside) - 1} others"
+        raise ShapeError(
+            expected(f"places in an image of {shape}", found, "Positions are in voxels, not in physical units.")
+        )
+
+
 def _check_columns(places: pd.DataFrame, ndim: int) -> None:
     """Raise `MissingKeyError` unless places have their frame and a position in so many dimensions."""
+    if not isinstance(places, pd.DataFrame):
+        raise ArgumentKindError(expected("a table of places (pandas)", type(places).__name__, "As of `cell_places`."))
     names = ("frame", *_axes(ndim))
     if any(c not in places.columns for c in names):
         raise MissingKeyError(expected(f"places with the columns {', '.join(names)}", list(places.columns), "Rename."))

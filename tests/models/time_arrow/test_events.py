@@ -106,3 +106,20 @@ def test_volumes_are_read_where_the_places_are(deep, options):
     elsewhere = model.predict_proba(movie, places.assign(z=9 - places["z"]))[:, 1]
     assert here[divides].mean() > here[~divides].mean() + 0.2
     assert here[divides].mean() > elsewhere[divides].mean() + 0.2
+
+
+def test_places_without_an_event_are_left_out(movie, arrow):
+    places = cell_places(movie)
+    more = places.assign(event=np.where(places["event"] == "none", "unassigned", places["event"]))
+    more.loc[more.index[more["event"] == "unassigned"][:5], "event"] = None
+    model = EventClassifier(arrow, **SMALL | {"n_steps": 2}).fit(movie, more)
+    assert model.classes_ == ["death", "division"]
+
+
+def test_wrong_objects_and_sizes_are_named(movie, arrow):
+    with pytest.raises(OptionError, match="a `TimeArrow` as `arrow`, found int"):
+        EventClassifier(3)
+    with pytest.raises(CellGraphError, match="at least one movie"):
+        EventClassifier(arrow).fit([], [])
+    with pytest.raises(OptionError, match=r"multiple of 2 .* found 25. Pass `crop_px=26`"):
+        EventClassifier(arrow, **SMALL | {"crop_px": 25, "fine_tune": True}).fit(movie)

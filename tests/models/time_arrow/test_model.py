@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellgraph_clr._core.errors import CellGraphError, ModelFileError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr._core.errors import (
+    CellGraphError,
+    ModelFileError,
+    NoCellsError,
+    NonFiniteError,
+    OptionError,
+    ShapeError,
+)
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.models import TimeArrow
@@ -142,3 +149,13 @@ def test_the_untrained_form_is_the_same_network_without_training(movie, model):
     assert blank.config == model.config
     assert not np.allclose(blank.dense(movie, 0), model.dense(movie, 0))
     np.testing.assert_array_equal(blank.dense(movie, 0), model.untrained(movie).dense(movie, 0))
+
+
+def test_frames_of_attribution_are_whole_numbers_and_finite(movie, model):
+    for wrong in ({"t": 1.5}, {"t": 0, "step": 0}, {"t": 0, "step": -1}, {"t": 0, "step": 1.5}):
+        with pytest.raises(OptionError, match="whole"):
+            model.attribution(movie, **wrong)
+    frames = np.stack([movie.frame(t)[0] for t in range(4)]).astype(np.float32)
+    frames[1, 3, 3] = np.nan
+    with pytest.raises(NonFiniteError, match="frames 1 and 2"):
+        model.attribution(Movie.build(frames), 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, ShapeError
+from cellgraph_clr._core.errors import ArgumentKindError, MissingKeyError, NoCellsError, NonFiniteError, ShapeError
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.datasets.events import event_movie
 from cellgraph_clr.models.time_arrow.places import cell_places, cut_places, grid_places, planes_of
@@ -82,3 +82,32 @@ def test_cells_of_volumes_have_their_plane():
     labels[:, 1:4, 2:6, 3:5] = 7
     places = cell_places(Movie.build(np.zeros(labels.shape), labels, axes="tzyx"))
     assert places[["frame", "z", "y", "x", "cell_id"]].to_numpy().tolist() == [[0, 2, 3.5, 3.5, 7]]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "error", "told"),
+    [
+        ("y", -3.0, ShapeError, r"an image of \(6, 12, 12\), found \(4, -3, 5\) in row 0, and 0 others"),
+        ("y", 12.0, ShapeError, "places in an image"),
+        ("z", 6.0, ShapeError, "places in an image"),
+        ("x", np.nan, NonFiniteError, r"x \(1\)"),
+        ("frame", np.nan, NonFiniteError, r"frame \(1\)"),
+        ("x", "q", ArgumentKindError, "numbers in the table of places"),
+    ],
+)
+def test_places_that_cannot_be_are_named(column, value, error, told):
+    frames = np.zeros((2, 1, 6, 12, 12), np.float16)
+    places = pd.DataFrame({"frame": [0.0, 0.0], "z": [4.0, 0.0], "y": [6.0, 6.0], "x": [5.0, 5.0]}).astype(object)
+    places.loc[0, column] = value
+    with pytest.raises(error, match=told):
+        cut_places(places, lambda t: frames[int(t)], 2, size=4, n_planes=3)
+    with pytest.raises(ArgumentKindError, match="a table of places"):
+        cut_places({"frame": [0]}, lambda t: frames[t], 2, size=4)
+
+
+def test_a_grid_names_every_voxel_once():
+    movie = Movie.build(np.zeros((2, 3, 40, 40)), axes="tzyx", spacing=(5, 0.2, 0.2))
+    places = grid_places(movie, size=8)
+    assert sorted(set(places["z"])) == [0, 1, 2]
+    assert (places[["z", "y", "x"]] % 1 == 0).all(axis=None)
+    assert not places.duplicated().any()
