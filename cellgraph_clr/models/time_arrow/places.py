@@ -142,7 +142,9 @@ def _check_inside(at: np.ndarray, shape: tuple[int, ...]) -> None:
 def _check_columns(places: pd.DataFrame, ndim: int) -> None:
     """Raise `MissingKeyError` unless places have their frame and a position in so many dimensions."""
     if not isinstance(places, pd.DataFrame):
-        raise ArgumentKindError(expected("a table of places (pandas)", type(places).__name__, "As of `cell_places`."))
+        raise ArgumentKindError(
+            expected("a table of places (pandas)", type(places).__name__, "With the columns frame, y and x.")
+        )
     names = ("frame", *_axes(ndim))
     if any(c not in places.columns for c in names):
         raise MissingKeyError(expected(f"places with the columns {', '.join(names)}", list(places.columns), "Rename."))
