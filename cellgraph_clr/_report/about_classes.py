@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellgraph_clr._core.errors import CellGraphError
-from cellgraph_clr._report.charts import bars, figure, heat, histogram, reliability_curve, risk_curve, shares
+from cellgraph_clr._report.charts import bars, figure, heat, histogram, number, reliability_curve, risk_curve, shares
 from cellgraph_clr._report.columns import categorical_columns
 from cellgraph_clr._report.parts import Section, Subject, facts, grid, lead, table
 from cellgraph_clr.adata.keys import UNASSIGNED
-from cellgraph_clr.adata.labels import label_codes
+from cellgraph_clr.adata.labels import label_codes, label_names
 from cellgraph_clr.adata.provenance import recorded_runs
 from cellgraph_clr.adata.reading import raw_values
 from cellgraph_clr.adata.samples import sample_of
@@ -112,7 +112,7 @@ def _markers(names: list[str], values: np.ndarray, mine: np.ndarray) -> str:
 
 
 def type_section(about: Subject) -> Section | None:
-    """Return how sure predicted types are, and with `truth` how often they are right; None where none were predicted."""
+    """Return how sure predicted types are, and with true classes how often they are right; None where none were predicted."""
     adata = about.adata
     keys = [c.removesuffix("_confidence") for c in map(str, adata.obs.columns) if c.endswith("_confidence")]
     keys = [k for k in keys if k in adata.obs and k in categorical_columns(adata)]
@@ -134,23 +134,16 @@ def _trust(about: Subject, key: str) -> str:
         numbers.append(("unassigned", f"{left:,}", f"{100 * left / max(adata.n_obs, 1):.1f} %"))
     if "n_labelled" in run:
         numbers.append(("learned from", f"{int(run['n_labelled']):,}", "labeled cells"))
-    by_class = [
-        float(np.nanmean(confidence[found.values == c])) if (found.values == c).any() else 0.0
-        for c in range(len(found.names))
-    ]
     drawn = [
         figure("Confidence of all cells", histogram(confidence, label="confidence")),
-        figure(
-            "Mean confidence by predicted class",
-            bars(found.names, by_class, found.colors, label="mean confidence by class"),
-        ),
+        _confidence_by_class(confidence, found, _learned_from(adata, key)),
     ]
     note = ""
     judged = _judged(about, key, run, found)
     if judged is None:
         note = (
-            "<p>Pass a column of true classes as <code>truth</code> to see reliability and errors on cells that were not "
-            "learned from.</p>"
+            "<p>Name a column of true classes by <code>truth_key=</code> in Python or <code>--truth-key</code> on the command "
+            "line to see reliability and errors on cells that were not learned from.</p>"
         )
     else:
         rows, right = judged
@@ -164,6 +157,36 @@ def _trust(about: Subject, key: str) -> str:
         )
         drawn.append(figure("Errors among the most confident", risk_curve(coverage, risk), f"mean {area:.3f}"))
     return facts(numbers) + grid(drawn) + note
+
+
+def _learned_from(adata: AnnData, key: str) -> np.ndarray:
+    """Return the cells (n,) bool that `tl.classify` learned a prediction from, as far as the column of labels is known."""
+    entry = adata.uns.get(key, {})
+    params = entry.get("params", {}) if isinstance(entry, Mapping) else {}
+    run = json.loads(recorded_runs(adata).get(key, "{}"))
+    recorded = run.get("label_key") if run.get("function") == "tl.classify" else None
+    label_key = params.get("label_key", recorded) if isinstance(params, Mapping) else recorded
+    if label_key in adata.obs:
+        with suppress(CellGraphError):  # a column that is no classes, or has no label any more
+            return label_names(adata, str(label_key)) != ""
+    return np.zeros(adata.n_obs, bool)
+
+
+def _confidence_by_class(confidence: np.ndarray, found: Coloring, learned: np.ndarray) -> str:
+    """Return the mean confidence of every predicted class over the cells not learned from, which are recalled too surely."""
+    use = ~learned & np.isfinite(confidence)
+    means, told = [], []
+    for code in range(len(found.names)):
+        mine = found.values == code
+        n = int((mine & use).sum())
+        means.append(float(confidence[mine & use].mean()) if n else np.nan)
+        none = "no cell besides the labelled ones" if (mine & learned).any() else "no cell"
+        told.append(f"{number(means[-1])} (n = {n:,})" if n else none)
+    return figure(
+        "Mean confidence by predicted class",
+        bars(found.names, means, found.colors, label="mean confidence by class", told=told),
+        "of cells that were not learned from" if learned.any() else "",
+    )
 
 
 def _judged(about: Subject, key: str, run: Mapping[str, Any], found: Coloring) -> tuple[np.ndarray, np.ndarray] | None:
@@ -209,11 +232,12 @@ def interaction_section(about: Subject) -> Section | None:
             odds[i, j] = odds[j, i] = value
             unsure[i, j] = unsure[j, i] = not (low > 0 or high < 0)
         name = "all samples pooled" if level == "pooled" else str(rows["sample"].iloc[0])
+        note = f"log odds of contact, {name}" if name else "log odds of contact"
         drawn.append(
             figure(
                 str(key),
                 heat(types, odds, unsure, label="log odds of contact between types"),
-                f"log odds of contact, {name}",
+                note,
             )
         )
     if not drawn:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellgraph_clr._core.units import round_length
 from cellgraph_clr._report.parts import Section, Subject, dot, lead
 from cellgraph_clr._report.pictures import picture_url
 from cellgraph_clr._report.vectors import page_vectors
@@ -28,6 +29,8 @@ N_TYPICAL = 8
 MOST_CLASSES = 24
 RAMP = "viridis"
 LIGHT = (1.0, 99.8)  # percentiles that are black and white
+FITTING = 0.9  # share of the typical cells that are shown whole
+TILE = 5.2  # rem, side of a picture of a cell in the style sheet
 
 
 def maps_section(title: str, maps: dict[str, np.ndarray], found: Coloring | None) -> Section | None:
@@ -100,7 +103,7 @@ def _url(picture: np.ndarray) -> str:
 def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Section | None:
     """Return pictures of the cells most typical of every class of `obs[key]`; None without labels, classes or vectors."""
     from cellgraph_clr.io.matched_labels import labels_of_cells
-    from cellgraph_clr.pl.tiles import Tiles
+    from cellgraph_clr.pl.tiles import SIZE, Tiles
 
     adata = about.adata
     vectors = page_vectors(adata, use_rep)
@@ -125,9 +128,9 @@ def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Sec
     chosen = dict(list(chosen.items())[:MOST_CLASSES])
     if not chosen:
         return None
-    resolution = tiles.resolution(
-        np.array([at[int(ids[r])] for found_ in chosen.values() for r in found_]), turned=False
-    )
+    every = np.array([at[int(ids[r])] for found_ in chosen.values() for r in found_])
+    resolution = tiles.resolution(every, turned=False, share=FITTING)
+    n_cut = int((tiles.reach(every, turned=False) > SIZE * resolution).sum())
     cut = {int(r): tiles.slice(at[int(ids[r])], resolution) for rows_ in chosen.values() for r in rows_}
     bright = [light for light, _ in cut.values() if light is not None]
     low, high = np.percentile(np.concatenate([b.ravel() for b in bright]), LIGHT) if bright else (0.0, 1.0)
@@ -139,7 +142,16 @@ def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Sec
     where = f" Sample {first.name}." if len(images_of(adata, about.library_key)) > 1 else ""
     light = f" Light is that of {picture.channels[0]}." if len(picture.channels) > 1 else ""
     text = f"The cells nearest to the middle of each class of {key} by {vectors[0]}, all at one scale and brightness."
-    return Section("gallery", "Typical cells", "Gallery", lead(text + light + where) + "".join(parts))
+    larger = f" {n_cut} of {len(every)} are larger than their picture and cut off." if n_cut else ""
+    bar = _scale_bar(SIZE * resolution, picture.unit)
+    return Section("gallery", "Typical cells", "Gallery", lead(text + larger + light + where) + bar + "".join(parts))
+
+
+def _scale_bar(side: float, unit: str) -> str:
+    """Return a bar of a round length, up to half the side of a picture, with its length."""
+    length, text = round_length(side / 2, unit)
+    look = f"display:inline-block;vertical-align:middle;height:3px;background:currentColor;width:{TILE * length / side:.3f}rem"
+    return f'<p class="scale"><span style="{look}"></span> {escape(text)}</p>'
 
 
 def _tile(light: np.ndarray | None, mask: np.ndarray, cell: int, low: float, high: float, color: str) -> str:
@@ -149,5 +161,5 @@ def _tile(light: np.ndarray | None, mask: np.ndarray, cell: int, low: float, hig
 
     grey = 0.35 * mask.astype(float) if light is None else np.clip((light - low) / max(high - low, 1e-12), 0, 1)
     picture = np.repeat(grey[:, :, None], 3, axis=2)
-    picture[mask & ~binary_erosion(mask)] = to_rgb(color)
+    picture[mask & ~binary_erosion(mask, border_value=1)] = to_rgb(color)
     return f'<li><img alt="cell {cell}" title="cell {cell}" src="{picture_url(picture)}"></li>'

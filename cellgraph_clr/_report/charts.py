@@ -84,25 +84,36 @@ def histogram(values: np.ndarray, unit: str = "", *, n_bins: int = 30, label: st
 
 
 def bars(
-    names: Sequence[str], values: Sequence[float], colors: Sequence[str] | None = None, *, label: str, note: str = ""
+    names: Sequence[str],
+    values: Sequence[float],
+    colors: Sequence[str] | None = None,
+    *,
+    label: str,
+    told: Sequence[str] | None = None,
 ) -> str:
-    """Return horizontal bars with names and values, at most `MOST_BARS` of them (the largest, in the order given)."""
+    """Return horizontal bars with names and values, at most `MOST_BARS` of them (the largest, in the order given).
+
+    `told` is written at the bars in place of the values; NaN is a bar without length.
+    """
+    texts = [number(float(v)) for v in values] if told is None else told
+    lengths = np.nan_to_num(np.asarray(values, float))
     shown = list(range(len(names)))
     if len(shown) > MOST_BARS:
-        keep = np.sort(np.argsort(-np.asarray(values, float), kind="stable")[:MOST_BARS])
+        keep = np.sort(np.argsort(-lengths, kind="stable")[:MOST_BARS])
         shown = keep.tolist()
-    most = max([float(values[i]) for i in shown], default=0.0) or 1.0
+    most = max([float(lengths[i]) for i in shown], default=0.0) or 1.0
     margin = min(max((len(names[i]) for i in shown), default=0) * LETTER + 10, 150)
+    room = min(max([56.0, *(len(texts[i]) * LETTER for i in shown if lengths[i] > 0)]) + 6, 150)
     out = []
     for line, i in enumerate(shown):
         y = 20 * line
-        long = (WIDTH - margin - 62) * float(values[i]) / most
+        long = (WIDTH - margin - room) * float(lengths[i]) / most
         fill = f' style="fill:{escape(colors[i])}"' if colors else ""
         out.append(_text(margin - 8, y + 14, _short(names[i], margin), anchor="end", kind="ink"))
         out.append(
             f'<rect class="bar"{fill} x="{margin:.1f}" y="{y + 3}" width="{max(long, 0.8):.1f}" height="14" rx="2"/>'
         )
-        out.append(_text(margin + long + 6, y + 14, number(float(values[i])) + note, anchor="start"))
+        out.append(_text(margin + long + 6, y + 14, texts[i], anchor="start"))
     left = f"<p>{len(names) - len(shown)} smaller ones are not shown.</p>" if len(shown) < len(names) else ""
     return _svg(20 * len(shown) + 2, "".join(out), label) + left
 

@@ -28,14 +28,14 @@ class Tiles:
         self.box = self.scan.box[:, 3 - picture.ndim :]
         self.step = np.asarray(picture.spacing)
 
-    def resolution(self, rows: np.ndarray, *, turned: bool) -> float:
-        """Return the size of a pixel, in the unit of the spacing, at which every one of these cells fits its picture.
-
-        `turned` bodies may lie along the diagonal of their boxes.
-        """
+    def reach(self, rows: np.ndarray, *, turned: bool) -> np.ndarray:
+        """Return the longer sides (n,) of these cells; `turned` bodies may lie along the diagonal of their boxes."""
         side = (self.box[rows, :, HIGH] - self.box[rows, :, LOW] + 1) * self.step
-        reach = np.linalg.norm(side, axis=1) if turned else side[:, -2:].max(axis=1)
-        return MARGIN * float(reach.max()) / SIZE
+        return np.linalg.norm(side, axis=1) if turned else side[:, -2:].max(axis=1)
+
+    def resolution(self, rows: np.ndarray, *, turned: bool, share: float = 1.0) -> float:
+        """Return the size of a pixel, in the unit of the spacing, at which this share of the cells fits its picture."""
+        return MARGIN * float(np.quantile(self.reach(rows, turned=turned), share, method="lower")) / SIZE
 
     def _mask(self, row: int, stride: np.ndarray) -> np.ndarray:
         """Return the mask of a cell in its box, every `stride`-th voxel."""

@@ -1,11 +1,14 @@
 """`cgc.report`: bad input is named before work, inputs stay, a seed is a page, sections hold what there is."""
 
+import base64
+import io
 import json
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import (
@@ -188,6 +191,55 @@ def test_truth_judges_cells_that_were_not_learned_from(cells, tmp_path):
     assert "Reliability" not in cgc.report(cells, tmp_path / "a.html").read_text()
 
 
+def test_confidence_by_class_is_of_cells_not_learned_from(cells, tmp_path):
+    cells.obs["known"] = pd.Categorical(["a", "b", "b"] + ["unassigned"] * 397)
+    cells.obs["known_pred"] = pd.Categorical(["a", "b", "b"] + ["b"] * 397)
+    cells.obs["known_pred_confidence"] = np.r_[np.ones(3), np.full(397, 0.25)]
+    cells.uns["known_pred"] = {"params": {"label_key": "known"}}
+    text = cgc.report(cells, tmp_path / "a.html").read_text()
+    assert ">0.25 (n = 397)</text>" in text
+    assert ">no cell besides the labelled ones</text>" in text
+    del cells.uns["known_pred"]
+    text = cgc.report(cells, tmp_path / "a.html").read_text()
+    assert ">1 (n = 1)</text>" in text
+    assert "besides the labelled" not in text
+
+
+def test_arguments_are_named_as_they_are_passed(cells, tmp_path):
+    import inspect
+
+    from typer.main import get_command
+
+    from cellgraph_clr.cli.app import app
+
+    cells.obs["kind_pred"], cells.obs["kind_pred_confidence"] = cells.obs["kind"], 0.5
+    text = cgc.report(cells, tmp_path / "a.html").read_text()
+    name, option = re.search(r"Name a column .*?<code>(\w+)=</code>.*?<code>(\S+)</code>", text).groups()
+    assert name in inspect.signature(cgc.report).parameters
+    assert option in {o for p in get_command(app).commands["report"].params for o in p.opts}
+
+
+def test_one_giant_does_not_shrink_the_typical_cells(tmp_path):
+    """Cells fill their pictures though one of sixteen is ten times larger; it is cut off, and the page says so."""
+    labels = np.zeros((300, 480), np.int32)
+    for i in range(15):
+        labels[10:20, 10 + 30 * i : 20 + 30 * i] = i + 1
+    labels[100:200, 100:200] = 16
+    adata = cgc.from_labels(labels, spacing=1.0, unit="micrometer")
+    adata.obsm["X_umap"] = np.array(adata.obsm["spatial"])
+    adata.obs["half"] = pd.Categorical(["a", "b"] * 8)
+    text = cgc.report(adata, tmp_path / "a.html", labels=labels, color="half", embedding="X_umap").read_text()
+    assert "1 of 16 are larger than their picture" in text
+    width, length = re.search(r'width:([\d.]+)rem"></span> ([\d.]+) µm', text).groups()
+    assert float(length) / float(width) * 5.2 == pytest.approx(1.15 * 10, rel=1e-2)
+    outlines = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(u))).convert("RGB"), float)
+        for u in re.findall(r'<img alt="cell \d+" title="[^"]*" src="data:image/webp;base64,([^"]+)"', text)
+    ]
+    assert len(outlines) == 16
+    assert sorted((p.max(axis=2) > 60).mean() > 0.95 for p in outlines) == [False] * 15 + [True]
+
+
 def test_labels_and_image_are_shown(adata, tissue_2d, tmp_path):
     image = tissue_2d.image
     adata.obsm["X_umap"] = adata.X[:, :2].copy()
@@ -221,3 +273,4 @@ def test_interactions_are_drawn(cells, tmp_path):
     path = cgc.report(cells, tmp_path / "a.html")
     assert "interactions" in sections(path)
     assert "&lt;a&gt;" in path.read_text()
+    assert "log odds of contact</span>" in path.read_text()
