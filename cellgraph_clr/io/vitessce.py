@@ -8,6 +8,7 @@ import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -15,13 +16,13 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_text, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, FileFormatError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.files import replacing
-from cellgraph_clr._core.outputs import check_output
+from cellgraph_clr._core.outputs import check_output, not_written
 from cellgraph_clr.adata.copies import check_in_memory
 from cellgraph_clr.adata.images_of_cells import image_numbers, images_of
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.reading import raw_values, read_features
 from cellgraph_clr.adata.samples import cell_ids
-from cellgraph_clr.io.vitessce_config import Shown, configuration
+from cellgraph_clr.io.vitessce_config import Shown, configuration, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ CORNERS = 8  # of a cell without an outline
 POINTS = 32  # of an outline
 GAP = 0.12  # between samples, in sides of the largest
 CHUNK = 16  # features of a chunk
+RADIUS = 5.0  # of a disc in units of space, where neither the places of cells nor their area tells one
 
 
 @checked
@@ -89,16 +91,24 @@ def to_vitessce(
     Raises
     ------
     FileFormatError, OutputError
-        For a path that does not end in .zarr, or cannot be written.
+        For a path that does not end in .zarr, or cannot be written; a store replaces only an AnnData, and a configuration only
+        one of Vitessce or an empty file.
+    MissingFileError
+        For labels that are not there.
     NoCellsError, CellGraphError
         For no cell, an AnnData that is not in memory, or cells of one name.
     MissingKeyError, OptionError, ShapeError
-        For unknown keys, a `color` that is no column of classes, an embedding of one column.
+        For a path that is no path, unknown keys, labels that are not those of the cells, a `color` that is no column of
+        classes, an embedding of one column.
 
     Notes
     -----
-    In 3D x and y are shown. Memory: cells x features x 4 bytes. Vitessce takes no part in it; tested with the schema and the
-    pages of Vitessce 4.0.
+    To see it, serve the folder with CORS, for example by `npx http-server --cors -p 8000`, and open
+    https://vitessce.io/#?url=http://localhost:8000/cells.json in a browser (for a store cells.zarr).
+
+    In 3D x and y are shown. Without outlines discs are as large as cells lie apart; a cell that lies alone has its area, or a
+    radius of 5. The store is replaced before the configuration: one that is older shows its own columns, or none. Memory:
+    cells x features x 4 bytes. Vitessce takes no part in it; tested with the schema and the pages of Vitessce 4.0.
 
     Examples
     --------
@@ -109,11 +119,13 @@ def to_vitessce(
     >>> [view["component"] for view in config["layout"]]
     ['spatial', 'obsSets', 'featureList', 'status']
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise OptionError(expected("`path` as the path of a store", f"{path!r:.60}", "Pass one that ends in .zarr."))
     target = Path(path)
     if target.suffix != ".zarr":
         raise FileFormatError(expected("a path ending in .zarr", repr(target.name), "Name the store so."))
     check_output(target, "store")
-    check_output(target.with_suffix(".json"))
+    _check_replaced(target.with_suffix(".json"))
     check_in_memory(adata)
     if not adata.obs_names.is_unique:
         raise CellGraphError(
@@ -126,12 +138,27 @@ def to_vitessce(
         check_text("title", title)
     first = _first_classes(adata, color)
     store, shown = _store(adata, first, labels, embedding, features, library_key)
-    config = configuration(shown, title or target.stem, f"{url.rstrip('/')}/{target.name}")
+    config = configuration(shown, title or target.stem, f"{url.rstrip('/')}/{quote(os.fsencode(target.name))}")
     with replacing(target, folder=True) as beside:
         _write_zarr(store, beside)
     with replacing(target.with_suffix(".json")) as beside:
         beside.write_text(json.dumps(config, indent=1, allow_nan=False), encoding="utf-8")
     return config
+
+
+def _check_replaced(path: Path) -> None:
+    """Raise `OutputError` where no configuration can be written, or what lies there is no configuration of Vitessce."""
+    found = check_output(path)
+    if not found.exists() or found.stat().st_size == 0:
+        return
+    try:
+        held = json.loads(found.read_bytes())
+    except OSError as error:
+        raise not_written(path, error) from error
+    except (ValueError, RecursionError):
+        held = None
+    if not (isinstance(held, dict) and {"datasets", "layout"} <= held.keys()):
+        raise not_written(path, "a file there that is no configuration of Vitessce")
 
 
 def _first_classes(adata: AnnData, color: str | None) -> list[str]:
@@ -169,24 +196,25 @@ def _store(
     sets: dict[str, dict[str, str]] = {}
     for name in classes:
         found = coloring(adata[:], name)  # a view: colors are not written to `uns`
-        obs[f"set_{len(sets)}"] = pd.Categorical.from_codes(found.values, found.names)
+        obs[place_of("set", name)] = pd.Categorical.from_codes(found.values, found.names)
         sets[name] = dict(zip(found.names, found.colors, strict=True))
     matrix, var = _matrix(adata, features)
-    store, spoken, box = AnnData(matrix, obs=obs, var=var), None, None
+    store, drawn, box = AnnData(matrix, obs=obs, var=var), None, None
     key = embedding or next((k for k in EMBEDDINGS if k in adata.obsm), None)
     if key is not None:
         flat = read_features(adata, key)[0]
         if flat.shape[1] < 2:
             raise ShapeError(expected(f"two columns in obsm[{key!r}]", flat.shape[1], "Choose another embedding."))
-        store.obsm["embedding"] = np.asarray(flat[:, :2], np.float32)
-        spoken = EMBEDDINGS.get(key, key.removeprefix("X_"))
+        drawn = (EMBEDDINGS.get(key, key.removeprefix("X_")), place_of("embedding", key))
+        store.obsm[drawn[1]] = np.asarray(flat[:, :2], np.float32)
     if "spatial" in adata.obsm:
         shift = _side_by_side(adata, library_key)
         place = position_of(adata)[:, :2] + shift
         store.obsm["spatial"] = place.astype(np.float32)
-        store.obsm["segmentations"] = (_polygons(adata, labels, library_key) + shift[:, None]).astype(np.float32)
-        box = (place.min(axis=0), place.max(axis=0))
-    return store, Shown(sets, spoken, box)
+        polygons = _polygons(adata, labels, library_key) + shift[:, None]
+        store.obsm["segmentations"] = polygons.astype(np.float32)
+        box = (polygons.min(axis=(0, 1)), polygons.max(axis=(0, 1)))
+    return store, Shown(sets, drawn, box)
 
 
 def _matrix(adata: AnnData, features: Sequence[str] | None) -> tuple[np.ndarray, pd.DataFrame]:
@@ -237,14 +265,17 @@ def _polygons(adata: AnnData, labels: Any, library_key: str | None) -> np.ndarra
     out = np.empty((adata.n_obs, POINTS if flat else CORNERS, 2))
     angle = 2 * np.pi * np.arange(out.shape[1]) / out.shape[1]
     for group in images:
-        own = place[group.rows]
-        radius = 0.36 * np.sqrt(max(float(np.ptp(own, axis=0).prod()), 1e-12) / len(own))
-        out[group.rows] = own[:, None] + radius * np.c_[np.cos(angle), np.sin(angle)]
-    if not flat:
+        out[group.rows] = (
+            place[group.rows][:, None] + _radius(adata, place, group.rows) * np.c_[np.cos(angle), np.sin(angle)]
+        )
+    if labels is None:
         return out
     labels_of, ids = labels_of_images(adata, labels, images, in_place=True), cell_ids(adata)
     for group in images:
-        known, centre, outline = cell_outlines(labels_of(group))
+        found = labels_of(group)
+        if not flat:  # looked at, not drawn
+            continue
+        known, centre, outline = cell_outlines(found)
         at = {int(c): i for i, c in enumerate(known)}
         for row in group.rows:
             i = at.get(int(ids[row]))
@@ -252,6 +283,17 @@ def _polygons(adata: AnnData, labels: Any, library_key: str | None) -> np.ndarra
                 some = np.linspace(0, len(outline[i]), POINTS, endpoint=False).astype(int)
                 out[row] = outline[i][some] + centre[i]
     return out
+
+
+def _radius(adata: AnnData, place: np.ndarray, rows: np.ndarray) -> float:
+    """Return the radius of the discs of one image: of how far cells lie apart, else of their area."""
+    extent = np.ptp(place[rows], axis=0)
+    apart = max(float(np.sqrt(extent.prod() / len(rows))), float(extent.max()) / len(rows))  # the latter on a line
+    if apart > 0:
+        return 0.36 * apart
+    area = raw_values(adata, "area")[0][rows] if "area" in adata.var_names and adata.X is not None else np.zeros(0)
+    area = area[np.isfinite(area) & (area > 0)]
+    return float(np.sqrt(np.median(area) / np.pi)) if len(area) else RADIUS
 
 
 def _write_zarr(store: AnnData, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,23 +11,34 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Shown", "configuration"]
+__all__ = ["Shown", "configuration", "place_of"]
 
 SCHEMA = "1.0.15"  # of the configuration: an old one, which newer versions of Vitessce read
 KIND = {"obsType": "cell", "featureType": "feature", "featureValueType": "value"}
 SIDE = 450  # pixels of a view, about
 SCOPE = "A"  # all views share what they show
+SPOKEN, DIGITS = 40, 16  # characters of the place of a column: of its name, and of what tells it from all others
 
 
 class Shown(NamedTuple):
     """What a store holds."""
 
     sets: Mapping[str, Mapping[str, str]]
-    """Names of columns of classes, that which colors first; of each the colors (hex) by name. `obs/set_0`, `obs/set_1`, …"""
-    embedding: str | None
-    """Name of `obsm/embedding`, where it is."""
+    """Names of columns of classes, that which colors first; of each the colors (hex) by name. They lie at `place_of`."""
+    embedding: tuple[str, str] | None
+    """Name of the embedding and its place in `obsm`, where there is one."""
     box: tuple[np.ndarray, np.ndarray] | None
     """Least and largest x and y of `obsm/spatial`, where it is."""
+
+
+def place_of(kind: str, name: str) -> str:
+    """Return where a column lies in a store: one place for every name, in letters that all servers take.
+
+    A configuration that is older than its store never shows another column. Names that differ by case differ on all disks.
+    """
+    spoken = re.sub("[^a-z0-9]+", "_", name.lower())[:SPOKEN].strip("_")
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+    return "_".join(part for part in (kind, spoken, digest) if part)
 
 
 def configuration(shown: Shown, title: str, url: str) -> dict[str, Any]:
@@ -37,7 +50,7 @@ def configuration(shown: Shown, title: str, url: str) -> dict[str, Any]:
     views += [("featureList", 9, 6, 3, 5), ("status", 9, 11, 3, 1)]
     if shown.embedding is not None:
         views.insert(0, ("scatterplot", 5 if place else 0, 0, 4 if place else 9, 12))
-        space["embeddingType"] = shown.embedding
+        space["embeddingType"] = shown.embedding[0]
     if place:
         views.insert(0, ("spatial", 0, 0, 5 if shown.embedding is not None else 9, 12))
         space |= place | layer
@@ -70,9 +83,10 @@ def _paths(shown: Shown) -> dict[str, Any]:
         "featureLabels": {"path": "var/label"},
     }
     if shown.sets:
-        paths["obsSets"] = [{"name": name, "path": f"obs/set_{i}"} for i, name in enumerate(shown.sets)]
+        paths["obsSets"] = [{"name": name, "path": f"obs/{place_of('set', name)}"} for name in shown.sets]
     if shown.embedding is not None:
-        paths["obsEmbedding"] = [{"path": "obsm/embedding", "embeddingType": shown.embedding}]
+        name, place = shown.embedding
+        paths["obsEmbedding"] = [{"path": f"obsm/{place}", "embeddingType": name}]
     if shown.box is not None:
         paths["obsLocations"] = {"path": "obsm/spatial"}
         paths["obsSegmentations"] = {"path": "obsm/segmentations"}

@@ -1,6 +1,7 @@
 """What Vitessce gets: the cells, ids, values and colors that the AnnData has; its own schema is asked in tests/interop."""
 
 import json
+import re
 
 import anndata as ad
 import numpy as np
@@ -13,12 +14,14 @@ from cellgraph_clr import to_vitessce
 from cellgraph_clr._core.errors import (
     CellGraphError,
     FileFormatError,
+    MissingFileError,
     MissingKeyError,
     NoCellsError,
     OptionError,
     OutputError,
     ShapeError,
 )
+from cellgraph_clr.io.vitessce_config import place_of
 
 HOSTILE = "a/b </script>"
 
@@ -40,6 +43,10 @@ def options_of(config):
     return config["datasets"][0]["files"][0]["options"]
 
 
+def embedding_of(store, config):
+    return store.obsm[options_of(config)["obsEmbedding"][0]["path"].removeprefix("obsm/")]
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_store_holds_what_the_anndata_has(cells, tissue_2d, tmp_path):
     before = cells.copy()
@@ -55,7 +62,7 @@ def test_a_store_holds_what_the_anndata_has(cells, tissue_2d, tmp_path):
     np.testing.assert_allclose(store[:, "sure"].X[:, 0], cells.obs["sure"], rtol=1e-6)
     assert store.var.loc["area", "label"] == "area (µm²)"
     np.testing.assert_allclose(store.obsm["spatial"], cells.obsm["spatial"], rtol=1e-5)
-    np.testing.assert_array_equal(store.obsm["embedding"], cells.obsm["X_umap"])
+    np.testing.assert_array_equal(embedding_of(store, config), cells.obsm["X_umap"])
     pd.testing.assert_frame_equal(cells.obs, before.obs)
     assert set(cells.uns) == set(before.uns)
 
@@ -173,6 +180,92 @@ def test_each_option_changes_what_is_written(cells, tmp_path, option):
     one = to_vitessce(cells, tmp_path / "a.zarr")
     other = to_vitessce(cells, tmp_path / "b.zarr", **option)
     a, b = (written(tmp_path / f"{name}.zarr")[0] for name in "ab")
-    same = [a.shape == b.shape, np.array_equal(a.obsm["embedding"], b.obsm["embedding"])]
+    same = [a.shape == b.shape, np.array_equal(embedding_of(a, one), embedding_of(b, other))]
     same += [np.array_equal(a.obsm["spatial"], b.obsm["spatial"]), one["name"] == "a" and other["name"] == "b"]
     assert not all(same)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_old_configuration_shows_its_own_columns_of_a_new_store(cells, tmp_path):
+    cells.obs["Kind"] = cells.obs["leiden"]
+    cells.obsm["X_tsne"] = cells.obsm["X_umap"] + 1
+    old = to_vitessce(cells, tmp_path / "a.zarr")
+    new = to_vitessce(cells, tmp_path / "a.zarr", color="Kind", embedding="X_tsne")
+    store, _ = written(tmp_path / "a.zarr")
+    sets = {o["name"]: o["path"] for o in options_of(old)["obsSets"]}
+    assert {"Kind", "kind", "leiden"} <= set(sets)
+    for name in ("Kind", "kind", "leiden"):
+        assert store.obs[sets[name].removeprefix("obs/")].tolist() == cells.obs[name].tolist()
+    assert len({path.lower() for path in sets.values()}) == len(sets)
+    assert options_of(new)["obsSets"] != options_of(old)["obsSets"]
+    assert options_of(old)["obsEmbedding"][0]["path"].removeprefix("obsm/") not in store.obsm
+
+
+def test_places_of_columns_differ_and_are_safe():
+    names = ["a", "A", "a/b", "a b", "a_b", "", "..", "é", "x" * 300, "x" * 301]
+    places = [place_of("set", name) for name in names]
+    assert len({p.lower() for p in places}) == len(names)
+    for place in places:
+        assert re.fullmatch("set_[a-z0-9_]{1,60}", place)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("places", "area", "radius"),
+    [
+        ([[0, 3], [50, 3], [100, 3], [200, 3]], None, 0.36 * 50),
+        ([[0, 0], [0, 100], [1e-9, 50], [0, 150]], None, 0.36 * 37.5),
+        ([[7, 3]], None, 5),
+        ([[7, 3]], 9 * np.pi, 3),
+        ([[7, 3], [7, 3]], 9 * np.pi, 3),
+        ([[7, 3]], np.nan, 5),
+    ],
+)
+def test_discs_are_seen_wherever_cells_lie(places, area, radius, tmp_path):
+    adata = ad.AnnData(np.full((len(places), 1), 1 if area is None else area, np.float32))
+    adata.var_names = ["size" if area is None else "area"]
+    adata.obsm["spatial"] = np.array(places, float)
+    config = to_vitessce(adata, tmp_path / "a.zarr")
+    discs = written(tmp_path / "a.zarr")[0].obsm["segmentations"]
+    np.testing.assert_allclose(np.ptp(discs, axis=1), 2 * radius, rtol=1e-4)
+    shown = 450 / 2 ** config["coordinationSpace"]["spatialZoom"]["A"]  # units of a view
+    np.testing.assert_allclose(shown, np.ptp(discs.reshape(-1, 2), axis=0).max(), rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_address_of_a_store_is_quoted(cells, tmp_path):
+    config = to_vitessce(cells, tmp_path / "50% #1 é.zarr", url="https://host/x")
+    assert config["datasets"][0]["files"][0]["url"] == "https://host/x/50%25%20%231%20%C3%A9.zarr"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_only_a_configuration_is_replaced(cells, tmp_path):
+    beside = tmp_path / "own.json"
+    for foreign in ('{"datasets": []}', '["datasets", "layout"]', "notes", "{" * 9, "[" * 100_000):
+        beside.write_text(foreign)
+        with pytest.raises(OutputError, match="no configuration of Vitessce"):
+            to_vitessce(cells, tmp_path / "own.zarr")
+        assert beside.read_text() == foreign
+        assert not (tmp_path / "own.zarr").exists()
+    for replaced in ("", '{"datasets": [], "layout": []}'):
+        beside.write_text(replaced)
+        assert to_vitessce(cells, tmp_path / "own.zarr") == json.loads(beside.read_text())
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.zarr"])
+def test_a_path_that_is_none_is_named(cells, path):
+    with pytest.raises(OptionError, match=r"`path`.*\.zarr"):
+        to_vitessce(cells, path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_missing_labels_are_named_in_2d_and_3d(cells, tissue_3d, tmp_path):
+    for adata in (cells, tissue_3d.adata()):
+        with pytest.raises(MissingFileError, match="nope"):
+            to_vitessce(adata, tmp_path / "a.zarr", labels=tmp_path / "nope.tif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_says_how_to_see_it():
+    for words in ("npx http-server --cors -p 8000", "https://vitessce.io/#?url=http://localhost:8000/cells.json"):
+        assert words in to_vitessce.__doc__
