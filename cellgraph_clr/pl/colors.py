@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,7 @@ from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr.adata.keys import UNASSIGNED
-from cellgraph_clr.adata.provenance import recorded_runs
+from cellgraph_clr.adata.provenance import recorded_run
 from cellgraph_clr.adata.reading import raw_values
 
 if TYPE_CHECKING:
@@ -154,11 +153,7 @@ def _recorded_label_key(adata: AnnData, key: str) -> object:
     params = entry.get("params") if isinstance(entry, Mapping) else None
     if isinstance(params, Mapping) and "label_key" in params:
         return params["label_key"]
-    try:
-        run = json.loads(recorded_runs(adata).get(key, "{}"))
-    except ValueError:
-        return None
-    return run.get("label_key") if isinstance(run, Mapping) else None
+    return recorded_run(adata, key).get("label_key")
 
 
 def _by_name(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
