@@ -16,7 +16,7 @@ from cellgraph_clr.adata.keys import PACKAGE_KEY, SCHEMA_VERSION
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["entries_of", "package_info", "record_run", "recorded_runs", "recorded_unit", "unit_of"]
+__all__ = ["entries_of", "package_info", "record_run", "recorded_run", "recorded_runs", "recorded_unit", "unit_of"]
 
 
 def entries_of(adata: AnnData, key: str, slot: str | None = None) -> Mapping[str, Any]:
@@ -56,6 +56,15 @@ def recorded_unit(adata: AnnData) -> str | None:
 def recorded_runs(adata: AnnData) -> Mapping[str, str]:
     """Return how results were made, JSON by key."""
     return {k: v for k, v in entries_of(adata, PACKAGE_KEY, "runs").items() if isinstance(v, str)}
+
+
+def recorded_run(adata: AnnData, key: str) -> Mapping[str, Any]:
+    """Return how the result under one key was made; empty where nothing was recorded that can be read."""
+    try:
+        run = json.loads(recorded_runs(adata).get(key, "{}"))
+    except ValueError:
+        return {}
+    return run if isinstance(run, Mapping) else {}
 
 
 def _plain(value: object) -> object:

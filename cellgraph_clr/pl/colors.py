@@ -11,9 +11,11 @@ from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
 from cellgraph_clr._core.units import unit_sign
 from cellgraph_clr.adata.keys import UNASSIGNED
+from cellgraph_clr.adata.provenance import recorded_run
 from cellgraph_clr.adata.reading import raw_values
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 __all__ = [
@@ -63,8 +65,9 @@ def coloring(adata: AnnData, key: str, *, layer: str | None = None, palette: Any
     """Return what a key of `obs` or a name of `var_names` shows.
 
     Categories, text and flags are categories, numbers are numbers. Features are shown as measured (see `raw_values`), with
-    their unit. Colours of categories are those of `palette`, else of `uns[f"{key}_colors"]`, else of `PALETTE`, and are
-    written there, as scanpy does.
+    their unit. Colours of categories are those of `palette`, else of `uns[f"{key}_colors"]`, else, for predictions of another
+    column (`tl.classify`, `tl.transfer_labels`), those of its categories of the same name, else of `PALETTE`, and are written
+    there, as scanpy does.
 
     Raises `MissingKeyError` for a key that is in neither, `OptionError` for a palette that names too few colours.
     """
@@ -74,8 +77,8 @@ def coloring(adata: AnnData, key: str, *, layer: str | None = None, palette: Any
         column = adata.obs[key]
         if column.dtype.kind in "iuf":
             return Coloring(key, column.to_numpy(np.float64), [], [])
-        as_text = column.astype(object).where(column.notna(), UNASSIGNED).astype(str)
-        listed = [str(c) for c in getattr(column.dtype, "categories", sorted(set(as_text) - {UNASSIGNED}))]
+        as_text = _as_text(column)
+        listed = _listed(column)
         colors = _colors(adata, key, listed, palette)
         names = [*listed, *([UNASSIGNED] if UNASSIGNED in set(as_text) and UNASSIGNED not in listed else [])]
         code = {n: i for i, n in enumerate(names)}
@@ -102,18 +105,64 @@ def _unknown(adata: AnnData, key: str) -> None:
     raise MissingKeyError(expected(f"{key!r} in `adata.obs` or `adata.var_names`", listing(known), hint))
 
 
-def _colors(adata: AnnData, key: str, names: Sequence[str], palette: Any) -> list[str]:
+def _as_text(column: pd.Series) -> pd.Series:
+    return column.astype(object).where(column.notna(), UNASSIGNED).astype(str)
+
+
+def _listed(column: pd.Series) -> list[str]:
+    """Return the categories of a column in their order, else its values, sorted."""
+    found = getattr(column.dtype, "categories", None)
+    return [str(c) for c in (sorted(set(_as_text(column)) - {UNASSIGNED}) if found is None else found)]
+
+
+def _colors(
+    adata: AnnData, key: str, names: Sequence[str], palette: Any, *, before: frozenset[str] = frozenset()
+) -> list[str]:
     """Return one colour per category of the column, and write them to `uns` unless `adata` is a view, as scanpy does.
 
-    Those in `uns` are kept where there are enough of them.
+    Those in `uns` are kept where there are enough of them. Predictions take those of what they predict, by name; columns
+    `before` are not asked again.
     """
     stored = adata.uns.get(f"{key}_colors")
     if palette is None and stored is not None and len(stored) >= len(names):
         return [_hex(c, f"uns['{key}_colors']") for c in list(stored)[: len(names)]]
-    colors = palette_colors(palette, names)
+    source = _predicted_column(adata, key, before) if palette is None else None
+    if source is not None:
+        known = _listed(adata.obs[source])
+        of_source = dict(zip(known, _colors(adata, source, known, None, before=before | {key}), strict=True))
+        colors = _by_name(names, of_source)
+    else:
+        colors = palette_colors(palette, names)
     if not adata.is_view:
         adata.uns[f"{key}_colors"] = colors
     return colors
+
+
+def _predicted_column(adata: AnnData, key: str, before: frozenset[str]) -> str | None:
+    """Return the column of categories that a column predicts: as recorded, else its name without "_pred"; None without one."""
+    for name in (_recorded_label_key(adata, key), key.removesuffix("_pred")):
+        if isinstance(name, str) and name != key and name not in before and name in adata.obs:
+            column = adata.obs[name]
+            if column.ndim == 1 and column.dtype.kind not in "iuf":
+                return name
+    return None
+
+
+def _recorded_label_key(adata: AnnData, key: str) -> object:
+    entry = adata.uns.get(key)
+    params = entry.get("params") if isinstance(entry, Mapping) else None
+    if isinstance(params, Mapping) and "label_key" in params:
+        return params["label_key"]
+    return recorded_run(adata, key).get("label_key")
+
+
+def _by_name(names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """Return the known colour of every name; names without one take the first of `PALETTE` that are not in use."""
+    used = set(known.values())
+    free = [c for c in PALETTE if c not in used] or list(PALETTE)
+    new = [n for n in names if n not in known and n != UNASSIGNED]
+    color = {UNASSIGNED: GREY, **{n: free[i % len(free)] for i, n in enumerate(new)}, **known}
+    return [color[n] for n in names]
 
 
 def is_color(color: Any) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -14,7 +16,7 @@ from cellgraph_clr.pl.canvas import check_axes, check_save
 from cellgraph_clr.pl.colors import checked_cmap, is_color
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 __all__ = ["drawn"]
 
@@ -41,6 +43,21 @@ def _check_edge_color(color: Any) -> None:
 def _check_library_id(library_id: Any) -> None:
     if isinstance(library_id, (list, tuple, set, np.ndarray)) and np.size(list(library_id)) == 0:
         raise OptionError(expected("`library_id` of at least one sample", "none", "Leave it out to draw all."))
+
+
+def _check_image(given: dict[str, Any], options: Collection[str]) -> None:
+    """Raise `OptionError` for a column or a feature where an image is expected."""
+    image, adata = given.get("image"), given["adata"]
+    if not isinstance(image, str) or Path(image).exists():
+        return
+    for names, what, meant in (
+        (adata.obs, "a column of obs", ("color", "groupby")),
+        (adata.var_names, "a feature", ("color",)),
+    ):
+        if image in names:
+            option = next((name for name in meant if name in options), None)
+            remedy = f"Did you mean `{option}={image!r}`?" if option else "Pass its pixels, or the path of a file."
+            raise OptionError(expected("`image` as pixels or the path of a file", f"{image!r}, {what}", remedy))
 
 
 SHARED: dict[str, Callable[[Any], object]] = {
@@ -77,8 +94,13 @@ def drawn(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _then(function: Callable[P, R]) -> Callable[P, R]:
+    signature = inspect.signature(function)
+    on_image = {"adata", "image"} <= set(signature.parameters)
+
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        if on_image:
+            _check_image(signature.bind(*args, **kwargs).arguments, signature.parameters)
         for name, check in SHARED.items():  # all of them keyword-only
             if kwargs.get(name) is not None:
                 check(kwargs[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["interactions"]
 
+DEFAULT_KEY = "interactions"  # where `tl.interactions` writes
 MOST_PAIRS_WITH_TEXT = 625
 STEEP = 0.6  # of the colour scale: from here text is white
 
@@ -49,7 +51,7 @@ def interactions(
     adata : AnnData
         After `tl.interactions`.
     key : str, default "interactions"
-        `uns` key of the table.
+        `uns` key of the table; or the column of types it was made of, where there is one such table.
     sample : str or None, default None
         What to draw: a sample, "pooled", a group, or a difference ("treated - control"). None takes "pooled", or the
         only sample.
@@ -128,11 +130,31 @@ def interactions(
 def _table_of(adata: AnnData, key: str) -> tuple[pd.DataFrame, list[str]]:
     """Return the table and the types under a key. Raises `MissingKeyError`."""
     remedy = "Call `cgc.tl.interactions` first."
+    if key in adata.obs and not _is_entry(adata.uns.get(key)):
+        key = _key_of_column(adata, key)
     check_key(key, list(adata.uns), where="adata.uns", remedy=remedy, error=MissingKeyError)
     entry = entries_of(adata, key)
     if "table" not in entry or "types" not in entry:
         raise MissingKeyError(expected(f"a table of interactions in `adata.uns[{key!r}]`", listing(entry), remedy))
     return entry["table"], [str(t) for t in entry["types"]]
+
+
+def _is_entry(found: object) -> bool:
+    return isinstance(found, Mapping) and "table" in found and "types" in found
+
+
+def _key_of_column(adata: AnnData, column: str) -> str:
+    """Return the `uns` key of the table of a column of types. Raises `MissingKeyError` for none, and several."""
+    tables = {k: v.get("params", {}) for k, v in adata.uns.items() if _is_entry(v)}
+    made = [k for k, params in tables.items() if isinstance(params, Mapping) and params.get("label_key") == column]
+    if DEFAULT_KEY in made:
+        return DEFAULT_KEY
+    if len(made) == 1:
+        return made[0]
+    what = "`key` as the key of a table of interactions in `adata.uns`"
+    found = f"{column!r}, a column of obs; tables of it: {listing([repr(k) for k in made])}; "
+    remedy = f"Name one, or call `cgc.tl.interactions(adata, {column!r})` first."
+    raise MissingKeyError(expected(what, f"{found}in all: {listing([repr(k) for k in tables])}", remedy))
 
 
 def _chosen(table: pd.DataFrame, sample: str | None) -> tuple[pd.DataFrame, str]:

@@ -13,10 +13,12 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, expected, listing
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import as_numbers
 from cellgraph_clr._core.options import shows
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
+from cellgraph_clr.adata.keys import UNASSIGNED
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.results import write_classes
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from cellgraph_clr.models.cell_graph.model import CellGraphCLR
 
 __all__ = ["classify"]
+
+LIKE_UNASSIGNED = ("unknown", "na", "nan", "none", "not assigned", "undefined")  # no class, most likely
+FEW = 3  # labelled cells; a class with fewer is hardly learned beside others
 
 
 @shows(
@@ -124,7 +129,9 @@ def classify(
     Warns
     -----
     UserWarning
-        If no class has two labelled cells that can be told apart by folds: nothing is chosen, nothing calibrated.
+        If no class has two labelled cells that can be told apart by folds: nothing is chosen, nothing calibrated. If
+        a class "unknown", "NA", "nan", "None", "not assigned" or "undefined" has more than half of the labelled cells: it is
+        learned as a type. If classes have fewer than three labelled cells, beside others that have more.
 
     Notes
     -----
@@ -166,6 +173,7 @@ def classify(
     adata = own_or_copy(adata, copy=copy)
     codes, classes = classes_of(adata, label_key)
     labelled = codes >= 0
+    _warn_of_classes(np.bincount(codes[labelled], minlength=len(classes)), classes, label_key)
     names = np.where(labelled, np.asarray([*classes, ""], object)[codes], "").astype(str)
     fixed: dict[str, Any] = {"calibrate": calibrate, "random_state": as_seed(random_state)}
     if base is not None:
@@ -185,6 +193,22 @@ def classify(
     adata.uns[key] = {"params": _params(found.run, label_key, method, counts)}
     log_written("tl.classify", [*written, f"obs['{key}_entropy']", f"uns[{key!r}]"], found.told)
     return adata if copy else None
+
+
+def _warn_of_classes(n_cells: np.ndarray, classes: Sequence[str], label_key: str) -> None:
+    """Warn of a class that most likely means cells without one, and of classes too small to be predicted."""
+    most = int(n_cells.argmax())
+    if 2 * n_cells[most] > n_cells.sum() and classes[most].strip().casefold() in LIKE_UNASSIGNED:
+        warn(
+            f"{classes[most]!r} in obs[{label_key!r}] ({n_cells[most]} of {n_cells.sum()} labelled cells) is learned as a type. "
+            f"Cells without a label are missing or {UNASSIGNED!r}: rename it to that if it means them."
+        )
+    few = [classes[k] for k in np.flatnonzero(n_cells < FEW)]
+    if 0 < len(few) < len(classes):
+        named = listing([repr(c) for c in few], limit=5)
+        warn(
+            f"Classes with fewer than {FEW} labelled cells are rarely or never predicted: {named}. Label more of them."
+        )
 
 
 def _params(run: Mapping[str, Any], label_key: str, asked: str, counts: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_key_added, check_option, check_whole, expected
 from cellgraph_clr._core.errors import NoCellsError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.copies import own_or_copy
-from cellgraph_clr.adata.provenance import record_run
+from cellgraph_clr.adata.provenance import record_run, recorded_run
 from cellgraph_clr.adata.reading import searched
 from cellgraph_clr.analysis.clustering import SELECTIONS, gaussian_mixture, leiden
 
@@ -60,7 +61,8 @@ def cluster(
         blocks, GMM by probability, Leiden by a vote of the `n_neighbors` nearest. Memory beyond the embedding stays
         flat.
     key_added : str or None, default None
-        `obs` column, categorical; None is the name of the method. GMM also writes `obsm[key + "_proba"]`.
+        `obs` column, categorical, in place of one of this name; None is the name of the method. GMM also writes
+        `obsm[key + "_proba"]`.
     random_state : int, numpy.random.Generator or None, default 0
         Seed.
     copy : bool, default False
@@ -79,6 +81,11 @@ def cluster(
         For a missing or NaN embedding, wrong options, or a number of clusters that no resolution gives.
     CellGraphError
         For an embedding on a scale at which float32 has no distances, or a mixture no covariances: scale it before.
+
+    Warns
+    -----
+    UserWarning
+        If `key_added` is None and a column of the name of the method, which this function did not write, is replaced.
 
     Examples
     --------
@@ -105,6 +112,8 @@ def cluster(
     check_key_added(key_added or method, "obs")
     adata = own_or_copy(adata, copy=copy)
     key = key_added or method
+    if key_added is None and key in adata.obs and recorded_run(adata, key).get("function") != "tl.cluster":
+        warn(f"obs[{key!r}], which `cgc.tl.cluster` did not write, is replaced. Name another column by `key_added`.")
     use_rep, vectors, _ = searched(adata, use_rep)
     seed = as_seed(random_state)
     run: dict[str, Any] = {"function": "tl.cluster", "method": method, "use_rep": use_rep, "seed": seed}

@@ -183,6 +183,11 @@ def detect_events(
     MissingKeyError, ShapeError, NonFiniteError
         For cells without frames, as `gr.temporal_matches`, `tl.classify` and the model.
 
+    Warns
+    -----
+    UserWarning
+        If marks are called "no", "negative", "background", "other", "nothing" or "false": only "none" means no event.
+
     Notes
     -----
     First way: randomised trees (`models.CalibratedTrees`), O(voxels + labelled cells) and a temperature fitted on cells left out.

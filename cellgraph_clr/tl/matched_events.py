@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellgraph_clr._core.checks import check_key, expected
+from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import LabelKeyError
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.labels import classes_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["events_from_matches"]
 
 NONE = "none"
+LIKE_NONE = ("no", "negative", "background", "other", "nothing", "false")  # meant as `NONE`, most likely
 PER_EVENT = 10  # cells drawn to stand for "none", for every marked event
 MATCHES, SCORE = "X_matches", "split_score"  # where `gr.temporal_matches` writes by default
 N_TREES = 200  # enough: the trees are few features deep, and most calls learn from tens of cells
@@ -58,6 +60,7 @@ def events_from_matches(
         kind, remedy = f"dtype {adata.obs[label_key].dtype}", 'Name it: np.where(marked, "division", "unassigned").'
         raise LabelKeyError(expected(f"names of events in obs[{label_key!r}]", kind, remedy))
     codes, classes = classes_of(adata, label_key)
+    _warn_of_like_none(classes, label_key)
     cells, seed = cells_of(adata, library_key), as_seed(random_state)
     has_next = np.zeros(len(cells), bool)
     for now, _ in consecutive(cells):
@@ -79,6 +82,17 @@ def events_from_matches(
     record_run(adata, key_added, {**run, "calibration_temperature": temperature, "drawn": NONE not in classes})
     log_written("tl.detect_events", written)
     return table
+
+
+def _warn_of_like_none(classes: Sequence[str], label_key: str) -> None:
+    """Warn of marks that look as if they meant no event, and are learned as one."""
+    meant = [c for c in classes if c != NONE and c.strip().casefold() in (NONE, *LIKE_NONE)]
+    if meant:
+        named = listing([repr(c) for c in meant])
+        warn(
+            f"Cells marked {named} in obs[{label_key!r}] are learned as an event: only {NONE!r} means that there is none. "
+            f"Rename such marks to {NONE!r}, or leave these cells unmarked ('unassigned')."
+        )
 
 
 def _vectors(

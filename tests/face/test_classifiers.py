@@ -28,6 +28,32 @@ def run_of(adata, key="kind_pred"):
     return json.loads(adata.uns["cellgraph_clr"]["runs"][key])
 
 
+@pytest.mark.parametrize("name", ["Unknown", "nan", "not assigned"])
+def test_a_class_that_most_likely_is_none_is_named(name):
+    adata = cells()
+    adata.obs["kind"] = adata.obs["kind"].replace("unassigned", name)
+    adata.obs.loc[adata.obs_names[:20], "kind"] = name
+    found = f"'{name}' in obs.'kind'. .* of 160 labelled cells. is learned as a type.*'unassigned'"
+    with pytest.warns(UserWarning, match=found):
+        tl.classify(adata, "kind", use_rep="X", method="trees", n_trees=5)
+    assert (adata.obs["kind_pred"] == name).any()
+    adata.obs["kind"] = np.where(np.arange(160) % 2, adata.obs["truth"], name)  # no more than half
+    tl.classify(adata, "kind", use_rep="X", method="trees", n_trees=5)
+
+
+def test_classes_of_few_cells_are_named():
+    adata = cells()
+    adata.obs.loc[adata.obs_names[:8], "kind"] = ["r1", "r2", "r3", "r4", "r5", "r6", "two", "two"]
+    with pytest.warns(
+        UserWarning, match="fewer than 3 labelled cells .* 'r1', 'r2', 'r3', 'r4', 'r5' and 2 more"
+    ) as said:
+        tl.classify(adata, "kind", use_rep="X", method="trees", n_trees=5)
+    assert len(said) == 1
+    adata.obs["kind"] = "unassigned"
+    adata.obs.loc[adata.obs_names[:6], "kind"] = list("aabbcc")  # all alike: none is rarer than others
+    tl.classify(adata, "kind", use_rep="X", method="trees", n_trees=5)
+
+
 def test_the_default_chooses_and_tells(caplog):
     adata = cells(3 * LEAST_FOR_NETWORKS)  # half of them are labelled
     with caplog.at_level(logging.INFO, logger="cellgraph_clr"):
@@ -118,8 +144,9 @@ def test_few_labels(n_each):
     for name in "abc":
         adata.obs.loc[adata.obs.index[adata.obs["truth"] == name][:n_each], "kind"] = name
     adata.obs.loc[adata.obs.index[-1], "kind"] = "alone"
-    if n_each == 1:
-        with pytest.warns(UserWarning, match="No class has two"):
+    warned = {1: "No class has two", 3: "rarely or never predicted: 'alone'"}  # of two cells each, none is rarer
+    if n_each in warned:
+        with pytest.warns(UserWarning, match=warned[n_each]):
             tl.classify(adata, "kind", n_trees=20, n_jobs=1)
     else:
         tl.classify(adata, "kind", n_trees=20, n_jobs=1)

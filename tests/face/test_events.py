@@ -102,6 +102,15 @@ def precision_later(adata, key):
     return cgc.metrics.average_precision(true, adata.obsm[f"{key}_proba"]["division"].to_numpy()[later])
 
 
+@pytest.mark.parametrize("name", ["No", "background", "None"])
+def test_marks_that_mean_none_are_named(longer, marked, name):
+    adata = marked.copy()
+    adata.obs["marked"] = adata.obs["marked"].replace("none", name)
+    with pytest.warns(UserWarning, match=f"marked '{name}' in obs.'marked'. are learned as an event: only 'none'"):
+        found = cgc.tl.detect_events(adata, longer, label_key="marked", min_confidence=0.0)
+    assert name in set(found["event"])
+
+
 def test_six_marked_divisions_are_enough(longer, marked):
     adata = marked.copy()
     found = cgc.tl.detect_events(adata, longer, label_key="marked")

@@ -32,6 +32,17 @@ def test_embed_writes_vectors_and_provenance(embedded):
     assert validate(embedded) == []
 
 
+def test_clusters_of_others_are_not_replaced_unsaid(embedded):
+    embedded.obs["gmm"] = "mine"
+    with pytest.warns(UserWarning, match=r"obs\['gmm'\].*is replaced. Name another column by `key_added`"):
+        tl.cluster(embedded, method="gmm", n_clusters=2, use_rep="X")
+    tl.cluster(embedded, method="gmm", n_clusters=3, use_rep="X")  # its own
+    assert embedded.obs["gmm"].nunique() == 3
+    embedded.obs["named"] = "mine"
+    tl.cluster(embedded, method="gmm", n_clusters=2, use_rep="X", key_added="named")
+    assert embedded.obs["named"].nunique() == 2
+
+
 def test_embed_applies_a_fitted_model(embedded):
     model = CellGraphCLR(n_steps=30, n_dims=16, progress=False).fit(embedded)
     again = tl.embed(embedded, model=model, key_added="again", copy=True)

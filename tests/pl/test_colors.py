@@ -7,8 +7,10 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cellgraph_clr import pp
 from cellgraph_clr._core.errors import MissingKeyError, OptionError
+from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.pl.colors import GREY, PALETTE, coloring, legend_names, palette_colors
 
+PAIR = ("kind", "kind_pred")
 # linear RGB as seen with deuteranopia and protanopia (Machado et al. 2009, severity 1)
 BLIND = {
     "none": np.eye(3),
@@ -47,6 +49,37 @@ def test_categories_are_written_as_scanpy_does(adata):
         coloring(adata, "true_type", palette={names[0]: "red"})
     with pytest.raises(OptionError, match=r"colours, found 1"):
         coloring(adata, "true_type", palette=["red"])
+
+
+@pytest.mark.parametrize("first", ["kind", "kind_pred"])
+@pytest.mark.parametrize("view", [False, True])
+def test_predictions_have_the_colours_of_what_they_predict(adata, first, view):
+    truth = np.array(["b", "c", "d", "e"])[np.arange(adata.n_obs) % 4]
+    adata.obs["kind"] = pd.Categorical(truth, categories=["e", "b", "c", "d"])
+    adata.obs["kind_pred"] = pd.Categorical(np.where(truth == "b", "a", truth), categories=["a", "c", "d", "e"])
+    cells = adata[:] if view else adata
+    coloring(cells, first)
+    of_truth, predicted = (dict(zip(f.names, f.colors, strict=True)) for f in (coloring(cells, k) for k in PAIR))
+    assert list(of_truth.values()) == list(PALETTE[:4])  # by its own categories, whichever is asked for first
+    assert predicted == {"a": PALETTE[4], **{n: of_truth[n] for n in "cde"}}
+    assert ("kind_colors" in adata.uns) == ("kind_pred_colors" in adata.uns) == (not view)
+
+
+def test_predictions_of_another_name_are_known_by_what_is_recorded(adata):
+    adata.obs["kind"] = pd.Categorical(["b", "c"] * (adata.n_obs // 2), categories=["c", "b"])
+    for key in ("classified", "transferred", "other"):
+        adata.obs[key] = pd.Categorical(["b", "c"] * (adata.n_obs // 2))
+    adata.uns["kind_colors"] = ["#ff0000", "#00ff00"]
+    adata.uns["classified"] = {"params": {"label_key": "kind"}}
+    adata.uns["kind"] = {"params": {"label_key": "classified"}}  # in a circle
+    record_run(adata, "transferred", {"label_key": "kind"})
+    assert coloring(adata, "classified").colors == coloring(adata, "transferred").colors == ["#00ff00", "#ff0000"]
+    assert coloring(adata, "other").colors == list(PALETTE[:2])
+    del adata.uns["classified_colors"], adata.uns["kind_colors"]
+    assert coloring(adata, "classified").colors == list(PALETTE[1::-1])
+    adata.obs["area_pred"] = adata.obs["other"]
+    adata.obs["area"] = np.arange(adata.n_obs)  # numbers have no colours by name
+    assert coloring(adata, "area_pred").colors == list(PALETTE[:2])
 
 
 def test_unassigned_and_missing_are_grey(adata):

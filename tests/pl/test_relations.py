@@ -30,6 +30,22 @@ def test_squares_are_the_log_odds(tmp_path):
     assert high == pytest.approx(rows["log_odds"][sure].abs().max())
 
 
+def test_a_column_stands_for_its_table():
+    adata = planted(n=300)
+    adata.obs["other"] = adata.obs["type"]
+    adata.uns["type"] = {"params": {"label_key": "truth"}}  # as `tl.classify` writes beside a column
+    tl.interactions(adata, "type", key_added="who")
+    shown = np.asarray(pl.interactions(adata, "who").images[0].get_array())
+    np.testing.assert_array_equal(np.asarray(pl.interactions(adata, "type").images[0].get_array()), shown)
+    with pytest.raises(MissingKeyError, match=r"`adata.uns`, found 'other', a column of obs; .*: none; in all: 'who'"):
+        pl.interactions(adata, "other")
+    tl.interactions(adata, "type", key_added="again")
+    with pytest.raises(MissingKeyError, match="tables of it: 'who', 'again'"):
+        pl.interactions(adata, "type")
+    tl.interactions(adata, "type")
+    pl.interactions(adata, "type")
+
+
 def test_what_is_drawn():
     adata = planted(2, n=300)
     tl.interactions(adata, "type", key_added="who")

@@ -7,7 +7,14 @@ import pytest
 
 import cellgraph_clr as cgc
 from cellgraph_clr import gr, pl
-from cellgraph_clr._core.errors import MissingKeyError, NoGraphError, OptionError, ShapeError
+from cellgraph_clr._core.errors import (
+    FileFormatError,
+    MissingFileError,
+    MissingKeyError,
+    NoGraphError,
+    OptionError,
+    ShapeError,
+)
 from cellgraph_clr.cells.label_image import LabelImage
 from tests.pictures import check_picture, drawn_at
 
@@ -20,6 +27,23 @@ def boxes(spacing, origin=(), shape=(24, 20, 12)):
     labels[tuple(slice(n - 6, n - 2) for n in shape)] = 9
     image = (labels > 0).astype(np.uint8) * 200
     return LabelImage.build(labels, image, spacing=spacing, unit="um", origin=origin)
+
+
+def test_a_column_is_no_image(adata, tmp_path, monkeypatch):
+    with pytest.raises(OptionError, match=r"'true_type', a column of obs. Did you mean `color='true_type'`\?"):
+        pl.graph(adata, "true_type")
+    with pytest.raises(OptionError, match=r"'area', a feature. Did you mean `color='area'`\?"):
+        pl.spatial(adata, "true_type", "area")
+    with pytest.raises(OptionError, match=r"a column of obs. Pass its pixels"):
+        pl.retrieval(adata, None, "true_type")
+    with pytest.raises(OptionError, match=r"Did you mean `groupby='true_type'`\?"):
+        pl.cell_gallery(adata, np.ones((4, 4), int), "true_type")
+    with pytest.raises(MissingFileError):
+        pl.spatial(adata, "true_type", "nowhere.tif")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "true_type").write_text("a file")
+    with pytest.raises(FileFormatError):
+        pl.spatial(adata, "true_type", "true_type")
 
 
 def test_pyplot_knows_the_figure(adata, tmp_path):
