@@ -153,7 +153,7 @@ def _key_of_column(adata: AnnData, column: str) -> str:
         return made[0]
     what = "`key` as the key of a table of interactions in `adata.uns`"
     found = f"{column!r}, a column of obs; tables of it: {listing([repr(k) for k in made])}; "
-    remedy = f"Name one, or call `cgc.tl.interactions(adata, {column!r})` first."
+    remedy = "Name one, or call `cgc.tl.interactions` with this column first."
     raise MissingKeyError(expected(what, f"{found}in all: {listing([repr(k) for k in tables])}", remedy))
 
 

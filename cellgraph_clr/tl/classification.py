@@ -203,7 +203,7 @@ def _warn_of_classes(n_cells: np.ndarray, classes: Sequence[str], label_key: str
             f"{classes[most]!r} in obs[{label_key!r}] ({n_cells[most]} of {n_cells.sum()} labelled cells) is learned as a type. "
             f"Cells without a label are missing or {UNASSIGNED!r}: rename it to that if it means them."
         )
-    few = [classes[k] for k in np.flatnonzero(n_cells < FEW)]
+    few = [classes[int(k)] for k in np.flatnonzero(n_cells < FEW)]
     if 0 < len(few) < len(classes):
         named = listing([repr(c) for c in few], limit=5)
         warn(
