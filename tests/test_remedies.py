@@ -287,7 +287,10 @@ def test_missing_representation(measured):
     fails(lambda: cgc.tl.cluster(measured), "pass `use_rep='X'`")
     cgc.pp.scale_features(measured)
     cgc.tl.cluster(measured, use_rep="X", method="gmm", n_clusters=2)
-    bare = AnnData(obs=measured.obs, obsm={"X_some": np.asarray(measured.X), "spatial": measured.obsm["spatial"]})
+    bare = AnnData(
+        obs=measured.obs.drop(columns="gmm"),
+        obsm={"X_some": np.asarray(measured.X), "spatial": measured.obsm["spatial"]},
+    )
     fails(lambda: cgc.tl.cluster(bare, use_rep="X"), "pass `use_rep=`")
     cgc.tl.cluster(bare, use_rep="X_some", method="gmm", n_clusters=2)
 
