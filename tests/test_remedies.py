@@ -292,7 +292,7 @@ def test_missing_representation(measured):
         obsm={"X_some": np.asarray(measured.X), "spatial": measured.obsm["spatial"]},
     )
     fails(lambda: cgc.tl.cluster(bare, use_rep="X"), "pass `use_rep=`")
-    cgc.tl.cluster(bare, use_rep="X_some", method="gmm", n_clusters=2)
+    cgc.tl.cluster(bare, use_rep="X_some", method="gmm", n_clusters=2, key_added="again")
 
 
 @tried("Query by `obs_names`", "Look at `adata.obs_names`", "The nearest ids are", '{"library_id": …, "cell_id": …}')
