@@ -47,7 +47,6 @@ def planted_figures(adata: AnnData, *, types: Any, place: str, niche: str) -> di
     which twins and niches are sought ("X" or `obsm` keys; context as it is, others standardised). Chance: most frequent
     type, size of the niche, 1 %.
     """
-    from cellgraph_clr import tl
     from cellgraph_clr.adata.keys import X_CONTEXT
     from cellgraph_clr.analysis.scores import mask_retrieval, partner_rank
 
@@ -55,7 +54,7 @@ def planted_figures(adata: AnnData, *, types: Any, place: str, niche: str) -> di
         return np.asarray(adata.X if key == "X" else adata.obsm[key])
 
     work = adata.copy()
-    tl.classify(work, "cell_type", use_rep=types)
+    _classify(work, use_rep=types)
     unknown = (work.obs["cell_type"] == "unassigned").to_numpy()
     right = (work.obs["cell_type_pred"].astype(str) == work.obs["true_type"].astype(str)).to_numpy()
     masks = {str(n): (work.obs["true_niche"] == n).to_numpy() for n in work.obs["true_niche"].cat.categories}
@@ -100,7 +99,7 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
         "twins": "true twin within the nearest 1 %",
     }.items():
         say(f"   {text:42s} {measured[name]:6.3f}    {learned[name]:6.3f}    {learned[f'{name}, chance']:6.3f}")
-    tl.classify(adata, "cell_type", use_rep="X_cellgraph", min_confidence=0.5, random_state=random_state)
+    _classify(adata, use_rep="X_cellgraph", min_confidence=0.5, random_state=random_state)
     query = _half_a_niche(adata)
     tl.retrieve_regions(adata, query, min_cells=20)
     depth = np.asarray(adata.obsm["spatial"])[:, 2]
@@ -118,6 +117,17 @@ def run_planted(output: Path, *, random_state: int, say: Callable[[str], None], 
     write(adata, output / "planted.h5ad")
     say(f"   {output / 'planted.h5ad'}: everything above, for scanpy")
     return adata
+
+
+def _classify(adata: AnnData, **options: Any) -> None:
+    """Call `tl.classify`; that some types have hardly a label is meant so here."""
+    import warnings
+
+    from cellgraph_clr import tl
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Classes with fewer than")
+        tl.classify(adata, "cell_type", **options)
 
 
 def _half_a_niche(adata: AnnData) -> np.ndarray:
