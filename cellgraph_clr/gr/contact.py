@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["contact_graph"]
 
-SOME_ISOLATES, LEAST_ISOLATES = 0.02, 10  # share and number of cells without contact from which they are counted aloud
-
 
 @checked
 def contact_graph(
@@ -93,8 +91,7 @@ def contact_graph(
     Warns
     -----
     UserWarning
-        If more than a fiftieth of the cells (10 at least) touch no other; of more than a fifth with the width of the gaps and
-        what to call instead.
+        If more than a fifth of the cells touch no other, with the width of the gaps and what to call instead.
 
     Notes
     -----
@@ -176,17 +173,10 @@ def _measured(adata: AnnData, labels: Labels, parts: Sequence[Group], max_gap: f
 def _warn_of_isolates(
     graph: CellGraph, gaps: Sequence[float | None], unit: str, *, max_gap: float, min_area: float
 ) -> None:
-    """Warn when more than a fiftieth of the cells touch no other, and of more than a fifth with what lies between."""
+    """Warn when more than a fifth of the cells touch no other, with the call to make instead."""
     n = len(graph.cells)
     n_alone = n - len(np.unique(graph.edges))
-    if n < 2 or (n_alone <= MANY_ISOLATES * n and n_alone < max(LEAST_ISOLATES, SOME_ISOLATES * n)):
-        return
-    if n_alone <= MANY_ISOLATES * n:
-        wider = "widen `max_gap`" if max_gap > 0 else "bridge gaps by `cgc.gr.contact_graph(adata, labels, max_gap=…)`"
-        warn(
-            f"{n_alone} of {n} cells touch no other cell; what is learned from neighbors sets them apart as one group. "
-            f"Join each to its nearest cell by `isolates='nearest'`, or {wider}."
-        )
+    if n < 2 or n_alone <= MANY_ISOLATES * n:
         return
     known = [g for g in gaps if g is not None]
     if known:

@@ -83,18 +83,6 @@ def test_contacts_follow_cells_not_rows(plain):
     assert (whole[order][:, order] != part).nnz == 0
 
 
-def test_some_isolates_are_counted_aloud():
-    labels = np.zeros((60, 200), int)
-    labels[:40] = np.kron(np.arange(1, 201).reshape(10, 20), np.ones((4, 10), int))  # 200 cells that touch
-    labels[50:54, ::20] = np.arange(201, 211)  # 10 that do not
-    adata = from_labels(labels, spacing=(1, 1))
-    with pytest.warns(UserWarning, match="10 of 210 cells touch no other cell; .*isolates='nearest'"):
-        gr.contact_graph(adata)
-    gr.contact_graph(adata, isolates="nearest")
-    labels[labels == 210] = 0
-    gr.contact_graph(from_labels(labels, spacing=(1, 1)))  # 9 are few
-
-
 def test_contact_fraction_is_one_for_enclosed_cells():
     labels = np.ones((9, 9), int)
     labels[3:6, 3:6] = 2

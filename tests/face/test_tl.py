@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
+import cellgraph_clr as cgc
 from cellgraph_clr import concat, gr, tl, validate, write
 from cellgraph_clr._core.errors import (
     CellGraphError,
@@ -464,3 +465,19 @@ def test_queries_in_pieces_are_warned_of(embedded):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*pieces")
         tl.retrieve_regions(embedded, np.isin(np.arange(embedded.n_obs), [first, beside]), min_cells=2)
+
+
+def test_cells_without_neighbors_are_told_before_they_are_learned():
+    adata = cgc.datasets.tissue(200, ndim=2, random_state=0).adata()
+    cgc.gr.contact_graph(adata)
+    cgc.pp.scale_features(adata)
+    graph = adata.obsp["spatial_connectivities"]
+    for n_alone in (10, 9):
+        kept = np.arange(adata.n_obs) >= n_alone
+        adata.obsp["spatial_connectivities"] = csr_matrix(graph.toarray() * np.outer(kept, kept))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            cgc.tl.embed(adata, n_steps=1, n_layers=1, progress=False)
+        told = [str(w.message) for w in said if "have no neighbor" in str(w.message)]
+        alone = int((np.diff(adata.obsp["spatial_connectivities"].indptr) == 0).sum())
+        assert [t.split(" cells")[0] for t in told] == ([f"{alone} of {adata.n_obs}"] if alone >= 10 else [])
