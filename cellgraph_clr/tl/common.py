@@ -48,7 +48,9 @@ def warn_of_isolates(adata: AnnData, neighbors_key: str) -> None:
     """Warn of cells without neighbours, where they are more than a few: what is learned from neighbours sets them apart."""
     adjacency = adjacency_of(adata, neighbors_key)
     alone = int((np.diff(adjacency.indptr) == 0).sum())
-    if alone >= max(LEAST_ISOLATES, SOME_ISOLATES * adata.n_obs):
+    if (
+        adata.n_obs > alone >= max(LEAST_ISOLATES, SOME_ISOLATES * adata.n_obs)
+    ):  # a graph without edges is refused elsewhere
         warn(
             f"{alone} of {adata.n_obs} cells have no neighbor in the graph, which makes their vectors alike: clusters set them "
             "apart. Join each to its nearest cell by `cgc.gr.contact_graph(adata, isolates='nearest')`, or join cells by their "
