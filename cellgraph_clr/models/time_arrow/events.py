@@ -333,7 +333,9 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         n_planes = planes_of(movie, size)
         if not self.config.fine_tune:
             return cut_places(places, lambda t: self.arrow.dense(movie, t), len(movie), size=size, n_planes=n_planes)
-        multiple: Any = self.arrow.backbone_copy(movie).backbone.multiple
+        self.arrow._check(movie)  # noqa: SLF001 - of the same package
+        net: Any = self.arrow.network("net")
+        multiple = int(net.backbone.multiple)
         n_planes = -(-n_planes // multiple) * multiple
         size += 2 * MARGIN
         if size % multiple:

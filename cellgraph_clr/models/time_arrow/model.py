@@ -394,13 +394,8 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         cam = torch.einsum("c,c...->...", weight, maps[0, 0]).abs()
         return np.asarray(cam.detach().cpu().numpy())
 
-    def backbone_copy(self, movie: Movie | None = None) -> ArrowNet:
+    def backbone_copy(self) -> ArrowNet:
         """Return a copy of the learned network, to be trained further.
-
-        Parameters
-        ----------
-        movie : Movie or None, default None
-            What it is going to read; None does not check it.
 
         Returns
         -------
@@ -409,8 +404,8 @@ class TimeArrow(Recipe[TimeArrowConfig]):
 
         Raises
         ------
-        CellGraphError, ShapeError
-            Before `fit`; for a movie of another dimension or other channels.
+        CellGraphError
+            Before `fit`.
 
         Examples
         --------
@@ -420,8 +415,6 @@ class TimeArrow(Recipe[TimeArrowConfig]):
         >>> model.backbone_copy() is model.network("net")
         False
         """
-        if movie is not None:
-            self._check(movie)
         return deepcopy(self._net())
 
     def untrained(self, movie: Movie, *, random_state: RandomState = 0) -> TimeArrow:
