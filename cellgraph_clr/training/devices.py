@@ -1,8 +1,8 @@
-"""Devices and their generators: which one a run takes, seeds that are given back, one thread for what is drawn."""
+"""Devices and their generators: which one a run takes, seeds that are given back, one thread for what is drawn or small."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,10 +12,11 @@ from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-__all__ = ["one_thread", "reseed", "seeded", "usable_device"]
+__all__ = ["one_thread", "reseed", "seeded", "threads_for", "usable_device"]
 
-
+ALONE = 1500  # cells of a graph below which waking a second thread costs more than it does (measured with two cores)
 KINDS = ("cpu", "cuda", "mps")
 
 
@@ -61,3 +62,8 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def threads_for(n_cells: int) -> AbstractContextManager[None]:
+    """Let torch use one thread on a graph of few cells, where threads cost more than they do; on others as many as it has."""
+    return one_thread() if n_cells < ALONE else nullcontext()

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr.training.devices import one_thread, reseed, seeded, usable_device
+from cellgraph_clr.training import devices
+from cellgraph_clr.training.devices import one_thread, reseed, seeded, threads_for, usable_device
 
 
 def test_devices_are_checked_by_use():
@@ -46,5 +47,18 @@ def test_threads_are_given_back(n):
             assert torch.get_num_threads() == 1
             raise ZeroDivisionError
         assert torch.get_num_threads() == n
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_few_cells_have_one_thread_and_many_all():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads_for(devices.ALONE - 1):
+            assert torch.get_num_threads() == 1
+        with threads_for(devices.ALONE):
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -31,7 +31,7 @@ from cellgraph_clr.models.cell_graph.own import (
 )
 from cellgraph_clr.models.cell_graph.scales import InputScales
 from cellgraph_clr.models.cell_graph.task import ContrastTask, learned_objective, new_encoder
-from cellgraph_clr.training.devices import seeded
+from cellgraph_clr.training.devices import seeded, threads_for
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
 from cellgraph_clr.training.saved import OVERFLOWN
@@ -294,7 +294,8 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         _check_encoder(task)
         options = {**self._options(), "random_state": task.seed}
         digest = self._fingerprint(task) if checkpoint else ""
-        trained = train(task, self.runtime, watch, fingerprint=digest, options=options)
+        with threads_for(len(x)):
+            trained = train(task, self.runtime, watch, fingerprint=digest, options=options)
         kept = {name: network for name, network in trained.networks.items() if name in KEPT}
         state = Fitted(kept, trained.history, task.seed, scales.header(), dict(scales.numbers))
         if c.n_own:

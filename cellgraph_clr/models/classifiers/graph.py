@@ -22,6 +22,7 @@ from cellgraph_clr.models.classifiers.config import CellGraphClassifierConfig
 from cellgraph_clr.models.classifiers.data import calibration_folds, out_of_fold_temperature
 from cellgraph_clr.models.classifiers.targets import starting_targets
 from cellgraph_clr.models.classifiers.task import GraphHeadTask, HeadBeside, neighbourhood, new_head
+from cellgraph_clr.training.devices import threads_for
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Trained, Watch, Watches, train
 from cellgraph_clr.training.saved import OVERFLOWN
@@ -233,7 +234,8 @@ class CellGraphClassifier(Recipe[CellGraphClassifierConfig]):
             arrays = (material[0].numpy(), material[1].indptr, material[1].indices, mine[0], mine[1].numpy())
             options = {**self._options(), "label_key": label_key, "random_state": seed}
             digest = run_digest(about, arrays) if watch.checkpoint else ""
-            return train(task, self.runtime, watch, fingerprint=digest, options=options)
+            with threads_for(data.n_obs):
+                return train(task, self.runtime, watch, fingerprint=digest, options=options)
 
         folds = calibration_folds(local, CALIBRATION_FOLDS) if c.calibrate else []
         logits = (

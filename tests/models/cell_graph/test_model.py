@@ -2,8 +2,10 @@
 
 from dataclasses import fields
 
+import lightning.pytorch as lightning
 import numpy as np
 import pytest
+import torch
 
 from cellgraph_clr import gr
 from cellgraph_clr._core.errors import (
@@ -14,9 +16,10 @@ from cellgraph_clr._core.errors import (
     NonFiniteError,
     OptionError,
 )
-from cellgraph_clr.models import CellGraphCLR
+from cellgraph_clr.models import CellGraphClassifier, CellGraphCLR
 from cellgraph_clr.models.cell_graph import batches
 from cellgraph_clr.models.cell_graph import model as module
+from cellgraph_clr.training import devices
 
 QUICK = {"n_steps": 6, "n_dims": 8, "n_hidden": 16, "batch_size": 64, "progress": False}
 
@@ -194,3 +197,25 @@ def test_fit_transform_takes_the_arguments_of_a_run(adata, tmp_path):
         CellGraphCLR(random_state=-1, **QUICK).fit(adata)
     with pytest.raises(OptionError, match="`jitter`"):
         CellGraphCLR(jitter=float("inf"))
+
+
+@pytest.mark.parametrize(("alone", "n_threads"), [(10**6, 1), (1, 2)])
+def test_a_small_graph_is_learned_from_by_one_thread(adata, monkeypatch, alone, n_threads):
+    seen = []
+
+    class Threads(lightning.Callback):
+        def on_train_batch_end(self, *_args):
+            seen.append(torch.get_num_threads())
+
+    monkeypatch.setattr(devices, "ALONE", alone)
+    adata.obs["half"] = np.where(np.arange(adata.n_obs) % 2, "a", "b")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model = CellGraphCLR(n_steps=2, progress=False).fit(adata, callbacks=[Threads()])
+        head = CellGraphClassifier(model, n_steps=2, calibrate=False, progress=False)
+        head.fit(adata, "half", callbacks=[Threads()])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [n_threads] * 4
