@@ -42,7 +42,7 @@ class AnchorBatches:
         self._per_batch = max(1, size // self._run)
         self._seed = seed
         self._epoch = -1
-        self._pieces: list[np.ndarray] = []
+        self._rolled = self._starts = self._order
         self.steps_per_epoch = max(1, -(-n // self._run) // self._per_batch)
 
     def __call__(self, step: int) -> np.ndarray:
@@ -50,8 +50,9 @@ class AnchorBatches:
         epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             rng = np.random.default_rng([self._seed, 0, epoch])
-            order = np.roll(self._order, int(rng.integers(self._run)))
-            pieces = np.split(order, np.arange(self._run, len(order), self._run))
-            self._pieces = [pieces[i] for i in rng.permutation(len(pieces))]
+            self._rolled = np.roll(self._order, int(rng.integers(self._run)))
+            self._starts = rng.permutation(np.arange(0, len(self._order), self._run))
             self._epoch = epoch
-        return np.sort(np.concatenate(self._pieces[place * self._per_batch : (place + 1) * self._per_batch]))
+        starts = self._starts[place * self._per_batch : (place + 1) * self._per_batch]
+        places = (starts[:, None] + np.arange(self._run)).ravel()
+        return np.sort(self._rolled[places[places < len(self._rolled)]])  # the last run may be short
