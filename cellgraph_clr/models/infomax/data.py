@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.checks import expected
-from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.notices import warn
 from cellgraph_clr.models.infomax.network import STRIDE
 
@@ -19,15 +19,48 @@ if TYPE_CHECKING:
     from cellgraph_clr.cells.plate import Plate
     from cellgraph_clr.models.infomax.config import DeepInfoMaxConfig
 
-__all__ = ["LEAST", "FieldReader", "SampleCrops", "coarse", "warn_saturated"]
+__all__ = ["LEAST", "FieldReader", "SampleCrops", "coarse", "lines_of", "read_field", "warn_saturated"]
 
 LEAST = 0.1  # share of foreground pixels that makes a local vector count
 KEPT = 32  # fields in memory
 SATURATED = 0.01  # share of pixels at the highest value that is warned of
 
 
+def read_field(plate: Plate, foreground: Foreground, size: int, i: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return image (c, y, x) and foreground (y, x) of line i, cut to whole multiples of 8 pixels.
+
+    Raises `ShapeError` for a field smaller than `size` pixels a side.
+    """
+    image = plate.image(i)
+    if min(image.shape[1:]) < size:
+        found = f"{image.shape[1:]} in line {i}"
+        raise ShapeError(expected(f"fields of at least {size} pixels a side", found, "Lower `window_px`."))
+    mask = foreground.mask(plate, i, image)
+    y, x = (n // STRIDE * STRIDE for n in image.shape[1:])
+    return np.ascontiguousarray(image[:, :y, :x]), mask[:y, :x]
+
+
+def lines_of(plate: Plate, rows: np.ndarray | None) -> np.ndarray:
+    """Return the lines (n,) int64 of a plate that `rows` names, by numbers from 0 or a mask of all lines; None names all.
+
+    Raises `OptionError` for anything else.
+    """
+    every = np.arange(len(plate))
+    if rows is None:
+        return every
+    given = np.asarray(rows)
+    if not given.size and given.ndim == 1:
+        return every[:0]
+    if given.dtype == bool and given.shape == every.shape:
+        return every[given]
+    if given.ndim == 1 and np.issubdtype(given.dtype, np.integer) and given.min() >= 0 and given.max() < len(every):
+        return given.astype(np.int64)
+    wanted = f"`rows` as lines of the plate from 0 to {len(every) - 1}, or a mask of its {len(every)} lines"
+    raise OptionError(expected(wanted, f"{given!r:.80}", "`plate.table` lists the lines."))
+
+
 class FieldReader:
-    """Fields with their foreground, cut to whole multiples of 8 pixels; the last ones read are kept."""
+    """Fields with their foreground, as `read_field` reads them; the last ones read are kept."""
 
     def __init__(self, plate: Plate, foreground: Foreground, size: int) -> None:
         self._plate, self._foreground, self._size = plate, foreground, size
@@ -35,19 +68,12 @@ class FieldReader:
 
     def __call__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Return image (c, y, x) and foreground (y, x) of line i."""
-        if i in self._kept:
-            return self._kept[i]
-        image = self._plate.image(i)
-        if min(image.shape[1:]) < self._size:
-            found = f"{image.shape[1:]} in line {i}"
-            raise ShapeError(expected(f"fields of at least {self._size} pixels a side", found, "Lower `window_px`."))
-        mask = self._foreground.mask(self._plate, i, image)
-        y, x = (n // STRIDE * STRIDE for n in image.shape[1:])
-        found_pair = (np.ascontiguousarray(image[:, :y, :x]), mask[:y, :x])
-        if len(self._kept) >= KEPT:
-            self._kept.pop(next(iter(self._kept)))
-        self._kept[i] = found_pair
-        return found_pair
+        if i not in self._kept:
+            found = read_field(self._plate, self._foreground, self._size, i)
+            if len(self._kept) >= KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[i] = found
+        return self._kept[i]
 
 
 def warn_saturated(plate: Plate, rows: np.ndarray) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,16 +20,17 @@ from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.foreground import Foreground, fit_foreground
 from cellgraph_clr.cells.label_means import label_means
 from cellgraph_clr.models.infomax.config import STRIDE, DeepInfoMaxConfig
-from cellgraph_clr.models.infomax.data import FieldReader, SampleCrops, coarse, warn_saturated
+from cellgraph_clr.models.infomax.data import FieldReader, SampleCrops, coarse, lines_of, read_field, warn_saturated
 from cellgraph_clr.models.infomax.network import new_encoder
 from cellgraph_clr.models.infomax.task import InfoMaxTask
+from cellgraph_clr.training.devices import one_thread
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
 from cellgraph_clr.training.run import Watch, train
 from cellgraph_clr.training.saved import DAMAGED, OVERFLOWN
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from torch import nn
@@ -236,7 +239,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         stride : int or None, default None
             Pixels between windows; None takes windows side by side (`config.window_px`).
         rows : numpy.ndarray or None, default None
-            Lines; None takes all.
+            Lines of its table, by number from 0 or a mask; None takes all, none gives an empty table.
 
         Returns
         -------
@@ -249,6 +252,8 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         ------
         CellGraphError, ShapeError
             Before `fit`; for other channels or fields smaller than a window.
+        OptionError
+            For `rows` that are no lines of the plate, and a `stride` that is no multiple of 8.
 
         Examples
         --------
@@ -268,10 +273,9 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             raise OptionError(
                 expected(f"`stride` as a multiple of {STRIDE}", step, "Local vectors are that far apart.")
             )
-        keys, values = [], []
+        keys, values = [], [np.zeros((0, c.n_features + 1), np.float32)]
         side, hop = c.window_px // STRIDE, step // STRIDE
-        for line, (image, mask) in self._fields(plate, rows):
-            local = self._local(image)
+        for line, (local, mask) in self._encoded(plate, rows):
             share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
             for y in range(0, share.shape[0] - side + 1, hop):  # the windows of a line at once
                 parts = share[y : y + side].unfold(1, side, hop).transpose(0, 1)
@@ -300,7 +304,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         plate : Plate
             With labels.
         rows : numpy.ndarray or None, default None
-            Lines of its table; None takes all.
+            Lines of its table, by number from 0 or a mask; None takes all, none gives an empty table.
 
         Returns
         -------
@@ -319,9 +323,9 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
 
         plate.check_labels()
         assert plate.labels is not None
-        keys, values = [], []
-        for line, (image, _) in self._fields(plate, rows):
-            local = self._local(image).float().cpu().numpy()
+        keys, values = [], [np.zeros((0, self.config.n_features), np.float32)]
+        for line, (vectors, _) in self._encoded(plate, rows):
+            local = vectors.float().cpu().numpy()
             labels = np.asarray(plate.labels(line))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
             y, x = np.nonzero(labels)
             ids, means = label_means(labels[y, x], local[:, y // STRIDE, x // STRIDE])
@@ -339,8 +343,26 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     def _encoder(self) -> Any:
         return self.network("encoder")
 
-    def _fields(self, plate: Plate, rows: np.ndarray | None) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
-        """Return rows of the plate (None: all) with image and foreground, read ahead."""
+    def _encoded(self, plate: Plate, rows: np.ndarray | None) -> Iterator[tuple[int, tuple[torch.Tensor, np.ndarray]]]:
+        """Yield rows of the plate (None: all) with the local vectors (d, y / 8, x / 8) of their field, and its foreground (y, x).
+
+        On a CPU fields are encoded side by side, each by one thread, which wait for one another less than the threads of a layer.
+        """
+        read, encoder = self._reader(plate), self._encoder()
+        device = next(encoder.parameters()).device
+
+        def encoded(i: int) -> tuple[torch.Tensor, np.ndarray]:
+            image, mask = read(i)
+            with torch.inference_mode():
+                return encoder(torch.from_numpy(image)[None].to(device))[0], mask
+
+        lines = lines_of(plate, rows).tolist()
+        n_threads = min(torch.get_num_threads(), len(lines)) if device.type == "cpu" else 1
+        with one_thread() if n_threads > 1 else nullcontext():
+            yield from ahead(encoded, lines, n_threads=max(n_threads, 1))
+
+    def _reader(self, plate: Plate) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+        """Return what reads a field of the plate with its foreground, scaled as those learned from."""
         state, c = self._fitted(), self.config
         channels = state.about["channels"]
         if list(plate.channels) != list(channels):
@@ -354,14 +376,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         foreground = Foreground(**state.about["foreground"])
         if c.foreground == "labels" and plate.labels is None:
             foreground = Foreground("all")
-        reader = FieldReader(scaled, foreground, c.window_px)
-        return ahead(reader, range(len(plate)) if rows is None else [int(i) for i in rows])
-
-    def _local(self, image: np.ndarray) -> torch.Tensor:
-        encoder = self._encoder()
-        with torch.inference_mode():
-            local: torch.Tensor = encoder(torch.from_numpy(image)[None].to(next(encoder.parameters()).device))[0]
-        return local
+        return partial(read_field, scaled, foreground, c.window_px)
 
 
 def _scale_arrays(

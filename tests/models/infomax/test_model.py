@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from cellgraph_clr._core.errors import CellGraphError, ModelFileError, NoCellsError, OptionError, PairsError, ShapeError
 from cellgraph_clr.cells.plate import Plate
@@ -57,6 +58,40 @@ def test_cells_are_means_over_their_masks(plate, model):
     assert sorted(found.index.get_level_values("cell_id")) == np.unique(masks[masks > 0]).tolist()
     with pytest.raises(OptionError, match="a plate with labels"):
         model.transform_cells(Plate(plate.table, plate.read, plate.channels))
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_fields_side_by_side_are_those_one_by_one(plate, model, n_threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    rows = np.array([5, 0, 3, 3, 7])
+    images = [plate.read(i)[:, :24, :24] for i in range(len(plate))]
+    small = Plate.build(plate.table, images, channels=plate.channels, labels=[np.ones((24, 24), int)] * len(plate))
+    try:
+        alone = model.transform(plate, rows=rows), model.transform_cells(plate, rows=rows)
+        torch.set_num_threads(n_threads)
+        for expected, found in zip(
+            alone, (model.transform(plate, rows=rows), model.transform_cells(plate, rows=rows)), strict=True
+        ):
+            pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=1e-5)
+        assert torch.get_num_threads() == n_threads
+        with pytest.raises(ShapeError):
+            model.transform(small, rows=np.arange(len(small)))
+        assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_lines_are_named_by_number_or_mask(plate, model):
+    found = model.transform(plate, rows=np.arange(len(plate)) == 3)
+    assert set(found.index.get_level_values("line")) == {3}
+    for call in (model.transform, model.transform_cells):
+        none = call(plate, rows=np.zeros(0, int))
+        assert len(none) == 0
+        assert list(none.columns) == list(call(plate, rows=[0]).columns)
+        for rows in ([len(plate)], [-1], ["a"], [0.5], [True, False], [[0]]):
+            with pytest.raises(OptionError, match="lines of the plate from 0 to"):
+                call(plate, rows=rows)
 
 
 def test_saved_loaded_and_resumed_it_is_the_same(plate, tmp_path):
