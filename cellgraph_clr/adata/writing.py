@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.table import CellTable
     from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.graphs.lists import NeighborLists
 
 __all__ = ["anndata_of", "write_graph", "write_graph_columns"]
 
@@ -63,7 +64,9 @@ def anndata_of(cells: CellTable, *, library_id: str | None, region: str, region_
     return adata
 
 
-def write_graph(adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any]) -> list[str]:
+def write_graph(
+    adata: AnnData, graph: CellGraph | NeighborLists, *, key_added: str, params: Mapping[str, Any]
+) -> list[str]:
     """Write a graph into `obsp` and `uns` as squidpy reads it, `obs["n_neighbors"]` beside; return the keys written.
 
     Raises `ShapeError` if the graph is for another number of cells.

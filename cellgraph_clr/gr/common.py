@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from cellgraph_clr.cells.table import CellTable
     from cellgraph_clr.graphs.graph import CellGraph
+    from cellgraph_clr.graphs.lists import NeighborLists
 
 __all__ = ["Isolates", "SpatialGraph", "cells_of", "named", "write_or_return"]
 
@@ -51,7 +52,13 @@ class SpatialGraph(NamedTuple):
 
 
 def write_or_return(
-    function: str, adata: AnnData, graph: CellGraph, *, key_added: str, params: Mapping[str, Any], copy: bool
+    function: str,
+    adata: AnnData,
+    graph: CellGraph | NeighborLists,
+    *,
+    key_added: str,
+    params: Mapping[str, Any],
+    copy: bool,
 ) -> SpatialGraph | None:
     """Write the graph into `adata` and log the keys, or return its matrices."""
     check_key_added(key_added, "obsp")

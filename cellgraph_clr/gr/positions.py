@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.graphs.lists import NeighborLists
     from cellgraph_clr.io.labels import Labels
 
 __all__ = ["delaunay_graph", "knn_graph", "radius_graph"]
@@ -226,13 +227,13 @@ def radius_graph(
     """
     check_option("distance", distance, ("centroid", "surface"))
     cells = cells_of(adata, library_key)
+    graph: CellGraph | NeighborLists
     if distance == "centroid":
-        graph = proximity.radius(cells, radius=radius, n_jobs=n_jobs)
+        graph = with_isolates(proximity.radius(cells, radius=radius, n_jobs=n_jobs), isolates)
     else:
-        graph = _near_surfaces(adata, cells, labels, radius, n_jobs)
+        graph = with_isolates(_near_surfaces(adata, cells, labels, radius, n_jobs), isolates)
     params: dict[str, Any] = {"method": "radius", "radius": float(radius), "distance": distance, "isolates": isolates}
     params |= named(library_key)
-    graph = with_isolates(graph, isolates)
     return write_or_return("gr.radius_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 

@@ -131,7 +131,7 @@ def fill_within(points, order, starts, low, size, shape, radius, first, last, de
 
 
 def undirected(index: np.ndarray, distance: np.ndarray, mutual: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # noqa: FBT001
-    """Return the pairs (low, high) in lexicographic order, and distances, that are in either list or (`mutual`) in both."""
+    """Return the lists of who is in either list of two points or (`mutual`) in both: indptr, rows (ascending), distances."""
     from scipy.sparse import csr_array
 
     n, k = index.shape
@@ -140,16 +140,17 @@ def undirected(index: np.ndarray, distance: np.ndarray, mutual: bool) -> tuple[n
     others = own.T.tocsr()  # who names a row, ascending
     own = own.copy()
     own.sort_indices()
-    room = np.empty(n * k, np.int32), np.empty(n * k, np.int32), np.empty(n * k, np.float32)
-    m = _merged(own.indptr, own.indices, own.data, others.indptr, others.indices, others.data, mutual, *room)
-    low, high, length = (r[:m] for r in room)
-    return low, high, length
+    indptr = np.empty(n + 1, np.int64)
+    rows, length = np.empty((1 if mutual else 2) * n * k, np.int32), np.empty((1 if mutual else 2) * n * k, np.float32)
+    _merged(own.indptr, own.indices, own.data, others.indptr, others.indices, others.data, mutual, indptr, rows, length)
+    return indptr, rows[: indptr[-1]].copy(), length[: indptr[-1]].copy()
 
 
 @kernel
-def _merged(starts, own, own_length, other_starts, others, other_length, mutual, low, high, length):  # noqa: ANN001, ANN202
-    """Write the pairs of two ascending lists a row, whom it names and who names it; return how many there are."""
+def _merged(starts, own, own_length, other_starts, others, other_length, mutual, indptr, rows, length):  # noqa: ANN001, ANN202
+    """Write the merged lists of two ascending ones a row, whom it names and who names it."""
     m = 0
+    indptr[0] = 0
     for i in range(len(starts) - 1):
         a, b, a_end, b_end = starts[i], other_starts[i], starts[i + 1], other_starts[i + 1]
         while a < a_end or b < b_end:
@@ -158,7 +159,7 @@ def _merged(starts, own, own_length, other_starts, others, other_length, mutual,
             other, d = (own[a], own_length[a]) if first else (others[b], other_length[b])
             a += first
             b += second
-            if other > i and ((first and second) or not mutual):
-                low[m], high[m], length[m] = i, other, d
+            if (first and second) or not mutual:
+                rows[m], length[m] = other, d
                 m += 1
-    return m
+        indptr[i + 1] = m

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 import numpy as np
 
@@ -11,7 +11,12 @@ from cellgraph_clr._core.errors import GeometryError, ShapeError
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import groups
 
-__all__ = ["intersection", "with_isolates"]
+if TYPE_CHECKING:
+    from cellgraph_clr.graphs.lists import NeighborLists
+
+__all__ = ["Isolates", "intersection", "with_isolates"]
+
+Isolates: TypeAlias = Literal["keep", "nearest", "raise"]
 
 
 def intersection(a: CellGraph, b: CellGraph) -> CellGraph:
@@ -30,7 +35,11 @@ def intersection(a: CellGraph, b: CellGraph) -> CellGraph:
     return CellGraph(a.cells, a.edges[rows_a], features)
 
 
-def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"]) -> CellGraph:
+@overload
+def with_isolates(graph: CellGraph, isolates: Isolates) -> CellGraph: ...
+@overload
+def with_isolates(graph: NeighborLists, isolates: Isolates) -> CellGraph | NeighborLists: ...
+def with_isolates(graph: CellGraph | NeighborLists, isolates: Isolates) -> CellGraph | NeighborLists:
     """Return the graph with its isolated cells kept as they are, joined to the nearest cell of their sample, or refused.
 
     A cell that is alone in its sample stays alone. Edges that were there keep their features; new ones are as long as
@@ -44,8 +53,7 @@ def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"
         For another value.
     """
     check_option("isolates", isolates, ("keep", "nearest", "raise"))
-    alone = np.ones(len(graph.cells), bool)
-    alone[graph.edges.ravel()] = False
+    alone = graph.isolated()
     if isolates == "keep" or not alone.any():
         return graph
     if isolates == "raise":
@@ -59,6 +67,8 @@ def with_isolates(graph: CellGraph, isolates: Literal["keep", "nearest", "raise"
         )
     from scipy.spatial import cKDTree
 
+    if not isinstance(graph, CellGraph):
+        graph = graph.graph()
     edges: list[np.ndarray] = []
     for rows in (g.rows for g in groups(graph.cells)):
         lost = rows[alone[rows]]

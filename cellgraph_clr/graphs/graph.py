@@ -144,8 +144,15 @@ class CellGraph:
         n = len(self.cells)
         indptr, indices, edge = self.structure()
         out = []
-        for name in features:
+        for k, name in enumerate(features):
             values = np.ones(len(indices), np.float32) if name is None else self.edge_features[name][edge]
             data = np.asarray(values, np.float32)
-            out.append(csr_matrix((data, indices.copy(), indptr.copy()), shape=(n, n)))
+            where = (indices, indptr) if k == len(features) - 1 else (indices.copy(), indptr.copy())
+            out.append(csr_matrix((data, *where), shape=(n, n)))
         return out
+
+    def isolated(self) -> np.ndarray:
+        """Return which cells (n,) bool have no neighbours."""
+        alone = np.ones(len(self.cells), bool)
+        alone[self.edges.ravel()] = False
+        return alone

@@ -9,13 +9,14 @@ import numpy as np
 from cellgraph_clr._core.checks import check_in_range, expected
 from cellgraph_clr._core.errors import OptionError
 from cellgraph_clr._core.parallel import n_workers, over_rows
-from cellgraph_clr.graphs.graph import CellGraph
-from cellgraph_clr.graphs.samples import edges_per_sample, warn_of_small
+from cellgraph_clr.graphs.lists import lists_per_sample
+from cellgraph_clr.graphs.samples import warn_of_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cellgraph_clr.cells.table import CellTable
+    from cellgraph_clr.graphs.lists import NeighborLists
 
 __all__ = ["knn", "nearest_lists", "radius", "radius_lists"]
 
@@ -127,8 +128,8 @@ def radius_lists(position: np.ndarray, radius: float, *, n_jobs: int = -1) -> tu
     return indptr, index, distance
 
 
-def knn(cells: CellTable, *, n_neighbors: int = 6, mutual: bool = False, n_jobs: int = -1) -> CellGraph:
-    """Return the graph of nearest neighbours: the union of both directions, or their intersection (`mutual`).
+def knn(cells: CellTable, *, n_neighbors: int = 6, mutual: bool = False, n_jobs: int = -1) -> NeighborLists:
+    """Return the lists of nearest neighbours: the union of both directions, or their intersection (`mutual`).
 
     Parameters
     ----------
@@ -149,41 +150,33 @@ def knn(cells: CellTable, *, n_neighbors: int = 6, mutual: bool = False, n_jobs:
 
     Notes
     -----
-    As `nearest_lists`. A table without cells gives a graph without edges.
+    As `nearest_lists`. A table without cells gives no edges.
     """
     if not isinstance(n_neighbors, (int, np.integer)) or n_neighbors < 1:
         raise OptionError(expected("`n_neighbors` to be a whole number >= 1", repr(n_neighbors), "6 is usual in 2D."))
 
     small: list[str] = []
 
-    def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def build(position: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         from cellgraph_clr.graphs.cell_lists import undirected
 
         n = len(position)
         if n <= n_neighbors:
             small.append(name)
         if n == 1:
-            return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-        low, high, length = undirected(*nearest_lists(position, min(int(n_neighbors), n - 1), n_jobs=n_jobs), mutual)
-        return np.stack([low, high], axis=1), length
+            return np.zeros(2, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32)
+        return undirected(*nearest_lists(position, min(int(n_neighbors), n - 1), n_jobs=n_jobs), mutual)
 
-    edges, features = edges_per_sample(cells, build)
+    lists = lists_per_sample(cells, build)
     warn_of_small(small, f"{n_neighbors + 1} cells, which {n_neighbors} neighbours need")
-    return CellGraph.from_pairs(cells, edges, features)
+    return lists
 
 
-def radius(cells: CellTable, *, radius: float, n_jobs: int = -1) -> CellGraph:
-    """Return the graph of all pairs of cells within `radius` of one another (same unit as the positions).
+def radius(cells: CellTable, *, radius: float, n_jobs: int = -1) -> NeighborLists:
+    """Return the lists of all cells within `radius` of one another (same unit as the positions).
 
     Raises `OptionError` if the radius is not above 0. O(n + edges); a table without cells gives no edges. Distances are compared
     in float64 as they are rounded: for cells on a lattice whose pitch is the radius, pass a radius a little larger.
     """
     check_in_range("radius", radius, low=0, low_open=True)
-
-    def build(position: np.ndarray, _: str) -> tuple[np.ndarray, np.ndarray]:
-        indptr, high, length = radius_lists(position, radius, n_jobs=n_jobs)
-        low = np.repeat(np.arange(len(position), dtype=np.int32), np.diff(indptr))
-        upper = high > low
-        return np.stack([low[upper], high[upper]], axis=1), length[upper]
-
-    return CellGraph.from_pairs(cells, *edges_per_sample(cells, build))
+    return lists_per_sample(cells, lambda position, _: radius_lists(position, radius, n_jobs=n_jobs))

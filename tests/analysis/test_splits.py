@@ -41,7 +41,7 @@ def test_blocks_are_even_and_compact(rng):
 @pytest.mark.parametrize("hops", [0, 1, 2])
 def test_no_path_of_the_buffer_leads_from_training_to_test(rng, hops):
     position = rng.random((800, 2))
-    adjacency = knn(CellTable.build(np.arange(800), position, unit="pixel"), n_neighbors=5).adjacency()
+    adjacency = knn(CellTable.build(np.arange(800), position, unit="pixel"), n_neighbors=5).graph().adjacency()
     part = splits.split_blocks(position, adjacency, test_size=0.25, n_blocks=16, buffer_hops=hops, rng=rng)
     reach = csr_matrix((800, 800))
     step = csr_matrix(np.eye(800))
@@ -55,7 +55,7 @@ def test_no_path_of_the_buffer_leads_from_training_to_test(rng, hops):
 
 def test_a_buffer_ends_where_the_tissue_does(rng):
     position = rng.random((60, 2))
-    adjacency = knn(CellTable.build(np.arange(60), position, unit="pixel"), n_neighbors=5).adjacency()
+    adjacency = knn(CellTable.build(np.arange(60), position, unit="pixel"), n_neighbors=5).graph().adjacency()
     part = splits.split_blocks(position, adjacency, test_size=0.25, n_blocks=4, buffer_hops=10**9, rng=rng)
     assert set(part) == {splits.TEST, splits.BUFFER}
 

@@ -14,7 +14,10 @@ from cellgraph_clr.graphs.tiles import halo
 def setting():
     rng = np.random.default_rng(0)
     adjacency = (
-        knn(CellTable.build(np.arange(80), rng.random((80, 2)), unit="pixel"), n_neighbors=4).adjacency().tolil()
+        knn(CellTable.build(np.arange(80), rng.random((80, 2)), unit="pixel"), n_neighbors=4)
+        .graph()
+        .adjacency()
+        .tolil()
     )
     adjacency[5] = 0
     adjacency[:, 5] = 0  # an isolate

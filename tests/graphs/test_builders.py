@@ -12,9 +12,9 @@ from cellgraph_clr.graphs.proximity import knn, radius
 from cellgraph_clr.graphs.triangulation import automatic_max_distance, delaunay
 
 BUILDERS = {
-    "knn": lambda c: knn(c, n_neighbors=4),
-    "mutual knn": lambda c: knn(c, n_neighbors=4, mutual=True),
-    "radius": lambda c: radius(c, radius=0.2 if c.position.shape[1] == 2 else 0.3),
+    "knn": lambda c: knn(c, n_neighbors=4).graph(),
+    "mutual knn": lambda c: knn(c, n_neighbors=4, mutual=True).graph(),
+    "radius": lambda c: radius(c, radius=0.2 if c.position.shape[1] == 2 else 0.3).graph(),
     "delaunay": lambda c: delaunay(c, max_distance=None)[0],
 }
 
@@ -64,15 +64,15 @@ def test_knn_is_the_union_of_both_directions():
     directed = {(i, int(j)) for i in range(60) for j in nearest[i]}
     union = sorted({(min(e), max(e)) for e in directed})
     both = sorted({(i, j) for i, j in directed if i < j and (j, i) in directed})
-    assert [tuple(e) for e in knn(table, n_neighbors=4).edges.tolist()] == union
-    assert [tuple(e) for e in knn(table, n_neighbors=4, mutual=True).edges.tolist()] == both
+    assert [tuple(e) for e in knn(table, n_neighbors=4).graph().edges.tolist()] == union
+    assert [tuple(e) for e in knn(table, n_neighbors=4, mutual=True).graph().edges.tolist()] == both
 
 
 def test_radius_is_all_pairs_within():
     table = cells(60)
     distance = cdist(table.position, table.position)
     expected = [(i, j) for i in range(60) for j in range(i + 1, 60) if distance[i, j] <= 0.2]
-    assert [tuple(e) for e in radius(table, radius=0.2).edges.tolist()] == expected
+    assert [tuple(e) for e in radius(table, radius=0.2).graph().edges.tolist()] == expected
 
 
 def test_delaunay_prunes_long_edges_and_says_where():
@@ -88,7 +88,11 @@ def test_delaunay_prunes_long_edges_and_says_where():
 def test_coincident_cells_are_kept():
     position = np.random.default_rng(0).random((20, 2))
     table = CellTable.build(np.arange(25), np.concatenate([position, position[:5]]), unit="pixel")
-    for graph in (knn(table, n_neighbors=3), delaunay(table, max_distance=None)[0], radius(table, radius=0.3)):
+    for graph in (
+        knn(table, n_neighbors=3).graph(),
+        delaunay(table, max_distance=None)[0],
+        radius(table, radius=0.3).graph(),
+    ):
         joined = {tuple(e) for e in graph.edges.tolist()}
         assert {(i, 20 + i) for i in range(5)} <= joined
         assert not (graph.edges[:, 0] == graph.edges[:, 1]).any()
@@ -191,7 +195,7 @@ def test_contacts_across_gaps_have_the_area_of_their_faces(axis):
 def test_as_many_cells_as_neighbours_are_one_too_few(n):
     table = CellTable.build(np.arange(n), np.random.default_rng(0).random((n, 2)), unit="pixel")
     with pytest.warns(UserWarning, match=f"fewer than {n + 1} cells, which {n} neighbours need"):
-        graph = knn(table, n_neighbors=n)
+        graph = knn(table, n_neighbors=n).graph()
     assert len(graph.edges) == n * (n - 1) // 2
     knn(table, n_neighbors=n - 1)  # and says nothing
 

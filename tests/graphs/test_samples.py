@@ -49,8 +49,8 @@ def test_edges_of_images_are_by_rows_of_the_table(images, rng):
 def test_no_edge_joins_two_frames(rng):
     frame = np.repeat([0, 1], 30)
     position = np.tile(rng.random((30, 2)), (2, 1))  # the same places again
-    both = knn(CellTable.build(np.arange(60), position, unit="pixel", frame=frame), n_neighbors=3).edges
-    alone = knn(CellTable.build(np.arange(30), position[:30], unit="pixel"), n_neighbors=3).edges
+    both = knn(CellTable.build(np.arange(60), position, unit="pixel", frame=frame), n_neighbors=3).graph().edges
+    alone = knn(CellTable.build(np.arange(30), position[:30], unit="pixel"), n_neighbors=3).graph().edges
     assert both.tolist() == np.concatenate([alone, alone + 30]).tolist()
 
 

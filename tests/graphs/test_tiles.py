@@ -24,7 +24,7 @@ def test_the_curve_is_a_local_permutation(cells):
 
 @pytest.mark.parametrize("n_hops", [0, 1, 2])
 def test_the_halo_holds_all_cells_within_reach(cells, n_hops):
-    adjacency = knn(cells, n_neighbors=4).adjacency()
+    adjacency = knn(cells, n_neighbors=4).graph().adjacency()
     core = np.array([7, 3, 250])
     part = halo(adjacency, core, n_hops)
     reach = set(core.tolist())

@@ -11,7 +11,7 @@ from cellgraph_clr.models.cell_graph.views import drop_edges, drop_nodes, jitter
 
 @pytest.fixture
 def adjacency(rng):
-    return knn(CellTable.build(np.arange(300), rng.random((300, 2)), unit="pixel"), n_neighbors=6).adjacency()
+    return knn(CellTable.build(np.arange(300), rng.random((300, 2)), unit="pixel"), n_neighbors=6).graph().adjacency()
 
 
 def generator(seed=0):
