@@ -141,7 +141,7 @@ def test_small_samples_take_what_they_have():
     table = CellTable.build(np.arange(46), np.random.default_rng(0).random((46, 2)), unit="pixel", sample=sample)
     alone = table.select(np.arange(46) >= 6)
     builders = [
-        (lambda t: knn(t, n_neighbors=6), "7 cells, which 6 neighbours need"),
+        (lambda t: knn(t, n_neighbors=6).graph(), "7 cells, which 6 neighbours need"),
         (lambda t: delaunay(t, max_distance=None)[0], "4 cells at different positions"),
     ]
     for build, text in builders:
