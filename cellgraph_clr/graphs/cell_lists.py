@@ -13,31 +13,36 @@ from cellgraph_clr._core.kernels import kernel
 __all__ = ["bins_of", "fill_within", "nearest", "undirected"]
 
 
-@kernel
-def bins_of(position, low, size, shape):  # noqa: ANN001, ANN201
+def bins_of(
+    position: np.ndarray, low: np.ndarray, size: float, shape: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sort points (n, 3) into bins of edge `size`: return their order, the sorted points, and where each bin starts."""
+    n, n_bins = len(position), int(shape.prod())
+    key, starts, at = np.empty(n, np.int64), np.zeros(n_bins + 1, np.int64), np.empty(n_bins, np.int64)
+    order, points = np.empty(n, np.int32), np.empty((n, 3))
+    _sort_into_bins(position, low, size, shape, key, starts, at, order, points)
+    return order, points, starts
+
+
+@kernel
+def _sort_into_bins(position, low, size, shape, key, starts, at, order, points):  # noqa: ANN001, ANN202
+    """Write what `bins_of` returns; `key` (n,) and `at` (bins,) are scratch, `starts` is 0."""
     n = len(position)
-    n_bins = shape[0] * shape[1] * shape[2]
-    starts = np.zeros(n_bins + 1, np.int64)
-    key = np.empty(n, np.int64)
     for i in range(n):
         k = np.int64(0)
         for axis in range(3):
             k = k * shape[axis] + min(max(np.int64((position[i, axis] - low[axis]) / size), 0), shape[axis] - 1)
         key[i] = k
         starts[k + 1] += 1
-    for b in range(n_bins):
+    for b in range(len(at)):
+        at[b] = starts[b]
         starts[b + 1] += starts[b]
-    at = starts[:-1].copy()
-    order = np.empty(n, np.int32)
-    points = np.empty((n, 3))
     for i in range(n):
         p = at[key[i]]
         at[key[i]] += 1
         order[p] = i
         for axis in range(3):
             points[p, axis] = position[i, axis]
-    return order, points, starts
 
 
 @kernel
