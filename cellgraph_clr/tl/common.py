@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import CellGraphError, OptionError
-from cellgraph_clr._core.notices import warn
-from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.graphs.samples import n_crossing
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from anndata import AnnData
+    import numpy as np
     from scipy.sparse import csr_matrix
 
-__all__ = ["check_apart", "check_model_alone", "trained_with", "warn_of_isolates"]
-
-SOME_ISOLATES, LEAST_ISOLATES = 0.02, 10  # share and number of cells without neighbours from which they are told
+__all__ = ["check_apart", "check_model_alone", "trained_with"]
 
 
 def check_apart(adjacency: csr_matrix, image: np.ndarray, *, edges: str = "edges") -> None:
@@ -42,17 +36,3 @@ def check_model_alone(given: Iterable[str]) -> None:
 def trained_with(checkpoint: str | os.PathLike[str] | None, device: str) -> list[str]:
     """Return which of these options of a run were given, for `check_model_alone`."""
     return [name for name, given in (("checkpoint", checkpoint is not None), ("device", device != "auto")) if given]
-
-
-def warn_of_isolates(adata: AnnData, neighbors_key: str) -> None:
-    """Warn of cells without neighbours, where they are more than a few: what is learned from neighbours sets them apart."""
-    adjacency = adjacency_of(adata, neighbors_key)
-    alone = int((np.diff(adjacency.indptr) == 0).sum())
-    if (
-        adata.n_obs > alone >= max(LEAST_ISOLATES, SOME_ISOLATES * adata.n_obs)
-    ):  # a graph without edges is refused elsewhere
-        warn(
-            f"{alone} of {adata.n_obs} cells have no neighbor in the graph, which makes their vectors alike: clusters set them "
-            "apart. Join each to its nearest cell by `cgc.gr.contact_graph(adata, isolates='nearest')`, or join cells by their "
-            "position: `cgc.gr.delaunay_graph(adata)`."
-        )

@@ -11,7 +11,7 @@ from cellgraph_clr._core.options import shows
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.models.cell_graph.config import CellGraphCLRConfig
-from cellgraph_clr.tl.common import check_model_alone, trained_with, warn_of_isolates
+from cellgraph_clr.tl.common import check_model_alone, trained_with
 from cellgraph_clr.training.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -127,7 +127,6 @@ def embed(
             progress=progress,
             **config,
         )
-        warn_of_isolates(adata, neighbors_key)
         model.fit(adata, checkpoint=checkpoint, **keys)
     else:
         defaults = {"objective": "infonce_p", "positives": "both", "n_positives": 5}

@@ -467,7 +467,16 @@ def test_queries_in_pieces_are_warned_of(embedded):
         tl.retrieve_regions(embedded, np.isin(np.arange(embedded.n_obs), [first, beside]), min_cells=2)
 
 
-def test_cells_without_neighbors_are_told_before_they_are_learned():
+@pytest.mark.parametrize(
+    "learn",
+    [
+        lambda a: cgc.tl.embed(a, n_steps=1, n_layers=1, progress=False),
+        lambda a: cgc.models.CellGraphCLR(n_steps=1, n_layers=1, progress=False).fit(a),
+        lambda a: cgc.tl.context(a, progress=False),
+    ],
+    ids=["embed", "fit", "context"],
+)
+def test_cells_without_neighbors_are_told_before_they_are_learned(learn):
     adata = cgc.datasets.tissue(200, ndim=2, random_state=0).adata()
     cgc.gr.contact_graph(adata)
     cgc.pp.scale_features(adata)
@@ -477,7 +486,7 @@ def test_cells_without_neighbors_are_told_before_they_are_learned():
         adata.obsp["spatial_connectivities"] = csr_matrix(graph.toarray() * np.outer(kept, kept))
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            cgc.tl.embed(adata, n_steps=1, n_layers=1, progress=False)
+            learn(adata)
         told = [str(w.message) for w in said if "have no neighbor" in str(w.message)]
         alone = int((np.diff(adata.obsp["spatial_connectivities"].indptr) == 0).sum())
         assert [t.split(" cells")[0] for t in told] == ([f"{alone} of {adata.n_obs}"] if alone >= 10 else [])

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, LabelKeyError, MissingKeyError
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.models.cell_graph.pairs import ClassRelation, MixedRelation, Positives, SparseRelation
 
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
     from cellgraph_clr.models.cell_graph.config import CellGraphCLRConfig
     from cellgraph_clr.models.cell_graph.pairs import Relation
 
-__all__ = ["joined", "positives_of"]
+__all__ = ["joined", "positives_of", "warn_of_isolates"]
+
+SOME_ISOLATES, LEAST_ISOLATES = 0.02, 10  # share and number of cells without neighbours from which they are told
+
+
+def warn_of_isolates(graph: CellGraph) -> None:
+    """Warn of cells without neighbours, where they are more than a few: what is learned from neighbours sets them apart."""
+    n, alone = len(graph.cells), int(graph.isolated().sum())
+    if alone >= max(LEAST_ISOLATES, SOME_ISOLATES * n):
+        warn(
+            f"{alone} of {n} cells have no neighbor in the graph, which makes their vectors alike: clusters set them "
+            "apart. Join each to its nearest cell by `cgc.gr.contact_graph(adata, isolates='nearest')`, or join cells by their "
+            "position: `cgc.gr.delaunay_graph(adata)`."
+        )
 
 
 def joined(graphs: Sequence[CellGraph]) -> CellGraph:

@@ -18,7 +18,7 @@ from cellgraph_clr.encoders.graph import edges_of_entries, encode
 from cellgraph_clr.graphs.tiles import curve_order, halo
 from cellgraph_clr.models.cell_graph.batches import FULL_GRAPH_CELLS
 from cellgraph_clr.models.cell_graph.config import EDGE_AWARE, CellGraphCLRConfig
-from cellgraph_clr.models.cell_graph.data import joined, positives_of
+from cellgraph_clr.models.cell_graph.data import joined, positives_of, warn_of_isolates
 from cellgraph_clr.models.cell_graph.infomax import GraphInfoMaxTask
 from cellgraph_clr.models.cell_graph.own import (
     ARRAYS,
@@ -260,6 +260,11 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         ModelFileError
             If the checkpoint is truncated or of another run, or a warm start has other features.
 
+        Warns
+        -----
+        UserWarning
+            If more than a fiftieth of the cells (10 at least) have no neighbor in the graph.
+
         Examples
         --------
         >>> import cellgraph_clr as cgc
@@ -278,6 +283,7 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
         graph = joined(graphs)
         if len(graph.cells) < 2:
             raise CellGraphError(expected("at least two cells", len(graph.cells), "Contrast needs others."))
+        warn_of_isolates(graph)
         positives = positives_of(graph, samples, c)
         before = self._fitted() if warm_start else None
         reads_edges = (

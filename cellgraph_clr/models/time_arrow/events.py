@@ -15,17 +15,15 @@ from cellgraph_clr._core.errors import (
     ArgumentKindError,
     LabelKeyError,
     ModelFileError,
-    NoCellsError,
     OptionError,
     ShapeError,
 )
 from cellgraph_clr._core.rng import RandomState, as_seed
 from cellgraph_clr.adata.keys import UNASSIGNED
 from cellgraph_clr.analysis.calibration import fit_temperature
-from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.models.time_arrow.event_config import EventClassifierConfig
 from cellgraph_clr.models.time_arrow.event_task import MARGIN, EventTask, new_event_net
-from cellgraph_clr.models.time_arrow.frames import normalised
+from cellgraph_clr.models.time_arrow.frames import check_movies, normalised
 from cellgraph_clr.models.time_arrow.model import TimeArrow
 from cellgraph_clr.models.time_arrow.places import cell_places, cut_places, planes_of
 from cellgraph_clr.training.recipe import Fitted, Recipe, run_digest
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+
+    from cellgraph_clr.cells.movie import Movie
 
 __all__ = ["EventClassifier"]
 
@@ -186,6 +186,8 @@ class EventClassifier(Recipe[EventClassifierConfig]):
 
         Raises
         ------
+        NoCellsError
+            For an empty list of movies.
         LabelKeyError
             If fewer than two events occur.
         ShapeError, MissingKeyError, OptionError
@@ -209,7 +211,7 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         import pandas as pd
 
         watch = Watches(checkpoint, checkpoint_every, callbacks, logger)
-        several = [movies] if isinstance(movies, Movie) else list(movies)
+        several = check_movies(movies, size=1, reach=0)
         tables = [cell_places(m) for m in several] if places is None else places
         tables = [tables] if isinstance(tables, pd.DataFrame) else list(tables)
         if len(tables) != len(several):
@@ -218,8 +220,6 @@ class EventClassifier(Recipe[EventClassifierConfig]):
             if "event" not in table.columns:
                 remedy = "Add the column, or tracks to the movie."
                 raise LabelKeyError(expected("places with the column event", list(table.columns), remedy))
-        if not several:
-            raise NoCellsError(expected("at least one movie", "none", "Pass movies."))
         tables = [t[t["event"].notna() & (t["event"].astype(str) != UNASSIGNED)] for t in tables]
         event = np.concatenate([t["event"].astype(str).to_numpy() for t in tables])
         classes = sorted(set(event), key=lambda name: (name != "none", name))
