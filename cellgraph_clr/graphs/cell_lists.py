@@ -16,10 +16,10 @@ __all__ = ["bins_of", "fill_within", "nearest", "undirected"]
 def bins_of(
     position: np.ndarray, low: np.ndarray, size: float, shape: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sort points (n, 3) into bins of edge `size`: return their order, the sorted points, and where each bin starts."""
+    """Sort points (n, 3) into bins of edge `size`: return their order, the sorted points (3, n), and where each bin starts."""
     n, n_bins = len(position), int(shape.prod())
     key, starts, at = np.empty(n, np.int64), np.zeros(n_bins + 1, np.int64), np.empty(n_bins, np.int64)
-    order, points = np.empty(n, np.int32), np.empty((n, 3))
+    order, points = np.empty(n, np.int32), np.empty((3, n))
     _sort_into_bins(position, low, size, shape, key, starts, at, order, points)
     return order, points, starts
 
@@ -42,7 +42,7 @@ def _sort_into_bins(position, low, size, shape, key, starts, at, order, points):
         at[key[i]] += 1
         order[p] = i
         for axis in range(3):
-            points[p, axis] = position[i, axis]
+            points[axis, p] = position[i, axis]
 
 
 @kernel
@@ -54,7 +54,7 @@ def nearest(points, order, starts, low, size, shape, k, first, last, index, dist
     at = np.zeros(3, np.int64)
     for i in range(first, last):
         for axis in range(3):
-            at[axis] = min(max(np.int64((points[i, axis] - low[axis]) / size), 0), shape[axis] - 1)
+            at[axis] = min(max(np.int64((points[axis, i] - low[axis]) / size), 0), shape[axis] - 1)
         found = 0
         for ring in range(span + 1):
             for z in range(max(at[0] - ring, 0), min(at[0] + ring, shape[0] - 1) + 1):
@@ -69,9 +69,9 @@ def nearest(points, order, starts, low, size, shape, k, first, last, index, dist
                         if x >= 0 and x_last < shape[2]:
                             for q in range(starts[row + x], starts[row + x_last + 1]):
                                 d = (
-                                    (points[q, 0] - points[i, 0]) ** 2
-                                    + (points[q, 1] - points[i, 1]) ** 2
-                                    + (points[q, 2] - points[i, 2]) ** 2
+                                    (points[0, q] - points[0, i]) ** 2
+                                    + (points[1, q] - points[1, i]) ** 2
+                                    + (points[2, q] - points[2, i]) ** 2
                                 )
                                 if q == i or (found == k and d > best[k - 1]):
                                     continue
@@ -89,7 +89,7 @@ def nearest(points, order, starts, low, size, shape, k, first, last, index, dist
             if found == k:
                 reach = np.inf  # how far from the point every bin was seen
                 for axis in range(3):
-                    here = points[i, axis] - low[axis]
+                    here = points[axis, i] - low[axis]
                     if at[axis] - ring > 0:
                         reach = min(reach, here - (at[axis] - ring) * size)
                     if at[axis] + ring < shape[axis] - 1:
@@ -107,48 +107,54 @@ def fill_within(points, order, starts, low, size, shape, radius, first, last, de
     counting = len(indptr) == 0
     limit = radius * radius
     for i in range(first, last):
-        cz = min(max(np.int64((points[i, 0] - low[0]) / size), 0), shape[0] - 1)
-        cy = min(max(np.int64((points[i, 1] - low[1]) / size), 0), shape[1] - 1)
-        cx = min(max(np.int64((points[i, 2] - low[2]) / size), 0), shape[2] - 1)
+        pz, py, px = points[0, i], points[1, i], points[2, i]
+        cz = min(max(np.int64((pz - low[0]) / size), 0), shape[0] - 1)
+        cy = min(max(np.int64((py - low[1]) / size), 0), shape[1] - 1)
+        cx = min(max(np.int64((px - low[2]) / size), 0), shape[2] - 1)
         n = 0
         base = 0 if counting else indptr[order[i]]
         for z in range(max(cz - 1, 0), min(cz + 1, shape[0] - 1) + 1):
             for y in range(max(cy - 1, 0), min(cy + 1, shape[1] - 1) + 1):
                 row = (z * shape[1] + y) * shape[2]
-                for q in range(starts[row + max(cx - 1, 0)], starts[row + min(cx + 1, shape[2] - 1) + 1]):
-                    d = (
-                        (points[q, 0] - points[i, 0]) ** 2
-                        + (points[q, 1] - points[i, 1]) ** 2
-                        + (points[q, 2] - points[i, 2]) ** 2
-                    )
+                begin, end = starts[row + max(cx - 1, 0)], starts[row + min(cx + 1, shape[2] - 1) + 1]
+                if counting:  # without a branch in the loop, which is compiled to vector instructions
+                    for q in range(begin, end):
+                        d = (points[0, q] - pz) ** 2 + (points[1, q] - py) ** 2 + (points[2, q] - px) ** 2
+                        n += d <= limit
+                    continue
+                for q in range(begin, end):
+                    d = (points[0, q] - pz) ** 2 + (points[1, q] - py) ** 2 + (points[2, q] - px) ** 2
                     if d <= limit and q != i:
-                        if not counting:
-                            p = base + n  # insertion keeps the row sorted
-                            while p > base and index[p - 1] > order[q]:
-                                index[p] = index[p - 1]
-                                distance[p] = distance[p - 1]
-                                p -= 1
-                            index[p] = order[q]
-                            distance[p] = np.sqrt(d)
+                        p = base + n  # insertion keeps the row sorted
+                        while p > base and index[p - 1] > order[q]:
+                            index[p] = index[p - 1]
+                            distance[p] = distance[p - 1]
+                            p -= 1
+                        index[p] = order[q]
+                        distance[p] = np.sqrt(d)
                         n += 1
         if counting:
-            degree[order[i]] = n
+            degree[order[i]] = n - 1  # itself
 
 
 def undirected(index: np.ndarray, distance: np.ndarray, mutual: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # noqa: FBT001
-    """Return the lists of who is in either list of two points or (`mutual`) in both: indptr, rows (ascending), distances."""
+    """Return the lists of who is in either list of two points or (`mutual`) in both: indptr, rows (ascending), distances.
+
+    The lists given are sorted in place.
+    """
     from scipy.sparse import csr_array
 
     n, k = index.shape
     starts = np.arange(n + 1, dtype=np.int32 if n * k < 2**31 else np.int64) * k
     own = csr_array((distance.ravel(), index.ravel(), starts), (n, n))
     others = own.T.tocsr()  # who names a row, ascending
-    own = own.copy()
     own.sort_indices()
     indptr = np.empty(n + 1, np.int64)
     rows, length = np.empty((1 if mutual else 2) * n * k, np.int32), np.empty((1 if mutual else 2) * n * k, np.float32)
     _merged(own.indptr, own.indices, own.data, others.indptr, others.indices, others.data, mutual, indptr, rows, length)
-    return indptr, rows[: indptr[-1]].copy(), length[: indptr[-1]].copy()
+    for room in (rows, length):
+        room.resize(indptr[-1], refcheck=False)
+    return indptr, rows, length
 
 
 @kernel
