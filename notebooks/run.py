@@ -52,7 +52,7 @@ def fingerprints(notebook: NotebookNode) -> dict[str, str]:
     return found
 
 
-def execute(notebook: NotebookNode, folder: Path, *, data: Path | None = None) -> None:
+def execute(notebook: NotebookNode, folder: Path, *, data: Path | None = None, kernel: str = "python3") -> None:
     """Run the cells of a notebook from top to bottom, in a folder; those that are not run keep what they have."""
     cells = [cell for cell in notebook.cells if is_run(cell, data=data is not None)]
     setup = nbformat.v4.new_code_cell(SETUP)
@@ -60,7 +60,7 @@ def execute(notebook: NotebookNode, folder: Path, *, data: Path | None = None) -
     environment = {k: v for k, v in os.environ.items() if k not in ("MPLBACKEND", "CELLGRAPH_DATA")}
     if data is not None:
         environment["CELLGRAPH_DATA"] = str(data.resolve())
-    client = NotebookClient(running, timeout=None, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(running, timeout=None, kernel_name=kernel, resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
 
 

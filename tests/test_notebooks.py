@@ -6,8 +6,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError
 
 from tests.documented import check_code
+from tests.kernels import NAME, Forked
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -38,12 +40,23 @@ def said(cell, name):
     return "".join(output.text for output in cell.outputs if output.get("name") == name)
 
 
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory):
+    with Forked(tmp_path_factory.mktemp("forked")) as forked:
+        yield forked
+
+
+@pytest.fixture
+def kernel(forked):
+    return NAME
+
+
 @pytest.mark.filterwarnings("ignore")  # of the kernel's machinery; the notebook's own are in its outputs
 @each
-def test_what_ships_runs(path, tmp_path):
+def test_what_ships_runs(path, kernel, tmp_path):
     notebook = read(path)
     kept = {cell.id: len(tool.pictures(cell)) for cell in code(notebook)}
-    tool.execute(notebook, tmp_path)
+    tool.execute(notebook, tmp_path, kernel=kernel)
     assert any(kept.values())
     for cell in code(notebook):
         assert said(cell, "stderr") == "", cell.source
@@ -127,26 +140,52 @@ def test_fingerprints_follow_the_sources_of_their_part():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_cells_on_data_are_run_with_data_alone(tmp_path):
+def test_cells_on_data_are_run_with_data_alone(kernel, tmp_path):
     notebook = made("x = 1", "import os; print(x, os.path.basename(os.environ['CELLGRAPH_DATA']))", data=(1,))
-    tool.execute(notebook, tmp_path, data=tmp_path / "sets")
+    tool.execute(notebook, tmp_path, data=tmp_path / "sets", kernel=kernel)
     tool.tidy(notebook, data=True)
     assert said(notebook.cells[1], "stdout") == "1 sets\n"
     kept = notebook.cells[1].copy()
-    tool.execute(notebook, tmp_path)
+    tool.execute(notebook, tmp_path, kernel=kernel)
     tool.tidy(notebook, data=False)
     assert notebook.cells[1] == kept
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_two_runs_give_the_same_file(tmp_path):
+def test_two_runs_give_the_same_file(kernel, tmp_path):
     drawing = "import matplotlib.pyplot as plt\nplt.imshow([[0, 1], [2, 3]]);"
     runs = []
     for _ in range(2):
         notebook = made("1 + 1", drawing)
-        tool.execute(notebook, tmp_path)
+        tool.execute(notebook, tmp_path, kernel=kernel)
         tool.tidy(notebook, data=False)
         runs.append(nbformat.writes(notebook))
     assert runs[0] == runs[1]
     assert "iopub" not in runs[0]
     assert len(tool.pictures(notebook.cells[1])) == 1
+
+
+def test_imports_of_notebooks_say_nothing(forked):
+    """In a kernel of its own a notebook would show it."""
+    assert forked.said() == ""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_notebooks_share_imports_alone(kernel, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        imports = "import os, sys, warnings, cellgraph_clr as cgc; print('torch' in sys.modules)"
+        asked = "print('x' in dir(), os.path.basename(os.getcwd()), hasattr(cgc, 'y'), os.environ.get('Z'))"
+        left = "x = cgc.y = 1; os.environ['Z'] = '1'; os.chdir('/'); warnings.simplefilter('ignore')"
+        notebook = made(imports, asked, left)
+        tool.execute(notebook, tmp_path / name, kernel=kernel)
+        assert [said(cell, "stdout") for cell in notebook.cells[:2]] == ["True\n", f"False {name} False None\n"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_warnings_and_errors_of_a_notebook_are_seen(kernel, tmp_path):
+    notebook = made("import warnings; warnings.warn('told', UserWarning)")
+    tool.execute(notebook, tmp_path, kernel=kernel)
+    assert "UserWarning: told" in said(notebook.cells[0], "stderr")
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        tool.execute(made("1 / 0"), tmp_path, kernel=kernel)
