@@ -47,15 +47,15 @@ HEADS: dict[str, Callable[[], Any]] = {
 def run(*, size: str, data: str | None) -> list[Row]:
     """Return the Platynereis table where it is, and seconds and memory of many cells."""
     rows = Rows("cell_types")
-    n = 2000 if size == "small" else 1_000_000
+    n, n_trees = (2000, 20) if size == "small" else (1_000_000, 500)
     for method in ("auto", "soft_infonce", "trees"):
-        _many(rows, n, method)
+        _many(rows, n, method, n_trees)
     if size == "small":
         cells = datasets.tissue(200, ndim=2, random_state=0).adata()
         cells.obsm["hops"] = np.asarray(cells.X)[:, :3]
         right = np.asarray(cells.obsm["spatial"])[:, 0]
         made = Task("generated tissue", cells, "true_type", right > np.median(right), "block")
-        _compared(rows, made, (30,), seeds=(0,))
+        _compared(rows, made, (30,), seeds=(0,), n_trees=n_trees)
     folder = real_data(size, data)
     if folder is None:
         return rows
@@ -65,7 +65,7 @@ def run(*, size: str, data: str | None) -> list[Row]:
     return rows
 
 
-def _compared(rows: Rows, task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...]) -> None:
+def _compared(rows: Rows, task: Task, n_labels: tuple[int, ...], *, seeds: tuple[int, ...], n_trees: int = 500) -> None:
     """Add accuracy and ECE of each call on cells held out, means and spreads over draws of the labels, and what was chosen."""
     codes, classes = label_codes(task.cells, task.label_key)
     free = codes >= 0
@@ -86,7 +86,7 @@ def _compared(rows: Rows, task: Task, n_labels: tuple[int, ...], *, seeds: tuple
             for name, options in CALLS.items():
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    tl.classify(cells, "known", random_state=seed, **options)
+                    tl.classify(cells, "known", random_state=seed, **options, **_grown(options.get("method"), n_trees))
                 found = cells.obs["known_pred"].astype(str).to_numpy()[n:]
                 right = found == np.asarray(classes, object)[codes[test]]
                 sure = cells.obs["known_pred_confidence"].to_numpy()[n:]
@@ -128,7 +128,12 @@ def _scores(made: Callable[[], Any], x: np.ndarray, y: np.ndarray) -> dict[str, 
     return {"accuracy": accuracy, "accuracy of repeats": list(pooled), "balanced accuracy": balanced, "ECE": ece}
 
 
-def _many(rows: Rows, n: int, method: str) -> None:
+def _grown(method: str | None, n_trees: int) -> dict[str, int]:
+    """Return the option of methods that have trees."""
+    return {} if method == "soft_infonce" else {"n_trees": n_trees}
+
+
+def _many(rows: Rows, n: int, method: str, n_trees: int) -> None:
     """Learn from 2,000 (a tenth at most) of n cells with 128 features and 20 classes, and classify all."""
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(20, 128)).astype(np.float32)
@@ -141,7 +146,7 @@ def _many(rows: Rows, n: int, method: str) -> None:
     label[:n_known] = [f"type {k}" for k in kind[:n_known]]
     adata.obs["kind"] = label
     before, start = reset_peak(), time.perf_counter()
-    tl.classify(adata, "kind", method=method, min_confidence=0.5)
+    tl.classify(adata, "kind", method=method, min_confidence=0.5, **_grown(method, n_trees))
     seconds = time.perf_counter() - start
     right = adata.obs["kind_pred"].astype(str).to_numpy() == np.char.add("type ", kind.astype(str))
     name = f"{n:,} cells, method {method!r}"

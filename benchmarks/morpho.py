@@ -28,20 +28,20 @@ N_POINTS = 128
 def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
     """Return accuracies of linear probes, how far a turn moves codes, and ratios of time."""
     small = size == "small"
-    tissue = shapes(48 if small else 900)
+    tissue = shapes(30 if small else 900)
     rows = Rows("morpho")
     _surfaces(rows, tissue)
     _crops(rows, tissue, 40 if small else 300)
-    _planted(rows, tissue, n_steps=3 if small else 300)
+    _planted(rows, tissue, n_steps=3 if small else 300, **({"batch_size": 4, "n_points": 64} if small else {}))
     return rows
 
 
-def _planted(rows: Rows, tissue: Tissue, *, n_steps: int) -> None:
+def _planted(rows: Rows, tissue: Tissue, *, n_steps: int, **learned: int) -> None:
     adata = from_labels(tissue.image, features=("shape", "intensity"))
     pp.scale_features(adata, impute="median")
     truth = tissue.truth.loc[adata.obs["cell_id"]]
     vectors = {"measured shape and intensity": np.asarray(adata.X)}
-    model = MorphoFeatures(n_steps=n_steps, progress=False)
+    model = MorphoFeatures(n_steps=n_steps, progress=False, **learned)
     start = time.perf_counter()
     model.fit(tissue.image)
     seconds = time.perf_counter() - start
@@ -52,7 +52,7 @@ def _planted(rows: Rows, tissue: Tissue, *, n_steps: int) -> None:
     for group in groups:
         names = (group,) if isinstance(group, str) else group
         vectors[" + ".join(names)] = np.concatenate([features.filter(like=g).to_numpy() for g in names], axis=1)
-    first = MorphoFeatures(n_steps=1, progress=False).fit(tissue.image).transform(tissue.image)
+    first = MorphoFeatures(n_steps=1, progress=False, **learned).fit(tissue.image).transform(tissue.image)
     for group in model.groups_:
         vectors[f"{group}, after one step"] = first.filter(like=group).to_numpy()
     for name, found in vectors.items():

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from benchmarks.rows import Row, Rows
 
@@ -15,7 +16,7 @@ from scipy.sparse import csr_matrix
 from benchmarks.memory import peak, reset_peak
 from cellgraph_clr import gr
 from cellgraph_clr.graphs.proximity import nearest_lists
-what, n, d, k = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+whats, n, d, k = sys.argv[1].split(","), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 def made(n):
     rng = np.random.default_rng(0)
     side = int(np.ceil(n ** (1 / d)))
@@ -39,22 +40,23 @@ calls = {
     "ours gr.radius_graph": lambda a: gr.radius_graph(a, radius=radius),
     "ours gr.delaunay_graph": lambda a: gr.delaunay_graph(a, max_distance=None),
 }
-if what.startswith("squidpy"):
+if any(what.startswith("squidpy") for what in whats):
     import squidpy as sq
     options = {"coord_type": "generic"}
-    calls = {
+    calls |= {
         "squidpy kNN": lambda a: sq.gr.spatial_neighbors(a, n_neighs=k, **options),
         "squidpy radius": lambda a: sq.gr.spatial_neighbors(a, radius=radius, **options),
         "squidpy Delaunay": lambda a: sq.gr.spatial_neighbors(a, delaunay=True, **options),
     }
-call = calls[what]
-call(made(2000))  # imports and compilation
-adata = made(n)
-before = reset_peak()
-start = time.perf_counter()
-call(adata)
-seconds = time.perf_counter() - start
-print(json.dumps([seconds, peak() - before, int(adata.obsp["spatial_connectivities"].nnz)]))
+for what in whats:
+    call = calls[what]
+    call(made(2000))  # imports and compilation
+    adata = made(n)
+    before = reset_peak()
+    start = time.perf_counter()
+    call(adata)
+    seconds = time.perf_counter() - start
+    print(json.dumps([seconds, peak() - before, int(adata.obsp["spatial_connectivities"].nnz)]))
 """
 PAIRS = (
     ("ours directed kNN", "squidpy kNN"),
@@ -64,12 +66,11 @@ PAIRS = (
 )
 
 
-def _measured(what: str, n: int, d: int, k: int) -> tuple[float, float, int]:
-    out = subprocess.run(
-        [sys.executable, "-c", CALL, what, str(n), str(d), str(k)], capture_output=True, text=True, check=True
-    )
-    seconds, memory, entries = json.loads(out.stdout.splitlines()[-1])
-    return seconds, memory, entries
+def _measured(whats: Sequence[str], n: int, d: int, k: int) -> list[tuple[float, float, int]]:
+    """Return seconds, memory and entries of calls that share a process."""
+    words = [sys.executable, "-c", CALL, ",".join(whats), str(n), str(d), str(k)]
+    out = subprocess.run(words, capture_output=True, text=True, check=True)
+    return [(s, m, e) for s, m, e in map(json.loads, out.stdout.splitlines()[-len(whats) :])]
 
 
 def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
@@ -79,15 +80,16 @@ def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
     if not peers:
         print("  squidpy is not installed: run `make bench` for this peer")
     for d in (2, 3):
-        for ours, theirs in PAIRS:
+        together = _measured([ours for ours, _ in PAIRS], 3000, d, 15) if size == "small" else []
+        for i, (ours, theirs) in enumerate(PAIRS):
             n = 3000 if size == "small" else 100_000 if d == 3 and "delaunay" in ours else 1_000_000
-            a = _measured(ours, n, d, 15)
+            a = together[i] if together else _measured([ours], n, d, 15)[0]
             name = f"{ours.removeprefix('ours ')}, {d}D, {n:,} points"
             rows.add("squidpy", name, "seconds", a[0], unit="s", digits=1)
             rows.add("memory", name, "extra memory", a[1], unit="MiB", digits=0)
             rows.add("memory", name, "entries", a[2], digits=0)
             if peers:
-                b = _measured(theirs, n, d, 15)
+                b = _measured([theirs], n, d, 15)[0]
                 rows.add("squidpy", name, "squidpy, in times of ours", b[0] / a[0], unit="x", digits=2)
                 rows.add("squidpy", name, "memory of squidpy", b[1] / max(a[1], 1), unit="x", digits=1)
     return rows

@@ -36,10 +36,10 @@ def run(*, size: str, data: str | None) -> list[Row]:
     rows = Rows("time_arrow")
     small = size == "small"
     if small:
-        _planted(rows, n_steps=4, side=96, n_cells=8, n_movies=2, n_pairs=64)
+        _planted(rows, n_steps=4, side=96, n_cells=8, n_movies=2, n_pairs=64, crop_px=32, batch_size=8)
     else:
         _planted(rows, n_steps=600, side=256, n_cells=40)
-    _speed(rows, side=128 if small else 1024)
+    _speed(rows, side=128 if small else 1024, n_pairs=4 if small else 32)
     folder = real_data(size, data)
     if folder is not None:
         for name, steps in (("timelapse_bacteria", (1,)), ("timelapse_hl60sim", (1, 2))):
@@ -48,8 +48,10 @@ def run(*, size: str, data: str | None) -> list[Row]:
     return rows
 
 
-def _planted(rows: Rows, *, n_steps: int, side: int, n_cells: int, n_movies: int = 4, n_pairs: int = 1024) -> None:
-    options = {"n_steps": n_steps, "steps": (4,), "progress": False}
+def _planted(
+    rows: Rows, *, n_steps: int, side: int, n_cells: int, n_movies: int = 4, n_pairs: int = 1024, **learned: int
+) -> None:
+    options = {"n_steps": n_steps, "steps": (4,), "progress": False, **learned}
     movies = [event_movie(n_cells, 40, side=side, random_state=s) for s in range(n_movies)]
     unseen = event_movie(n_cells, 40, side=side, random_state=9)
     arrow = TimeArrow(**options).fit(movies)
@@ -169,7 +171,7 @@ def _once(movie, learned, unseen, arrow, tuned, share, seed):
     return scores["average_precision"], scores["f1"], ece, brier_skill(proba, codes)
 
 
-def _speed(rows: Rows, *, side: int) -> None:
+def _speed(rows: Rows, *, side: int, n_pairs: int) -> None:
     """Add tiles against the whole frame, the memory of both, and crops a second against a loader of ready crops."""
     movie = Movie.build(np.random.default_rng(0).normal(size=(3, side, side)).astype(np.float32))
     arrow = TimeArrow(n_steps=1, progress=False).untrained(movie)
@@ -183,14 +185,14 @@ def _speed(rows: Rows, *, side: int) -> None:
     frames = [np.random.default_rng(0).normal(size=(12, 1, side, side)).astype(np.float16)]
     source = FramePairs(frames, [(0, 12)], (1,), 64, 0.0)
     net, rng = arrow.backbone_copy().train(), np.random.default_rng(0)
-    ready = [source.pairs(32, rng)[0] for _ in range(4)]
+    ready = [source.pairs(n_pairs, rng)[0] for _ in range(4)]
 
     def step(pairs: torch.Tensor) -> None:
         net(pairs).sum().backward()
 
     def ours() -> None:
         for _ in range(4):
-            step(source.pairs(32, rng)[0])
+            step(source.pairs(n_pairs, rng)[0])
 
     def plain() -> None:
         for pairs in ready:
