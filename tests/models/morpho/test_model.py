@@ -156,6 +156,11 @@ def test_nuclei_without_a_cell_and_cells_with_two_are_said(flat):
         MorphoFeatures(**SMALL | {"kinds": ("shape",), "n_steps": 1}).fit(cells, nuclei=nuclei)
 
 
+@pytest.fixture(scope="module")
+def base(flat):
+    return MorphoFeatures(**SMALL).fit_transform(flat.image).to_numpy()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("n_features", 7), ("n_hidden", 8), ("n_points", 40), ("coarse_size", 16), ("coarse_resolution", 3.0), ("fine_size", 16),
@@ -163,8 +168,7 @@ def test_nuclei_without_a_cell_and_cells_with_two_are_said(flat):
      ("reconstruction", 0.0), ("strength", 0.2), ("n_steps", 5), ("batch_size", 9), ("learning_rate", 0.01),
      ("weight_decay", 0.5), ("random_state", 3)],
 )  # fmt: skip
-def test_each_option_changes_the_output(flat, name, value):
-    base = MorphoFeatures(**SMALL).fit_transform(flat.image).to_numpy()
+def test_each_option_changes_the_output(flat, base, name, value):
     changed = MorphoFeatures(**SMALL | {name: value}).fit_transform(flat.image).to_numpy()
     assert base.shape != changed.shape or not np.allclose(base, changed)
 
