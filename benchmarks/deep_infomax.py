@@ -66,8 +66,18 @@ def _planted(rows: Rows, plate: Plate, options: dict[str, int]) -> None:
         model.fit(plate, samples=[n for n in names if n not in UNSEEN])
         found.append(_clusters(model.transform(plate).drop(columns="foreground"), plate))
     _add_clusters(rows, "learned", found)
+    _speed(rows, plate, model)
+    for n_fields in (2, 4) if options else (8, 16):
+        wide = phenotype_plate(4, n_fields, side=plate.image(0).shape[-1], random_state=1)
+        before = reset_peak()
+        DeepInfoMax(progress=False, **{**options, "n_steps": 3}).fit(wide)
+        rows.add("memory", f"training, {len(wide)} fields", "beyond the images", peak() - before, unit="MiB", digits=0)
+
+
+def _speed(rows: Rows, plate: Plate, model: DeepInfoMax) -> None:
+    """Add how fast windows get their profiles beside the network alone on images in memory, by one thread and by all."""
     images = [torch.from_numpy(plate.normalized().image(i))[None] for i in range(len(plate))]
-    encoder = model.network()
+    encoder, every = model.network(), torch.get_num_threads()
 
     def network() -> None:
         with torch.inference_mode():
@@ -75,16 +85,21 @@ def _planted(rows: Rows, plate: Plate, options: dict[str, int]) -> None:
                 encoder.summary(encoder(image))
 
     calls = {"transform": lambda: model.transform(plate), "the network alone, on images in memory": network}
-    name = f"{len(model.transform(plate))} windows of {len(plate)} fields"
-    medians = paired(calls, rounds=3)
-    rows.times(name, medians, ours="transform")
-    speed = medians["the network alone, on images in memory"] / medians["transform"]
-    rows.add("speed", "profiles of windows", "in times of the bare network", speed, unit="x", digits=2)
-    for n_fields in (2, 4) if options else (8, 16):
-        wide = phenotype_plate(4, n_fields, side=images[0].shape[-1], random_state=1)
-        before = reset_peak()
-        DeepInfoMax(progress=False, **{**options, "n_steps": 3}).fit(wide)
-        rows.add("memory", f"training, {len(wide)} fields", "beyond the images", peak() - before, unit="MiB", digits=0)
+    for n_threads in sorted({1, every}):
+        torch.set_num_threads(n_threads)
+        medians = paired(calls, rounds=5)
+        name = f"{len(model.transform(plate))} windows of {len(plate)} fields, threads: {n_threads}"
+        rows.times(name, medians, ours="transform")
+        speed = medians["the network alone, on images in memory"] / medians["transform"]
+        rows.add(
+            "speed",
+            f"profiles of windows, threads: {n_threads}",
+            "in times of the bare network",
+            speed,
+            unit="x",
+            digits=2,
+        )
+    torch.set_num_threads(every)
 
 
 def _add_clusters(rows: Rows, how: str, found: list[tuple[float, float, float]]) -> None:
