@@ -10,9 +10,12 @@ from cellgraph_clr._core.checks import check_in_range
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from scipy.spatial import cKDTree
 
-__all__ = ["cell_reach", "outline", "polygons", "surface"]
+__all__ = ["Outlines", "cell_reach", "polygons", "surface"]
 
+FINER = {2: 4.0, 3: 2.5}  # steps of the grid in `reach`, by the number of axes
+BESIDE = 4.0  # reaches around a group in which other cells are looked for
 MAX_GRID = 2**22  # points of the grid that outlines are traced on; a larger box takes a coarser one
 
 
@@ -30,16 +33,44 @@ def cell_reach(position: np.ndarray, adjacency: csr_matrix, rows: np.ndarray | N
     return 0.55 * float(np.quantile(length, 0.95)) if len(length) else 1.0
 
 
-def outline(
-    position: np.ndarray, samples: np.ndarray, rows: np.ndarray, reach: float
-) -> list[np.ndarray] | tuple[np.ndarray, np.ndarray]:
-    """Return `polygons` (2D) or the `surface` (3D) of cells of one sample; cells of others may lie at the same place.
+class Outlines:
+    """Outlines of many groups of cells, each at the cost of its own cells and those around: cells are sorted by place once.
 
-    `samples` (n,) are numbers, so that many outlines do not compare names again and again.
+    Parameters
+    ----------
+    position : (n, d) centres of all cells.
+    samples : (n,) number of the sample of every cell; cells of others may lie at the same place.
+    reach : how far a cell reaches where nothing is beside it, in the unit of positions; above 0 (else `OptionError`).
     """
-    beside = np.flatnonzero(samples == samples[rows[0]])
-    traced = polygons if position.shape[1] == 2 else surface
-    return traced(position[beside], np.searchsorted(beside, rows), reach)
+
+    def __init__(self, position: np.ndarray, samples: np.ndarray, reach: float) -> None:
+        check_in_range("reach", reach, low=0, low_open=True)
+        self.position, self.samples, self.reach = np.asarray(position, float), np.asarray(samples), reach
+        self._order = np.argsort(self.samples, kind="stable")
+        self._trees: dict[int, tuple[np.ndarray, cKDTree]] = {}
+
+    def of(self, rows: np.ndarray) -> list[np.ndarray] | tuple[np.ndarray, np.ndarray]:
+        """Return the `polygons` (2D) or the `surface` (3D) of cells of one sample, at least one."""
+        members, tree = self._sample(int(self.samples[rows[0]]))
+        own = self.position[rows]
+        low, high = own.min(axis=0), own.max(axis=0)
+        margin = BESIDE * self.reach + _step(high - low, self.reach)
+        inside = tree.query_ball_point((low + high) / 2, 1.001 * ((high - low).max() / 2 + margin), p=np.inf)
+        near = members[np.sort(np.asarray(inside, np.int64))]
+        traced = polygons if self.position.shape[1] == 2 else surface
+        return traced(self.position[near], np.searchsorted(near, rows), self.reach)
+
+    def _sample(self, number: int) -> tuple[np.ndarray, cKDTree]:
+        """Return the cells of a sample (ascending) and the tree of their places."""
+        if number not in self._trees:
+            from scipy.spatial import cKDTree
+
+            first, last = (
+                np.searchsorted(self.samples, number, side, sorter=self._order) for side in ("left", "right")
+            )
+            members = self._order[first:last]
+            self._trees[number] = members, cKDTree(self.position[members])
+        return self._trees[number]
 
 
 def polygons(position: np.ndarray, rows: np.ndarray, reach: float) -> list[np.ndarray]:
@@ -60,7 +91,7 @@ def polygons(position: np.ndarray, rows: np.ndarray, reach: float) -> list[np.nd
     """
     from skimage.measure import find_contours
 
-    field, low, step = _depth(position, rows, reach, 4)
+    field, low, step = _depth(position, rows, reach)
     if field is None:
         return []
     found = [low + step * c for c in find_contours(field, 0)]
@@ -70,20 +101,24 @@ def polygons(position: np.ndarray, rows: np.ndarray, reach: float) -> list[np.nd
 def surface(position: np.ndarray, rows: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the outline of a group of cells in 3D, a mesh: vertices (v, 3) as x, y, z and triangles (t, 3).
 
-    As `polygons`, on a grid of two fifths of `reach`. No cells give an empty mesh.
+    As `polygons`, on a grid of two fifths of `reach`. No cells, or only such that share their places with others, give an empty mesh.
     """
     from skimage.measure import marching_cubes
 
-    field, low, step = _depth(position, rows, reach, 2.5)
-    if field is None:
+    field, low, step = _depth(position, rows, reach)
+    if field is None or field.max() <= 0:  # others lie at the same places, or the grid is too coarse to see it
         return np.zeros((0, 3)), np.zeros((0, 3), np.int64)
     vertices, faces, *_ = marching_cubes(field, 0)
     return low + step * vertices, faces.astype(np.int64)
 
 
-def _depth(
-    position: np.ndarray, rows: np.ndarray, reach: float, finer: float
-) -> tuple[np.ndarray | None, np.ndarray, float]:
+def _step(side: np.ndarray, reach: float) -> float:
+    """Return the step of the grid around a group that spans `side` (d,)."""
+    around = side + 2.5 * reach
+    return max(reach / FINER[len(side)], float((around.prod() / MAX_GRID) ** (1 / len(side))))
+
+
+def _depth(position: np.ndarray, rows: np.ndarray, reach: float) -> tuple[np.ndarray | None, np.ndarray, float]:
     """Return how deep every grid point lies inside the territory (below 0 outside), where the grid starts, and its step."""
     from scipy.spatial import cKDTree
 
@@ -93,15 +128,14 @@ def _depth(
         return None, np.zeros(xyz.shape[1]), 1.0
     own = xyz[rows]
     low, high = own.min(axis=0), own.max(axis=0)
-    side = high - low + 2.5 * reach
-    step = max(reach / finer, float((side.prod() / MAX_GRID) ** (1 / len(side))))
+    step = _step(high - low, reach)
+    beside = ((xyz > low - (BESIDE * reach + step)) & (xyz < high + BESIDE * reach + step)).all(axis=1)
+    beside[rows] = False
+    shape = np.ceil((high - low + 2.5 * reach + 2 * step) / step).astype(int) + 1
     low = low - 1.25 * reach - step
-    shape = np.ceil((side + 2 * step) / step).astype(int) + 1
     axes = [a + step * np.arange(n) for a, n in zip(low, shape, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(shape))
     near = cKDTree(own).query(points)[0]
-    beside = ((xyz > low - 2 * reach) & (xyz < high + 4 * reach)).all(axis=1)
-    beside[rows] = False
     others = xyz[beside]
     far = cKDTree(others).query(points)[0] if len(others) else np.full(len(points), np.inf)
     return np.minimum((far - near) / 2, reach - near).reshape(shape), low, step

@@ -28,7 +28,7 @@ from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values, searched
 from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis import regions as region_search
-from cellgraph_clr.analysis.outlines import cell_reach, outline
+from cellgraph_clr.analysis.outlines import Outlines, cell_reach
 from cellgraph_clr.analysis.retrieval import centred_directions, query_similarity, standardised_directions
 from cellgraph_clr.tl.common import check_apart
 
@@ -215,7 +215,7 @@ def _region_table(
 
     size_name = next((n for n in ("volume", "area") if n in adata.var_names), None)
     size = None if size_name is None else raw_values(adata, size_name)[0]
-    images, reach = images_of(adata), cell_reach(xyz, adjacency)
+    images, outlines = images_of(adata), Outlines(xyz, image, cell_reach(xyz, adjacency))
     records = []
     for number, region in enumerate(found, start=1):
         place = xyz[region.rows]
@@ -226,7 +226,7 @@ def _region_table(
             record["library_id"] = name
         record |= {a: float(v) for a, v in zip("xyz", place.mean(axis=0), strict=False)}
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
-        record["outline"] = outline(xyz, image, region.rows, reach)
+        record["outline"] = outlines.of(region.rows)
         records.append(record)
     table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
     return table.set_index("region")

@@ -5,7 +5,8 @@ import pytest
 from skimage.measure import mesh_surface_area
 
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr.analysis.outlines import _area, polygons, surface
+from cellgraph_clr.analysis import outlines
+from cellgraph_clr.analysis.outlines import Outlines, _area, polygons, surface
 
 
 def lattice(n, d):
@@ -32,8 +33,6 @@ def test_cells_beside_nothing_reach_as_far_as_asked():
 
 
 def test_a_coarser_grid_for_a_large_box(monkeypatch):
-    from cellgraph_clr.analysis import outlines
-
     monkeypatch.setattr(outlines, "MAX_GRID", 2000)
     xy = 10 * lattice(20, 2)
     (outer,) = polygons(xy, np.arange(400), 7.0)
@@ -47,5 +46,42 @@ def test_a_cube_of_cells_has_its_surface():
     assert mesh_surface_area(vertices, faces) == pytest.approx(6 * 25, rel=0.06)
     np.testing.assert_allclose([vertices.min(0), vertices.max(0)], [[2.5] * 3, [7.5] * 3], atol=0.1)
     assert [len(a) for a in surface(xyz, np.zeros(0, int), 1.0)] == [0, 0]
+    assert [len(a) for a in surface(xyz[[5, 5]], np.array([0]), 1.0)] == [0, 0]
     with pytest.raises(OptionError, match="`reach`"):
         surface(xyz, np.arange(3), 0)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("coarse", [False, True])
+def test_outlines_of_many_groups_are_those_of_all_cells_together(ndim, coarse, monkeypatch):
+    """Blobs of cells in three samples at one place, groups of any form and reach: as traced among all cells of the sample."""
+    if coarse:
+        monkeypatch.setattr(outlines, "MAX_GRID", 300)
+    rng, some = np.random.default_rng(ndim), 0
+    for _ in range(6):
+        xyz = rng.uniform(-1e4, 1e4, ndim) + rng.lognormal(3, 1, ndim) * rng.normal(size=(600, ndim))
+        samples = rng.integers(0, 3, 600)
+        reach = float(rng.lognormal(1, 0.5))
+        every = Outlines(xyz, samples, reach)
+        for size in (1, 2, 9, 60):
+            mine = np.flatnonzero(samples == rng.integers(0, 3))
+            middle = xyz[rng.choice(mine)]
+            rows = mine[np.argsort((((xyz[mine] - middle) * [9, 1, 1][:ndim]) ** 2).sum(axis=1))[:size]]
+            plain = (polygons if ndim == 2 else surface)(xyz[mine], np.searchsorted(mine, rows), reach)
+            found = every.of(rows)
+            assert len(found) == len(plain)
+            some += len(plain[0]) > 0 if plain else 0
+            for a, b in zip(found, plain, strict=True):
+                np.testing.assert_array_equal(a, b)
+    assert some > 12
+
+
+def test_an_outline_costs_what_lies_around_it(monkeypatch):
+    seen = []
+    monkeypatch.setattr(outlines, "polygons", lambda position, *_: seen.append(len(position)))
+    xy = 10 * lattice(100, 2)
+    inside = ((xy >= 400) & (xy <= 440)).all(axis=1)  # 5 x 5 of 10,000 cells
+    Outlines(xy, np.zeros(len(xy), int), 6.0).of(np.flatnonzero(inside))
+    assert seen[0] < 15**2
+    with pytest.raises(OptionError, match="`reach`"):
+        Outlines(xy, np.zeros(len(xy), int), 0.0)
