@@ -1,36 +1,23 @@
-"""Pictures of a page that need no scripts: the maps as they are printed, and cells typical of every class."""
+"""Pictures of a page that need no scripts: the maps as they are printed."""
 
 from __future__ import annotations
 
-import base64
 import io
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.units import round_length
-from cellgraph_clr._report.parts import Section, Subject, dot, lead
-from cellgraph_clr._report.pictures import picture_url
-from cellgraph_clr._report.vectors import page_vectors
-from cellgraph_clr.adata.images_of_cells import images_of, rows_of_labels
-from cellgraph_clr.adata.keys import UNASSIGNED
-from cellgraph_clr.adata.samples import cell_ids
-from cellgraph_clr.analysis.typical import typical_rows
-from cellgraph_clr.pl.colors import coloring
+from cellgraph_clr._report.parts import Section, dot, lead
+from cellgraph_clr._report.pictures import data_url
 
 if TYPE_CHECKING:
     from cellgraph_clr.pl.colors import Coloring
 
-__all__ = ["gallery_section", "maps_section"]
+__all__ = ["maps_section"]
 
 SIDE = 640  # pixels of the longer side of a printed map
-N_TYPICAL = 8
-MOST_CLASSES = 24
 RAMP = "viridis"
-LIGHT = (1.0, 99.8)  # percentiles that are black and white
-FITTING = 0.9  # share of the typical cells that are shown whole
-TILE = 5.2  # rem, side of a picture of a cell in the style sheet
 
 
 def maps_section(title: str, maps: dict[str, np.ndarray], found: Coloring | None) -> Section | None:
@@ -97,69 +84,4 @@ def _url(picture: np.ndarray) -> str:
 
     held = io.BytesIO()
     Image.fromarray(picture).quantize(128).save(held, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode("ascii")
-
-
-def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Section | None:
-    """Return pictures of the cells most typical of every class of `obs[key]`; None without labels, classes or vectors."""
-    from cellgraph_clr.io.matched_labels import labels_of_cells
-    from cellgraph_clr.pl.tiles import SIZE, Tiles
-
-    adata = about.adata
-    vectors = page_vectors(adata, use_rep)
-    if about.labels is None or key is None or vectors is None:
-        return None
-    found = coloring(adata[:], key)
-    if not found.is_categorical:
-        return None
-    first = images_of(adata, about.library_key)[0]
-    image = about.image if np.ndim(about.image) == np.shape(adata.obsm["spatial"])[1] else None
-    group, picture = labels_of_cells(adata, about.labels, image, library_id=first.name or None)
-    tiles = Tiles(picture, 0)
-    rows = rows_of_labels(adata, tiles.scan.cell_id, group)
-    typical = typical_rows(vectors[1][rows], found.values[rows], N_TYPICAL)
-    at = {int(c): i for i, c in enumerate(tiles.scan.cell_id)}
-    ids = cell_ids(adata)
-    chosen = {
-        found.names[code]: rows[best]
-        for code, best in enumerate(typical)
-        if len(best) and found.names[code] != UNASSIGNED
-    }
-    chosen = dict(list(chosen.items())[:MOST_CLASSES])
-    if not chosen:
-        return None
-    every = np.array([at[int(ids[r])] for found_ in chosen.values() for r in found_])
-    resolution = tiles.resolution(every, turned=False, share=FITTING)
-    n_cut = int((tiles.reach(every, turned=False) > SIZE * resolution).sum())
-    cut = {int(r): tiles.slice(at[int(ids[r])], resolution) for rows_ in chosen.values() for r in rows_}
-    bright = [light for light, _ in cut.values() if light is not None]
-    low, high = np.percentile(np.concatenate([b.ravel() for b in bright]), LIGHT) if bright else (0.0, 1.0)
-    parts = []
-    for name, some in chosen.items():
-        color = found.colors[found.names.index(name)]
-        pictures = "".join(_tile(*cut[int(r)], int(ids[r]), float(low), float(high), color) for r in some)
-        parts.append(f'<h3>{dot(color)}{escape(name)}</h3><ul class="pictures">{pictures}</ul>')
-    where = f" Sample {first.name}." if len(images_of(adata, about.library_key)) > 1 else ""
-    light = f" Light is that of {picture.channels[0]}." if len(picture.channels) > 1 else ""
-    text = f"The cells nearest to the middle of each class of {key} by {vectors[0]}, all at one scale and brightness."
-    larger = f" {n_cut} of {len(every)} are larger than their picture and cut off." if n_cut else ""
-    bar = _scale_bar(SIZE * resolution, picture.unit)
-    return Section("gallery", "Typical cells", "Gallery", lead(text + larger + light + where) + bar + "".join(parts))
-
-
-def _scale_bar(side: float, unit: str) -> str:
-    """Return a bar of a round length, up to half the side of a picture, with its length."""
-    length, text = round_length(side / 2, unit)
-    look = f"display:inline-block;vertical-align:middle;height:3px;background:currentColor;width:{TILE * length / side:.3f}rem"
-    return f'<p class="scale"><span style="{look}"></span> {escape(text)}</p>'
-
-
-def _tile(light: np.ndarray | None, mask: np.ndarray, cell: int, low: float, high: float, color: str) -> str:
-    """Return one picture of a cell with its outline in the color of its class."""
-    from matplotlib.colors import to_rgb
-    from scipy.ndimage import binary_erosion
-
-    grey = 0.35 * mask.astype(float) if light is None else np.clip((light - low) / max(high - low, 1e-12), 0, 1)
-    picture = np.repeat(grey[:, :, None], 3, axis=2)
-    picture[mask & ~binary_erosion(mask, border_value=1)] = to_rgb(color)
-    return f'<li><img alt="cell {cell}" title="cell {cell}" src="{picture_url(picture)}"></li>'
+    return data_url(held.getvalue(), "png")

@@ -75,6 +75,7 @@ def contents(adata: AnnData, rows: np.ndarray, options: Options) -> Contents:
     about: dict[str, Any] = {"n": len(rows), "n_total": adata.n_obs}
     about["samples"] = [{"name": g.name} for g in images]
     about["blocks"] = blocks.about
+    about["left_out"] = []
     if len(images) > 1:
         blocks.add("sample", number[rows].astype(np.uint16 if len(images) < FINE else np.uint32))
     if xyz is not None:
@@ -90,6 +91,7 @@ def contents(adata: AnnData, rows: np.ndarray, options: Options) -> Contents:
     about["columns"] = add_columns(blocks, adata, rows, options.features)
     names = [c["name"] for c in about["columns"]]
     classes = [c["name"] for c in about["columns"] if c["kind"] == "classes" and len(c["names"]) > 1]
+    classes.sort(key=lambda c: adata.obs[c].dtype == bool)  # what is true of a cell comes after what it is
     first = [options.color, *(c for c in CLASSES if c in classes), *classes, *names]
     about["color"] = next((c for c in first if c in names), None)
     return Contents(about, blocks, rows, plane)
@@ -160,23 +162,41 @@ def _add_pictures(
     xyz: np.ndarray,
     options: Options,
 ) -> None:
-    """Pack the image of every sample, and the outlines of cells."""
+    """Pack the image of every sample, small pictures of cells, and their outlines."""
     if options.image is not None:
-        from cellgraph_clr.pl.field import Field
-
-        field = Field(adata, options.image, options.labels, library_key=options.library_key)
-        for sample, group in list(zip(about["samples"], images, strict=True))[:MOST_PICTURES]:
-            found = field.picture(group)
-            if found is not None:
-                left, right, bottom, top = found[1]
-                sample["picture"] = {"url": picture_url(found[0]), "box": [left, top, right, bottom]}
+        _add_light(about, adata, images, rows, xyz, options)
     if options.labels is None:
         return
     if len(rows) > MOST_OUTLINES:
         text = f"Outlines of {len(rows)} cells are left out (more than {MOST_OUTLINES})."
         warn(text)
+        about["left_out"].append(text)
         return
     _add_outlines(blocks, about, adata, images, rows, xyz, options)
+
+
+def _add_light(
+    about: dict[str, Any],
+    adata: AnnData,
+    images: Sequence[Group],
+    rows: np.ndarray,
+    xyz: np.ndarray,
+    options: Options,
+) -> None:
+    from cellgraph_clr._report.light import Lights
+    from cellgraph_clr._report.sheets import add_sheets
+
+    lights = Lights(adata, options.image, options.labels, options.library_key)
+    shown = list(images)[:MOST_PICTURES]
+    for sample, group in zip(about["samples"], shown, strict=False):
+        found = lights.flat(group)
+        if found is not None:
+            left, right, bottom, top = found[1]
+            sample["picture"] = {"url": picture_url(found[0]), "box": [left, top, right, bottom]}
+    if len(images) > len(shown):
+        about["left_out"].append(f"The images of {len(images) - len(shown)} of {len(images)} samples are left out.")
+    number = image_numbers(adata, options.library_key)[rows]
+    add_sheets(about, lights, shown, xyz[rows], number)
 
 
 def _add_outlines(

@@ -13,7 +13,7 @@ from cellgraph_clr.cells.scan.columns import HIGH, LOW
 if TYPE_CHECKING:
     from cellgraph_clr.cells.label_image import LabelImage
 
-__all__ = ["cell_outlines", "picture_url"]
+__all__ = ["cell_outlines", "data_url", "picture_url"]
 
 LARGEST = 2048  # pixels along the longer side of a picture
 QUALITY = 80  # of WebP
@@ -30,7 +30,12 @@ def picture_url(picture: np.ndarray) -> str:
         shown.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
     held = io.BytesIO()
     shown.save(held, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(held.getvalue()).decode("ascii")
+    return data_url(held.getvalue(), "webp")
+
+
+def data_url(packed: bytes, kind: str) -> str:
+    """Return the bytes of a picture as a URL that holds them."""
+    return f"data:image/{kind};base64,{base64.b64encode(packed).decode('ascii')}"
 
 
 def cell_outlines(image: LabelImage) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:

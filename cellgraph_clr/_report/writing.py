@@ -68,7 +68,10 @@ def report(
         Label images of the cells, in any form that `pl.spatial` takes: outlines are drawn (of a volume those of the middle
         section of every cell, in a slab of x and y), labels are looked over (`im.label_qc`), and typical cells shown.
     image : object, default None
-        Under the cells, as in `pl.spatial`; a volume (z, y, x) is shown by its brightest plane along z.
+        Under the cells, as in `pl.spatial`; a volume (z, y, x), or (c, z, y, x) of up to three channels, is shown by its
+        brightest plane along z. Small pictures of the cells found and of typical cells are cut from it, of a volume in the
+        plane of each cell. For this the page holds one picture of every cell of a volume, or of an image that is too large
+        for the page as it is: up to 3 MB, and of more than about 29,000 cells none, as the page then says.
     title : str or None, default None
         Of the page; None takes the name of the file.
     color : str or None, default None
@@ -108,7 +111,8 @@ def report(
     NoCellsError, CellGraphError
         For no cell, an AnnData that is not in memory, or columns of `obs` or features of one name.
     MissingKeyError, NoGraphError, ShapeError, NonFiniteError
-        For unknown keys and graphs, an embedding of one column, and images or labels that are not those of the cells.
+        For unknown keys and graphs, an embedding of one column, and images or labels that are not those of the cells, or
+        not of their planes.
     MissingFileError, FileFormatError
         For labels or an image given as paths where there is no file, or one of another kind.
 
@@ -155,10 +159,10 @@ def report(
     seed = as_seed(random_state)
     rows = _rows(adata, int(max_cells), seed)
     shown = _features(adata, len(rows), features, color)
-    flat = _flattened(adata, image_of(image))
-    options = Options(labels, flat, color, use_rep, embedding, shown, neighbors_key, library_key, n_dims, seed)
+    shown_image = image_of(image)
+    options = Options(labels, shown_image, color, use_rep, embedding, shown, neighbors_key, library_key, n_dims, seed)
     held = contents(adata, rows, options)
-    about = Subject(adata, library_key, neighbors_key, labels, flat, truth_key)
+    about = Subject(adata, library_key, neighbors_key, labels, shown_image, truth_key)
     command = _command(
         output, labels, image, title=title, color=color, truth_key=truth_key, use_rep=use_rep, embedding=embedding
     )
@@ -208,17 +212,8 @@ def _features(adata: AnnData, n: int, features: Sequence[str] | None, color: str
     return [*extra, *shown]
 
 
-def _flattened(adata: AnnData, image: Any) -> Any:
-    """Return the image as it is drawn: of a volume (z, y, x) that cells in 3D were measured in, the brightest along z."""
-    if image is None or "spatial" not in adata.obsm or np.shape(adata.obsm["spatial"])[1] != 3:
-        return image
-    shape = np.shape(image)
-    volume = len(shape) == 3 and shape[-1] not in (3, 4) and shape[0] > 3
-    return np.asarray(image).max(axis=0) if volume else image
-
-
 def _sections(about: Subject, held: Contents, use_rep: str | None, command: str) -> list[Section]:
-    from cellgraph_clr._report import about_classes, about_data, about_graph, about_pictures, about_time
+    from cellgraph_clr._report import about_classes, about_data, about_graph, about_pictures, about_time, gallery
     from cellgraph_clr.pl.colors import coloring
 
     adata = about.adata
@@ -234,7 +229,7 @@ def _sections(about: Subject, held: Contents, use_rep: str | None, command: str)
         about_classes.interaction_section(about),
         about_time.time_section(about),
         about_time.plate_section(about),
-        about_pictures.gallery_section(about, first if first in adata.obs else None, use_rep),
+        gallery.gallery_section(about, first if first in adata.obs else None, use_rep),
         about_data.provenance_section(about, command, _notes(held.about)),
     ]
     return [s for s in sections if s is not None]
@@ -252,7 +247,7 @@ def _notes(about: Mapping[str, Any]) -> list[str]:
     if about["n"] < about["n_total"]:
         cut = " Regions grow on what is left of the graph." if "graph" in about else ""
         out.append(f"The maps hold {about['n']:,} of {about['n_total']:,} cells, drawn so that rare classes stay.{cut}")
-    return out
+    return out + list(about["left_out"])
 
 
 def _maps(adata: AnnData, held: Contents) -> dict[str, np.ndarray]:

@@ -101,7 +101,8 @@ def polygons(position: np.ndarray, rows: np.ndarray, reach: float) -> list[np.nd
 def surface(position: np.ndarray, rows: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the outline of a group of cells in 3D, a mesh: vertices (v, 3) as x, y, z and triangles (t, 3).
 
-    As `polygons`, on a grid of two fifths of `reach`. No cells, or only such that share their places with others, give an empty mesh.
+    As `polygons`, on a grid of two fifths of `reach`. No cells, or only such that share their places with others, give an
+    empty mesh.
     """
     from skimage.measure import marching_cubes
 

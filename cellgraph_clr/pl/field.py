@@ -129,7 +129,7 @@ class Field:
         if isinstance(pixels, LabelImage):
             pixels = pixels.image
         picture = as_picture(np.asarray(pixels))
-        scale = self._scale(group)
+        scale = self.scale(group)
         self._check_shape(picture.shape[:2], scale, group)
         return picture, self._extent(picture.shape[:2], scale)
 
@@ -154,7 +154,8 @@ class Field:
         """Return the axes of z, y, x that lie across and down."""
         return [2 - "xyz".index(a) - (3 - ndim) for a in self.projection]
 
-    def _scale(self, group: Group) -> Scale:
+    def scale(self, group: Group) -> Scale:
+        """Return spacing and place of the image of a sample. Raises `MissingKeyError` where they cannot be told."""
         known = scale_of(self.adata, group)
         if known is None and self._labels_of is not None:
             found = self._labels_of(group)

@@ -409,6 +409,33 @@ def test_outlines_of_a_volume_are_drawn_in_a_slab_of_their_plane(browser, tissue
         opened.page.wait_for_function(f"!{IS_OUTLINED}")
 
 
+CENTRES = """[...document.querySelectorAll('.thumbs canvas')].map((c) => {
+  const p = c.getContext('2d').getImageData(68, 68, 8, 8).data;
+  let sum = 0;
+  for (let i = 0; i < p.length; i += 4) sum += p[i];
+  return sum / 64 > 110;
+})"""
+
+
+def test_the_card_shows_the_nearest_in_the_light_of_their_plane(browser, tissue_3d, tmp_path):
+    """Cells of odd id are bright and all others dark: so are the middles of their small pictures; without the image they are not."""
+    adata, labels = tissue_3d.adata(), np.asarray(tissue_3d.image.labels)
+    adata.obsm["X_flat"] = adata.X[:, :2].copy()
+    image = np.where(labels % 2 == 1, 200, 20).astype(np.uint8)
+    path = cgc.report(adata, tmp_path / "cells.html", image=image, labels=tissue_3d.image, embedding="X_flat")
+    with Opened(browser, path) as opened:
+        agreement = []
+        for row in range(0, 100, 10):
+            opened.get(f"cellgraph.ask([{row}])")
+            shown, ids = opened.get(CENTRES), opened.get(FOUND)[:8]
+            agreement += [s == (i % 2 == 1) for s, i in zip(shown, ids, strict=True)]
+        assert len(agreement) == 80
+        assert np.mean(agreement) > 0.95
+        before = opened.get(CENTRES)
+        opened.page.uncheck("#picture")
+        assert opened.get(CENTRES) != before
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make browser`")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessibility(browser, path, scheme):

@@ -28,8 +28,16 @@ def without_command(text):
     return re.sub("<pre.*?</pre>", "", text)
 
 
+def sections_of(text):
+    return re.findall(r'<section class="part" id="(\w+)"', text)
+
+
 def sections(path):
-    return re.findall(r'<section class="part" id="(\w+)"', path.read_text())
+    return sections_of(path.read_text())
+
+
+def about_of(text):
+    return json.loads(re.search(r'id="about">(.*?)</script>', text)[1])
 
 
 @pytest.mark.parametrize("way", ["report", "spatial"])
@@ -149,7 +157,7 @@ def test_of_many_cells_a_sample_that_a_seed_draws(cells, tmp_path):
     assert pages[0] == pages[1] != pages[2]
     assert "60 of them in the maps" in pages[0]
     assert '"n":60,"n_total":400' in pages[0]
-    about = json.loads(re.search(r'id="about">(.*?)</script>', pages[0])[1])
+    about = about_of(pages[0])
     rare = next(c for c in about["columns"] if c["name"] == "rare")
     assert rare["count"][rare["names"].index("rare")] == 3
 
@@ -261,10 +269,13 @@ def test_a_volume_is_shown_by_its_brightest_plane(tmp_path):
     image = np.asarray(tissue.image.image[0])
     paths = [
         cgc.report(adata, tmp_path / "a.html", image=i, embedding="spatial").read_text()
-        for i in (image, image.max(axis=0))
+        for i in (image, image.max(axis=0), image[None], {"": image})
     ]
-    assert paths[0] == paths[1]
-    assert '"picture"' in paths[0]
+    pictures = [re.findall('"picture":{.*?}', p) for p in paths]
+    assert pictures[0] == pictures[1] == pictures[2] == pictures[3]
+    assert len(pictures[0]) == 1
+    assert ["sheets" in about_of(p) for p in paths] == [True, False, True, True]
+    assert ["gallery" in sections_of(p) for p in paths] == [True, False, True, True]
 
 
 def test_interactions_are_drawn(cells, tmp_path):
@@ -274,3 +285,57 @@ def test_interactions_are_drawn(cells, tmp_path):
     assert "interactions" in sections(path)
     assert "&lt;a&gt;" in path.read_text()
     assert "log odds of contact</span>" in path.read_text()
+
+
+def test_a_flag_is_not_what_a_page_begins_with(cells, tmp_path):
+    cells.obs.insert(0, "a_flag", np.arange(400) % 2 == 0)
+    assert about_of(cgc.report(cells, tmp_path / "a.html").read_text())["color"] == "kind"
+    cells.obs = cells.obs[["cell_id", "a_flag"]]
+    assert about_of(cgc.report(cells, tmp_path / "a.html").read_text())["color"] == "a_flag"
+
+
+def test_what_is_left_out_is_said(tmp_path, monkeypatch):
+    from cellgraph_clr._report import contents, sheets
+
+    tissue = cgc.datasets.tissue(60, ndim=3, random_state=0)
+    adata = tissue.adata()
+    image = np.asarray(tissue.image.image[0])
+
+    def text():
+        return cgc.report(adata, tmp_path / "a.html", image=image, labels=tissue.image, embedding="spatial").read_text()
+
+    assert "left out" not in text()
+    monkeypatch.setattr(contents, "MOST_OUTLINES", 10)
+    monkeypatch.setattr(sheets, "MOST_BYTES", 100)
+    with pytest.warns(UserWarning, match="Outlines of"):
+        page = text()
+    assert f"<p>Small pictures of {adata.n_obs} cells are left out: the file would be more than" in page
+    assert f"<p>Outlines of {adata.n_obs} cells are left out (more than 10).</p>" in page
+
+
+def test_typical_cells_are_seen_in_the_light_of_the_image(adata, tissue_2d, tissue_3d, tmp_path):
+    """Of one channel, several, colors and volumes, with masks and without: pictures are as bright as the image says."""
+    pages = []
+
+    def tiles(adata, **options):
+        adata.obsm["X_flat"] = np.array(adata.obsm["spatial"][:, :2])
+        adata.obs["parity"] = pd.Categorical(np.where(adata.obs["cell_id"] % 2, "odd", "even"))
+        page = cgc.report(adata, tmp_path / "a.html", embedding="X_flat", color="parity", **options).read_text()
+        pages.append(page)
+        found = re.findall(r'alt="cell (\d+)" title="[^"]*" src="data:image/webp;base64,([^"]+)"', page)
+        shown = [(int(c), np.asarray(Image.open(io.BytesIO(base64.b64decode(u))).convert("RGB"))) for c, u in found]
+        assert len(shown) == 16
+        return [(cell % 2, *(p[44:52, 44:52].reshape(-1, 3).mean(axis=0) > 120)) for cell, p in shown]
+
+    for cells, labels in ((adata, tissue_2d.image), (tissue_3d.adata(), tissue_3d.image)):
+        odd = np.where(np.asarray(labels.labels) % 2 == 1, 200, 20).astype(np.uint8)
+        even = (220 - odd).astype(np.uint8)
+        for masks in ({"labels": labels}, {}):
+            assert {t[0] == t[1] == t[2] == t[3] for t in tiles(cells, image=odd, **masks)} == {True}
+            found = tiles(cells, image=np.stack([even, odd]), **masks)
+            assert {(t[0] == t[2] != t[1], t[3]) for t in found} == {(True, False)}
+        if labels.ndim == 2:
+            assert "Red and green are the channels" in pages[-3]
+            found = tiles(cells, image=np.stack([even, odd, odd], axis=-1), labels=labels)
+            assert {t[0] == t[2] == t[3] != t[1] for t in found} == {True}
+            assert "are the channels" not in pages[-1]

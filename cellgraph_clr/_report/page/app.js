@@ -16,6 +16,7 @@ class Page {
     this.graph = null;
     this.told = [];
     this.classes = [];
+    this.sheets = null;
   }
 
   async start() {
@@ -135,7 +136,7 @@ class Page {
       }),
     );
     this.pictures = held.filter(Boolean);
-    byId("picture-field").hidden = this.pictures.length === 0;
+    byId("picture-field").hidden = this.pictures.length === 0 && !about.sheets;
     const layers = this.tissue.layers;
     layers.pictures = () => (this.plane === "xy" && byId("picture").checked ? this.pictures.map((p) => ({ image: p.image, box: this.moved(p) })) : []);
     if (about.samples.length > 1) {
@@ -210,7 +211,7 @@ class Page {
     byId("fit").addEventListener("click", () => {
       for (const map of this.maps) map.fit();
     });
-    byId("picture").addEventListener("change", () => this.tissue.redraw());
+    byId("picture").addEventListener("change", () => this.restyle());
     byId("find-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this.find(byId("find").value.trim());
@@ -316,6 +317,7 @@ class Page {
 
   async prepareCard() {
     for (const column of about.columns.slice(0, TOLD)) this.told.push({ column, values: await unpack(column.block) });
+    if (about.sheets && this.tissue) this.sheets = await Promise.all(about.sheets.urls.map(bitmapOf));
     const rank = ({ column }) => (column === this.column ? 0 : /_pred$|^leiden$|^gmm$/.test(column.name) ? 1 : 2);
     this.classes = this.told.filter(({ column }) => column.kind === "classes").sort((a, b) => rank(a) - rank(b));
   }
@@ -486,6 +488,33 @@ class Page {
   }
 }
 
+async function bitmapOf(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return createImageBitmap(image);
+}
+
+// The place of a cell in the sheets: which sheet, and left and top of its square; null where there is none.
+function squareOf(page, row) {
+  const { columns, rows, side, samples } = about.sheets;
+  const sample = page.sample ? page.sample[row] : 0;
+  if (!samples.includes(sample)) return null;
+  page.squares ??= squareNumbers(page, samples);
+  const at = page.squares[row];
+  const inside = at % (columns * rows);
+  return { sheet: page.sheets[Math.floor(at / (columns * rows))], left: (inside % columns) * side, top: Math.floor(inside / columns) * side };
+}
+
+// Squares are those of the cells of these samples, in the order of the page.
+function squareNumbers(page, samples) {
+  const has = Uint8Array.from(about.samples, (_, s) => samples.includes(s));
+  const out = new Uint32Array(about.n);
+  let next = 0;
+  for (let i = 0; i < about.n; i++) out[i] = has[page.sample ? page.sample[i] : 0] ? next++ : 0;
+  return out;
+}
+
 // Outlines of all cells: where those of a cell start, and their points around its place.
 async function outlinesOf() {
   const [count, step] = await Promise.all(["outline_count", "outline_step"].map(unpack));
@@ -515,7 +544,8 @@ function drawAround(canvas, page, rows) {
   const [cx, cy] = [mean(x), mean(y)];
   const outlines = page.plane === "xy" ? page.outlines : undefined;
   const volume = about.position.axes.length === 3;
-  let reach = (outlines ? 1.6 : 2.3) * (volume ? page.apart() : map.apart);
+  const square = page.sheets && page.plane === "xy" && rows.length === 1 && byId("picture").checked ? squareOf(page, rows[0]) : null;
+  let reach = square ? about.sheets.reach : (outlines ? 1.6 : 2.3) * (volume ? page.apart() : map.apart);
   for (const row of rows) reach = Math.max(reach, 1.25 * Math.abs(x[row] - cx), 1.25 * Math.abs(y[row] - cy));
   const k = side / 2 / reach;
   const toPixel = (px, py) => [side / 2 + (px - cx) * k, side / 2 + (py - cy) * k];
@@ -527,6 +557,8 @@ function drawAround(canvas, page, rows) {
     const [right, bottom] = toPixel(box[2], box[3]);
     pen.drawImage(image, left, top, right - left, bottom - top);
   }
+  if (square) pen.drawImage(square.sheet, square.left, square.top, about.sheets.side, about.sheets.side, 0, 0, side, side);
+  const lit = Boolean(pictures.length || square);
   const chosen = new Set(rows);
   const deep = page.depthTest(rows, reach);
   const dot = Math.max(0.36 * (volume ? page.apart() : map.apart) * k, 2);
@@ -543,16 +575,14 @@ function drawAround(canvas, page, rows) {
     if (traced) tracePath(pen, outlines, i, (px, py) => toPixel(x[i] + px, y[i] + py));
     else {
       pen.beginPath();
-      pen.arc(...toPixel(x[i], y[i]), pictures.length && !chosen.has(i) ? dot / 2 : dot, 0, 2 * Math.PI);
+      pen.arc(...toPixel(x[i], y[i]), lit && !chosen.has(i) ? dot / 2 : dot, 0, 2 * Math.PI);
     }
-    pen.globalAlpha = chosen.has(i) ? 0.9 : pictures.length ? 0.35 : 0.55;
-    if (!pictures.length || (chosen.has(i) && !traced)) pen.fill();
+    pen.globalAlpha = chosen.has(i) ? 0.9 : lit ? 0.35 : 0.55;
+    if (!lit) pen.fill();
     else pen.stroke();
     pen.globalAlpha = 1;
     if (chosen.has(i)) {
-      pen.strokeStyle = css("--query");
-      pen.lineWidth = 3;
-      pen.stroke();
+      ring(pen, css("--query"), 3);
     }
   }
 }

@@ -294,20 +294,16 @@ class CellMap {
       pen.fill();
       if (!many) pen.stroke();
     }
-    pen.strokeStyle = css("--query");
-    pen.fillStyle = css("--query");
     const ringed = query.length <= 300;
+    pen.fillStyle = css("--query");
     for (const row of query) {
       circle(row, ringed ? dot + RING - 2 : 2);
-      pen.lineWidth = 2;
-      if (ringed) pen.stroke();
+      if (ringed) ring(pen, css("--query"), 2);
       else pen.fill();
     }
     if (at >= 0) {
-      pen.lineWidth = 3;
-      pen.strokeStyle = css("--accent");
       circle(at, dot + RING);
-      pen.stroke();
+      ring(pen, css("--accent"), 3);
     }
     this.label(pen, regions.slice(0, 12));
     for (const { text, x: tx, y: ty } of this.layers.names?.() ?? []) {
@@ -421,6 +417,15 @@ function tracePath(pen, outlines, row, toPixel) {
     pen.lineTo(...toPixel(outlines.x[at], outlines.y[at]));
   }
   pen.closePath();
+}
+
+// Along the path, with a rim that sets it off from any ground.
+function ring(pen, ink, width) {
+  for (const [color, wide] of [[css("--panel"), width + 2.5], [ink, width]]) {
+    pen.strokeStyle = color;
+    pen.lineWidth = wide;
+    pen.stroke();
+  }
 }
 
 function written(pen, text, x, y, ink, rim) {
