@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page", "script_json"]
 
-SCRIPTS = ("data.js", "search.js", "maps.js", "colors.js", "card.js", "app.js")
+SCRIPTS = ("data.js", "search.js", "flat.js", "maps.js", "colors.js", "card.js", "app.js")
 VENDOR = "vendor/regl-scatterplot.min.js"
 
 

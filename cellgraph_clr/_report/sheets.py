@@ -23,7 +23,7 @@ MOST_PIXELS = 2**24  # of all small pictures
 MOST_BYTES = 3_000_000
 COLUMNS, ROWS = 64, 32  # small pictures of a sheet
 QUALITY = 65  # of WebP
-REACH = 1.6  # from the middle of a small picture to its rim, in distances between cells
+REACH = 1.3  # from the middle of a small picture to its rim, in distances between cells
 
 
 def add_sheets(

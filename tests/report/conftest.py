@@ -43,6 +43,11 @@ def make_cells(n=2000, *, seed=0, n_samples=1, d=12, ndim=2, n_blobs=40, spread=
     return out
 
 
+def chromium():
+    """The path of a Chromium, None without one."""
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
 @pytest.fixture
 def cells():
     return make_cells(400)
@@ -51,7 +56,7 @@ def cells():
 @pytest.fixture(scope="session")
 def browser():
     """A headless Chromium, offline."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    found = chromium()
     if find_spec("playwright") is None:
         pytest.skip("playwright is not installed: pip install -e '.[browser]'")
     if found is None:
@@ -65,3 +70,12 @@ def browser():
             pytest.skip(f"{found} does not start: {str(error).splitlines()[0]}")
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def plain_browser(browser):
+    """The same without WebGL."""
+    args = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--disable-3d-apis"]
+    opened = browser.browser_type.launch(executable_path=chromium(), args=args, timeout=120_000)
+    yield opened
+    opened.close()

@@ -25,10 +25,11 @@ PLACE = """([name, row]) => {
 class Opened:
     """A page in the browser, with what it logged and asked for."""
 
-    def __init__(self, browser, path, *, fragment="", width=1400, height=900, **options):
+    def __init__(self, browser, path, *, fragment="", width=1400, height=900, script="", **options):
         self.context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
         self.page = self.context.new_page()
         self.page.set_default_timeout(180_000)  # of a machine that is busy with others
+        self.page.add_init_script(script)
         self.wrong, self.requests = [], []
         self.page.on("console", lambda m: self.wrong.append(m.text) if m.type == "error" else None)
         self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
@@ -299,6 +300,19 @@ def test_the_table_names_cells_by_their_ids(browser, path, blobs):
         assert len(lines) == 52
 
 
+def drawn_share(opened, name):
+    """Share of the pixels of a map on which a cell is drawn."""
+    return opened.get(
+        f"""(() => {{
+          const c = cellgraph.{name}.canvas;
+          const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+          let n = 0;
+          for (let i = 3; i < p.length; i += 4) n += p[i] > 40;
+          return n / (c.width * c.height);
+        }})()"""
+    )
+
+
 def test_maps_are_drawn_in_light_and_dark(browser, path):
     shown = {}
     for scheme in ("light", "dark"):
@@ -306,19 +320,85 @@ def test_maps_are_drawn_in_light_and_dark(browser, path):
             opened.page.wait_for_timeout(300)
             shown[scheme] = opened.get("getComputedStyle(document.body).backgroundColor")
             for name in ("tissue", "embedding"):
-                share = opened.get(
-                    f"""(() => {{
-                      const c = cellgraph.{name}.canvas;
-                      const p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-                      let n = 0;
-                      for (let i = 3; i < p.length; i += 4) n += p[i] > 40;
-                      return n / (c.width * c.height);
-                    }})()"""
-                )
-                assert 0.01 < share < 0.5, (scheme, name)
+                assert 0.01 < drawn_share(opened, name) < 0.5, (scheme, name)
+            opened.page.wait_for_timeout(3000)  # maps that stay blank so long are drawn otherwise
+            assert opened.page.is_hidden("#flat")
             opened.page.click("#theme")
             assert opened.get("getComputedStyle(document.body).backgroundColor") != shown[scheme]
     assert shown["light"] != shown["dark"]
+
+
+def test_without_webgl_maps_do_the_same(plain_browser, path, blobs):
+    with Opened(plain_browser, path) as opened:
+        assert opened.get("document.createElement('canvas').getContext('webgl')") is None
+        assert "no WebGL" in opened.page.inner_text("#flat")
+        for name in ("tissue", "embedding"):
+            assert 0.01 < drawn_share(opened, name) < 0.5
+            row = lone_rows(opened, name, 1)[0]
+            opened.click(name, row)
+            assert opened.get("cellgraph.answer.query") == [row]
+            table = cgc.tl.retrieve(blobs, opened.get(QUERY), k=50)
+            assert len(set(opened.get(FOUND)) & set(table["cell_id"])) >= 47
+        inside = draw_lasso(opened, 0.3, 0.3, 0.6, 0.62)
+        asked = opened.get(QUERY)
+        assert len(set(asked) & set(inside)) / len(set(asked) | set(inside)) >= 0.95
+        opened.page.keyboard.press("Escape")
+        box = opened.page.locator("#tissue .stage").bounding_box()
+        x, y = box["x"] + 0.3 * box["width"], box["y"] + 0.4 * box["height"]
+        at = opened.get(f"cellgraph.tissue.toData({x - box['x']}, {y - box['y']})")
+        before = opened.get("[...cellgraph.tissue.view]")
+        opened.page.mouse.move(x, y)
+        opened.page.mouse.wheel(0, -300)
+        opened.page.wait_for_function(f"cellgraph.tissue.view[0] > {1.5 * before[0]}")
+        assert opened.get(f"cellgraph.tissue.toPixel({at[0]}, {at[1]})") == pytest.approx(
+            [x - box["x"], y - box["y"]], abs=1.5
+        )
+        opened.page.mouse.down()
+        opened.page.mouse.move(x + 60, y - 40, steps=4)
+        opened.page.mouse.up()
+        assert opened.get(f"cellgraph.tissue.toPixel({at[0]}, {at[1]})") == pytest.approx(
+            [x + 60 - box["x"], y - 40 - box["y"]], abs=1.5
+        )
+        opened.page.click("#fit")
+        full = drawn_share(opened, "tissue")
+        opened.page.locator("#legend li button").nth(0).click()
+        opened.page.wait_for_function("document.getElementById('status').textContent.includes('are shown')")
+        opened.page.wait_for_timeout(300)
+        assert drawn_share(opened, "tissue") < 0.9 * full
+
+
+def test_maps_outlive_the_loss_of_webgl(browser, path, blobs):
+    """What was shown is drawn again: the place, the color, the filter."""
+    hold = """const get = HTMLCanvasElement.prototype.getContext; window.held = [];
+      HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+        const found = get.call(this, kind, ...rest);
+        if (kind.startsWith('webgl') || kind.startsWith('exp')) window.held.push(found);
+        return found;
+      };"""
+    with Opened(browser, path, script=hold) as opened:
+        opened.page.locator("#legend li button").nth(0).click()
+        opened.page.wait_for_function("document.getElementById('status').textContent.includes('are shown')")
+        zoom(opened, 2)
+        left = "cellgraph.maps.map((m) => m.plot.get('filteredPoints').length)"
+        before, view = opened.get(left), opened.get("[...cellgraph.tissue.view]")
+        opened.get("window.held.filter(Boolean).forEach((gl) => gl.getExtension('WEBGL_lose_context')?.loseContext())")
+        opened.page.wait_for_selector("#flat", state="visible")
+        opened.page.wait_for_timeout(300)
+        assert opened.get("[...cellgraph.tissue.view]") == view
+        assert opened.get(left) == before
+        assert all(n < len(blobs) for n in before)
+        assert 0.01 < drawn_share(opened, "tissue") < 0.5
+        row = lone_rows(opened, "tissue", 1)[0]
+        opened.click("tissue", row)
+        assert opened.get("cellgraph.answer.query") == [row]
+
+
+def test_a_driver_that_draws_nothing_is_noticed(browser, path):
+    blind = """for (const name of ['drawArrays', 'drawElements']) WebGLRenderingContext.prototype[name] = () => {};"""
+    with Opened(browser, path, script=blind) as opened:
+        opened.page.wait_for_selector("#flat", state="visible")
+        opened.page.wait_for_timeout(300)
+        assert 0.01 < drawn_share(opened, "tissue") < 0.5
 
 
 def test_it_reads_without_scripts(browser, path):

@@ -60,7 +60,7 @@ def test_pictures_of_cells_are_made_where_the_image_of_the_page_is_too_coarse(ad
     monkeypatch.setattr(sheets, "LARGEST", max(image.shape) // 4)
     held = added(adata, image)["sheets"]
     assert held["samples"] == [0]
-    assert held["reach"] == pytest.approx(1.6 * typical_distance(adata.obsm["spatial"], np.zeros(adata.n_obs)))
+    assert held["reach"] == pytest.approx(1.3 * typical_distance(adata.obsm["spatial"], np.zeros(adata.n_obs)))
 
 
 def test_more_cells_get_smaller_pictures_or_none(tissue_3d, monkeypatch):

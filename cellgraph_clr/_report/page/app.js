@@ -66,6 +66,7 @@ class Page {
     const options = {
       onAsk: (rows) => this.ask(rows),
       onOver: (row, map) => this.over(row, map),
+      onFlat: () => (byId("flat").hidden = false),
       sign: about.position?.sign ?? "",
     };
     this.maps = [];
@@ -582,7 +583,7 @@ function drawAround(canvas, page, rows) {
     else pen.stroke();
     pen.globalAlpha = 1;
     if (chosen.has(i)) {
-      ring(pen, css("--query"), 3);
+      ring(pen, css("--query"), 2.5, 2);
     }
   }
 }

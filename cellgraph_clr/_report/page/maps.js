@@ -1,16 +1,38 @@
-// A map: points by regl-scatterplot (WebGL), image and outlines under them, what was found and the scale bar over them.
+// A map: points by regl-scatterplot (WebGL) or without it (flat.js), image and outlines under them, what was found and the scale bar over them.
 
 const RING = 5; // pixels around a cell that was asked about
 const OUTLINED = 9; // pixels between cells from which outlines are drawn
-const shared = { renderer: null };
+const BLANK_AFTER = [300, 700, 2000]; // ms until a map that is blank counts as failed
+const shared = { renderer: undefined, maps: [] };
 
+// One for all maps; null where there is no WebGL, or no longer (the maps are then told by `onLost`).
 function sharedRenderer() {
-  if (!shared.renderer) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 16;
-    shared.renderer = reglScatterplot.createRenderer({ canvas });
+  if (shared.renderer === undefined) {
+    try {
+      const canvas = document.createElement("canvas");
+      canvas.width = canvas.height = 16;
+      if (!document.createElement("canvas").getContext("webgl")) throw new Error("no WebGL");
+      shared.renderer = reglScatterplot.createRenderer({ canvas });
+      canvas.addEventListener("webglcontextlost", () => {
+        const lost = shared.renderer;
+        shared.renderer = null;
+        for (const map of shared.maps) map.startFlat();
+        attempt(() => lost.destroy());
+      });
+    } catch {
+      shared.renderer = null;
+    }
   }
   return shared.renderer;
+}
+
+// What held WebGL is given up; it may fail on the way.
+function attempt(step) {
+  try {
+    step();
+  } catch {
+    // nothing is drawn by it any more
+  }
 }
 
 function css(name) {
@@ -19,8 +41,8 @@ function css(name) {
 
 class CellMap {
   // `place` has x and y of all cells in units of the data, y down; `onAsk` is called with rows, `onOver` with a row or -1.
-  constructor(figure, { onAsk, onOver, onClear, sign, scaled }) {
-    Object.assign(this, { figure, onAsk, onOver, onClear, sign, scaled });
+  constructor(figure, { onAsk, onOver, onFlat, sign, scaled }) {
+    Object.assign(this, { figure, onAsk, onOver, onFlat, sign, scaled });
     this.stage = figure.querySelector(".stage");
     [this.under, this.canvas, this.over] = ["under", "points", "over"].map((name) => {
       const canvas = document.createElement("canvas");
@@ -59,12 +81,20 @@ class CellMap {
 
   async start(colors, palette) {
     this.measure();
-    const [width, height] = this.size;
+    this.view = this.fitted();
+    this.stage.addEventListener("keydown", (event) => this.key(event));
+    this.stage.addEventListener("wheel", (event) => event.preventDefault(), { passive: false });
+    new ResizeObserver(() => this.resize()).observe(this.stage);
+    shared.maps.push(this);
+    this.colors = colors;
+    this.palette = palette;
     const renderer = sharedRenderer();
+    if (!renderer) return this.startFlat();
+    const [width, height] = this.size;
     const { canvas } = renderer;
     const scale = window.devicePixelRatio;
     renderer.resize(Math.max(width, canvas.width / scale), Math.max(height, canvas.height / scale));
-    this.plot = reglScatterplot.createScatterplot({
+    this.listen(reglScatterplot.createScatterplot({
       renderer,
       canvas: this.canvas,
       width,
@@ -86,19 +116,58 @@ class CellMap {
       deselectOnEscape: false,
       spatialIndexUseWorker: false,
       cameraView: this.fitted(),
-    });
-    this.view = this.fitted();
-    this.plot.subscribe("view", ({ view }) => {
+    }));
+    await this.color(colors, palette);
+    this.watch(BLANK_AFTER);
+  }
+
+  // Without WebGL, or after it failed: on a canvas of its own, since the other is bound to what drew on it.
+  async startFlat() {
+    if (this.isFlat) return;
+    this.isFlat = true;
+    const canvas = document.createElement("canvas");
+    canvas.className = this.canvas.className;
+    canvas.style.cursor = this.canvas.style.cursor;
+    this.canvas.replaceWith(canvas);
+    this.canvas = canvas;
+    if (this.plot) attempt(() => this.plot.destroy());
+    const [width, height] = this.size;
+    this.listen(new FlatPlot({ canvas, width, height, cameraView: this.view, pointColor: this.palette, pointSize: this.pointSize(), lassoColor: css("--found"), mouseMode: this.mode }));
+    await this.color(this.colors, this.palette);
+    if (this.hidden) await this.plot.filter([...this.hidden.keys()].filter((row) => !this.hidden[row]));
+    this.onFlat();
+  }
+
+  listen(plot) {
+    this.plot = plot;
+    plot.subscribe("view", ({ view }) => {
       this.view = view.slice();
       this.redraw();
     });
-    this.plot.subscribe("select", ({ points }) => this.onAsk(points.slice()));
-    this.plot.subscribe("pointOver", (row) => this.onOver(row, this));
-    this.plot.subscribe("pointOut", () => this.onOver(-1, this));
-    this.stage.addEventListener("keydown", (event) => this.key(event));
-    this.stage.addEventListener("wheel", (event) => event.preventDefault(), { passive: false });
-    new ResizeObserver(() => this.resize()).observe(this.stage);
-    await this.color(colors, palette);
+    plot.subscribe("select", ({ points }) => this.onAsk(points.slice()));
+    plot.subscribe("pointOver", (row) => this.onOver(row, this));
+    plot.subscribe("pointOut", () => this.onOver(-1, this));
+  }
+
+  // A driver may fail in silence: what is blank though all cells are in view is drawn without it.
+  watch(pauses) {
+    const [pause, ...more] = pauses;
+    setTimeout(() => {
+      if (this.isFlat || !this.isBlank()) return;
+      if (more.length) this.watch(more);
+      else this.startFlat();
+    }, pause);
+  }
+
+  isBlank() {
+    const { width, height } = this.canvas;
+    const isFitted = this.fitted().every((v, i) => Math.abs(v - this.view[i]) < 1e-3);
+    if (!width || !height || !this.px.length || !isFitted || this.hidden) return false;
+    const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+    copy.drawImage(this.canvas, 0, 0); // to read from the canvas itself would slow it down
+    const { data } = copy.getImageData(0, 0, width, height);
+    for (let i = 3; i < data.length; i += 4) if (data[i]) return false;
+    return true;
   }
 
   pointSize() {
@@ -181,6 +250,7 @@ class CellMap {
   }
 
   setMode(mode) {
+    this.mode = mode;
     this.plot.set({ mouseMode: mode });
     this.canvas.style.cursor = mode === "lasso" ? "crosshair" : "";
   }
@@ -196,10 +266,10 @@ class CellMap {
     if (!width || !height) return;
     const renderer = sharedRenderer();
     const scale = window.devicePixelRatio;
-    if (renderer.canvas.width < width * scale || renderer.canvas.height < height * scale) {
+    if (renderer && (renderer.canvas.width < width * scale || renderer.canvas.height < height * scale)) {
       renderer.resize(Math.max(width, renderer.canvas.width / scale), Math.max(height, renderer.canvas.height / scale));
     }
-    this.plot.set({ width, height });
+    this.plot?.set({ width, height });
     this.redraw();
   }
 
@@ -420,8 +490,8 @@ function tracePath(pen, outlines, row, toPixel) {
 }
 
 // Along the path, with a rim that sets it off from any ground.
-function ring(pen, ink, width) {
-  for (const [color, wide] of [[css("--panel"), width + 2.5], [ink, width]]) {
+function ring(pen, ink, width, rim = 2.5) {
+  for (const [color, wide] of [[css("--panel"), width + rim], [ink, width]]) {
     pen.strokeStyle = color;
     pen.lineWidth = wide;
     pen.stroke();
