@@ -25,6 +25,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
 USER_BLOCKS = (0, 512, 1024, 2048)  # where an HDF5 file may begin
 PICTURES = (".png", ".pdf", ".svg")
 MAKERS = (b"Matplotlib", b"matplotlib")  # Matplotlib names itself in each of them
+PAGE = b'<meta name="generator" content="cellgraph_clr'  # in the head of a page of `report`
 TEXT = 8192  # bytes in which what is no text has a NUL
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -50,9 +51,8 @@ def check_output(path: str | os.PathLike[str], kind: Kind = "file") -> Path:
     ------
     OutputError
         If the folder is missing or cannot be written to, or what lies at `path` is not replaced: a file replaces a regular file
-        (an .h5ad an HDF5 file, a model a safetensors file, a .csv a text, a .png, .pdf or .svg one that Matplotlib drew, or one
-        that is empty), a store an AnnData store or an
-        empty folder.
+        (an .h5ad an HDF5 file, a model a safetensors file, a .csv a text, a .png, .pdf or .svg one that Matplotlib drew, an
+        .html one of `report`, or one that is empty), a store an AnnData store or an empty folder.
 
     Notes
     -----
@@ -123,6 +123,9 @@ def _of_another_kind(target: Path, kind: Kind) -> str:
             file.seek(-min(TEXT, target.stat().st_size), os.SEEK_END)
             drawn = any(name in part for name in MAKERS for part in (first, file.read()))
         return "" if drawn else "a file there that Matplotlib did not draw: an image that may be data"
+    if suffix in (".html", ".htm"):
+        with target.open("rb") as file:
+            return "" if PAGE in file.read(TEXT) else "a page there that `report` did not write"
     if suffix == ".csv":
         with target.open("rb") as file:
             return "a file there that is no text, and was not written as .csv" if b"\0" in file.read(TEXT) else ""

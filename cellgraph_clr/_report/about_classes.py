@@ -128,7 +128,10 @@ def _trust(about: Subject, key: str) -> str:
     confidence = adata.obs[f"{key}_confidence"].to_numpy(float)
     found = coloring(adata[:], key)
     run = json.loads(recorded_runs(adata).get(key, "{}"))
-    numbers = [("median confidence", f"{np.nanmedian(confidence):.2f}" if len(confidence) else "–", "")]
+    learned = _learned_from(adata, key)
+    unseen = confidence[~learned & np.isfinite(confidence)]
+    middle = f"{np.median(unseen):.2f}" if len(unseen) else "–"
+    numbers = [("median confidence", middle, "of cells not learned from" if learned.any() else "")]
     if UNASSIGNED in found.names:
         left = int((found.values == found.names.index(UNASSIGNED)).sum())
         numbers.append(("unassigned", f"{left:,}", f"{100 * left / max(adata.n_obs, 1):.1f} %"))
@@ -136,7 +139,7 @@ def _trust(about: Subject, key: str) -> str:
         numbers.append(("learned from", f"{int(run['n_labelled']):,}", "labeled cells"))
     drawn = [
         figure("Confidence of all cells", histogram(confidence, label="confidence")),
-        _confidence_by_class(confidence, found, _learned_from(adata, key)),
+        _confidence_by_class(confidence, found, learned),
     ]
     note = ""
     judged = _judged(about, key, run, found)

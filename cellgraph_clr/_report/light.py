@@ -177,5 +177,5 @@ def _flat(image: Any, ndim: int) -> Any:
 
 def _check_planes(shape: tuple[int, ...], scale: Scale) -> None:
     if scale.shape and scale.shape[0] != shape[-3]:
-        remedy = "Pass the image on the grid of the labels, or its brightest plane `image.max(axis=0)`."
+        remedy = "Pass the image on the grid of the labels, or its brightest plane alone."
         raise ShapeError(expected(f"a volume of {scale.shape[0]} planes, as the labels", f"{shape[-3]} planes", remedy))

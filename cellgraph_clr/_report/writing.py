@@ -63,7 +63,7 @@ def report(
         Any AnnData in memory; what it holds is shown (positions, a graph, vectors, classes, features, records of
         calls). Not changed.
     output : str or path-like
-        File to write, ending in .html.
+        File to write, ending in .html; an older page of this function is replaced, no other file.
     labels : object, default None
         Label images of the cells, in any form that `pl.spatial` takes: outlines are drawn (of a volume those of the middle
         section of every cell, in a slab of x and y), labels are looked over (`im.label_qc`), and typical cells shown.
@@ -106,8 +106,8 @@ def report(
     Raises
     ------
     OptionError, OutputError
-        For a name that does not end in .html, a folder that is not there, a file that cannot be written, or options
-        outside their range.
+        For a name that does not end in .html, a folder that is not there, a file that cannot be written or that another
+        wrote, or options outside their range.
     NoCellsError, CellGraphError
         For no cell, an AnnData that is not in memory, or columns of `obs` or features of one name.
     MissingKeyError, NoGraphError, ShapeError, NonFiniteError

@@ -45,6 +45,7 @@ def files(tissue_2d, tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "picture.csv", labels)
     Image.fromarray(labels.astype(np.uint16)).save(tmp_path / "cells.png")
     (tmp_path / "text.h5ad").write_text("not HDF5")
+    (tmp_path / "page.html").write_text("<html>notes</html>")
     (tmp_path / "table.csv").write_text("x,y\n1,2\n")
     np.save(tmp_path / "raw.npy", np.zeros((4, 8, 8)))
     return tmp_path
@@ -88,6 +89,7 @@ BEFORE = [  # command, error; none of them may read or compute
     ("retrieve a.h5ad 5 --table new/t.csv", OutputError),
     ("plot a.h5ad -o new/x.png", OutputError),
     ("report a.h5ad -o new/x.html", OutputError),
+    ("report a.h5ad -o page.html", OutputError),
     ("measure cells.tif -o text.h5ad", OutputError),
     ("embed a.h5ad -o b.h5ad --save-model table.csv", OutputError),
     ("embed a.h5ad -o b.h5ad --save-model other.h5ad", OutputError),

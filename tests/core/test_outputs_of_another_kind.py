@@ -40,6 +40,20 @@ def test_an_h5ad_replaces_hdf5_and_nothing_else(tmp_path):
     assert cgc.read(path).shape == (3, 2)
 
 
+@pytest.mark.parametrize("suffix", [".html", ".HTM"])
+def test_a_page_replaces_pages_of_its_kind_and_nothing_else(tmp_path, suffix):
+    adata, path = cgc.datasets.tissue(20, ndim=2, random_state=0).adata(), tmp_path / f"x{suffix}"
+    foreign = '<!DOCTYPE html><html><head><meta name="generator" content="Sphinx"></head>cellgraph_clr</html>'
+    path.write_text(foreign)
+    with pytest.raises(OutputError, match=r"a page there that `report` did not write\. Choose another path\."):
+        cgc.report(adata, path, embedding="spatial")
+    assert path.read_text() == foreign
+    path.write_bytes(b"")
+    cgc.report(adata, path, embedding="spatial")
+    cgc.report(adata, path, embedding="spatial", title="again")
+    assert "<title>again</title>" in path.read_text()
+
+
 @pytest.mark.parametrize("name", ["m.safetensors", "m.bin", "notes.txt"])
 def test_a_model_replaces_models_and_nothing_else(name, tmp_path):
     path, tensors = tmp_path / name, {"w": torch.ones(3)}

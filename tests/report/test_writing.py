@@ -199,6 +199,21 @@ def test_truth_judges_cells_that_were_not_learned_from(cells, tmp_path):
     assert "Reliability" not in cgc.report(cells, tmp_path / "a.html").read_text()
 
 
+def test_the_middle_of_confidence_is_of_cells_not_learned_from(cells, tmp_path):
+    cells.obs["known"] = pd.Categorical(["a"] * 300 + ["unassigned"] * 100)
+    cells.obs["known_pred"] = pd.Categorical(["a", "b"] * 200)
+    cells.obs["known_pred_confidence"] = np.r_[np.ones(300), np.full(99, 0.25), np.nan]
+    cells.uns["known_pred"] = {"params": {"label_key": "known"}}
+    text = cgc.report(cells, tmp_path / "a.html").read_text()
+    assert "<dt>median confidence</dt><dd>0.25 <small>of cells not learned from</small>" in text
+    cells.obs["known"] = "a"
+    text = cgc.report(cells, tmp_path / "a.html").read_text()
+    assert "<dt>median confidence</dt><dd>– <small>of cells not learned from</small>" in text
+    del cells.uns["known_pred"]
+    text = cgc.report(cells, tmp_path / "a.html").read_text()
+    assert "<dt>median confidence</dt><dd>1.00 <small></small>" in text
+
+
 def test_confidence_by_class_is_of_cells_not_learned_from(cells, tmp_path):
     cells.obs["known"] = pd.Categorical(["a", "b", "b"] + ["unassigned"] * 397)
     cells.obs["known_pred"] = pd.Categorical(["a", "b", "b"] + ["b"] * 397)
