@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
+VIEWERS_STAMP := $(PEERS)/.viewers
 BARE := .venv-wheel
 JUNK := *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache
 
@@ -20,6 +21,10 @@ $(PEERS_STAMP): pyproject.toml benchmarks/constraints-peers.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet -c benchmarks/constraints-peers.txt torch
 	$(PEERS)/bin/python -m pip install --quiet -c benchmarks/constraints-peers.txt -e ".[dev,spatial]" pytorch-metric-learning connected-components-3d
+	@touch $@
+
+$(VIEWERS_STAMP): $(PEERS_STAMP)  # napari without a window, and Vitessce's package
+	$(PEERS)/bin/python -m pip install --quiet -c benchmarks/constraints-peers.txt napari vitessce
 	@touch $@
 
 demo: $(STAMP)
@@ -66,8 +71,8 @@ bench: $(PEERS_STAMP)
 results: $(STAMP)  # writes the tables of README.md, benchmarks/RESULTS.md and docs/ from benchmarks/results
 	$(BIN)/python -m benchmarks.render
 
-interop: $(PEERS_STAMP)
-	$(PEERS)/bin/python -m pytest tests/interop tests/docs/test_examples.py -k "interop or spatialdata" -n 0
+interop: $(VIEWERS_STAMP)  # the plugins that napari brings for pytest are for its own tests
+	MPLBACKEND=Agg $(PEERS)/bin/python -m pytest -p no:napari -p no:npe2 tests/interop tests/docs/test_examples.py -k "interop or spatialdata" -n 0
 
 notebooks: $(STAMP)  # runs them in place and keeps their outputs; DATA=DIR: the parts on larger sets too; NAMES="organs movies": some
 	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python notebooks/run.py $(NAMES) $(if $(DATA),--data $(DATA))

@@ -59,7 +59,7 @@ def test_vitessces_schema_takes_the_configuration(config):
     assert told(config).returncode != 0
 
 
-@pytest.mark.skipif(is_missing("vitessce"), reason="needs the package vitessce, in an environment of its own")
+@pytest.mark.skipif(is_missing("vitessce"), reason="`make interop` installs vitessce")
 def test_vitessces_package_reads_the_configuration(config):
     from vitessce import VitessceConfig
 
@@ -69,7 +69,7 @@ def test_vitessces_package_reads_the_configuration(config):
     assert [v["component"] for v in again["layout"]] == [v["component"] for v in config["layout"]]
 
 
-@pytest.mark.skipif(is_missing("napari"), reason="needs napari, in an environment of its own")
+@pytest.mark.skipif(is_missing("napari"), reason="`make interop` installs napari")
 @pytest.mark.parametrize("color", ["true_type", "area"])
 def test_a_layer_of_napari_has_our_colors_and_selections(asked, color):
     import napari

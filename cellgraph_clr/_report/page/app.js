@@ -532,7 +532,19 @@ async function outlinesOf() {
       y[at] = py * about.outlines.step;
     }
   }
-  return { start, x, y };
+  return { start, x, y, reach: reachOf(start, x, y) };
+}
+
+// From the middle of a cell to the end of its outline, as nine of ten have it at most.
+function reachOf(start, x, y) {
+  const far = [];
+  for (let i = 0; i + 1 < start.length; i++) {
+    let most = 0;
+    for (let at = start[i]; at < start[i + 1]; at++) most = Math.max(most, Math.abs(x[at]), Math.abs(y[at]));
+    if (most) far.push(most);
+  }
+  far.sort((a, b) => a - b);
+  return far.length ? far[Math.floor(0.9 * (far.length - 1))] : Infinity;
 }
 
 // The tissue around some cells: the image where there is one, outlines or points in their colors, the cells themselves ringed.
@@ -546,7 +558,8 @@ function drawAround(canvas, page, rows) {
   const outlines = page.plane === "xy" ? page.outlines : undefined;
   const volume = about.position.axes.length === 3;
   const square = page.sheets && page.plane === "xy" && rows.length === 1 && byId("picture").checked ? squareOf(page, rows[0]) : null;
-  let reach = square ? about.sheets.reach : (outlines ? 1.6 : 2.3) * (volume ? page.apart() : map.apart);
+  const between = volume ? page.apart() : map.apart;
+  let reach = square ? about.sheets.reach : outlines ? Math.min(1.6 * between, 2 * outlines.reach) : 2.3 * between;
   for (const row of rows) reach = Math.max(reach, 1.25 * Math.abs(x[row] - cx), 1.25 * Math.abs(y[row] - cy));
   const k = side / 2 / reach;
   const toPixel = (px, py) => [side / 2 + (px - cx) * k, side / 2 + (py - cy) * k];
@@ -562,7 +575,7 @@ function drawAround(canvas, page, rows) {
   const lit = Boolean(pictures.length || square);
   const chosen = new Set(rows);
   const deep = page.depthTest(rows, reach);
-  const dot = Math.max(0.36 * (volume ? page.apart() : map.apart) * k, 2);
+  const dot = Math.max(0.36 * between * k, 2);
   const near = rows.slice(); // those that were found are drawn last, over their neighbors
   for (let i = x.length - 1; i >= 0; i--) {
     if (!chosen.has(i) && Math.abs(x[i] - cx) <= 1.2 * reach && Math.abs(y[i] - cy) <= 1.2 * reach && deep(i)) near.push(i);
