@@ -90,6 +90,7 @@ def _described(found: Coloring, features: tuple[list[str], np.ndarray], samples:
         ["class", "cells", "share", "features that set it apart (standard deviations from the others)"],
         lines,
         dots=colors,
+        of=found.title,
     )
     groups, number = np.unique(samples, return_inverse=True)
     if not 1 < len(groups) <= MOST_SAMPLES:

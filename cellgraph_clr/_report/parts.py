@@ -68,8 +68,13 @@ def dot(color: str) -> str:
     return f'<span class="dot" style="background:{escape(color)}"></span>'
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dots: Sequence[str] | None = None) -> str:
-    """Return a table. Numbers stand right; the first column names the row, after a dot where colors are given."""
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[Any]], *, dots: Sequence[str] | None = None, of: str = ""
+) -> str:
+    """Return a table. Numbers stand right; the first column names the row, after a dot where colors are given.
+
+    `of` is what it tells of, where a page has several with the same head: readers of screens name tables by both.
+    """
     lines = list(rows)
     numeric = [bool(lines) and all(_is_number(line[j]) for line in lines) for j in range(len(head))]
     classes = ['class="n"' if n else "" for n in numeric]
@@ -79,7 +84,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, dots: Sequence[
         rest = "".join(f"<td {c}>{_cell(v)}</td>" for v, c in zip(line[1:], classes[1:], strict=True))
         out.append(f'<th scope="row">{first}</th>{rest}')
     body = "".join(f"<tr>{line}</tr>" for line in out[1:])
-    label = escape(", ".join(h for h in head if h))
+    label = escape(", ".join(h for h in (of, *head) if h))
     inside = f"<table><thead><tr>{out[0]}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{label}">{inside}</div>'
 

@@ -516,15 +516,37 @@ def test_the_card_shows_the_nearest_in_the_light_of_their_plane(browser, tissue_
         assert opened.get(CENTRES) != before
 
 
+@pytest.fixture(scope="module")
+def full_page(tmp_path_factory):
+    """A page with all that a page may have: image, outlines, several classes, predictions, interactions, wells and frames."""
+    tissue = cgc.datasets.tissue(150, ndim=3, random_state=0)
+    adata = tissue.adata()
+    n = adata.n_obs
+    adata.obsm["X_flat"] = adata.X[:, :2].copy()
+    adata.obs["type_pred"], adata.obs["type_pred_confidence"] = adata.obs["true_type"], np.linspace(0, 1, n)
+    adata.obs["well"] = np.where(np.arange(n) % 2, "A01", "B02")
+    cgc.gr.contact_graph(adata)
+    cgc.tl.interactions(adata, "true_type", radius=20.0)
+    image = np.asarray(tissue.image.image[0])
+    options = {"labels": tissue.image, "image": image, "embedding": "X_flat", "truth_key": "true_type"}
+    return cgc.report(adata, tmp_path_factory.mktemp("full") / "cells.html", **options)
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: `make browser`")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_accessibility(browser, path, scheme):
-    with Opened(browser, path, bypass_csp=True, color_scheme=scheme) as opened:
+@pytest.mark.parametrize("which", ["path", "full_page"])
+def test_accessibility(browser, which, scheme, request):
+    page = request.getfixturevalue(which)
+    with Opened(browser, page, bypass_csp=True, color_scheme=scheme) as opened:
         opened.page.fill("#find", "21")
         opened.page.press("#find", "Enter")
+        opened.get("document.getElementById('flat').hidden = false")
+        opened.page.locator("summary").click()
         opened.get(AXE.read_text() + "; 0")
-        found = opened.get("axe.run()")["violations"]
-        assert [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in found] == []
+        for tab in ("cells", "regions"):
+            opened.page.click(f"[data-tab={tab}]")
+            found = opened.get("axe.run()")["violations"]
+            assert [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in found] == []
 
 
 @pytest.mark.parametrize("missing", ["spatial", "vectors", "graph", "classes", "all"])
