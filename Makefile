@@ -31,7 +31,7 @@ demo: $(STAMP)
 	$(BIN)/cellgraph-clr demo --output demo_output
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two workers share two cores
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder  # two workers share two cores; what they start finds compiled files
 
 # What the tests of report pages need beside: the driver in .venv, a Chromium of the system (apt as root, else yours), and axe-core, where npm is.
 browser: $(STAMP)

@@ -1,9 +1,10 @@
 """MorphoFeatures: planted shapes and textures, pose, surfaces against marching cubes, training speed."""
 
 import tempfile
-import time
+from functools import partial
 
 import numpy as np
+import torch
 import zarr
 from scipy.ndimage import affine_transform
 from skimage.measure import marching_cubes
@@ -33,7 +34,26 @@ def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
     _surfaces(rows, tissue)
     _crops(rows, tissue, 40 if small else 300)
     _planted(rows, tissue, n_steps=3 if small else 300, **({"batch_size": 4, "n_points": 64} if small else {}))
+    if not small:
+        _cores(rows, shapes(120))
     return rows
+
+
+def _cores(rows: Rows, tissue: Tissue) -> None:
+    """Add how many cells are learned a second by one core, by all, and by all beside a process that draws batches ahead."""
+    every, n_steps = torch.get_num_threads(), 10
+
+    def fitted(n_threads: int, num_workers: int) -> None:
+        torch.set_num_threads(n_threads)
+        MorphoFeatures(n_steps=n_steps, num_workers=num_workers, progress=False).fit(tissue.image)
+
+    ahead = "two cores, batches drawn ahead (`num_workers=1`)"
+    ways = {"one core": (1, 0), "two cores": (every, 0), ahead: (every, 1)}
+    medians = paired({name: partial(fitted, *how) for name, how in ways.items()}, rounds=1)
+    torch.set_num_threads(every)
+    config = MorphoFeatures(n_steps=n_steps).config
+    for name, seconds in medians.items():
+        rows.add("cost", name, "cells a second", n_steps * config.batch_size * len(config.kinds) / seconds, digits=0)
 
 
 def _planted(rows: Rows, tissue: Tissue, *, n_steps: int, **learned: int) -> None:
@@ -42,12 +62,7 @@ def _planted(rows: Rows, tissue: Tissue, *, n_steps: int, **learned: int) -> Non
     truth = tissue.truth.loc[adata.obs["cell_id"]]
     vectors = {"measured shape and intensity": np.asarray(adata.X)}
     model = MorphoFeatures(n_steps=n_steps, progress=False, **learned)
-    start = time.perf_counter()
-    model.fit(tissue.image)
-    seconds = time.perf_counter() - start
-    seen = n_steps * model.config.batch_size * len(model.groups_)
-    features = model.transform(tissue.image)
-    rows.add("cost", "training", "cells a second", seen / seconds, digits=0)
+    features = model.fit(tissue.image).transform(tissue.image)
     groups = [*model.groups_, ("cell_coarse", "cell_fine")]
     for group in groups:
         names = (group,) if isinstance(group, str) else group
