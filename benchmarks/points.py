@@ -5,6 +5,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
 
 from benchmarks.rows import Row, Rows
 
@@ -58,6 +61,7 @@ for what in whats:
     seconds = time.perf_counter() - start
     print(json.dumps([seconds, peak() - before, int(adata.obsp["spatial_connectivities"].nnz)]))
 """
+Figures: TypeAlias = tuple[float, float, int]
 PAIRS = (
     ("ours directed kNN", "squidpy kNN"),
     ("ours gr.knn_graph", "squidpy kNN"),
@@ -66,7 +70,7 @@ PAIRS = (
 )
 
 
-def _measured(whats: Sequence[str], n: int, d: int, k: int) -> list[tuple[float, float, int]]:
+def _measured(whats: Sequence[str], n: int, d: int, k: int) -> list[Figures]:
     """Return seconds, memory and entries of calls that share a process."""
     words = [sys.executable, "-c", CALL, ",".join(whats), str(n), str(d), str(k)]
     out = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -81,15 +85,32 @@ def run(*, size: str, data: str | None) -> list[Row]:  # noqa: ARG001
         print("  squidpy is not installed: run `make bench` for this peer")
     for d in (2, 3):
         together = _measured([ours for ours, _ in PAIRS], 3000, d, 15) if size == "small" else []
-        for i, (ours, theirs) in enumerate(PAIRS):
-            n = 3000 if size == "small" else 100_000 if d == 3 and "delaunay" in ours else 1_000_000
-            a = together[i] if together else _measured([ours], n, d, 15)[0]
-            name = f"{ours.removeprefix('ours ')}, {d}D, {n:,} points"
-            rows.add("squidpy", name, "seconds", a[0], unit="s", digits=1)
-            rows.add("memory", name, "extra memory", a[1], unit="MiB", digits=0)
-            rows.add("memory", name, "entries", a[2], digits=0)
-            if peers:
-                b = _measured([theirs], n, d, 15)[0]
-                rows.add("squidpy", name, "squidpy, in times of ours", b[0] / a[0], unit="x", digits=2)
-                rows.add("squidpy", name, "memory of squidpy", b[1] / max(a[1], 1), unit="x", digits=1)
+        for i, pair in enumerate(PAIRS):
+            if together:
+                _add(rows, pair, 3000, d, [together[i]], [_measured([pair[1]], 3000, d, 15)[0]] if peers else [])
+            else:
+                n = 100_000 if d == 3 and "delaunay" in pair[0] else 1_000_000
+                _compare(rows, pair, n, d, peers=peers)
     return rows
+
+
+def _compare(rows: Rows, pair: tuple[str, str], n: int, d: int, *, peers: bool) -> None:
+    """Add a pair of calls that take turns three times, each in a process of its own."""
+    ours, theirs = [], []
+    for _ in range(3):
+        ours += _measured([pair[0]], n, d, 15)
+        theirs += _measured([pair[1]], n, d, 15) if peers else []
+    _add(rows, pair, n, d, ours, theirs)
+
+
+def _add(rows: Rows, pair: tuple[str, str], n: int, d: int, ours: list[Figures], theirs: list[Figures]) -> None:
+    """Add medians of our seconds, memory and entries, and of the peer's in times of ours."""
+    seconds, memory, entries = np.median(ours, axis=0)
+    name = f"{pair[0].removeprefix('ours ')}, {d}D, {n:,} points"
+    rows.add("squidpy", name, "seconds", seconds, unit="s", digits=1)
+    rows.add("memory", name, "extra memory", memory, unit="MiB", digits=0)
+    rows.add("memory", name, "entries", entries, digits=0)
+    if theirs:
+        their_seconds, their_memory, _ = np.median(theirs, axis=0)
+        rows.add("squidpy", name, "squidpy, in times of ours", their_seconds / seconds, unit="x", digits=1)
+        rows.add("squidpy", name, "memory of squidpy", their_memory / max(memory, 1), unit="x", digits=1)
