@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,8 +10,7 @@ from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.parallel import torch_threads_kept
 from cellgraph_clr.adata.keys import X_CONTEXT
-from cellgraph_clr.adata.provenance import recorded_runs
-from cellgraph_clr.adata.reading import read_features
+from cellgraph_clr.adata.reading import read_features, scales_are_weights
 from cellgraph_clr.analysis.retrieval import centred_directions, nearest, standardised_directions
 
 if TYPE_CHECKING:
@@ -63,8 +61,7 @@ def page_vectors(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, 
         return None
     name = use_rep or found[0]
     vectors, _ = read_features(adata, name)
-    run = json.loads(recorded_runs(adata).get(name, "{}"))
-    return name, _filled(vectors), run.get("function") == "tl.context"
+    return name, _filled(vectors), scales_are_weights(adata, name)
 
 
 def _filled(vectors: np.ndarray) -> np.ndarray:

@@ -44,6 +44,8 @@ __all__ = [
     "read_features",
     "read_numbers",
     "representation",
+    "scales_are_weights",
+    "searched",
     "table_from_anndata",
 ]
 
@@ -146,8 +148,13 @@ def searched(adata: AnnData, use_rep: str | None) -> tuple[str, np.ndarray, bool
     """
     name = (X_CONTEXT if X_CONTEXT in adata.obsm else "X_cellgraph") if use_rep is None else use_rep
     vectors, _ = representation(adata, name)
+    return name, vectors, scales_are_weights(adata, name)
+
+
+def scales_are_weights(adata: AnnData, name: str) -> bool:
+    """Return whether the scales of the columns of a representation are weights, so that searches do not standardise them."""
     run = json.loads(recorded_runs(adata).get(name, "{}"))
-    return name, vectors, run.get("function") == "tl.context" or "own" in run.get("blocks", {})
+    return run.get("function") == "tl.context" or "own" in run.get("blocks", {})
 
 
 def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:

@@ -31,7 +31,7 @@ class Foreground:
         if self.method == "labels":
             if plate.labels is None:
                 raise OptionError(expected("a plate with labels", "one without", 'Pass `foreground="mixture"`.'))
-            return np.asarray(plate.labels(i)) > 0
+            return plate.masks(i, (plate.image(i) if image is None else image).shape[1:]) > 0
         pixels = plate.image(i) if image is None else image
         if self.method == "all":
             return np.ones(pixels.shape[1:], bool)

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_key, check_option, expected, listing
-from cellgraph_clr._core.errors import NoCellsError, OptionError, ShapeError
+from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.cells.given import given_image, given_labels
 from cellgraph_clr.cells.label_image import LabelImage
@@ -204,6 +204,46 @@ class Plate:
         self.check_labels()
         assert self.labels is not None
         return LabelImage.build(self.labels(i), self.image(i), spacing=spacing, unit=unit, channels=self.channels)
+
+    def masks(self, i: int, shape: tuple[int, ...]) -> np.ndarray:
+        """Return the labels (y, x) of field i, whose pixels are `shape`; 0 is background.
+
+        Parameters
+        ----------
+        i : int
+            Line of the table.
+        shape : tuple of int
+            (y, x) of the image of the field.
+
+        Returns
+        -------
+        numpy.ndarray
+            The labels (y, x), whole numbers from 0.
+
+        Raises
+        ------
+        OptionError
+            Without labels.
+        ShapeError, LabelImageError
+            For labels of another shape, and for ids below 0.
+
+        Examples
+        --------
+        >>> import cellgraph_clr as cgc
+        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
+        >>> plate.masks(0, plate.image(0).shape[1:]).shape
+        (64, 64)
+        """
+        self.check_labels()
+        assert self.labels is not None
+        found = np.asarray(self.labels(i))
+        if found.shape != tuple(shape):
+            wanted = f"labels of {tuple(shape)} pixels, as the image of line {i}"
+            raise ShapeError(expected(wanted, found.shape, "Pass the masks of this field."))
+        if found.min(initial=0) < 0:
+            wanted = f"ids of 0 (background) and above as labels of line {i}"
+            raise LabelImageError(expected(wanted, found.min(), "Pass the masks as whole numbers from 0."))
+        return found
 
     def check_labels(self) -> None:
         """Raise `OptionError` without labels.

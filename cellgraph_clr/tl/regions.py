@@ -71,7 +71,7 @@ def retrieve_regions(
         `min_cells`), so that answers are of its kind; None returns whole connected components, however large.
     use_rep : str or None, default None
         Representation compared by cosine; None takes "X_context" (`tl.context`) where it exists, else "X_cellgraph".
-        Columns are standardised, but for those of `tl.context`, whose scales are weights.
+        Columns are standardised, but for those of `tl.context` and `tl.embed` (with `n_own`), whose scales are weights.
     n_smooth : int, default 1
         Times the similarity is averaged over neighbours, so that single cells neither make nor break a region.
     min_similarity : float or {"auto"}, default "auto"

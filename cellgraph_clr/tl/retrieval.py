@@ -57,8 +57,8 @@ def retrieve(
         Where to search; None searches `adata`.
     use_rep : str or None, default None
         Representation; similarity is the cosine. None takes "X_context" (`tl.context`) where it exists, else
-        "X_cellgraph". Columns are standardised over the reference, but for those of `tl.context`, whose scales are
-        weights.
+        "X_cellgraph". Columns are standardised over the reference, but for those of `tl.context` and `tl.embed` (with
+        `n_own`), whose scales are weights.
     k : int, default 50
         Cells returned (fewer when there are fewer).
     aggregate : {"mean", "max", "each"}, default "mean"

@@ -5,6 +5,7 @@ import pytest
 import scanpy
 import torch
 
+import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
 from cellgraph_clr._report import vectors
 from cellgraph_clr._report.vectors import coded, flat_embedding, page_vectors
@@ -126,3 +127,21 @@ def test_a_umap_leaves_the_threads_of_torch_alone(cells, monkeypatch):
     del cells.obsm["X_umap"]
     name, _ = flat_embedding(cells, np.arange(400), None, cells.obsm["X_cellgraph"], seed=0)
     assert (name, torch.get_num_threads()) == ("UMAP", before)
+
+
+@pytest.mark.parametrize("use_rep", ["X_cellgraph", "X_context", "X"])
+def test_cells_found_are_those_of_retrieve(use_rep):
+    adata = cgc.datasets.tissue(400, ndim=2, random_state=0).adata()
+    cgc.gr.contact_graph(adata)
+    cgc.pp.scale_features(adata)
+    cgc.tl.embed(adata, n_steps=5, n_layers=1, progress=False)
+    cgc.tl.context(adata, learn=False, progress=False)
+    _, found, weighted = page_vectors(adata, use_rep)
+    codes = coded(found, weighted=weighted, n_dims=None, rng=np.random.default_rng(0))
+    rows = [3, 77, 200, 310]
+    same = []
+    for row, near in zip(rows, found_by(*codes[:3], rows, k=31), strict=True):
+        table = cgc.tl.retrieve(adata, [adata.obs["cell_id"].iloc[row]], use_rep=use_rep, k=30)
+        ids = set(adata.obs["cell_id"].to_numpy()[sorted(near - {row})])
+        same.append(len(ids & set(table["cell_id"])) / 30)
+    assert np.mean(same) >= 0.9

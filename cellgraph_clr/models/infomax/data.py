@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import check_finite, expected
 from cellgraph_clr._core.errors import OptionError, ShapeError
 from cellgraph_clr._core.notices import warn
 from cellgraph_clr.models.infomax.network import STRIDE
@@ -26,18 +26,21 @@ KEPT = 32  # fields in memory
 SATURATED = 0.01  # share of pixels at the highest value that is warned of
 
 
-def read_field(plate: Plate, foreground: Foreground, size: int, i: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return image (c, y, x) and foreground (y, x) of line i, cut to whole multiples of 8 pixels.
+def read_field(
+    plate: Plate, foreground: Foreground, size: int, i: int
+) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """Return image (c, y, x) and foreground (y, x) of line i, cut to whole multiples of 8 pixels, and its shape (y, x) before.
 
-    Raises `ShapeError` for a field smaller than `size` pixels a side.
+    Raises `ShapeError` for a field smaller than `size` pixels a side, `NonFiniteError` for pixels that are not finite.
     """
     image = plate.image(i)
     if min(image.shape[1:]) < size:
         found = f"{image.shape[1:]} in line {i}"
         raise ShapeError(expected(f"fields of at least {size} pixels a side", found, "Lower `window_px`."))
+    check_finite(image, what=f"pixels of line {i}", remedy="Fill them, or leave the field out.")
     mask = foreground.mask(plate, i, image)
     y, x = (n // STRIDE * STRIDE for n in image.shape[1:])
-    return np.ascontiguousarray(image[:, :y, :x]), mask[:y, :x]
+    return np.ascontiguousarray(image[:, :y, :x]), mask[:y, :x], image.shape[1:]
 
 
 def lines_of(plate: Plate, rows: np.ndarray | None) -> np.ndarray:
@@ -69,7 +72,7 @@ class FieldReader:
     def __call__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Return image (c, y, x) and foreground (y, x) of line i."""
         if i not in self._kept:
-            found = read_field(self._plate, self._foreground, self._size, i)
+            found = read_field(self._plate, self._foreground, self._size, i)[:2]
             if len(self._kept) >= KEPT:
                 self._kept.pop(next(iter(self._kept)))
             self._kept[i] = found

@@ -275,7 +275,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             )
         keys, values = [], [np.zeros((0, c.n_features + 1), np.float32)]
         side, hop = c.window_px // STRIDE, step // STRIDE
-        for line, (local, mask) in self._encoded(plate, rows):
+        for line, (local, mask, _) in self._encoded(plate, rows):
             share = torch.from_numpy(coarse(mask).astype(np.float32)).to(local.device)
             for y in range(0, share.shape[0] - side + 1, hop):  # the windows of a line at once
                 parts = share[y : y + side].unfold(1, side, hop).transpose(0, 1)
@@ -322,11 +322,10 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         import pandas as pd
 
         plate.check_labels()
-        assert plate.labels is not None
         keys, values = [], [np.zeros((0, self.config.n_features), np.float32)]
-        for line, (vectors, _) in self._encoded(plate, rows):
+        for line, (vectors, mask, shape) in self._encoded(plate, rows):
             local = vectors.float().cpu().numpy()
-            labels = np.asarray(plate.labels(line))[: local.shape[1] * STRIDE, : local.shape[2] * STRIDE]
+            labels = plate.masks(line, shape)[: mask.shape[0], : mask.shape[1]]
             y, x = np.nonzero(labels)
             ids, means = label_means(labels[y, x], local[:, y // STRIDE, x // STRIDE])
             keys += [(line, int(i)) for i in ids]
@@ -343,25 +342,27 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     def _encoder(self) -> Any:
         return self.network("encoder")
 
-    def _encoded(self, plate: Plate, rows: np.ndarray | None) -> Iterator[tuple[int, tuple[torch.Tensor, np.ndarray]]]:
-        """Yield rows of the plate (None: all) with the local vectors (d, y / 8, x / 8) of their field, and its foreground (y, x).
+    def _encoded(
+        self, plate: Plate, rows: np.ndarray | None
+    ) -> Iterator[tuple[int, tuple[torch.Tensor, np.ndarray, tuple[int, ...]]]]:
+        """Yield rows of the plate (None: all) with the local vectors (d, y / 8, x / 8), foreground and shape (y, x) of their field.
 
         On a CPU fields are encoded side by side, each by one thread, which wait for one another less than the threads of a layer.
         """
         read, encoder = self._reader(plate), self._encoder()
         device = next(encoder.parameters()).device
 
-        def encoded(i: int) -> tuple[torch.Tensor, np.ndarray]:
-            image, mask = read(i)
+        def encoded(i: int) -> tuple[torch.Tensor, np.ndarray, tuple[int, ...]]:
+            image, mask, shape = read(i)
             with torch.inference_mode():
-                return encoder(torch.from_numpy(image)[None].to(device))[0], mask
+                return encoder(torch.from_numpy(image)[None].to(device))[0], mask, shape
 
         lines = lines_of(plate, rows).tolist()
         n_threads = min(torch.get_num_threads(), len(lines)) if device.type == "cpu" else 1
         with one_thread() if n_threads > 1 else nullcontext():
             yield from ahead(encoded, lines, n_threads=max(n_threads, 1))
 
-    def _reader(self, plate: Plate) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    def _reader(self, plate: Plate) -> Callable[[int], tuple[np.ndarray, np.ndarray, tuple[int, ...]]]:
         """Return what reads a field of the plate with its foreground, scaled as those learned from."""
         state, c = self._fitted(), self.config
         channels = state.about["channels"]

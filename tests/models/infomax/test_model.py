@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 import torch
 
-from cellgraph_clr._core.errors import CellGraphError, ModelFileError, NoCellsError, OptionError, PairsError, ShapeError
+from cellgraph_clr._core.errors import (
+    CellGraphError,
+    LabelImageError,
+    ModelFileError,
+    NoCellsError,
+    NonFiniteError,
+    OptionError,
+    PairsError,
+    ShapeError,
+)
 from cellgraph_clr.cells.plate import Plate
 from cellgraph_clr.datasets.plates import phenotype_plate
 from cellgraph_clr.metrics import probe_accuracy
@@ -92,6 +101,32 @@ def test_lines_are_named_by_number_or_mask(plate, model):
         for rows in ([len(plate)], [-1], ["a"], [0.5], [True, False], [[0]]):
             with pytest.raises(OptionError, match="lines of the plate from 0 to"):
                 call(plate, rows=rows)
+
+
+def test_labels_and_pixels_that_cannot_be_are_named(plate, model):
+    masks = [plate.labels(i) for i in range(len(plate))]
+    images = [plate.read(i) for i in range(len(plate))]
+
+    def made(line=2, mask=None, image=None):
+        changed = [mask if k == line and mask is not None else m for k, m in enumerate(masks)]
+        seen = [image if k == line and image is not None else m for k, m in enumerate(images)]
+        return Plate.build(plate.table, seen, channels=plate.channels, labels=changed)
+
+    large, negative = np.ones((200, 200), int), np.where(masks[2] == 1, -1, masks[2])
+    for bad, error, told in (
+        (large, ShapeError, r"\(96, 96\) pixels, as the image of line 2"),
+        (np.ones((10, 10), int), ShapeError, "line 2"),
+        (np.ones((96, 96, 3), int), ShapeError, "line 2"),
+        (negative, LabelImageError, "as labels of line 2, found -1"),
+    ):
+        with pytest.raises(error, match=told):
+            model.transform_cells(made(mask=bad))
+        with pytest.raises(error, match=told):
+            DeepInfoMax(foreground="labels", **SMALL).fit(made(mask=bad))
+    nan = images[3].astype(float)
+    nan[0, 5, 5] = np.nan
+    with pytest.raises(NonFiniteError, match="line 3"):
+        model.transform(made(3, image=nan))
 
 
 def test_saved_loaded_and_resumed_it_is_the_same(plate, tmp_path):
