@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_option, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
+from cellgraph_clr.cells.plate import field_masks
 
 if TYPE_CHECKING:
     from cellgraph_clr.cells.plate import Plate
@@ -31,7 +32,7 @@ class Foreground:
         if self.method == "labels":
             if plate.labels is None:
                 raise OptionError(expected("a plate with labels", "one without", 'Pass `foreground="mixture"`.'))
-            return plate.masks(i, (plate.image(i) if image is None else image).shape[1:]) > 0
+            return field_masks(plate, i, (plate.image(i) if image is None else image).shape[1:]) > 0
         pixels = plate.image(i) if image is None else image
         if self.method == "all":
             return np.ones(pixels.shape[1:], bool)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["Plate"]
+__all__ = ["Plate", "field_masks"]
 
 COLUMNS = ("sample", "well", "field")
 NORMALISATIONS = ("none", "plate", "field")
@@ -204,46 +204,6 @@ class Plate:
         self.check_labels()
         assert self.labels is not None
         return LabelImage.build(self.labels(i), self.image(i), spacing=spacing, unit=unit, channels=self.channels)
-
-    def masks(self, i: int, shape: tuple[int, ...]) -> np.ndarray:
-        """Return the labels (y, x) of field i, whose pixels are `shape`; 0 is background.
-
-        Parameters
-        ----------
-        i : int
-            Line of the table.
-        shape : tuple of int
-            (y, x) of the image of the field.
-
-        Returns
-        -------
-        numpy.ndarray
-            The labels (y, x), whole numbers from 0.
-
-        Raises
-        ------
-        OptionError
-            Without labels.
-        ShapeError, LabelImageError
-            For labels of another shape, and for ids below 0.
-
-        Examples
-        --------
-        >>> import cellgraph_clr as cgc
-        >>> plate = cgc.datasets.phenotype_plate(2, 2, side=64, random_state=0)
-        >>> plate.masks(0, plate.image(0).shape[1:]).shape
-        (64, 64)
-        """
-        self.check_labels()
-        assert self.labels is not None
-        found = np.asarray(self.labels(i))
-        if found.shape != tuple(shape):
-            wanted = f"labels of {tuple(shape)} pixels, as the image of line {i}"
-            raise ShapeError(expected(wanted, found.shape, "Pass the masks of this field."))
-        if found.min(initial=0) < 0:
-            wanted = f"ids of 0 (background) and above as labels of line {i}"
-            raise LabelImageError(expected(wanted, found.min(), "Pass the masks as whole numbers from 0."))
-        return found
 
     def check_labels(self) -> None:
         """Raise `OptionError` without labels.
@@ -458,3 +418,20 @@ def _with_columns(table: pd.DataFrame) -> pd.DataFrame:
         found = listing([" ".join(r) for r in out.loc[double, list(COLUMNS)].to_numpy()])
         raise ShapeError(expected("one row for each sample, well and field", f"{found} again", "Number the fields."))
     return out
+
+
+def field_masks(plate: Plate, i: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the labels (y, x) of field i of a plate, whose pixels are `shape`; 0 is background.
+
+    Raises `OptionError` without labels, `ShapeError` for labels of another shape, and `LabelImageError` for ids below 0.
+    """
+    plate.check_labels()
+    assert plate.labels is not None
+    found = np.asarray(plate.labels(i))
+    if found.shape != tuple(shape):
+        wanted = f"labels of {tuple(shape)} pixels, as the image of line {i}"
+        raise ShapeError(expected(wanted, found.shape, "Pass the masks of this field."))
+    if found.min(initial=0) < 0:
+        wanted = f"ids of 0 (background) and above as labels of line {i}"
+        raise LabelImageError(expected(wanted, found.min(), "Pass the masks as whole numbers from 0."))
+    return found

@@ -19,6 +19,7 @@ from cellgraph_clr._core.rng import as_seed
 from cellgraph_clr.analysis.phenotypes import sphering
 from cellgraph_clr.cells.foreground import Foreground, fit_foreground
 from cellgraph_clr.cells.label_means import label_means
+from cellgraph_clr.cells.plate import field_masks
 from cellgraph_clr.models.infomax.config import STRIDE, DeepInfoMaxConfig
 from cellgraph_clr.models.infomax.data import FieldReader, SampleCrops, coarse, lines_of, read_field, warn_saturated
 from cellgraph_clr.models.infomax.network import new_encoder
@@ -325,7 +326,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         keys, values = [], [np.zeros((0, self.config.n_features), np.float32)]
         for line, (vectors, mask, shape) in self._encoded(plate, rows):
             local = vectors.float().cpu().numpy()
-            labels = plate.masks(line, shape)[: mask.shape[0], : mask.shape[1]]
+            labels = field_masks(plate, line, shape)[: mask.shape[0], : mask.shape[1]]
             y, x = np.nonzero(labels)
             ids, means = label_means(labels[y, x], local[:, y // STRIDE, x // STRIDE])
             keys += [(line, int(i)) for i in ids]
@@ -345,7 +346,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
     def _encoded(
         self, plate: Plate, rows: np.ndarray | None
     ) -> Iterator[tuple[int, tuple[torch.Tensor, np.ndarray, tuple[int, ...]]]]:
-        """Yield rows of the plate (None: all) with the local vectors (d, y / 8, x / 8), foreground and shape (y, x) of their field.
+        """Yield rows of the plate (None: all) with the local vectors (d, y / 8, x / 8), foreground and shape of their field.
 
         On a CPU fields are encoded side by side, each by one thread, which wait for one another less than the threads of a layer.
         """
