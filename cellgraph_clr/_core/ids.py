@@ -32,7 +32,8 @@ def as_whole(values: Any, what: str, *, low: int | None = 0, remedy: str) -> np.
     elif kind == "f":
         whole = np.isfinite(given) & (given == np.floor(given))
     if not whole.all():
-        raise CellGraphError(expected(f"whole numbers in {what}", listing(given[~whole], limit=5), remedy))
+        shown = [repr(v) if isinstance(v, str) else v for v in given[~whole]]  # quotes tell text from a number
+        raise CellGraphError(expected(f"whole numbers in {what}", listing(shown, limit=5), remedy))
     above = given > (EXACT if kind == "f" else MOST)
     if above.any():
         limit = "2**53, up to which floats tell whole numbers apart" if kind == "f" else "2**63 - 1"

@@ -241,8 +241,8 @@ def _notes(about: Mapping[str, Any]) -> list[str]:
     if "codes" in about:
         codes = about["codes"]
         out.append(
-            f"The maps search {codes['name']} by {len(codes['scale'])} numbers of 8 bits a cell: of the 50 nearest of random "
-            f"cells, {100 * codes['agreement']:.0f} % are those that cgc.tl.retrieve finds."
+            f"The maps search {codes['name']} by {1 + max(codes['axis'])} numbers, {len(codes['scale'])} bytes, a cell: of "
+            f"the 50 nearest of random cells, {100 * codes['agreement']:.0f} % are those that cgc.tl.retrieve finds."
         )
     if about["n"] < about["n_total"]:
         cut = " Regions grow on what is left of the graph." if "graph" in about else ""

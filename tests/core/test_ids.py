@@ -47,7 +47,7 @@ def test_whole_numbers_are_taken_in_any_form(values):
     [
         (np.array([np.inf, np.nan, 2]), "whole numbers in ids, found inf, nan. Do"),
         (np.array([1.5, 2]), "whole numbers in ids, found 1.5"),
-        (["1", 2], "whole numbers in ids, found 1"),
+        (["1", 2], "whole numbers in ids, found '1'"),
         (np.array([True]), "whole numbers in ids, found dtype bool"),
         (np.array([True], object), "whole numbers in ids, found True"),
         (np.array([[1]]), r"whole numbers in ids, found shape \(1, 1\)"),
