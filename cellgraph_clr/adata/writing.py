@@ -79,7 +79,7 @@ def write_graph(
     adata.obsp[written["connectivities_key"]] = adjacency
     for feature, slot in EDGE_SLOTS.items():
         name = f"{key_added}_{slot}"
-        if feature in graph.edge_features:
+        if feature in slots:
             adata.obsp[name] = others[slots.index(feature)]
             written[f"{slot}_key"] = name
         elif name in adata.obsp:  # of an older graph under the same key
