@@ -81,7 +81,10 @@ def contents(adata: AnnData, rows: np.ndarray, options: Options) -> Contents:
     if xyz is not None:
         unit = recorded_unit(adata)
         about["position"] = _placed(blocks, xyz[rows], "xyz") | {"unit": unit, "sign": unit_sign(unit) if unit else ""}
-        _add_pictures(blocks, about, adata, images, rows, xyz, options)
+        if options.image is not None:
+            _add_light(about, adata, images, xyz[rows], number[rows], options)
+        if options.labels is not None:
+            _add_outlines(blocks, about, adata, images, rows, xyz, options)
     _add_names(blocks, about, adata, rows)
     plane = _add_vectors(blocks, about, adata, rows, options)
     graph = _graph(adata, number, options.neighbors_key)
@@ -153,36 +156,15 @@ def _graph(adata: AnnData, number: np.ndarray, neighbors_key: str) -> csr_matrix
     return None if graph.nnz == 0 or n_crossing(graph, number) else graph
 
 
-def _add_pictures(
-    blocks: Blocks,
-    about: dict[str, Any],
-    adata: AnnData,
-    images: Sequence[Group],
-    rows: np.ndarray,
-    xyz: np.ndarray,
-    options: Options,
-) -> None:
-    """Pack the image of every sample, small pictures of cells, and their outlines."""
-    if options.image is not None:
-        _add_light(about, adata, images, rows, xyz, options)
-    if options.labels is None:
-        return
-    if len(rows) > MOST_OUTLINES:
-        text = f"Outlines of {len(rows)} cells are left out (more than {MOST_OUTLINES})."
-        warn(text)
-        about["left_out"].append(text)
-        return
-    _add_outlines(blocks, about, adata, images, rows, xyz, options)
-
-
 def _add_light(
     about: dict[str, Any],
     adata: AnnData,
     images: Sequence[Group],
-    rows: np.ndarray,
     xyz: np.ndarray,
+    number: np.ndarray,
     options: Options,
 ) -> None:
+    """Add the image of every sample, and small pictures of the cells of the page, at `xyz` in samples `number`."""
     from cellgraph_clr._report.light import Lights
     from cellgraph_clr._report.sheets import add_sheets
 
@@ -195,8 +177,7 @@ def _add_light(
             sample["picture"] = {"url": picture_url(found[0]), "box": [left, top, right, bottom]}
     if len(images) > len(shown):
         about["left_out"].append(f"The images of {len(images) - len(shown)} of {len(images)} samples are left out.")
-    number = image_numbers(adata, options.library_key)[rows]
-    add_sheets(about, lights, shown, xyz[rows], number)
+    add_sheets(about, lights, shown, xyz, number)
 
 
 def _add_outlines(
@@ -208,8 +189,14 @@ def _add_outlines(
     xyz: np.ndarray,
     options: Options,
 ) -> None:
+    """Pack the outlines of the cells, where they are not too many."""
     from cellgraph_clr.io.matched_labels import labels_of_images
 
+    if len(rows) > MOST_OUTLINES:
+        text = f"Outlines of {len(rows)} cells are left out (more than {MOST_OUTLINES})."
+        warn(text)
+        about["left_out"].append(text)
+        return
     labels_of = labels_of_images(adata, options.labels, images, in_place=True)
     ids = cell_ids(adata)
     shapes: list[np.ndarray] = [np.zeros((0, 2))] * adata.n_obs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from cellgraph_clr.graphs.graph import CellGraph
     from cellgraph_clr.graphs.lists import NeighborLists
 
-__all__ = ["Isolates", "SpatialGraph", "cells_of", "named", "write_or_return"]
-
-Isolates = Literal["keep", "nearest", "raise"]
+__all__ = ["SpatialGraph", "cells_of", "named", "write_or_return"]
 
 
 class SpatialGraph(NamedTuple):

@@ -18,9 +18,9 @@ from cellgraph_clr.adata.images_of_cells import scale_of, stored_contacts
 from cellgraph_clr.adata.provenance import unit_of
 from cellgraph_clr.adata.writing import write_graph_columns
 from cellgraph_clr.cells.gaps import MANY_ISOLATES
-from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, named, write_or_return
+from cellgraph_clr.gr.common import SpatialGraph, cells_of, named, write_or_return
 from cellgraph_clr.graphs import contact
-from cellgraph_clr.graphs.combine import with_isolates
+from cellgraph_clr.graphs.combine import Isolates, with_isolates
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import groups
 from cellgraph_clr.io.matched_labels import labels_of_images

@@ -10,9 +10,9 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_in_range, check_option, expected
 from cellgraph_clr._core.errors import MissingKeyError
 from cellgraph_clr._core.rng import as_rng
-from cellgraph_clr.gr.common import Isolates, SpatialGraph, cells_of, named, write_or_return
+from cellgraph_clr.gr.common import SpatialGraph, cells_of, named, write_or_return
 from cellgraph_clr.graphs import proximity, triangulation
-from cellgraph_clr.graphs.combine import with_isolates
+from cellgraph_clr.graphs.combine import Isolates, with_isolates
 from cellgraph_clr.graphs.contact import Contacts
 from cellgraph_clr.graphs.graph import CellGraph
 from cellgraph_clr.graphs.samples import groups
