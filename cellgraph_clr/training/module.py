@@ -62,6 +62,20 @@ class _Steps(Sampler[int]):
         return self._module.task.schedule.n_steps
 
 
+class _Loader(DataLoader[Any]):
+    """A loader whose processes can be ended: those of a run that failed live as long as its error is held."""
+
+    def __iter__(self) -> Any:
+        self.batches = super().__iter__()
+        return self.batches
+
+    def end(self) -> None:
+        """End the processes that draw batches, if there are any."""
+        end = getattr(getattr(self, "batches", None), "_shutdown_workers", None)
+        if end is not None:
+            end()
+
+
 class TaskModule(lightning.LightningModule):
     """Networks of a task and how they are trained.
 
@@ -88,6 +102,7 @@ class TaskModule(lightning.LightningModule):
             check_key(name, list(self.networks), where="Task.networks", remedy="Name a network.", error=TaskError)
         self.fingerprint, self.options = _digest(fingerprint, self.networks), dict(options or {})
         self.history: dict[str, list[float]] = {}
+        self._loader: _Loader | None = None
 
     def setup(self, stage: str) -> None:  # noqa: ARG002
         """Keep Lightning's advice from users, in every process."""
@@ -117,7 +132,7 @@ class TaskModule(lightning.LightningModule):
 
     def train_dataloader(self) -> Any:
         """Return the batches of the steps that are left."""
-        return DataLoader(
+        self._loader = _Loader(
             _Batches(self.task),
             batch_size=None,
             sampler=_Steps(self),
@@ -125,6 +140,12 @@ class TaskModule(lightning.LightningModule):
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # the global one is left alone
         )
+        return self._loader
+
+    def end_drawing(self) -> None:
+        """End the processes that draw batches, if there are any."""
+        if self._loader is not None:
+            self._loader.end()
 
     def training_step(self, batch: Any, index: int) -> Tensor:  # noqa: ARG002
         """Return the loss of step `global_step`."""

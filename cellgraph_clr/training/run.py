@@ -226,7 +226,10 @@ def train(
                 use_distributed_sampler=False,
                 default_root_dir=folder,
             )
-            fit(trainer, module, resume=resume, checkpoint=None if watch.checkpoint is None else path)
+            try:
+                fit(trainer, module, resume=resume, checkpoint=None if watch.checkpoint is None else path)
+            finally:
+                module.end_drawing()
         if several and path is not None:  # the weights came to be in other processes
             saved = SafeCheckpoints().load_checkpoint(path)
             module.load_state_dict(saved["state_dict"])

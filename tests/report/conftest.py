@@ -53,9 +53,9 @@ def cells():
     return make_cells(400)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium, offline."""
+    """A headless Chromium, offline. It ends with its file: a process forked while it runs would hold its pipe, and its end."""
     found = chromium()
     if find_spec("playwright") is None:
         pytest.skip("playwright is not installed: pip install -e '.[browser]'")
@@ -72,7 +72,7 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain_browser(browser):
     """The same without WebGL."""
     args = ["--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--disable-3d-apis"]

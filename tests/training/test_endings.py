@@ -1,5 +1,6 @@
 """Runs whose processes are killed: a named error in time, a whole checkpoint to go on from, nobody left behind."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -155,8 +156,10 @@ def test_errors_of_the_one_that_draws_batches_stay_what_they_are(error):
         def draw(self, step):
             raise error("of the task")
 
-    with pytest.raises(error, match="of the task"):
+    with pytest.raises(error, match="of the task") as caught:
         train(Broken(), Runtime(device="cpu", progress=False, num_workers=1))
+    assert caught.value is not None  # still held, with the frames that saw it
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(
