@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, wraps
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
@@ -56,6 +57,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # by annotation: what i
     "ndarray": ("an array", lambda v: _is_sequence(v) and not isinstance(v, str)),
     "RandomState": ("a seed, a NumPy Generator or None", _is_random_state),
     "Mapping": ("a mapping", lambda v: isinstance(v, Mapping)),
+    "PathLike": ("a path", lambda v: isinstance(v, os.PathLike)),
 }
 NOUNS: dict[str, tuple[tuple[str, ...], str]] = {  # classes: what tells one, and how to come by one
     "AnnData": (("is_view", "obsp"), "Read it from its file: `cgc.read`."),
@@ -84,6 +86,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         except TypeError as error:  # too many or missing ones: Python says so
             unknown = [] if takes_more else [name for name in kwargs if name not in signature.parameters]
             if not unknown:
+                _check_number(function.__name__, signature, args)
                 return function(*args, **kwargs)
             hint = option_hint(unknown[0], signature.parameters)
             raise TypeError(f"`{function.__name__}` has no option `{unknown[0]}`. {hint}") from error
@@ -95,6 +98,23 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def _check_number(function: str, signature: inspect.Signature, args: tuple[object, ...]) -> None:
+    """Raise `TypeError` for options that are given without their names."""
+    parameters = signature.parameters.values()
+    placed = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    named = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    if len(args) <= len(placed) or not named or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return
+    meant = next((p for p in named if _fits(args[len(placed)], str(p.annotation))), named[0])
+    remedy = f"Write `{function}({', '.join([*placed, f'{meant.name}=…'])})`."
+    raise TypeError(expected(f"options of `{function}` by name", "a value without one", remedy))
+
+
+def _fits(value: object, annotation: str) -> bool:
+    known = [_known(part) for part in _parts(annotation)]
+    return any(k is not None and k[1](value) for k in known)
 
 
 def _check(name: str, value: Any, annotation: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from cellgraph_clr._core.notices import warn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["as_float32", "as_numbers"]
+__all__ = ["as_float32", "as_numbers", "finite_percentiles"]
 
 ALIKE = 1e-3  # of the spread of a feature: values nearer than this that become one are not worth a warning
 ROUNDING = 2.0**-42  # of the largest value: spreads up to this come from sums in float64
@@ -73,6 +74,15 @@ def as_float32(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         said = f"float32 makes one value of several that differ in {listing(merged)}. Subtract a constant from them before."
         warn(said)
     return out
+
+
+def finite_percentiles(
+    values: np.ndarray, shares: Sequence[float], axis: int | tuple[int, ...] | None = None
+) -> np.ndarray:
+    """Return percentiles of the finite values along axes, which are kept; NaN where none is finite."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All-NaN slice", category=RuntimeWarning)
+        return np.nanpercentile(np.where(np.isfinite(values), values, np.nan), shares, axis=axis, keepdims=True)
 
 
 def _merges(wide: np.ndarray, narrow: np.ndarray) -> bool:

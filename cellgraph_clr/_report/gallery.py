@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cellgraph_clr._core.numbers import finite_percentiles
 from cellgraph_clr._core.units import PIXEL, round_length
 from cellgraph_clr._report.light import Lights, channels_of, typical_distance
 from cellgraph_clr._report.parts import Section, Subject, dot, lead
@@ -130,7 +131,7 @@ class _Masks:
             bright = np.stack([np.asarray(self.tiles.slice(i, resolution)[0], np.float32) for i in every])
             top = 255.0 if np.asarray(self.picture.image[channel, :0]).dtype == np.uint8 else 1.0
             is_light = self.colored and (top == 255 or bright.max(initial=0) <= 1)
-            low, high = (0.0, top) if is_light else np.nanpercentile(bright, BRIGHTNESS)
+            low, high = (0.0, top) if is_light else finite_percentiles(bright, BRIGHTNESS).ravel()
             channels.append(np.clip(np.nan_to_num((bright - low) / max(high - low, 1e-12)), 0, 1))
         blank = np.zeros_like(channels[0])
         three = channels * 3 if len(channels) == 1 else [*channels, blank][:3]

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.numbers import finite_percentiles
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.movie import Movie
 from cellgraph_clr.cells.plate import Plate
@@ -67,9 +68,7 @@ class Light:
             n = np.shape(pixels)[-3]
             some = np.unique(np.linspace(0, n - 1, min(n, MOST_SAMPLED)).astype(int))
             held = np.stack([np.asarray(pixels[..., k, :, :], np.float32) for k in some], axis=-3)
-            self.low, self.high = np.nanpercentile(
-                np.where(np.isfinite(held), held, np.nan), (LOW, HIGH), axis=(-3, -2, -1), keepdims=True
-            )[..., 0, :, :]
+            self.low, self.high = finite_percentiles(held, (LOW, HIGH), axis=(-3, -2, -1))[..., 0, :, :]
 
     def plane(self, k: int) -> np.ndarray:
         """Return a plane (h, w) or (h, w, 3) in 0 … 1; of a picture the only one."""

@@ -83,7 +83,8 @@ def read_numbers(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple
                 expected(
                     "features in `adata.X`",
                     "none",
-                    f"Measure them with `cgc.from_labels`, or pass `use_rep=` (`obsm` holds {list(adata.obsm)}).",
+                    "Measure them with `cgc.from_labels`, name their columns in `cgc.from_table(…, features=[…])`, or pass "
+                    f"`use_rep=` (`obsm` holds {list(adata.obsm)}).",
                 )
             )
         var = adata.var

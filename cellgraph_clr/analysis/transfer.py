@@ -24,7 +24,13 @@ class Transfer:
 
 
 def nearest_vote(
-    vectors: np.ndarray, reference: np.ndarray, codes: np.ndarray, n_classes: int, *, k: int = 15
+    vectors: np.ndarray,
+    reference: np.ndarray,
+    codes: np.ndarray,
+    n_classes: int,
+    *,
+    k: int = 15,
+    standardize: bool = True,
 ) -> Transfer:
     """Return the vote of the k nearest labelled reference cells for every cell.
 
@@ -35,6 +41,7 @@ def nearest_vote(
     codes : (m,) their classes, 0 to n_classes - 1.
     n_classes : columns of the vote.
     k : voters. A vote weighs its similarity over that of the k-th (a distance kernel that ends there).
+    standardize : divide columns by their spread over the reference; False only centres them, where their scales are weights.
 
     Returns
     -------
@@ -48,11 +55,11 @@ def nearest_vote(
 
     Notes
     -----
-    Exact, O(n m d) in blocks. Columns are standardised over the reference. Weighted nearest-neighbour vote: Dudani 1976.
+    Exact, O(n m d) in blocks. Weighted nearest-neighbour vote: Dudani 1976.
     """
     check_same_length(len(reference), len(codes), what_a="reference vectors", what_b="labels", remedy="One per cell.")
     check_in_range("k", k, low=1, high=max(len(reference) - 1, 1))
-    index = VectorIndex.build(reference)
+    index = VectorIndex.build(reference, standardize=standardize)
     near, similarity = index.query(vectors, k + 1)
     kernel = (similarity[:, :k] - similarity[:, k:]).astype(np.float64)
     kernel = np.where(kernel.max(axis=1, keepdims=True) > 0, kernel, 1.0)

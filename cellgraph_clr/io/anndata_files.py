@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["check_write", "read", "write"]
 
 
+OTHERS = {  # what is no AnnData, and how to read it
+    (".tif", ".tiff", ".npy"): "Read labels by `cgc.read_labels`, or pass the path to `cgc.from_labels`.",
+    (".csv", ".tsv", ".parquet"): "Read it by pandas, then `cgc.from_table`.",
+}
+
+
 @checked
 def read(path: str | os.PathLike[str]) -> AnnData:
     """Return the AnnData of an .h5ad file or a .zarr folder. Raises `MissingFileError` and `FileFormatError`.
@@ -53,6 +59,9 @@ def read(path: str | os.PathLike[str]) -> AnnData:
     import anndata as ad
 
     target = file_to_read(path)
+    remedy = next((r for suffixes, r in OTHERS.items() if target.suffix.lower() in suffixes), None)
+    if remedy is not None:
+        raise FileFormatError(expected("an AnnData (.h5ad or .zarr)", repr(target.name), remedy))
     with named_errors(target, "an AnnData (.h5ad or .zarr)"):
         return ad.read_zarr(target) if target.is_dir() else ad.read_h5ad(target)
 

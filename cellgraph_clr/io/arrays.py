@@ -196,8 +196,14 @@ class Pixels(NamedTuple):
 def image_of(given: Any) -> Any:
     """Return an image to draw: pixels for the path of a file, in mappings too; anything else that has pixels as it is.
 
-    Raises as `read_pixels`, and `OptionError` for what is neither.
+    Raises as `read_pixels`, and `OptionError` for what is neither, or has pixels that are no numbers.
     """
+    if isinstance(given, (list, tuple)):
+        return image_of(np.asarray(given))
+    if (dtype := getattr(given, "dtype", None)) is not None and np.dtype(dtype).kind not in "biuf":
+        raise OptionError(
+            expected("`image` with pixels of numbers", f"{dtype}", "Convert it, as in `image.astype(float)`.")
+        )
     if isinstance(given, (str, os.PathLike)):
         return read_pixels(given, channels_axis=True).data
     if isinstance(given, Mapping):

@@ -10,6 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.notices import warn
+from cellgraph_clr._core.numbers import finite_percentiles
 from cellgraph_clr._core.units import PIXEL
 from cellgraph_clr.adata.images_of_cells import Scale, chosen_images, scale_of
 from cellgraph_clr.adata.planes import in_slab, plane
@@ -226,9 +227,7 @@ def as_picture(image: np.ndarray) -> np.ndarray:
 def _stretched(image: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
     values = image.astype(np.float32)
     values[~np.isfinite(values)] = np.nan  # shown as blank
-    if np.isnan(values).all():
-        return values
-    low, high = np.nanpercentile(values, (LOW, HIGH), axis=axes, keepdims=True)
+    low, high = finite_percentiles(values, (LOW, HIGH), axis=axes)
     return np.clip((values - low) / np.maximum(high - low, 1e-12), 0, 1)
 
 

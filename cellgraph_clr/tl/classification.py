@@ -234,8 +234,8 @@ def _corrected(
         if set(prior) != set(classes):
             raise OptionError(expected(f"a share for each of {listing(classes)}", listing(sorted(prior)), "Name all."))
         given = as_numbers([prior[c] for c in classes], "shares of `prior`").astype(float)
-        if not (given >= 0).all() or given.sum() <= 0:
-            raise OptionError(expected("shares of at least 0", dict(prior), "They are divided by their sum."))
+        if not (np.isfinite(given) & (given >= 0)).all() or given.sum() <= 0:
+            raise OptionError(expected("finite shares of at least 0", dict(prior), "They are divided by their sum."))
         new = given / given.sum()
     out = np.where(shifted[:, None], shifted_proba(proba, old, new), proba)
     return out, dict(zip(classes, new.tolist(), strict=True))

@@ -228,8 +228,17 @@ def _region_table(
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
         record["outline"] = outlines.of(region.rows)
         records.append(record)
-    table = pd.DataFrame.from_records(records, columns=None if records else ["region", "score", "n_cells"])
-    return table.set_index("region")
+    if records:
+        return pd.DataFrame.from_records(records).set_index("region")
+    axes = "xyz"[: xyz.shape[1]]
+    names = ["score", *["size"][: size is not None], *["library_id"][: images[0].name != ""]]
+    kinds: dict[str, Any] = {
+        n: str if n == "library_id" else float for n in [*names, *axes, *(f"extent_{a}" for a in axes)]
+    }
+    columns = {n: pd.Series(dtype=k) for n, k in kinds.items()} | {"outline": pd.Series(dtype=object)}
+    table = pd.DataFrame(columns, index=pd.Index([], dtype=int, name="region"))
+    table.insert(1, "n_cells", pd.Series(dtype=int))
+    return table
 
 
 def _warn_of_nothing(

@@ -11,7 +11,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
-from cellgraph_clr.adata.reading import representation
+from cellgraph_clr.adata.reading import representation, scales_are_weights
 from cellgraph_clr.adata.results import write_classes
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def transfer_labels(
     label_key : str
         `obs` column of the reference; cells that are missing or "unassigned" do not vote.
     use_rep : str, default "X_cellgraph"
-        `obsm` key in both; columns are standardised over the reference, similarity is the cosine.
+        `obsm` key in both; similarity is the cosine. Columns are standardised over the reference, but for those of
+        `tl.context` and `tl.embed` (with `n_own`), whose scales are weights, as in `tl.retrieve`.
     n_neighbors : int, default 15
         Voters (fewer where the reference has fewer).
     min_confidence : float or None, default 0.5
@@ -104,7 +105,8 @@ def transfer_labels(
         raise LabelKeyError(expected("at least two labelled reference cells", int(labelled.sum()), "Label more."))
     adata = own_or_copy(adata, copy=copy)
     k = min(n_neighbors, int(labelled.sum()) - 1)
-    vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k)
+    weighted = scales_are_weights(reference, use_rep)
+    vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k, standardize=not weighted)
     far = vote.far if min_similarity == "auto" else min_similarity
     refused = vote.proba.max(axis=1) < (min_confidence or 0)
     if far is not None:

@@ -48,3 +48,13 @@ def test_votes_equal_a_loop_of_weighted_voters(rng, k):
     )
     np.fill_diagonal(own, -np.inf)
     assert vote.far == pytest.approx(np.quantile(own.max(1), 0.01), abs=1e-6)
+
+
+def test_scales_that_are_weights_stay(rng):
+    reference = rng.normal(size=(40, 4)) * [5, 1, 1, 0.1]
+    queries, codes = rng.normal(size=(9, 4)) * [5, 1, 1, 0.1], rng.integers(0, 3, 40)
+    vote = nearest_vote(queries, reference, codes, 3, k=1, standardize=False)
+    to_unit = lambda v: (v - reference.mean(0)) / np.linalg.norm(v - reference.mean(0), axis=1, keepdims=True)  # noqa: E731
+    cosine = to_unit(queries) @ to_unit(reference).T
+    assert vote.proba.argmax(1).tolist() == codes[cosine.argmax(1)].tolist()
+    np.testing.assert_allclose(vote.similarity, cosine.max(1), atol=1e-5)

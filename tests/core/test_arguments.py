@@ -86,5 +86,5 @@ def test_the_call_stays_a_call():
     assert function.__doc__ == "Do nothing."
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         function()
-    with pytest.raises(TypeError, match="positional"):
+    with pytest.raises(TypeError, match="by name, found a value without one"):
         function(CELLS, "a", 3)

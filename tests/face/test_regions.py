@@ -83,3 +83,16 @@ def test_vectors_that_do_not_differ_find_nothing():
     adata.obsm["X_context"] = np.ones((SIDE**2, 4), np.float32)
     with pytest.raises(cgc.CellGraphError, match="the same for all in 'X_context'"):
         found(adata, QUERY)
+
+
+def test_a_table_of_nothing_has_the_columns_of_one_with_regions():
+    adata = tissue(QUERY | FAR)
+    full, _ = found(adata, QUERY)
+    with pytest.warns(UserWarning, match="No region"):
+        empty, _ = found(adata, QUERY, min_cells=300)
+    assert len(full) > 0
+    assert len(empty) == 0
+    assert empty.columns.tolist() == full.columns.tolist()
+    assert empty.dtypes.tolist() == full.dtypes.tolist()
+    assert empty.index.name == full.index.name
+    assert empty.index.dtype == full.index.dtype

@@ -297,6 +297,15 @@ def test_labels_are_transferred_and_refused(embedded):
         tl.transfer_labels(other, embedded, "kind")
 
 
+def test_voters_are_the_cells_that_retrieve_finds(embedded):
+    known = np.arange(embedded.n_obs) % 2 == 0
+    reference, other = embedded[known].copy(), embedded[~known].copy()
+    tl.transfer_labels(other, reference, "true_niche", n_neighbors=1, min_confidence=None, min_similarity=None)
+    hits = tl.retrieve(other, other.obs_names.tolist(), reference=reference, aggregate="each", k=1)
+    assert (reference.obs.loc[hits.index, "true_niche"].to_numpy() == other.obs["true_niche_pred"].to_numpy()).all()
+    np.testing.assert_allclose(other.obs["true_niche_pred_similarity"], hits["score"], atol=1e-5)
+
+
 def test_an_index_answers_as_retrieve_does(embedded, tmp_path):
     index = tl.build_index(embedded)
     index.save(tmp_path / "cells.npz")

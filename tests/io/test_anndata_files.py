@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from cellgraph_clr import read, write
-from cellgraph_clr._core.errors import FileFormatError, OutputError
+from cellgraph_clr._core.errors import FileFormatError, OptionError, OutputError
 from cellgraph_clr.io.anndata_files import check_write
 
 
@@ -41,6 +41,15 @@ def test_an_h5ad_is_what_anndata_writes(tmp_path):
         assert f["X"].compression == g["X"].compression == "gzip"
         assert dict(f.attrs) == dict(g.attrs)
         assert set(f) == set(g)
+
+
+def test_files_of_others_are_pointed_to_their_readers(tmp_path):
+    for name, reader in (("labels.tif", "read_labels"), ("cells.csv", "from_table")):
+        (tmp_path / name).write_text("id,x\n1,2\n")
+        with pytest.raises(FileFormatError, match=f"found '{name}'. .*`cgc.{reader}`"):
+            read(tmp_path / name)
+    with pytest.raises(OptionError, match="`path` as text or a path, found None"):
+        read(None)
 
 
 def test_a_backed_anndata_is_written_over_its_own_file(tmp_path):

@@ -270,3 +270,16 @@ def test_colours_and_samples_make_rows(adata):
     axes = pl.spatial(three, ["area", "true_type"])
     tops = [round(ax.get_position().y1, 2) for ax in axes]
     assert tops[0] == tops[1] == tops[2] > tops[3] == tops[4] == tops[5]
+
+
+@pytest.mark.parametrize("kind", ["text", "complex", "lists of text"])
+def test_pixels_that_are_no_numbers_are_named(adata, kind):
+    image = {"text": np.full((4, 4), "a"), "complex": np.ones((4, 4), complex), "lists of text": [["a", "b"]] * 2}[kind]
+    with pytest.raises(OptionError, match="`image` with pixels of numbers, found"):
+        cgc.pl.spatial(adata, "area", image)
+
+
+def test_channels_without_a_pixel_are_black(tissue_2d, adata):
+    image = np.full((2, *tissue_2d.image.labels.shape), np.nan)
+    image[0] = 1 + np.arange(image[0].size).reshape(image[0].shape)
+    cgc.pl.spatial(adata, "area", image)
