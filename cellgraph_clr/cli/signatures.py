@@ -12,6 +12,7 @@ __all__ = ["MISSING", "Parameter", "parameters_of"]
 
 ROOT = Path(__file__).parents[1]
 MISSING = ""  # default of what has none
+CLOSED = ("Isolates",)  # aliases of closed sets of values
 
 
 class Parameter(NamedTuple):
@@ -27,7 +28,7 @@ class Parameter(NamedTuple):
 def parameters_of(dotted: str) -> tuple[Parameter, ...]:
     """Return the parameters of a public function or class, or the fields of a configuration, such as "tl.embed".
 
-    Names of constants as defaults are replaced by their values. `*args` and `**options` are left out.
+    Names of constants as defaults, and of closed sets as annotations, are replaced by their values. `*args` and `**options` are left out.
     """
     *parts, name = dotted.split(".")
     path, found = _definition(ROOT.joinpath(*parts), name)
@@ -68,8 +69,10 @@ def _constants(path: Path) -> dict[str, str]:
     for node in _tree(path).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             out[node.targets[0].id] = ast.unparse(node.value)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id in CLOSED:
+            out[node.target.id] = _code(node.value, {})
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cellgraph_clr."):
-            wanted = [a.name for a in node.names if a.name.isupper()]
+            wanted = [a.name for a in node.names if a.name.isupper() or a.name in CLOSED]
             if wanted:
                 inner = _constants(ROOT.parent.joinpath(*str(node.module).split(".")).with_suffix(".py"))
                 out |= {n: inner[n] for n in wanted if n in inner}
@@ -88,7 +91,7 @@ def _arguments(made: ast.FunctionDef, doc: str, names: dict[str, str]) -> tuple[
     pairs = [*zip(given, defaults, strict=True), *zip(made.args.kwonlyargs, made.args.kw_defaults, strict=True)]
     return tuple(
         Parameter(
-            a.arg, "" if a.annotation is None else ast.unparse(a.annotation), _code(d, names), told.get(a.arg, "")
+            a.arg, "" if a.annotation is None else _code(a.annotation, names), _code(d, names), told.get(a.arg, "")
         )
         for a, d in pairs
     )

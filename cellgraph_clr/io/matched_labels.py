@@ -96,7 +96,8 @@ def _check_one_each(adata: AnnData, labels: Labels, images: Sequence[Group]) -> 
         remedy = "Pass {sample: labels, …}, or the movie or plate they were measured in."
         found = f"one for {listing([g.name for g in images], limit=3)}"
         n = len(samples) if stack else len(images)
-        raise MissingKeyError(expected(f"{what} for each of {n} samples", found, remedy))
+        noun = "samples" if n == len(samples) else "frames"
+        raise MissingKeyError(expected(f"{what} for each of {n} {noun}", found, remedy))
 
 
 def _is_stack(adata: AnnData, labels: Any) -> bool:

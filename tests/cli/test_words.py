@@ -1,11 +1,13 @@
 """Errors and warnings of the command line name options and commands."""
 
+import re
 import sys
 import warnings
 
 import pytest
 
 from cellgraph_clr import cli, gr, write
+from cellgraph_clr.cli import signatures
 from cellgraph_clr.cli.words import in_options, options_of, warnings_in_options
 
 OPTIONS = {"n_neighbors": "--n-neighbors", "library_key": "--library-key", "exclude": "--exclude"}
@@ -62,3 +64,12 @@ def test_warnings_are_one_line_in_options(monkeypatch, capsys):
         with warnings_in_options():
             warnings.warn("Bridge gaps by `max_gap=2`.", stacklevel=1)
     assert capsys.readouterr().err == "warning: Bridge gaps by `--max-gap 2`.\n"
+
+
+def test_closed_sets_show_their_values():
+    named = re.compile(r"^(\w+): TypeAlias = Literal\[", re.MULTILINE)
+    assert {n for path in signatures.ROOT.rglob("*.py") for n in named.findall(path.read_text())} == set(
+        signatures.CLOSED
+    )
+    isolates = next(p for p in signatures.parameters_of("gr.contact_graph") if p.name == "isolates")
+    assert isolates.annotation == "Literal['keep', 'nearest', 'raise']"

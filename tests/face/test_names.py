@@ -108,7 +108,9 @@ def test_other_names_of_options_are_answered():
         cgc.gr.knn_graph(None, key_aded="a")
     with pytest.raises(TypeError, match="missing"):
         cgc.gr.knn_graph()
-    with pytest.raises(TypeError, match=r"by name, found a value without one. Write `radius_graph\(adata, radius=…\)`."):
+    with pytest.raises(
+        TypeError, match=r"by name, found a value without one. Write `radius_graph\(adata, radius=…\)`."
+    ):
         cgc.gr.radius_graph(None, 300)
     with pytest.raises(TypeError, match=r"Write `retrieve\(adata, query, k=…\)`."):
         cgc.tl.retrieve(None, [1], 5)

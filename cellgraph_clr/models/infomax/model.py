@@ -294,6 +294,7 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
         check_finite(found, what="codes", remedy=OVERFLOWN)
         return pd.DataFrame(found, index=index, columns=columns, dtype=np.float32)
 
+    @checked
     def transform_cells(self, plate: Plate, *, rows: np.ndarray | None = None) -> pd.DataFrame:
         """Return the profile of every cell: means of local vectors over its mask, by (line, cell_id), never sphered.
 
