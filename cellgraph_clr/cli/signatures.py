@@ -28,7 +28,8 @@ class Parameter(NamedTuple):
 def parameters_of(dotted: str) -> tuple[Parameter, ...]:
     """Return the parameters of a public function or class, or the fields of a configuration, such as "tl.embed".
 
-    Names of constants as defaults, and of closed sets as annotations, are replaced by their values. `*args` and `**options` are left out.
+    Names of constants as defaults, and of closed sets as annotations, are replaced by their values. `*args` and `**options` are
+    left out.
     """
     *parts, name = dotted.split(".")
     path, found = _definition(ROOT.joinpath(*parts), name)
