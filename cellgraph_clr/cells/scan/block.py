@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.ids import order_of_pairs
-from cellgraph_clr.cells.scan.columns import BORDER, BOX, COUNT, FIRST, OFFSET_Y, OFFSET_Z, SECOND
+from cellgraph_clr.cells.scan.columns import BORDER, BOX, COMMON, COUNT, FACES, FIRST, OFFSET_Y, OFFSET_Z, SECOND
 from cellgraph_clr.cells.scan.matches import match_lines
 from cellgraph_clr.cells.scan.overlaps import add_overlaps
 from cellgraph_clr.cells.scan.runs import BATCH_VOXELS, Channel, Place, add_intensities, flat, flat_labels
@@ -69,26 +69,30 @@ def block_statistics(block: Block, shift: np.ndarray, plan: Plan) -> LabelStatis
             add_intensities(pixels, window.runs, place, Channel(cells.intensity, c, shift[c]), span)
         if place.core_x == 0:  # lines that are own from their start
             match_lines(window.runs, place, plan.matched, matches, span)
-        pairs.add(window, place, matches, span)
+        pairs.add(window, place, (matches, cells.overlaps, plan.along), span)
         if len(offsets):
             add_overlaps(window.runs, place, (cells.overlaps, matches), offsets, span)
-    return _statistics(cells, pairs, shift)
+    return _statistics(cells, pairs, shift, plan.along)
 
 
-def _statistics(cells: CellTables, pairs: PairTable, shift: np.ndarray) -> LabelStatistics:
+def _statistics(cells: CellTables, pairs: PairTable, shift: np.ndarray, along: np.ndarray) -> LabelStatistics:
     """Return what was counted, by id in place of rows."""
     n, m = len(cells), len(pairs)
     ids, sums, overlaps = cells.rows.keys[:n], cells.sums[:n], cells.overlaps[:n]
     keys, faces = pairs.rows.keys[:m], pairs.faces[:m]
     a, b = (keys >> np.uint64(32)).astype(np.int64), (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
     cell_faces = sums[:, BORDER].copy()  # to which the faces of every pair are added
-    for axis in range(3):
-        for side in (a, b):
+    for side in (a, b):
+        for axis in range(3):
             cell_faces[:, axis] += np.bincount(side, weights=faces[:, axis], minlength=n).astype(np.int64)
-    seen = np.flatnonzero((sums[:, COUNT] > 0) | (cell_faces.sum(axis=1) > 0) | (overlaps.sum(axis=1) > 0))
+        for axis, column in enumerate(along):
+            if column >= 0:
+                ends = np.bincount(side, weights=faces[:, COMMON + axis], minlength=n).astype(np.int64)
+                overlaps[:, column] -= ends
+    seen = np.flatnonzero((sums[:, COUNT] > 0) | (cell_faces.sum(axis=1) > 0) | overlaps.any(axis=1))
     seen = seen[seen > 0]
     order = seen[np.argsort(ids[seen])]
-    met = faces.sum(axis=1) > 0  # a pair may lie wholly in the halo
+    met = faces[:, FACES].sum(axis=1) > 0  # a pair may lie wholly in the halo
     kept = np.flatnonzero((a > 0) & met)
     of_pairs = np.sort(np.stack([ids[a[kept]], ids[b[kept]]], axis=1), axis=1).astype(np.int64)
     pair_order = order_of_pairs(of_pairs)
@@ -104,5 +108,5 @@ def _statistics(cells: CellTables, pairs: PairTable, shift: np.ndarray) -> Label
         intensity=cells.intensity[:n][order],
         shift=shift,
         pairs=of_pairs[pair_order],
-        pair_faces=faces[kept][pair_order],
+        pair_faces=faces[kept, FACES][pair_order],
     )

@@ -22,6 +22,11 @@ SECOND_AXES = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))  # the two axes o
 Z, Y, X = 0, 1, 2  # axes of faces, coordinates and boxes
 LOW, HIGH = 0, 1  # last axis of a box
 
+# a pair of cells, int64: faces along z, y and x; ends of runs that two lines, neighbors along z or y, have in common
+FACES = slice(Z, X + 1)
+COMMON = 3  # COMMON + Z, COMMON + Y
+N_OF_PAIRS = 5
+
 # intensities of a cell and a channel, float64: sum and sum of squares about `shift`; of raw values the least, the most, and
 # the sums of z, y and x that they weigh
 TOTAL, SQUARES, LEAST, MOST = 0, 1, 2, 3

@@ -67,8 +67,18 @@ def scan_labels(image: LabelImage, *, surface: bool = True, n_jobs: int | None =
         parts = _scan_blocks(image, plan, workers)
     merged = merge_statistics(parts)
     _check_ids(merged.cell_id, image.labels.dtype)
-    merged = merged if surface else replace(merged, overlaps=None)
+    merged = _with_diagonals(merged, plan) if surface else replace(merged, overlaps=None)
     return _back_to_2d(merged) if image.ndim == 2 else merged
+
+
+def _with_diagonals(s: LabelStatistics, plan: Plan) -> LabelStatistics:
+    """Return the statistics of a whole image with the diagonals that blocks count but for 2 count - faces (see `faces`)."""
+    assert s.overlaps is not None
+    overlaps = s.overlaps.copy()
+    for axis, column in enumerate(plan.along):
+        if column >= 0:
+            overlaps[:, column] += 2 * s.count - s.faces[:, axis]
+    return replace(s, overlaps=overlaps)
 
 
 def _check_ids(ids: np.ndarray, dtype: np.dtype) -> None:

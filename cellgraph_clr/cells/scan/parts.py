@@ -32,6 +32,7 @@ class Plan(NamedTuple):
     size: np.ndarray  # (3,) of the whole image
     halo: np.ndarray  # (3,) voxels before a block that its voxels are compared with
     offsets: np.ndarray  # (g, N_OFFSETS) lines to compare for overlaps, of `line_offsets`
+    along: np.ndarray  # (2,) columns of overlaps that follow from the faces along z and y, see `faces`; below 0 none
     matched: np.ndarray  # (k, 2) steps back along z and y to the lines whose runs are matched with those of a line
 
 
@@ -45,11 +46,19 @@ def plan_of(image: LabelImage, *, surface: bool) -> Plan:
         size, halo = np.array([size[0], 1, size[1]]), halo[[Y, Z, X]]
         offsets[:, [OFFSET_Z, OFFSET_Y]] = offsets[:, [OFFSET_Y, OFFSET_Z]]
     lines = {(1, 0): 0, (0, 1): 1}  # those along z and y, for faces, and those of diagonals
+    along, others = np.full(2, -1), []
+    for offset in offsets:
+        axis = lines.get((offset[OFFSET_Z], offset[OFFSET_Y]), 2)
+        if axis < 2 and offset[OFFSET_X] == 1 and offset[PLAIN] < 0:
+            along[axis] = offset[LAGGED]
+        else:
+            others.append(offset)
+    offsets = np.array(others, np.int64).reshape(-1, N_OFFSETS)
     for offset in offsets:
         if offset[OFFSET_X] == 1:
             dz, dy = offset[[OFFSET_Z, OFFSET_Y]].tolist()
             offset[MATCH] = lines.setdefault((dz, dy), len(lines))
-    return Plan(size, halo, offsets, np.array(list(lines), np.int64))
+    return Plan(size, halo, offsets, along, np.array(list(lines), np.int64))
 
 
 def line_offsets(steps: tuple[int, int, int]) -> np.ndarray:

@@ -28,7 +28,7 @@ __all__ = [
     "flat_labels",
 ]
 
-BATCH_VOXELS = 2**18  # voxels of a batch of lines: their labels, intensities and runs stay in the cache
+BATCH_VOXELS = 2**20  # voxels of a batch of lines: their runs stay in the cache, and calls between batches are few
 
 
 class Runs(NamedTuple):

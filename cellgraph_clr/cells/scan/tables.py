@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cellgraph_clr.cells.scan.columns import BOX_HIGH, BOX_LOW, LEAST, MOST, N_INTENSITY, N_OVERLAPS, N_SUMS
+from cellgraph_clr.cells.scan.columns import BOX_HIGH, BOX_LOW, LEAST, MOST, N_INTENSITY, N_OF_PAIRS, N_OVERLAPS, N_SUMS
 from cellgraph_clr.cells.scan.faces import Pairs, add_faces
 from cellgraph_clr.cells.scan.runs import Place, Runs, find_runs
 from cellgraph_clr.cells.scan.sums import Rows, find_rows, grow_hash
@@ -108,20 +108,22 @@ class CellTables:
 
 
 class PairTable:
-    """Rows of pairs of cells, and the faces of each."""
+    """Rows of pairs of cells, and the faces and common ends of runs of each."""
 
     def __init__(self) -> None:
-        self.rows, self.faces = empty_rows(N_PAIRS), np.zeros((N_PAIRS, 3), np.int64)
+        self.rows, self.faces = empty_rows(N_PAIRS), np.zeros((N_PAIRS, N_OF_PAIRS), np.int64)
 
     def __len__(self) -> int:
         return int(self.rows.n[0])
 
-    def add(self, window: Window, place: Place, matches: np.ndarray, span: tuple[int, int]) -> None:
-        """Count the faces of lines span[0] to span[1] - 1; `matches` are those of these lines."""
+    def add(
+        self, window: Window, place: Place, tables: tuple[np.ndarray, np.ndarray, np.ndarray], span: tuple[int, int]
+    ) -> None:
+        """Count the faces of lines span[0] to span[1] - 1; `tables` are those of `add_faces`."""
         line = span[0]
         while line < span[1]:
             pairs = Pairs(self.rows, self.faces, window.pairs)
-            line = add_faces(window.runs, place, pairs, matches, (line, *span))
+            line = add_faces(window.runs, place, pairs, tables, (line, *span))
             if line < span[1]:
                 self.rows = grown_rows(self.rows)
                 self.faces = grown(self.faces, len(self.rows.keys))

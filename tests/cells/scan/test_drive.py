@@ -1,5 +1,7 @@
 """The scan against a plain Python loop over voxels: any integer type, 2D and 3D, merge of blocks."""
 
+import dataclasses
+import itertools
 import tracemalloc
 from collections import Counter
 
@@ -14,6 +16,8 @@ from cellgraph_clr._core.errors import LabelImageError, NoCellsError, OptionErro
 from cellgraph_clr.cells.crofton import crofton_surface
 from cellgraph_clr.cells.label_image import LabelImage
 from cellgraph_clr.cells.scan import block, merge_statistics, scan_labels, tables
+from cellgraph_clr.cells.scan.drive import _back_to_2d, _with_diagonals
+from cellgraph_clr.cells.scan.parts import Block, as_3d, no_image, plan_of, scan_in_slabs
 
 DTYPES = [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
 
@@ -205,3 +209,26 @@ def test_a_scan_without_surfaces_cannot_be_taken_for_one_with():
     stored = scan_labels(LabelImage.build(zarr.array(labels, chunks=(3, 3, 3))), surface=False)
     assert stored.overlaps is None
     np.testing.assert_array_equal(stored.faces, s.faces)
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 1.0, 1.0), (1.0, 2.0, 1.0), (1.0, 1.0)])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_blocks_cut_along_all_axes_are_the_whole(spacing, scale, rng):
+    """Every pair of voxels counts once, in the block that holds the higher of the two, axis by axis."""
+    shape = (5, 6, 8)[-len(spacing) :]
+    labels = np.kron(rng.integers(0, 4, shape), np.ones([scale] * len(shape), int)).astype(np.uint8)
+    image = LabelImage.build(labels, spacing=spacing)
+    plan, whole = plan_of(image, surface=True), scan_labels(image)
+    volume = as_3d(labels, image.ndim)
+    cuts = [[0, *sorted(rng.choice(np.arange(1, n), min(2, n - 1), replace=False)), n] for n in volume.shape]
+    parts = []
+    for low in itertools.product(*(c[:-1] for c in cuts)):
+        high = [c[c.index(i) + 1] for c, i in zip(cuts, low, strict=True)]
+        core = np.minimum(low, plan.halo)
+        start = np.array(low) - core
+        block = np.ascontiguousarray(volume[tuple(slice(a, b) for a, b in zip(start, high, strict=True))])
+        parts += scan_in_slabs(Block(block, no_image(block.shape), core, start), np.zeros(0), plan, 1)
+    merged = _with_diagonals(merge_statistics(parts), plan)
+    merged = _back_to_2d(merged) if image.ndim == 2 else merged
+    for field in dataclasses.fields(whole):
+        np.testing.assert_array_equal(getattr(merged, field.name), getattr(whole, field.name), err_msg=field.name)

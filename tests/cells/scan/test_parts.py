@@ -35,7 +35,14 @@ def test_a_plan_matches_the_lines_it_compares(spacing, surface):
     plan = plan_of(LabelImage.build(np.ones(shape, np.uint8), spacing=spacing), surface=surface)
     assert plan.matched[:2].tolist() == [[1, 0], [0, 1]]  # along z and y
     assert plan.size.tolist() == ([5, 1, 6] if len(spacing) == 2 else [5, 6, 7])
-    assert len(plan.offsets) > 0 if surface else len(plan.offsets) == 0
+    wanted = {tuple(line[:3]) for line in line_offsets(lag_steps(spacing)).tolist()} if surface else set()
+    order = [OFFSET_Z, OFFSET_Y] if len(spacing) == 3 else [OFFSET_Y, OFFSET_Z]
+    compared = {tuple(line[[*order, OFFSET_X]].tolist()) for line in plan.offsets}
+    counted = {
+        (*plan.matched[axis][:: 1 if len(spacing) == 3 else -1].tolist(), 1) for axis in np.flatnonzero(plan.along >= 0)
+    }
+    assert compared | counted == wanted  # with lines along z and y, the diagonals are counted with the faces
+    assert not compared & counted
     for offset in plan.offsets:
         if offset[MATCH] >= 0:
             assert offset[OFFSET_X] == 1
