@@ -87,4 +87,4 @@ def _against_peers(rows: Rows, name: str, labels: np.ndarray, spacing: tuple[flo
         rows.add("read passes", name, call, medians[call] / medians["one read pass (max), one thread"], digits=1)
     if "cc3d.contacts" in medians:
         both = medians["regionprops_table"] + medians["cc3d.contacts"]
-        rows.add("in times of ours", name, "both", both / medians[OURS], unit="x", digits=2)
+        rows.add("in times of ours", name, "both", both / medians[OURS], unit="x", digits=1)

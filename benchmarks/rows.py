@@ -93,9 +93,15 @@ class Rows(list[Row]):
     def times(self, name: str, medians: Mapping[str, float], *, ours: str) -> None:
         """Add the time of each call to the table "ms", and that of the others to "in times of ours"."""
         for call, seconds in medians.items():
-            self.add("ms", name, call, 1e3 * seconds, unit="ms", digits=1)
+            self.add("ms", name, call, 1e3 * seconds, unit="ms", digits=_digits(1e3 * seconds))
             if call != ours:
-                self.add("in times of ours", name, call, seconds / medians[ours], unit="x", digits=2)
+                ratio = seconds / medians[ours]
+                self.add("in times of ours", name, call, ratio, unit="x", digits=_digits(ratio))
+
+
+def _digits(value: float) -> int:
+    """Return how many digits after the point tell two or three in all."""
+    return 0 if value >= 20 else 1 if value >= 2 else 2
 
 
 def this_run(command: str) -> dict[str, Any]:

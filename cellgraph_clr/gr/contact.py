@@ -175,7 +175,7 @@ def _warn_of_isolates(
 ) -> None:
     """Warn when more than a fifth of the cells touch no other, with the call to make instead."""
     n = len(graph.cells)
-    n_alone = n - len(np.unique(graph.edges))
+    n_alone = n - np.count_nonzero(np.bincount(graph.edges.ravel(), minlength=n))
     if n < 2 or n_alone <= MANY_ISOLATES * n:
         return
     known = [g for g in gaps if g is not None]

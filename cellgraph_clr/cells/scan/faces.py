@@ -20,7 +20,7 @@ __all__ = ["Pairs", "add_faces"]
 
 
 class Pairs(NamedTuple):
-    """Pairs of rows of cells, keyed by both rows, what is counted of them (n, N_OF_PAIRS), and the pair at the end of each run."""
+    """Pairs of rows of cells, keyed by both; what is counted of them (n, N_OF_PAIRS); the pair at the end of each run."""
 
     rows: Rows
     faces: np.ndarray  # int64
