@@ -83,6 +83,8 @@ def test_fields_side_by_side_are_those_one_by_one(plate, model, n_threads):
             alone, (model.transform(plate, rows=rows), model.transform_cells(plate, rows=rows)), strict=True
         ):
             pd.testing.assert_frame_equal(found, expected, rtol=1e-4, atol=1e-5)
+            lines = found.index.get_level_values("line").to_numpy()
+            assert lines[np.r_[True, lines[1:] != lines[:-1]]].tolist() == [5, 0, 3, 7]  # in the order asked for
         assert torch.get_num_threads() == n_threads
         with pytest.raises(ShapeError):
             model.transform(small, rows=np.arange(len(small)))
