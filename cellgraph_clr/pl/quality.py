@@ -120,7 +120,7 @@ def confusion(
     rows : numpy.ndarray or None, default None
         (n,) bool, cells to use. None takes those that `tl.classify` did not learn from.
     normalize : bool, default True
-        Show shares of each row; otherwise counts.
+        Show shares of each row, with the number of its cells beside its name; otherwise counts.
     cmap : str or Colormap, default "Blues"
         Colour map.
     title : str or None, default None
@@ -179,7 +179,8 @@ def confusion(
     ax = one_axes(ax, side, figsize)
     picture = ax.imshow(shown, cmap=checked_cmap(cmap), vmin=0, vmax=1 if normalize else None, aspect="auto")
     ax.set_xticks(range(len(found)), [plain(f) for f in found], rotation=90, fontsize=8)
-    ax.set_yticks(range(len(classes)), [plain(c) for c in classes], fontsize=8)
+    counts = [f" ({n:,.0f})" if normalize else "" for n in table.sum(axis=1)]  # a share says nothing of how many
+    ax.set_yticks(range(len(classes)), [plain(c) + n for c, n in zip(classes, counts, strict=True)], fontsize=8)
     ax.set(xlabel=pred_key, ylabel=truth_key)
     if table.size <= MOST_CELLS_WITH_TEXT:
         for (i, j), value in np.ndenumerate(shown):

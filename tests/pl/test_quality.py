@@ -27,7 +27,8 @@ def test_confusion_counts_rows_of_truth(adata):
     check_picture(ax)
     shown = np.asarray(ax.images[0].get_array())
     names = list(adata.obs["true_type"].cat.categories)
-    assert [t.get_text() for t in ax.get_yticklabels()] == names
+    n = adata.obs["true_type"].value_counts()
+    assert [t.get_text() for t in ax.get_yticklabels()] == [f"{name} ({n[name]})" for name in names]
     assert [t.get_text() for t in ax.get_xticklabels()] == [*names, "unassigned"]
     np.testing.assert_allclose(shown.sum(axis=1), 1)
     assert (shown[:, :-1] > 0).sum() == len(names)  # the diagonal alone
