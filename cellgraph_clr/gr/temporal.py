@@ -42,7 +42,8 @@ def temporal_graph(
     adata : AnnData
         With `obs["frame"]` (whole numbers; for `labels` they count its frames from 0).
     tracks : str or None, default None
-        `obs` column of integer track ids, 0 for none; every cell is joined to the next appearance of its track.
+        `obs` column of integer track ids, 0 for none; every cell is joined to the next appearance of its track. None takes
+        `obs["track"]`, which `cgc.from_movie` writes, where no `labels` are given.
     parents : mapping of int to int or None, default None
         Track -> track it came from (as in the lineage of the Cell Tracking Challenge); joins mothers and daughters.
     labels : object, default None
@@ -68,7 +69,7 @@ def temporal_graph(
     MissingKeyError
         If `obs["frame"]` or `obs[tracks]` is missing.
     OptionError
-        If neither or both of `tracks` and `labels` are given, or `min_overlap` is not between 0 and 1.
+        If both of `tracks` and `labels` are given, or neither and there is no `obs["track"]`; or `min_overlap` is not between 0 and 1.
     ShapeError
         If a track has two cells in one frame, or frames and labels do not fit.
 
@@ -81,6 +82,8 @@ def temporal_graph(
     >>> "temporal_connectivities" in adata.obsp
     True
     """
+    if tracks is None and labels is None and "track" in adata.obs:
+        tracks = "track"
     if (tracks is None) == (labels is None):
         found = "neither" if tracks is None else "both"
         raise OptionError(

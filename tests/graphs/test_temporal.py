@@ -79,3 +79,6 @@ def test_on_anndata():
     assert adata.obsp["temporal_overlap"].max() == 1.0
     with pytest.raises(OptionError, match="either `tracks` or `labels`"):
         gr.temporal_graph(adata)
+    adata.obs["track"] = adata.obs["cell_id"].to_numpy()  # as `from_movie` writes it
+    own = gr.temporal_graph(adata, copy=True)
+    assert (own.connectivities != by_track.connectivities).nnz == 0
