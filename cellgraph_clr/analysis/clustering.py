@@ -185,17 +185,15 @@ def _leiden(
 ) -> tuple[np.ndarray, float]:
     import scanpy as sc
     from anndata import AnnData
-    from sklearn.neighbors import KNeighborsTransformer
+
+    from cellgraph_clr.analysis.neighbor_weights import fuzzy_neighbors
 
     work = AnnData(X=vectors)
-    k = min(n_neighbors, work.n_obs - 1)
-    # exact at any size: approximate neighbours would need numba's compilation, and come in a form that not all of scanpy reads
-    exact = KNeighborsTransformer(n_neighbors=k, algorithm="brute")
-    sc.pp.neighbors(work, n_neighbors=k, use_rep="X", random_state=seed, transformer=exact)
+    graph = fuzzy_neighbors(vectors, min(n_neighbors, work.n_obs - 1))
 
     def at(value: float) -> np.ndarray:
         options = {"flavor": "igraph", "n_iterations": 2, "directed": False, "random_state": seed, "key_added": "c"}
-        sc.tl.leiden(work, resolution=value, **options)
+        sc.tl.leiden(work, resolution=value, adjacency=graph, **options)
         return work.obs["c"].to_numpy().astype(str)
 
     if n_clusters == "auto":
