@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from cellgraph_clr._core.axes import to_xyz
-from cellgraph_clr._core.checks import check_finite, check_key, expected
+from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import (
     CellGraphError,
     MissingKeyError,
@@ -18,11 +18,12 @@ from cellgraph_clr._core.errors import (
     NonFiniteError,
     ShapeError,
 )
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import as_float32, as_numbers
 from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.keys import BUILDERS, EDGE_SLOTS, RAW_LAYER, X_CONTEXT, graph_stem
 from cellgraph_clr.adata.positions import position_of
-from cellgraph_clr.adata.provenance import entries_of, recorded_runs, unit_of
+from cellgraph_clr.adata.provenance import entries_of, recorded_run, recorded_runs, unit_of
 from cellgraph_clr.adata.samples import cell_ids, frame_of, sample_of
 from cellgraph_clr.cells.table import CellTable, FeatureInfo
 from cellgraph_clr.graphs.graph import CellGraph, stored_values
@@ -47,7 +48,10 @@ __all__ = [
     "scales_are_weights",
     "searched",
     "table_from_anndata",
+    "warn_of_other_vectors",
 ]
+
+WHERE = ("library_key", "neighbors_key", "use_rep", "versions")  # what may differ where one model was applied twice
 
 _INFO_DEFAULTS = (("group", "other"), ("channel", ""), ("unit", "1"))
 
@@ -156,6 +160,20 @@ def scales_are_weights(adata: AnnData, name: str) -> bool:
     """Return whether the scales of the columns of a representation are weights, so that searches do not standardise them."""
     run = json.loads(recorded_runs(adata).get(name, "{}"))
     return run.get("function") == "tl.context" or "own" in run.get("blocks", {})
+
+
+def warn_of_other_vectors(adata: AnnData, reference: AnnData, name: str) -> None:
+    """Warn where the vectors of two AnnData were not made by one model, as far as it is recorded."""
+    one, two = (recorded_run(a, name) for a in (adata, reference))
+    if adata is reference or not one or not two:
+        return
+    differ = [k for k in sorted({*one, *two} - set(WHERE)) if one.get(k) != two.get(k)]
+    if differ:
+        made = "of another run" if differ == ["last_step"] else f"with another {listing(differ)}"
+        warn(
+            f"The vectors {name!r} of both were made by different models ({made}), and similarities between them say nothing. "
+            "Fit one model and apply it to both, as in `cgc.tl.embed(adata, model=model)`, or embed both as one."
+        )
 
 
 def raw_values(adata: AnnData, name: str, layer: str | None = None) -> tuple[np.ndarray, str]:

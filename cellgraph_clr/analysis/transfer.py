@@ -40,7 +40,7 @@ def nearest_vote(
     reference : (m, d) labelled cells, m above k, in the same space.
     codes : (m,) their classes, 0 to n_classes - 1.
     n_classes : columns of the vote.
-    k : voters. A vote weighs its similarity over that of the k-th (a distance kernel that ends there).
+    k : voters. A vote weighs its similarity less that of the (k + 1)-th (a kernel of distance that ends there).
     standardize : divide columns by their spread over the reference; False only centres them, where their scales are weights.
 
     Returns

@@ -69,7 +69,8 @@ def temporal_graph(
     MissingKeyError
         If `obs["frame"]` or `obs[tracks]` is missing.
     OptionError
-        If both of `tracks` and `labels` are given, or neither and there is no `obs["track"]`; or `min_overlap` is not between 0 and 1.
+        If both of `tracks` and `labels` are given, or neither and there is no `obs["track"]`; or `min_overlap` is not between 0
+        and 1.
     ShapeError
         If a track has two cells in one frame, or frames and labels do not fit.
 

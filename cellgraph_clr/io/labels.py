@@ -98,7 +98,7 @@ def read_labels(
     """
     out = open_labels(path, image, spacing=spacing, unit=unit, channels=channels, level=level)
     if spacing is None and not out.has_scale:
-        warn_spacing()
+        warn_spacing(out.ndim)
     return out
 
 
@@ -205,7 +205,7 @@ def as_label_image(
     else:
         out = _changed(labels, image, spacing=spacing, unit=unit, channels=channels)
     if warn and spacing is None and not out.has_scale and not isinstance(labels, LabelImage):
-        warn_spacing()
+        warn_spacing(out.ndim)
     return out
 
 

@@ -13,7 +13,7 @@ from cellgraph_clr._core.checks import check_not_owned, expected, listing
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, ShapeError
 from cellgraph_clr.adata.images_of_cells import as_scale, store_contacts, store_scale, stored_contacts, stored_images
 from cellgraph_clr.adata.keys import UNASSIGNED
-from cellgraph_clr.adata.provenance import entries_of, package_info, unit_of
+from cellgraph_clr.adata.provenance import entries_of, package_info, recorded_runs, unit_of
 from cellgraph_clr.adata.samples import sample_of
 from cellgraph_clr.adata.scaled import join_scaled
 
@@ -248,6 +248,8 @@ def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]],
     package["library_key"] = library_key
     for slot in ("contacts", "images", "runs"):
         package.pop(slot, None)
+    first, *others = (recorded_runs(a) for a, _ in parts)
+    package["runs"] = {key: run for key, run in first.items() if all(o.get(key) == run for o in others)}
     join_scaled(out, [a for a, _ in parts])
     for a, new in parts:
         only = next(iter(new.values())) if len(new) == 1 else None  # whatever it was called when it was measured

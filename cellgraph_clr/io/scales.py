@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["in_unit", "settled_scale", "warn_difference", "warn_spacing"]
 
 
-def warn_spacing() -> None:
+def warn_spacing(ndim: int) -> None:
     """Warn that no spacing is known and 1 pixel is assumed."""
     warn(
         "No spacing was given and none is in the metadata: 1 pixel is assumed along every axis, and features are in "
-        "pixels. Pass `spacing=(z, y, x)` and `unit=` for physical units."
+        f"pixels. Pass `spacing=({', '.join('zyx'[-ndim:])})` and `unit=` for physical units."
     )
 
 

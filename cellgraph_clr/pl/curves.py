@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import NoCellsError, OptionError
 from cellgraph_clr.adata.labels import column_name, label_codes, label_names
-from cellgraph_clr.adata.provenance import recorded_runs
+from cellgraph_clr.adata.provenance import recorded_run
 from cellgraph_clr.adata.rows import noun_of_rows, truth_values
 from cellgraph_clr.analysis import calibration
 from cellgraph_clr.pl.canvas import finish, new_axes, one_axes
@@ -141,9 +140,9 @@ def reliability(
 
 def learned_from(adata: AnnData, pred_key: str) -> np.ndarray:
     """Return the cells (n,) bool that the classifier of a prediction learned from, as far as it is recorded."""
-    run = json.loads(recorded_runs(adata).get(pred_key, "{}"))
+    run = recorded_run(adata, pred_key)
     label_key = run.get("label_key")
-    if label_key is None or label_key not in adata.obs:
+    if run.get("function") != "tl.classify" or label_key is None or label_key not in adata.obs:
         return np.zeros(adata.n_obs, bool)
     return label_names(adata, label_key) != ""
 

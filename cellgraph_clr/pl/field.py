@@ -11,7 +11,7 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import MissingKeyError, NoCellsError, OptionError, ShapeError
 from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import finite_percentiles
-from cellgraph_clr._core.units import PIXEL
+from cellgraph_clr._core.units import PIXEL, unit_sign
 from cellgraph_clr.adata.images_of_cells import Scale, chosen_images, scale_of
 from cellgraph_clr.adata.planes import in_slab, plane
 from cellgraph_clr.adata.positions import position_of
@@ -60,6 +60,7 @@ class Field:
             remedy = "Pass {sample: image, …}, or choose one sample by `library_id=`."
             raise MissingKeyError(expected(f"an image for each of {len(self.groups)} samples", "one image", remedy))
         self.image = image_of(image)
+        self.cut = ""
         self.inside = in_slab(adata, projection, slab) & np.isfinite(self.xy).all(axis=1)
         self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups, in_place=True)
         self._drawn: tuple[str, tuple[np.ndarray, tuple[float, float, float, float]]] | None = None
@@ -72,6 +73,10 @@ class Field:
     def rows(self, group: Group) -> np.ndarray:
         """Return the rows of a sample that lie in the slab, ascending."""
         return np.sort(group.rows[self.inside[group.rows]])
+
+    def titled(self, text: str) -> str:
+        """Return a title with the plane that masks were cut in, where they were."""
+        return ", ".join(filter(None, (text, self.cut)))
 
     def masks(self, group: Group) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
         """Return the label plane (h, w) of a sample and its extent; None without labels. In 3D the plane in mid-slab."""
@@ -90,6 +95,7 @@ class Field:
             axis = 2 - self._dropped
             n, step, start = found.labels.shape[axis], scale.spacing[axis], scale.origin[axis]
             at = self._plane_in_slab(n, step, start)
+            self.cut = f"{'xyz'[self._dropped]} = {start + at * step:.4g} {unit_sign(self.unit)}"
             cut = tuple(at if a == axis else slice(None) for a in range(3))
             plane = np.asarray(found.labels[cut])
         return plane, self._extent(plane.shape, scale)

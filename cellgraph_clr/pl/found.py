@@ -34,6 +34,7 @@ __all__ = ["retrieval"]
 MORE = "#9c9c9c"  # regions beyond those drawn in colours
 LEAST = 16.0  # points squared of a dot that is to be seen among thousands
 NAMED = 10  # ranked cells that are numbered
+RANKS = "plasma"  # dark for the best, which are to be seen on white
 
 
 @drawn
@@ -152,14 +153,14 @@ def retrieval(
             drawing.ranks(panel, group, adata.obs[rank_key].to_numpy())
         name = group.name if len(groups) > 1 else ""
         text = name or ("retrieved regions" if has_regions else "retrieved cells")
-        field.frame(panel, group, text if title is None else title)
+        field.frame(panel, group, field.titled(text) if title is None else title)
     last = axes[min(len(axes), n_columns) - 1]
     rows = np.concatenate([field.rows(g) for g in groups])
     if has_regions:
         legend_beside(last, drawing.region_entries(adata.obs[region_key].to_numpy()[rows], asked[rows], n_regions))
     else:
         ranks = adata.obs[rank_key].to_numpy()
-        color_bar(axes, number_scale(ranks[ranks > 0].astype(float), "plasma_r", None, None), "rank")
+        color_bar(axes, number_scale(ranks[ranks > 0].astype(float), RANKS, None, None), "rank")
         legend_beside(last, drawing.entries(asked[rows]))
     finish(axes[0], show=show, save=save)
     return axes[0] if len(axes) == 1 else axes
@@ -264,7 +265,8 @@ class _Found:
         rows = self.field.rows(group)
         self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         hits = rows[rank[rows] > 0]
-        scale = number_scale(rank[rank > 0].astype(float), "plasma_r", None, None)
+        hits = hits[np.argsort(-rank[hits], kind="stable")]  # the best are drawn last, over the others
+        scale = number_scale(rank[rank > 0].astype(float), RANKS, None, None)
         self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=7)
         for row in hits[rank[hits] <= NAMED]:
             ax.annotate(

@@ -264,5 +264,5 @@ def _warn_of_nothing(
             why = f"{found}at most {largest} of them are connected. {remedy}"
         else:
             why = f"{found}regions reach `max_cells` before they have {min_cells} of them. Raise `max_cells`."
-    text = f"No region of {min_cells} cells or more with a similarity of {threshold:.2f} or above: {why}"
+    text = f"No region of {min_cells} cells or more with a similarity of {threshold:.3g} or above: {why}"
     warn(text)

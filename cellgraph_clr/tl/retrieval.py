@@ -14,7 +14,7 @@ from cellgraph_clr.adata.copies import check_writable
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.queries import Query, query_vectors
-from cellgraph_clr.adata.reading import representation, searched
+from cellgraph_clr.adata.reading import representation, searched, warn_of_other_vectors
 from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import (
@@ -56,9 +56,9 @@ def retrieve(
     reference : AnnData or None, default None
         Where to search; None searches `adata`.
     use_rep : str or None, default None
-        Representation; similarity is the cosine. None takes "X_context" (`tl.context`) where it exists, else
-        "X_cellgraph". Columns are standardised over the reference, but for those of `tl.context` and `tl.embed` (with
-        `n_own`), whose scales are weights.
+        Representation; similarity is the cosine about the mean of the cells searched. None takes "X_context"
+        (`tl.context`) where it exists, else "X_cellgraph". Columns are standardised over the reference, but for those of
+        `tl.context` and `tl.embed` (with `n_own`), whose scales are weights.
     k : int, default 50
         Cells returned (fewer when there are fewer).
     aggregate : {"mean", "max", "each"}, default "mean"
@@ -84,6 +84,11 @@ def retrieve(
         If the query matches no cell (absent ids are listed with the nearest ones), or excludes all.
     MissingKeyError, NonFiniteError, ShapeError, OptionError
         For a missing or NaN representation, other widths, positions that are not two or three columns, wrong options.
+
+    Warns
+    -----
+    UserWarning
+        If the vectors of the reference were made by another model, as far as it is recorded.
 
     Notes
     -----
@@ -112,6 +117,8 @@ def retrieve(
         raise ShapeError(expected(f"a reference of width {own.shape[1]}", vectors.shape[1], "Embed both by one model."))
     check_whole("k", k)
     chosen, rows = query_vectors(adata, query, own)
+    if len(rows):
+        warn_of_other_vectors(adata, target, use_rep)
     if reference is None and exclude_query and len(rows) == adata.n_obs:
         raise EmptyQueryError(
             expected("cells outside the query to search", "a query of all cells", "Pass `exclude_query=False`.")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import ShapeError
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import as_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from anndata import AnnData
 
 __all__ = ["select_region"]
@@ -52,6 +54,11 @@ def select_region(
     MissingKeyError, OptionError
         For missing positions or another projection.
 
+    Warns
+    -----
+    UserWarning
+        If no cell lies inside, with the extents of cells and outline.
+
     Notes
     -----
     O(n v). No cell inside gives a mask without True.
@@ -72,5 +79,17 @@ def select_region(
     corners = as_numbers(outline, "the corners of an outline").astype(float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
-    inside: np.ndarray = Path(corners).contains_points(plane(adata, projection))
-    return inside & in_slab(adata, projection, slab)
+    at = plane(adata, projection)
+    inside: np.ndarray = Path(corners).contains_points(at) & in_slab(adata, projection, slab)
+    if not inside.any():
+        spans = (_span(at[np.isfinite(at).all(axis=1)], projection), _span(corners, projection))
+        warn(f"No cell lies inside the outline: cells have {spans[0]}; the outline has {spans[1]}.")
+    return inside
+
+
+def _span(at: np.ndarray, axes: str) -> str:
+    """Return the extent of places (n, 2) in words."""
+    if len(at) == 0:
+        return "no positions"
+    ends = zip(axes, at.min(axis=0), at.max(axis=0), strict=True)
+    return ", ".join(f"{axis} {low:.4g} to {high:.4g}" for axis, low, high in ends)

@@ -11,7 +11,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
-from cellgraph_clr.adata.reading import representation, scales_are_weights
+from cellgraph_clr.adata.reading import representation, scales_are_weights, warn_of_other_vectors
 from cellgraph_clr.adata.results import write_classes
 
 if TYPE_CHECKING:
@@ -44,10 +44,11 @@ def transfer_labels(
     label_key : str
         `obs` column of the reference; cells that are missing or "unassigned" do not vote.
     use_rep : str, default "X_cellgraph"
-        `obsm` key in both; similarity is the cosine. Columns are standardised over the reference, but for those of
-        `tl.context` and `tl.embed` (with `n_own`), whose scales are weights, as in `tl.retrieve`.
+        `obsm` key in both; similarity is the cosine about the mean of the reference. Columns are standardised over the
+        reference, but for those of `tl.context` and `tl.embed` (with `n_own`), whose scales are weights, as in `tl.retrieve`.
     n_neighbors : int, default 15
-        Voters (fewer where the reference has fewer).
+        Voters (fewer where the reference has fewer). Each weighs by how much more similar it is than the next cell that does
+        not vote (Dudani 1976), so that a share of the vote is no count.
     min_confidence : float or None, default 0.5
         Cells whose winning share of the vote is lower are "unassigned"; None labels all.
     min_similarity : float or {"auto"} or None, default "auto"
@@ -72,6 +73,11 @@ def transfer_labels(
         If both representations have different widths.
     MissingKeyError, NonFiniteError, OptionError
         For missing representations, NaN, wrong options.
+
+    Warns
+    -----
+    UserWarning
+        If the vectors of the reference were made by another model, as far as it is recorded.
 
     Examples
     --------
@@ -99,6 +105,7 @@ def transfer_labels(
         raise ShapeError(
             expected(f"a reference of width {vectors.shape[1]}", voters.shape[1], "Embed both by one model.")
         )
+    warn_of_other_vectors(adata, reference, use_rep)
     codes, classes = classes_of(reference, label_key)
     labelled = codes >= 0
     if labelled.sum() < 2:

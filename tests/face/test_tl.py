@@ -154,7 +154,7 @@ def test_regions_are_connected_and_described(embedded):
         assert (outer.min(0) < embedded.obsm["spatial"][rows].min(0) + 1e-6).any()
         assert outer.shape[1] == 2
     assert inside[member == 1].mean() > 0.5
-    with pytest.warns(UserWarning, match=r"similarity of 1.00 or above: no cell outside the query"):
+    with pytest.warns(UserWarning, match=r"similarity of 0.999 or above: no cell outside the query"):
         assert tl.retrieve_regions(embedded, query, min_similarity=0.999).empty
 
 
@@ -304,6 +304,29 @@ def test_voters_are_the_cells_that_retrieve_finds(embedded):
     hits = tl.retrieve(other, other.obs_names.tolist(), reference=reference, aggregate="each", k=1)
     assert (reference.obs.loc[hits.index, "true_niche"].to_numpy() == other.obs["true_niche_pred"].to_numpy()).all()
     np.testing.assert_allclose(other.obs["true_niche_pred_similarity"], hits["score"], atol=1e-5)
+
+
+def test_vectors_of_different_models_are_warned_of(embedded):
+    known = np.arange(embedded.n_obs) % 2 == 0
+    reference, other = embedded[known].copy(), embedded[~known].copy()
+    tl.embed(other, n_steps=2, n_dims=16, random_state=1, progress=False)
+    with pytest.warns(
+        UserWarning, match=r"made by different models \(with another .*seed\).*tl.embed\(adata, model=model\)"
+    ):
+        tl.transfer_labels(other, reference, "true_niche")
+    with pytest.warns(UserWarning, match="made by different models"):
+        tl.retrieve(other, other.obs_names[[3]], reference=reference)
+    model = CellGraphCLR(n_steps=2, n_dims=16, progress=False).fit(reference)
+    for cells in (reference, other):
+        tl.embed(cells, model=model)
+    tl.transfer_labels(other, reference, "true_niche")  # silent
+
+
+def test_an_outline_around_nothing_is_warned_of(embedded):
+    with pytest.warns(
+        UserWarning, match=r"No cell lies inside the outline: cells have x .* to .*; the outline has x -9 to -8"
+    ):
+        assert not tl.select_region(embedded, [(-9, -9), (-8, -9), (-8, -8)]).any()
 
 
 def test_an_index_answers_as_retrieve_does(embedded, tmp_path):

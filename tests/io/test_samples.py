@@ -6,6 +6,7 @@ import pytest
 
 from cellgraph_clr import concat, from_labels, from_pyg, gr, pp, to_networkx, to_pyg, validate
 from cellgraph_clr._core.errors import CellGraphError, NoCellsError, OptionError, ShapeError
+from cellgraph_clr.adata.provenance import record_run, recorded_run, recorded_runs
 
 
 @pytest.fixture
@@ -47,6 +48,15 @@ def test_graphs_rebuilt_after_joining_are_the_same_with_rows_interleaved(two):
         rows, columns = mixed.obsp["again_connectivities"].nonzero()
         assert (library[rows] == library[columns]).all()
     assert (joined.obsp["spatial_connectivities"] != joined.obsp["spatial_connectivities"].T).nnz == 0
+
+
+def test_how_results_were_made_is_kept_where_it_is_alike(two):
+    for name, cells in two.items():
+        record_run(cells, "X_alike", {"function": "tl.embed", "seed": 0})
+        record_run(cells, "X_other", {"function": "tl.embed", "seed": len(name)})
+    record_run(two["left"], "X_left", {"function": "tl.embed"})
+    assert recorded_run(concat(two), "X_alike") == recorded_run(two["left"], "X_alike")
+    assert {"X_other", "X_left"}.isdisjoint(recorded_runs(concat(two)))
 
 
 def test_bad_joins_are_named(two):

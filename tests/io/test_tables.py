@@ -81,6 +81,10 @@ def test_ids_are_whole_and_told_apart():
         ([1e300, 4, 7], r"up to 2\*\*53, .*found 1e\+300"),
         (np.array([2**63 + 5, 4, 7], np.uint64), r"up to 2\*\*63 - 1, found 9223372036854775813"),
         ([-1, 4, 7], "'id' of 0 and above, found -1"),
+        (
+            ["7", "4", "8"],
+            r"whole numbers in 'id', found '7', '4', '8'. They are text: convert them by `.astype\(int\)`",
+        ),
     ):
         with pytest.raises(CellGraphError, match=said):
             from_table(frame().assign(id=ids), cell_id="id", position=["x", "y"], unit="micrometer")

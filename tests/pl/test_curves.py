@@ -22,6 +22,13 @@ def test_reliability_leaves_out_what_was_learned_from(embedded):
         pl.reliability(embedded, "some", "some_pred")
 
 
+def test_nothing_was_learned_from_where_labels_were_handed_over(embedded):
+    reference, other = embedded[::2].copy(), embedded[1::2].copy()
+    tl.transfer_labels(other, reference, "true_niche", min_confidence=None, min_similarity=None)
+    for draw in (pl.reliability, pl.confusion):
+        assert draw(other, "true_niche", "true_niche_pred").get_title().startswith(f"{other.n_obs} cells")
+
+
 def test_training_takes_a_model_or_its_history(embedded):
     ax = pl.training({"loss": [3.0, 2.0], "contrastive_gap": [0.1, 0.5], "contrastive_gap_cap": [2.0, 2.0]})
     check_picture(ax, n_axes=2)

@@ -73,6 +73,11 @@ def test_ranked_cells_are_numbered(embedded):
     check_picture(ax)
     assert ax.get_title() == "retrieved cells"
     assert sorted(int(t.get_text()) for t in ax.texts) == list(range(1, 11))
+    best = embedded.obsm["spatial"][(embedded.obs["retrieval_rank"] == 1).to_numpy()][0]
+    hits = next(c for c in ax.collections if len(c.get_offsets()) == 12)
+    np.testing.assert_allclose(hits.get_offsets()[-1], best)  # over the others, and the darkest
+    shade = hits.get_facecolor()[:, :3].sum(axis=1)
+    assert shade[-1] == shade.min()
 
 
 def test_samples_without_an_answer_get_no_panel(asked):

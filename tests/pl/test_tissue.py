@@ -262,7 +262,13 @@ def test_a_slab_lies_within_the_labels(tissue_3d):
     adata = tissue_3d.adata()
     with pytest.raises(OptionError, match="`slab` within the labels, 0 to"):
         pl.spatial(adata, "area" if "area" in adata.var_names else None, labels=tissue_3d.image, slab=(900, 901))
-    check_picture(pl.spatial(adata, None, labels=tissue_3d.image, slab=(-np.inf, np.inf)))
+    ax = pl.spatial(adata, None, labels=tissue_3d.image, slab=(-np.inf, np.inf))
+    check_picture(ax)
+    low = tissue_3d.image.labels.shape[0] // 2 * tissue_3d.image.spacing[0]
+    axis, value, unit = ax.get_title().replace("= ", "").split()
+    assert (axis, unit) == ("z", "µm")
+    assert abs(float(value) - low) <= tissue_3d.image.spacing[0]
+    assert pl.spatial(adata, None, labels=tissue_3d.image, title="mine").get_title() == "mine"
 
 
 def test_colours_and_samples_make_rows(adata):
