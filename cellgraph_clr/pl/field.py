@@ -95,7 +95,8 @@ class Field:
             axis = 2 - self._dropped
             n, step, start = found.labels.shape[axis], scale.spacing[axis], scale.origin[axis]
             at = self._plane_in_slab(n, step, start)
-            self.cut = f"{'xyz'[self._dropped]} = {start + at * step:.4g} {unit_sign(self.unit)}"
+            unit = unit_sign(self.unit) if self.unit else ""
+            self.cut = f"{'xyz'[self._dropped]} = {start + at * step:.4g} {unit}".rstrip()
             cut = tuple(at if a == axis else slice(None) for a in range(3))
             plane = np.asarray(found.labels[cut])
         return plane, self._extent(plane.shape, scale)
