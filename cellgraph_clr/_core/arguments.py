@@ -20,6 +20,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MOST = 2**63  # what 64 bits hold
 ELSEWHERE = ("spacing", "origin")  # checked for all who take them, with the axes they need
+EVEN = ("figsize", "image", "library_id", "query", "rows", "slab")  # become arrays, whose rows are of one length
 BARE = (bytes, Mapping, set)  # can be gone through, and are no sequence of values; what text is, the function knows
 
 
@@ -95,6 +96,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             if parameter.kind is parameter.VAR_KEYWORD or name in ELSEWHERE or value is parameter.default:
                 continue
             _check(name, value, str(parameter.annotation))
+            if name in EVEN and isinstance(value, (list, tuple)):
+                _check_even(name, value)
         return function(*args, **kwargs)
 
     return call
@@ -110,6 +113,15 @@ def _check_number(function: str, signature: inspect.Signature, args: tuple[objec
     meant = next((p for p in named if _fits(args[len(placed)], str(p.annotation))), named[0])
     remedy = f"Write `{function}({', '.join([*placed, f'{meant.name}=…'])})`."
     raise TypeError(expected(f"options of `{function}` by name", "a value without one", remedy))
+
+
+def _check_even(name: str, value: Any) -> None:
+    """Raise `OptionError` for a list of lists of different lengths."""
+    try:
+        np.shape(value)
+    except ValueError as error:
+        remedy = f"Pass such a `{name}`."
+        raise OptionError(expected(f"`{name}` as values, or rows of one length", f"{value!r:.60}", remedy)) from error
 
 
 def _fits(value: object, annotation: str) -> bool:

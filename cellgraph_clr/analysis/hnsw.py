@@ -79,4 +79,4 @@ def _new_index(d: int) -> Any:
         raise MissingDependencyError(expected("`usearch` for an approximate index", "not installed", remedy))
     from usearch.index import Index
 
-    return Index(ndim=d, metric="cos", dtype="f32", connectivity=16, expansion_add=128, expansion_search=32)
+    return Index(ndim=d, metric="ip", dtype="f32", connectivity=16, expansion_add=128, expansion_search=32)

@@ -80,7 +80,7 @@ class VectorIndex:
         names = names if names.dtype.kind in "iu" else names.astype(str)
         if names.shape != values.shape[:1]:
             raise ShapeError(expected(f"{len(values)} ids", names.shape, "One per vector."))
-        mean, scale = (v.astype(np.float32) for v in column_scale(values))
+        mean, scale = column_scale(values)
         if not standardize:
             scale = np.ones_like(scale)
         directions = unit_rows(values, mean, scale)

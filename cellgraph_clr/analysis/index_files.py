@@ -61,8 +61,11 @@ def read_index(path: str | os.PathLike[str]) -> tuple[float, dict[str, np.ndarra
         and n > 0
         and (ids.shape, mean.shape, scale.shape) == ((n,), (d,), (d,))
         and ids.dtype.kind in "iuU"
-        and all(a.dtype == np.float32 and np.isfinite(a).all() for a in (directions, mean, scale))
-        and bool((scale > 0).all())
+        and directions.dtype == np.float32
+        and all(np.isfinite(a).all() for a in (directions, mean, scale))
+        and mean.dtype == scale.dtype
+        and mean.dtype in (np.float32, np.float64)
+        and bool((scale >= 0).all())  # 0 for a column that does not vary
         and (graph.dtype, graph.ndim) == (np.uint8, 1)
         and (len(graph) == 0 or _is_numbering(node, n))
     )

@@ -198,8 +198,10 @@ def image_of(given: Any) -> Any:
 
     Raises as `read_pixels`, and `OptionError` for what is neither, or has pixels that are no numbers.
     """
-    if isinstance(given, (list, tuple)):
+    if isinstance(given, (list, tuple)) or hasattr(given, "columns"):
         return image_of(np.asarray(given))
+    if 0 in getattr(given, "shape", ()):
+        raise OptionError(expected("`image` with pixels", f"shape {given.shape}", "Pass the image of these cells."))
     if (dtype := getattr(given, "dtype", None)) is not None and np.dtype(dtype).kind not in "biuf":
         raise OptionError(
             expected("`image` with pixels of numbers", f"{dtype}", "Convert it, as in `image.astype(float)`.")

@@ -108,7 +108,7 @@ def from_table(
             raise OptionError(expected(f"`{name}` as a list of columns", repr(given), f"Pass [{given!r}]."))
     if len(df) == 0:
         raise NoCellsError(expected("a table with rows", "none", "Check the filter before."))
-    for name in (*position, *features, *obs, *(key for key in (cell_id, library_key) if key)):
+    for name in (*position, *features, *obs, *(key for key in (cell_id, library_key) if key is not None)):
         check_key(name, [str(c) for c in df.columns], where="df.columns", error=MissingKeyError)
     _check_numbers(df, position, features)
     _check_owned(obs, {"cell_id": cell_id, "library_id": library_key})

@@ -41,6 +41,8 @@ def _check_edge_color(color: Any) -> None:
 
 
 def _check_library_id(library_id: Any) -> None:
+    if isinstance(library_id, np.ndarray) and library_id.ndim != 1:
+        raise OptionError(expected("`library_id` as one sample or a list of them", library_id.shape, "Name them."))
     if isinstance(library_id, (list, tuple, set, np.ndarray)) and np.size(list(library_id)) == 0:
         raise OptionError(expected("`library_id` of at least one sample", "none", "Leave it out to draw all."))
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data._utils import signal_handling
 
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, TaskError
@@ -66,6 +67,8 @@ class _Loader(DataLoader[Any]):
     """A loader whose processes can be ended: those of a run that failed live as long as its error is held."""
 
     def __iter__(self) -> Any:
+        # how torch hears of a process that died: it listens once, and Lightning puts the old handlers back after every run
+        signal_handling._SIGCHLD_handler_set = False  # noqa: SLF001 - there is no other way to say so
         self.batches = super().__iter__()
         return self.batches
 

@@ -135,7 +135,8 @@ def test_a_trusted_graph_comes_as_it_was(vectors, tmp_path, monkeypatch):
         {"node": np.full(800, -1)},
         {"node": np.full(800, 5)},
         {"mean": np.zeros(3, np.float32)},
-        {"scale": np.zeros(12, np.float32)},
+        {"scale": np.full(12, -1.0)},
+        {"scale": np.ones(12, np.float32)},
         {"mean": np.full(12, np.nan, np.float32)},
         {"directions": np.zeros((800, 12))},
         {"directions": np.full((800, 12), np.inf, np.float32)},
@@ -159,3 +160,27 @@ def test_a_flipped_byte_is_found(vectors, tmp_path):
         except ModelFileError:
             continue
         np.testing.assert_array_equal(back.ids, np.arange(800))  # a byte that means nothing, as a date in the archive
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_columns_that_do_not_vary_are_kept(vectors, approximate, tmp_path):
+    flat = vectors.copy()
+    flat[:, 1] = 7
+    index = VectorIndex.build(flat, approximate=approximate)
+    index.save(tmp_path / "i.npz")
+    back = VectorIndex.load(tmp_path / "i.npz")
+    for ours, theirs in zip(back.query(flat[:9], 5, exact=True), index.query(flat[:9], 5, exact=True), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_far_from_zero_it_is_as_exact_as_retrieval(rng):
+    far = (2**23 + 2**22 + rng.integers(0, 3, (300, 3))).astype(np.float32)
+    similarity = VectorIndex.build(far).query(far[:20], 10)[1]
+    directions = standardised_directions(far)
+    np.testing.assert_allclose(similarity, -np.sort(-(directions[:20] @ directions.T))[:, :10], atol=1e-6)
+
+
+@pytest.mark.parametrize("approximate", [False, True])
+def test_what_has_no_direction_is_like_nothing(approximate):
+    index = VectorIndex.build(np.ones((5, 2)), approximate=approximate)
+    assert index.query([[3.0, 4.0], [1.0, 1.0]], 2)[1].tolist() == [[0, 0], [0, 0]]

@@ -81,6 +81,15 @@ def test_what_should_be_cells_is_named_with_the_way_to_them(value):
         function(value)
 
 
+def test_lists_of_different_lengths_are_named():
+    @checked
+    def drawn(figsize: tuple[float, float] | None = None, names: Any = None) -> None: ...
+
+    with pytest.raises(OptionError, match=r"`figsize` as values, or rows of one length, found \[\[1, 2\], \[3\]\]"):
+        drawn(figsize=[[1, 2], [3]])
+    drawn(figsize=[1, 2], names=[[1, 2], [3]])
+
+
 def test_the_call_stays_a_call():
     assert function(CELLS, k=5) == 5
     assert function.__doc__ == "Do nothing."

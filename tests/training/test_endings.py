@@ -150,6 +150,23 @@ def test_a_killed_process_that_draws_batches_is_named(tmp_path):
     assert "found one killed that draws batches. Nothing was saved in" in printed
 
 
+def test_the_end_of_a_process_is_heard_of_in_every_run():
+    """Else a run waits for ever for the rest of a message that a killed process began."""
+    heard = []
+
+    class Listening(Line):
+        def loss(self, networks, batch):
+            heard.append(signal.getsignal(signal.SIGCHLD))
+            return super().loss(networks, batch)
+
+    for _ in range(3):
+        before = signal.getsignal(signal.SIGCHLD)
+        train(Listening(), Runtime(device="cpu", progress=False, num_workers=1))
+        assert signal.getsignal(signal.SIGCHLD) == before
+    assert len(heard) == 3 * Line().schedule.n_steps
+    assert all(callable(handler) for handler in heard)
+
+
 @pytest.mark.parametrize("error", [RuntimeError, ConnectionResetError])
 def test_errors_of_the_one_that_draws_batches_stay_what_they_are(error):
     class Broken(Line):
