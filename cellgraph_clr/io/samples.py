@@ -249,7 +249,8 @@ def _merge_uns(out: AnnData, parts: Sequence[tuple[AnnData, Mapping[str, str]]],
     for slot in ("contacts", "images", "runs"):
         package.pop(slot, None)
     first, *others = (recorded_runs(a) for a, _ in parts)
-    package["runs"] = {key: run for key, run in first.items() if all(o.get(key) == run for o in others)}
+    if alike := {key: run for key, run in first.items() if all(o.get(key) == run for o in others)}:
+        package["runs"] = alike
     join_scaled(out, [a for a, _ in parts])
     for a, new in parts:
         only = next(iter(new.values())) if len(new) == 1 else None  # whatever it was called when it was measured

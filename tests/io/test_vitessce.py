@@ -252,10 +252,15 @@ def test_only_a_configuration_is_replaced(cells, tmp_path):
         assert to_vitessce(cells, tmp_path / "own.zarr") == json.loads(beside.read_text())
 
 
-@pytest.mark.parametrize("path", [None, 3, b"a.zarr"])
+@pytest.mark.parametrize("path", [None, 3])
 def test_a_path_that_is_none_is_named(cells, path):
-    with pytest.raises(OptionError, match=r"`path`.*\.zarr"):
+    with pytest.raises(OptionError, match=f"`path` as text or a path, found {path}"):
         to_vitessce(cells, path)
+
+
+def test_a_path_of_bytes_is_named(cells):
+    with pytest.raises(OptionError, match=r"`path`.*\.zarr"):
+        to_vitessce(cells, b"a.zarr")
 
 
 @pytest.mark.filterwarnings("ignore")
