@@ -34,7 +34,7 @@ def as_whole(values: Any, what: str, *, low: int | None = 0, remedy: str) -> np.
     if not whole.all():
         shown = [repr(v) if isinstance(v, str) else v for v in given[~whole]]  # quotes tell text from a number
         is_text = all(isinstance(v, str) and v.isdigit() for v in given[~whole])
-        remedy = "They are text: convert them by `.astype(int)`." if is_text else remedy
+        remedy = "They are text: convert them by astype(int)." if is_text else remedy
         raise CellGraphError(expected(f"whole numbers in {what}", listing(shown, limit=5), remedy))
     above = given > (EXACT if kind == "f" else MOST)
     if above.any():

@@ -87,7 +87,7 @@ def read_numbers(adata: AnnData, use_rep: str | None) -> tuple[np.ndarray, tuple
                 expected(
                     "features in `adata.X`",
                     "none",
-                    "Measure them with `cgc.from_labels`, name their columns in `cgc.from_table(…, features=[…])`, or pass "
+                    "Measure them with `cgc.from_labels`, name their columns by `features=` of `cgc.from_table`, or pass "
                     f"`use_rep=` (`obsm` holds {list(adata.obsm)}).",
                 )
             )
@@ -172,7 +172,7 @@ def warn_of_other_vectors(adata: AnnData, reference: AnnData, name: str) -> None
         made = "of another run" if differ == ["last_step"] else f"with another {listing(differ)}"
         warn(
             f"The vectors {name!r} of both were made by different models ({made}), and similarities between them say nothing. "
-            "Fit one model and apply it to both, as in `cgc.tl.embed(adata, model=model)`, or embed both as one."
+            "Fit one model and apply it to both, by `model=` of `cgc.tl.embed`, or embed both as one."
         )
 
 

@@ -203,9 +203,7 @@ def image_of(given: Any) -> Any:
     if 0 in getattr(given, "shape", ()):
         raise OptionError(expected("`image` with pixels", f"shape {given.shape}", "Pass the image of these cells."))
     if (dtype := getattr(given, "dtype", None)) is not None and np.dtype(dtype).kind not in "biuf":
-        raise OptionError(
-            expected("`image` with pixels of numbers", f"{dtype}", "Convert it, as in `image.astype(float)`.")
-        )
+        raise OptionError(expected("`image` with pixels of numbers", f"{dtype}", "Convert it by astype(float)."))
     if isinstance(given, (str, os.PathLike)):
         return read_pixels(given, channels_axis=True).data
     if isinstance(given, Mapping):

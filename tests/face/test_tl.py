@@ -311,7 +311,7 @@ def test_vectors_of_different_models_are_warned_of(embedded):
     reference, other = embedded[known].copy(), embedded[~known].copy()
     tl.embed(other, n_steps=2, n_dims=16, random_state=1, progress=False)
     with pytest.warns(
-        UserWarning, match=r"made by different models \(with another .*seed\).*tl.embed\(adata, model=model\)"
+        UserWarning, match=r"made by different models \(with another .*seed\).*`model=` of `cgc.tl.embed`"
     ):
         tl.transfer_labels(other, reference, "true_niche")
     with pytest.warns(UserWarning, match="made by different models"):

@@ -83,7 +83,7 @@ def test_ids_are_whole_and_told_apart():
         ([-1, 4, 7], "'id' of 0 and above, found -1"),
         (
             ["7", "4", "8"],
-            r"whole numbers in 'id', found '7', '4', '8'. They are text: convert them by `.astype\(int\)`",
+            r"whole numbers in 'id', found '7', '4', '8'. They are text: convert them by astype\(int\)",
         ),
     ):
         with pytest.raises(CellGraphError, match=said):
