@@ -48,6 +48,7 @@ told("label_qc", lambda: cgc.im.label_qc(labels))
 cgc.pp.scale_features(adata)
 told("embed, 20 steps", lambda: cgc.tl.embed(adata, n_steps=20, progress=False))
 told("embed, 20 steps, again", lambda: cgc.tl.embed(adata, n_steps=20, progress=False))
+told("cluster (Leiden)", lambda: cgc.tl.cluster(adata))
 told("retrieve_regions", lambda: cgc.tl.retrieve_regions(adata, [5, 6, 7, 25, 26]))
 adata.obs["kind"] = [["a", "b", "unassigned"][min(i % 9, 2)] for i in range(adata.n_obs)]
 told("classify, 90 labels", lambda: cgc.tl.classify(adata, "kind"))
