@@ -213,7 +213,7 @@ def palette_colors(palette: Any, names: Sequence[str]) -> list[str]:
             at = range(len(shown)) if table.N <= 32 else np.linspace(0, 1, max(len(shown), 2))
             palette = [table(i) for i in at]
         if palette is not None and (
-            isinstance(palette, (bytes, set)) or not isinstance(palette, Iterable) or np.shape(palette) == ()
+            isinstance(palette, (bytes, set)) or not isinstance(palette, Iterable) or getattr(palette, "ndim", 1) == 0
         ):
             remedy = "Pass a list of colours, a mapping from categories, or the name of a colour map."
             raise OptionError(expected("`palette` as colours", type(palette).__name__, remedy))

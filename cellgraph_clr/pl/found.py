@@ -34,7 +34,7 @@ __all__ = ["retrieval"]
 MORE = "#9c9c9c"  # regions beyond those drawn in colours
 LEAST = 16.0  # points squared of a dot that is to be seen among thousands
 NAMED = 10  # ranked cells that are numbered
-RANKS = "plasma"  # dark for the best, which are to be seen on white
+RANKS = 0.2, 0.95  # part of "plasma": dark for the best, which are to be seen on white, and not as dark as the query
 
 
 @drawn
@@ -160,7 +160,7 @@ def retrieval(
         legend_beside(last, drawing.region_entries(adata.obs[region_key].to_numpy()[rows], asked[rows], n_regions))
     else:
         ranks = adata.obs[rank_key].to_numpy()
-        color_bar(axes, number_scale(ranks[ranks > 0].astype(float), RANKS, None, None), "rank")
+        color_bar(axes, _rank_scale(ranks), "rank")
         legend_beside(last, drawing.entries(asked[rows]))
     finish(axes[0], show=show, save=save)
     return axes[0] if len(axes) == 1 else axes
@@ -178,6 +178,16 @@ def _asked(adata: AnnData, query: Query | None, key: str) -> np.ndarray:
             raise OptionError(expected(f"the query of {int(stored.sum())} cells that was asked", found, remedy))
         return now
     return np.zeros(adata.n_obs, bool) if stored is None else stored
+
+
+def _rank_scale(rank: np.ndarray) -> Any:
+    """Return the colors of the ranks that are above 0."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return number_scale(
+        rank[rank > 0].astype(float), ListedColormap(colormaps["plasma"](np.linspace(*RANKS, 256))), None, None
+    )
 
 
 class _Found:
@@ -266,7 +276,7 @@ class _Found:
         self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         hits = rows[rank[rows] > 0]
         hits = hits[np.argsort(-rank[hits], kind="stable")]  # the best are drawn last, over the others
-        scale = number_scale(rank[rank > 0].astype(float), RANKS, None, None)
+        scale = _rank_scale(rank)
         self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=7)
         for row in hits[rank[hits] <= NAMED]:
             ax.annotate(
