@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,6 +35,14 @@ MOST_INSIDE = 0.9  # share of cells that lie in an image whose size is not known
 LOW, HIGH = 1.0, 99.8  # percentiles of an image that are black and white
 
 
+class Plane(NamedTuple):
+    """Labels (h, w) that are shown, their extent (left, right, bottom, top), and where a volume was cut for them, in words."""
+
+    labels: np.ndarray
+    extent: tuple[float, float, float, float]
+    cut: str
+
+
 class Field:
     """Cells of some samples as they lie in a plane, with image and masks where given."""
 
@@ -60,10 +68,9 @@ class Field:
             remedy = "Pass {sample: image, …}, or choose one sample by `library_id=`."
             raise MissingKeyError(expected(f"an image for each of {len(self.groups)} samples", "one image", remedy))
         self.image = image_of(image)
-        self.cut = ""
         self.inside = in_slab(adata, projection, slab) & np.isfinite(self.xy).all(axis=1)
         self._labels_of = None if labels is None else labels_of_images(adata, labels, self.groups, in_place=True)
-        self._drawn: tuple[str, tuple[np.ndarray, tuple[float, float, float, float]]] | None = None
+        self._drawn: tuple[str, Plane] | None = None
 
     @property
     def _dropped(self) -> int:
@@ -74,9 +81,10 @@ class Field:
         """Return the rows of a sample that lie in the slab, ascending."""
         return np.sort(group.rows[self.inside[group.rows]])
 
-    def titled(self, text: str) -> str:
-        """Return a title with the plane that masks were cut in, where they were."""
-        return ", ".join(filter(None, (text, self.cut)))
+    def titled(self, text: str, group: Group) -> str:
+        """Return a title with the plane in which the masks of a sample were cut and drawn, where they were."""
+        cut = self._drawn[1].cut if self._drawn is not None and self._drawn[0] == group.name else ""
+        return ", ".join(filter(None, (text, cut)))
 
     def masks(self, group: Group) -> tuple[np.ndarray, tuple[float, float, float, float]] | None:
         """Return the label plane (h, w) of a sample and its extent; None without labels. In 3D the plane in mid-slab."""
@@ -84,22 +92,21 @@ class Field:
             return None
         if self._drawn is None or self._drawn[0] != group.name:  # regions and colours of a sample ask again
             self._drawn = group.name, self._plane_of(self._labels_of(group))
-        return self._drawn[1]
+        return self._drawn[1][:2]
 
-    def _plane_of(self, found: LabelImage) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-        """Return the plane of labels that is shown, and its extent."""
+    def _plane_of(self, found: LabelImage) -> Plane:
+        """Return the plane of labels that is shown."""
         scale = Scale(found.spacing, found.unit, found.origin or (0.0,) * found.ndim)
         if found.ndim == 2:
-            plane = np.asarray(found.labels)
+            plane, cut = np.asarray(found.labels), ""
         else:
             axis = 2 - self._dropped
             n, step, start = found.labels.shape[axis], scale.spacing[axis], scale.origin[axis]
             at = self._plane_in_slab(n, step, start)
+            plane = np.asarray(found.labels[tuple(at if a == axis else slice(None) for a in range(3))])
             unit = unit_sign(self.unit) if self.unit else ""
-            self.cut = f"{'xyz'[self._dropped]} = {start + at * step:.4g} {unit}".rstrip()
-            cut = tuple(at if a == axis else slice(None) for a in range(3))
-            plane = np.asarray(found.labels[cut])
-        return plane, self._extent(plane.shape, scale)
+            cut = f"{'xyz'[self._dropped]} = {start + at * step:.4g} {unit}".rstrip()
+        return Plane(plane, self._extent(plane.shape, scale), cut)
 
     def _plane_in_slab(self, n: int, step: float, start: float) -> int:
         """Return the plane in the middle of what the slab has of n planes. Raises `OptionError` for a slab beside them."""

@@ -153,7 +153,7 @@ def retrieval(
             drawing.ranks(panel, group, adata.obs[rank_key].to_numpy())
         name = group.name if len(groups) > 1 else ""
         text = name or ("retrieved regions" if has_regions else "retrieved cells")
-        field.frame(panel, group, field.titled(text) if title is None else title)
+        field.frame(panel, group, field.titled(text, group) if title is None else title)
     last = axes[min(len(axes), n_columns) - 1]
     rows = np.concatenate([field.rows(g) for g in groups])
     if has_regions:

@@ -151,7 +151,7 @@ def spatial(
         for panel, group, text in zip(mine, groups, titles[i * len(groups) :], strict=False):
             on_image = field.draw_image(panel, group)
             draw_cells(panel, field, group, found, scale=scale, size=size, alpha=alpha, on_image=on_image)
-            field.frame(panel, group, field.titled(text) if title is None else text)
+            field.frame(panel, group, field.titled(text, group) if title is None else text)
         if scale is not None:
             color_bar(mine, scale, found.title)
         elif key is not None:
@@ -290,7 +290,7 @@ def graph(
             dot = point_size(len(rows)) / 2 if size is None else size
             draw_cells(panel, field, group, found, scale=scale, size=dot)
         name = f"{group.name}: " if len(groups) > 1 else ""
-        text = field.titled(f"{name}{len(rows)} cells, {int(keep.sum())} edges")
+        text = field.titled(f"{name}{len(rows)} cells, {int(keep.sum())} edges", group)
         field.frame(panel, group, text if title is None else title)
     if scale is not None:
         color_bar(axes, scale, found.title)

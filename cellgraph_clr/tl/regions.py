@@ -217,7 +217,8 @@ def _region_table(
     size = None if size_name is None else raw_values(adata, size_name)[0]
     images, outlines = images_of(adata), Outlines(xyz, image, cell_reach(xyz, adjacency))
     records = []
-    for number, region in enumerate(found, start=1):
+    anywhere = [region_search.Region(np.zeros(1, int), 0.0)]  # of which the columns are, where nothing was found
+    for number, region in enumerate(found or anywhere, start=1):
         place = xyz[region.rows]
         record: dict[str, Any] = {"region": number, "score": region.score, "n_cells": len(region.rows)}
         if size is not None:
@@ -228,17 +229,8 @@ def _region_table(
         record |= {f"extent_{a}": float(v) for a, v in zip("xyz", np.ptp(place, axis=0), strict=False)}
         record["outline"] = outlines.of(region.rows)
         records.append(record)
-    if records:
-        return pd.DataFrame.from_records(records).set_index("region")
-    axes = "xyz"[: xyz.shape[1]]
-    names = ["score", *["size"][: size is not None], *["library_id"][: images[0].name != ""]]
-    kinds: dict[str, Any] = {
-        n: str if n == "library_id" else float for n in [*names, *axes, *(f"extent_{a}" for a in axes)]
-    }
-    columns = {n: pd.Series(dtype=k) for n, k in kinds.items()} | {"outline": pd.Series(dtype=object)}
-    table = pd.DataFrame(columns, index=pd.Index([], dtype=int, name="region"))
-    table.insert(1, "n_cells", pd.Series(dtype=int))
-    return table
+    table = pd.DataFrame.from_records(records).set_index("region")
+    return table if found else table[:0].copy()
 
 
 def _warn_of_nothing(

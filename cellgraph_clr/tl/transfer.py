@@ -11,7 +11,7 @@ from cellgraph_clr._core.log import log_written
 from cellgraph_clr.adata.copies import own_or_copy
 from cellgraph_clr.adata.labels import classes_of
 from cellgraph_clr.adata.provenance import record_run
-from cellgraph_clr.adata.reading import representation, scales_are_weights, warn_of_other_vectors
+from cellgraph_clr.adata.reading import representation, searched, warn_of_other_vectors
 from cellgraph_clr.adata.results import write_classes
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def transfer_labels(
     if min_similarity is not None and min_similarity != "auto":
         check_in_range("min_similarity", min_similarity, low=-1, high=1)
     vectors, _ = representation(adata, use_rep)
-    voters, _ = representation(reference, use_rep)
+    _, voters, weighted = searched(reference, use_rep)
     if voters.shape[1] != vectors.shape[1]:
         raise ShapeError(
             expected(f"a reference of width {vectors.shape[1]}", voters.shape[1], "Embed both by one model.")
@@ -112,7 +112,6 @@ def transfer_labels(
         raise LabelKeyError(expected("at least two labelled reference cells", int(labelled.sum()), "Label more."))
     adata = own_or_copy(adata, copy=copy)
     k = min(n_neighbors, int(labelled.sum()) - 1)
-    weighted = scales_are_weights(reference, use_rep)
     vote = nearest_vote(vectors, voters[labelled], codes[labelled], len(classes), k=k, standardize=not weighted)
     far = vote.far if min_similarity == "auto" else min_similarity
     refused = vote.proba.max(axis=1) < (min_confidence or 0)

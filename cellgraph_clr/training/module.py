@@ -66,15 +66,19 @@ class _Steps(Sampler[int]):
 class _Loader(DataLoader[Any]):
     """A loader whose processes can be ended: those of a run that failed live as long as its error is held."""
 
+    batches: Any = None  # those that are drawn now
+
     def __iter__(self) -> Any:
-        # how torch hears of a process that died: it listens once, and Lightning puts the old handlers back after every run
-        signal_handling._SIGCHLD_handler_set = False  # noqa: SLF001 - there is no other way to say so
+        if (
+            self.num_workers
+        ):  # torch listens once for processes that died, and Lightning takes that away after every run
+            signal_handling._SIGCHLD_handler_set = False  # noqa: SLF001 - there is no other way to say so
         self.batches = super().__iter__()
         return self.batches
 
     def end(self) -> None:
         """End the processes that draw batches, if there are any."""
-        end = getattr(getattr(self, "batches", None), "_shutdown_workers", None)
+        end = getattr(self.batches, "_shutdown_workers", None)
         if end is not None:
             end()
 

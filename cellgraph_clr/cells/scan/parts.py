@@ -48,17 +48,14 @@ def plan_of(image: LabelImage, *, surface: bool) -> Plan:
     lines = {(1, 0): 0, (0, 1): 1}  # those along z and y, for faces, and those of diagonals
     along, others = np.full(2, -1), []
     for offset in offsets:
-        axis = lines.get((offset[OFFSET_Z], offset[OFFSET_Y]), 2)
-        if axis < 2 and offset[OFFSET_X] == 1 and offset[PLAIN] < 0:
-            along[axis] = offset[LAGGED]
-        else:
-            others.append(offset)
-    offsets = np.array(others, np.int64).reshape(-1, N_OFFSETS)
-    for offset in offsets:
+        line = tuple(offset[[OFFSET_Z, OFFSET_Y]].tolist())
+        if line in ((1, 0), (0, 1)) and offset[OFFSET_X] == 1 and offset[PLAIN] < 0:
+            along[lines[line]] = offset[LAGGED]
+            continue
         if offset[OFFSET_X] == 1:
-            dz, dy = offset[[OFFSET_Z, OFFSET_Y]].tolist()
-            offset[MATCH] = lines.setdefault((dz, dy), len(lines))
-    return Plan(size, halo, offsets, along, np.array(list(lines), np.int64))
+            offset[MATCH] = lines.setdefault(line, len(lines))
+        others.append(offset)
+    return Plan(size, halo, np.array(others, np.int64).reshape(-1, N_OFFSETS), along, np.array(list(lines), np.int64))
 
 
 def line_offsets(steps: tuple[int, int, int]) -> np.ndarray:
