@@ -179,7 +179,7 @@ def split(
     buffer_hops : int, default 1
         At least the number of hops that the model sees ("block"; nothing to the others).
     library_key : str or None, default None
-        `obs` column of samples; None takes "library_id" where it is there.
+        `obs` column of samples; None takes `obs["library_id"]`, else the column that the graph "spatial" was made with.
     neighbors_key : str, default "spatial"
         The graph.
     key_added : str, default "split"

@@ -46,13 +46,14 @@ def frame_of(adata: AnnData) -> np.ndarray:
 def sample_of(adata: AnnData, library_key: str | None, *, option: str = "library_key") -> np.ndarray:
     """Return the sample of every cell as str.
 
-    `library_key` None takes the column that `concat` recorded, or `obs["library_id"]` when it is there, else one sample.
-    `option` is what the column was named by. Raises `MissingKeyError` for an unknown key, `CellGraphError` for cells without a
-    sample.
+    `library_key` None takes the column that `concat` recorded, `obs["library_id"]` where it is there, or the column that the
+    graph "spatial" was made with; else one sample. `option` is what the column was named by. Raises `MissingKeyError` for an
+    unknown key, `CellGraphError` for cells without a sample.
     """
     if library_key is None:
         recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
-        library_key = str(recorded) if recorded in adata.obs else None
+        of_graph = entries_of(adata, "spatial_neighbors", "params").get("library_key")
+        library_key = next((str(key) for key in (recorded, of_graph) if key in adata.obs), None)
     if library_key is None:
         return np.full(adata.n_obs, "", dtype="U1")
     check_key(library_key, adata.obs.columns, where="adata.obs", remedy=f"Pass `{option}=` of the sample column.")

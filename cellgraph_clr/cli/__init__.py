@@ -34,8 +34,9 @@ def main() -> None:
         except CellGraphError as error:
             _leave(2, f"{type(error).__name__}: {in_options(str(error), options_of(sys.argv[1:]))}")
     except SystemExit as stop:  # typer's own end
-        if stop.code == 130:
-            _leave(130, "Interrupted: what was being written was not replaced.")
+        if stop.code in (130, 143):
+            word = "Interrupted" if stop.code == 130 else "Terminated"
+            _leave(stop.code, f"{word}: what was being written was not replaced.")
         if isinstance(stop.__context__, BrokenPipeError):
             _leave(141, "BrokenPipeError: nobody reads what is printed.")
         raise

@@ -66,7 +66,7 @@ def contact_graph(
     isolates : {"keep", "nearest", "raise"}, default "keep"
         Cells without contact are kept as they are, joined to the "nearest" cell (area 0), or refused ("raise").
     library_key : str or None, default None
-        `obs` column of samples; None takes `obs["library_id"]` when it is there.
+        `obs` column of samples; None takes `obs["library_id"]`, else the column that the graph "spatial" was made with.
     key_added : str, default "spatial"
         Results go to `obsp[f"{key_added}_connectivities"]`, `_distances` (centre to centre), `_contact_area`,
         `uns[f"{key_added}_neighbors"]`, `obs["n_neighbors"]` and `obs["contact_fraction"]` (share of the surface that

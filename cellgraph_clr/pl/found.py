@@ -18,6 +18,7 @@ from cellgraph_clr.pl.cells import color_bar, dot, number_scale, outlined
 from cellgraph_clr.pl.colors import GREY, PALETTE
 from cellgraph_clr.pl.door import drawn
 from cellgraph_clr.pl.field import Field, point_size
+from cellgraph_clr.pl.numbers import numbered
 from cellgraph_clr.pl.tissue import PANEL, SMALL_PANEL
 
 if TYPE_CHECKING:
@@ -270,25 +271,15 @@ class _Found:
 
     def ranks(self, ax: Axes, group: Group, rank: np.ndarray) -> None:
         """Draw ranked cells of a sample, the first ten with their number."""
-        from matplotlib.patheffects import withStroke
-
         rows = self.field.rows(group)
         self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         hits = rows[rank[rows] > 0]
         hits = hits[np.argsort(-rank[hits], kind="stable")]  # the best are drawn last, over the others
         scale = _rank_scale(rank)
         self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=7)
-        for row in hits[rank[hits] <= NAMED]:
-            ax.annotate(
-                str(int(rank[row])),
-                self.field.xy[row],
-                xytext=(3, 3),
-                textcoords="offset points",
-                fontsize=8,
-                zorder=8,
-                path_effects=[withStroke(linewidth=2, foreground="white")],
-            )
         self._query(ax, rows)
+        first = hits[rank[hits] <= NAMED][::-1]
+        numbered(ax, self.field.xy[first], [str(int(r)) for r in rank[first]])
 
     def entries(self, asked: np.ndarray) -> list[Any]:
         """Return the entries of a legend for the query and the other cells."""

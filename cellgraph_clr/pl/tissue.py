@@ -75,7 +75,7 @@ def spatial(
     library_id : object, default None
         Sample to draw, or frame of a movie, or a list of these; None draws all, each in a panel of its own.
     library_key : str or None, default None
-        `obs` column of samples; None takes `obs["library_id"]` where it is there.
+        `obs` column of samples; None takes `obs["library_id"]`, else the column that the graph "spatial" was made with.
     layer : str or None, default None
         Of features; None takes measured values (`layers["cellgraph_raw"]` after scaling, else `X`), "X" those of `X`.
     projection : str, default "xy"

@@ -6,6 +6,7 @@ import signal
 import traceback
 from typing import TYPE_CHECKING
 
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.multiprocessing.spawn import ProcessException, ProcessExitedException
 
 from cellgraph_clr._core.checks import expected
@@ -33,6 +34,8 @@ def fit(trainer: lightning.Trainer, module: TaskModule, *, resume: Path | None, 
     ------
     KeyboardInterrupt
         When it is interrupted.
+    SystemExit
+        When the process is asked to end by SIGTERM, with the status that a shell gives such a process, 143.
     NonFiniteError
         When the loss stops being finite, in any process.
     LostProcessError
@@ -40,6 +43,8 @@ def fit(trainer: lightning.Trainer, module: TaskModule, *, resume: Path | None, 
     """
     try:
         trainer.fit(module, ckpt_path=resume)
+    except SIGTERMException as stop:
+        raise SystemExit(128 + signal.SIGTERM) from stop
     except SystemExit as stop:  # Lightning's way of ending on Ctrl-C
         raise KeyboardInterrupt from stop
     except (ProcessException, RuntimeError, OSError, EOFError) as error:

@@ -29,13 +29,18 @@ def cells():
     return AnnData(obs=pd.DataFrame(obs, index=list("vwxyz")))
 
 
-def test_samples_are_those_asked_for_else_remembered_else_library_id_else_one(cells):
+def test_samples_are_those_asked_for_else_remembered_else_library_id_else_of_the_graph_else_one(cells):
     assert sample_of(cells, None).tolist() == ["b", "a", "b", "a", "b"]
     assert sample_of(cells, "slide").tolist() == ["2", "1", "1", "2", "2"]
     package_info(cells)["library_key"] = "slide"
     assert sample_of(cells, None).tolist() == ["2", "1", "1", "2", "2"]
     assert sample_of(cells, "library_id").tolist() == ["b", "a", "b", "a", "b"]
-    del cells.obs["slide"], cells.obs["library_id"]
+    del package_info(cells)["library_key"]
+    cells.uns["spatial_neighbors"] = {"params": {"library_key": "slide"}}
+    assert sample_of(cells, None).tolist() == ["b", "a", "b", "a", "b"]
+    del cells.obs["library_id"]
+    assert sample_of(cells, None).tolist() == ["2", "1", "1", "2", "2"]
+    del cells.obs["slide"]
     assert sample_of(cells, None).tolist() == [""] * 5
 
 

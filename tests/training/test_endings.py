@@ -12,7 +12,7 @@ import pytest
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from cellgraph_clr.training.endings import _lost
-from cellgraph_clr.training.run import Runtime, train
+from cellgraph_clr.training.run import Runtime, Watch, train
 from tests.training.test_run import Line
 
 LIMIT_S = 240  # far more than two processes need to start
@@ -139,6 +139,22 @@ def test_a_run_whose_process_was_killed_goes_on_to_the_same_weights(tmp_path):
 def test_a_process_that_is_asked_to_end_ends_the_run(tmp_path):
     printed = ran("ended", tmp_path)
     assert "found process 0 terminated with signal SIGTERM. Pass a `checkpoint`" in printed
+
+
+def test_a_run_that_is_asked_to_end_says_so_as_a_process_does(tmp_path):
+    class Asked(Line):
+        def loss(self, networks, batch):
+            if batch["step"] == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().loss(networks, batch)
+
+    before, path = signal.getsignal(signal.SIGTERM), tmp_path / "run.ckpt"
+    with pytest.raises(SystemExit) as stopped:
+        train(Asked(), Runtime(device="cpu", progress=False), Watch(path, 100))
+    assert stopped.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) == before
+    resumed, straight = (train(Line(), Runtime(device="cpu", progress=False), Watch(p)) for p in (path, None))
+    assert resumed.history == straight.history
 
 
 def test_processes_end_with_the_one_that_started_them(tmp_path):
