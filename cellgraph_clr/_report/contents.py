@@ -135,12 +135,13 @@ def _add_vectors(
     """Pack codes of what is searched, and two dimensions to draw, where there are any; return the latter."""
     found = page_vectors(adata, options.use_rep)
     vectors = None if found is None else found[1][rows]
-    flat = flat_embedding(adata, rows, options.embedding, vectors, seed=options.seed)
+    weighted = found is not None and found[2]
+    flat = flat_embedding(adata, rows, options.embedding, vectors, weighted=weighted, seed=options.seed)
     if flat is not None:
         name, plane = flat
         about["embedding"] = _placed(blocks, plane, "uv") | {"name": name}
     if found is not None and vectors is not None and len(rows) > 1:
-        codes = coded(vectors, weighted=found[2], n_dims=options.n_dims, rng=np.random.default_rng(options.seed))
+        codes = coded(vectors, weighted=weighted, n_dims=options.n_dims, rng=np.random.default_rng(options.seed))
         blocks.add("codes", codes.code)
         about["codes"] = {"name": found[0], "scale": codes.scale.tolist(), "axis": codes.axis.tolist()}
         about["codes"]["agreement"] = round(codes.agreement, 3)

@@ -8,7 +8,6 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import ShapeError
-from cellgraph_clr._core.parallel import torch_threads_kept
 from cellgraph_clr.adata.keys import X_CONTEXT
 from cellgraph_clr.adata.reading import read_features, scales_are_weights
 from cellgraph_clr.analysis.retrieval import centred_directions, nearest, standardised_directions
@@ -26,7 +25,8 @@ ENOUGH = 0.98  # of the nearest cells, on which the dimensions of codes are chos
 MOST_BYTES = 8_000_000  # of codes, where their dimensions are chosen
 K = 50
 N_TRIED = 64  # queries
-MOST_UMAP = 50_000  # cells that a UMAP is made of where there is none
+N_NEIGHBORS = 15  # of a UMAP, as scanpy
+LEAST_UMAP, MOST_UMAP = 20, 50_000  # cells that a UMAP is made of where there is none
 
 
 class Codes(NamedTuple):
@@ -93,7 +93,7 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
     -----
     O(n d^2).
     """
-    directions = (centred_directions if weighted else standardised_directions)(vectors)
+    directions = _directions(vectors, weighted=weighted)
     square = directions.T.astype(np.float64) @ directions.astype(np.float64)
     axes = np.linalg.eigh(square)[1][:, ::-1]
     turned = directions @ np.ascontiguousarray(axes, np.float32)
@@ -116,6 +116,11 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
                 return best
     assert best is not None
     return best
+
+
+def _directions(vectors: np.ndarray, *, weighted: bool) -> np.ndarray:
+    """Return the directions that `tl.retrieve` compares; columns whose scales are weights are not standardised."""
+    return (centred_directions if weighted else standardised_directions)(vectors)
 
 
 def _same(vectors: np.ndarray, tried: np.ndarray, truth: np.ndarray) -> float:
@@ -145,13 +150,13 @@ def _decoded(code: np.ndarray, scale: np.ndarray, axis: np.ndarray) -> np.ndarra
 
 
 def flat_embedding(
-    adata: AnnData, rows: np.ndarray, embedding: str | None, vectors: np.ndarray | None, *, seed: int
+    adata: AnnData, rows: np.ndarray, embedding: str | None, vectors: np.ndarray | None, *, weighted: bool, seed: int
 ) -> tuple[str, np.ndarray] | None:
     """Return a name and two dimensions (n, 2) of these rows to draw; None where there is nothing to draw.
 
-    `vectors` (n, d) are theirs, or None. `embedding` is an `obsm` key of at least two columns; None takes "X_umap" where it
-    exists, else makes a UMAP of the vectors (scanpy), and of more than `MOST_UMAP` cells takes their first two principal axes.
-    Raises `MissingKeyError` and `ShapeError`.
+    `vectors` (n, d) are theirs, or None; `weighted` as in `coded`. `embedding` is an `obsm` key of at least two columns; None
+    takes "X_umap" where it exists, else makes a UMAP of the vectors, and of fewer than `LEAST_UMAP` or more than `MOST_UMAP`
+    cells takes their first two principal axes. Raises `MissingKeyError` and `ShapeError`.
     """
     key = "X_umap" if embedding is None and "X_umap" in adata.obsm else embedding
     if key is not None:
@@ -161,9 +166,10 @@ def flat_embedding(
         return _spoken(key), values[rows, :2]
     if vectors is None or len(vectors) < 3:
         return None
-    if len(vectors) > MOST_UMAP or len(vectors) < 20:
-        return "principal axes", _principal(vectors)
-    return "UMAP", _umap(vectors, seed)
+    directions = _directions(vectors, weighted=weighted)
+    if len(vectors) > MOST_UMAP or len(vectors) < LEAST_UMAP:
+        return "principal axes", _principal(directions)
+    return "UMAP", umap(directions, seed)
 
 
 def _spoken(key: str) -> str:
@@ -171,9 +177,8 @@ def _spoken(key: str) -> str:
     return {"umap": "UMAP", "tsne": "t-SNE", "pca": "principal axes"}.get(name, name)
 
 
-def _principal(vectors: np.ndarray) -> np.ndarray:
-    """Return the first two principal axes (n, 2) of standardised columns, each with its largest entry positive."""
-    directions = standardised_directions(vectors)
+def _principal(directions: np.ndarray) -> np.ndarray:
+    """Return the first two principal axes (n, 2), each with its largest entry positive."""
     centred = directions - directions.mean(axis=0)
     axes = np.linalg.eigh(centred.T.astype(np.float64) @ centred)[1][:, ::-1][:, :2]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), range(axes.shape[1])])
@@ -181,15 +186,10 @@ def _principal(vectors: np.ndarray) -> np.ndarray:
     return flat if flat.shape[1] == 2 else np.c_[flat, np.zeros(len(flat))]
 
 
-def _umap(vectors: np.ndarray, seed: int) -> np.ndarray:
-    import warnings
+def umap(directions: np.ndarray, seed: int) -> np.ndarray:
+    """Return a UMAP (n, 2) float32 of directions (n, d), n at least 3."""
+    from cellgraph_clr.analysis.layout import laid_out
+    from cellgraph_clr.analysis.neighbor_weights import fuzzy_neighbors
 
-    import scanpy as sc
-    from anndata import AnnData
-
-    work = AnnData(standardised_directions(vectors))
-    with torch_threads_kept(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of umap and its neighbors
-        sc.pp.neighbors(work, n_neighbors=min(15, len(vectors) - 1), use_rep="X", random_state=seed)
-        sc.tl.umap(work, random_state=seed)
-    return np.asarray(work.obsm["X_umap"])
+    weights = fuzzy_neighbors(directions, min(N_NEIGHBORS, len(directions) - 1))
+    return laid_out(weights, _principal(directions), random_state=seed)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import scanpy
-import torch
 
 import cellgraph_clr as cgc
 from cellgraph_clr._core.errors import MissingKeyError, ShapeError
@@ -94,39 +92,37 @@ def test_missing_values_count_as_the_median(cells):
 
 def test_what_is_drawn_beside_the_tissue(cells):
     rows = np.arange(0, 400, 3)
-    name, flat = flat_embedding(cells, rows, None, None, seed=0)
+    name, flat = flat_embedding(cells, rows, None, None, weighted=False, seed=0)
     assert name == "UMAP"
     np.testing.assert_array_equal(flat, cells.obsm["X_umap"][rows])
     del cells.obsm["X_umap"]
-    assert flat_embedding(cells, rows, None, None, seed=0) is None
+    assert flat_embedding(cells, rows, None, None, weighted=False, seed=0) is None
     few = cells.obsm["X_cellgraph"][:10]
-    name, flat = flat_embedding(cells, rows[:10], None, few, seed=0)
+    name, flat = flat_embedding(cells, rows[:10], None, few, weighted=False, seed=0)
     assert (name, flat.shape) == ("principal axes", (10, 2))
     cells.obsm["X_thin"] = np.zeros((400, 1))
     with pytest.raises(ShapeError, match="two columns"):
-        flat_embedding(cells, rows, "X_thin", None, seed=0)
+        flat_embedding(cells, rows, "X_thin", None, weighted=False, seed=0)
 
 
 def test_principal_axes_are_those_of_most_spread(rng):
     x = np.c_[rng.normal(size=200), rng.normal(size=200), np.zeros(200)] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    flat = vectors._principal(x.astype(np.float32))
+    flat = vectors._principal(standardised_directions(x.astype(np.float32)))
     directions = standardised_directions(x.astype(np.float32))
     centred = directions - directions.mean(axis=0)
     spread = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
     np.testing.assert_allclose((flat**2).sum(axis=0), spread, rtol=1e-3)
 
 
-def test_a_umap_leaves_the_threads_of_torch_alone(cells, monkeypatch):
-    before = torch.get_num_threads()
-
-    def umap(work, random_state):  # Numba's OpenMP does this to a torch that shares it
-        torch.set_num_threads(before + 1)
-        work.obsm["X_umap"] = np.full((work.n_obs, 2), random_state)
-
-    monkeypatch.setattr(scanpy.tl, "umap", umap)
+@pytest.mark.parametrize("weighted", [True, False])
+def test_the_umap_is_of_what_is_compared(cells, monkeypatch, weighted):
+    """Without a scale of their own a column of small values says as much as one of large ones; where scales are weights, little."""
     del cells.obsm["X_umap"]
-    name, _ = flat_embedding(cells, np.arange(400), None, cells.obsm["X_cellgraph"], seed=0)
-    assert (name, torch.get_num_threads()) == ("UMAP", before)
+    monkeypatch.setattr(vectors, "umap", lambda directions, seed: np.abs(directions[:, :2]).mean(axis=0))
+    given = cells.obsm["X_cellgraph"][:, :3] * [1, 0.01, 1]
+    name, (one, other) = flat_embedding(cells, np.arange(400), None, given, weighted=weighted, seed=0)
+    assert name == "UMAP"
+    assert (other < 0.1 * one) == weighted
 
 
 @pytest.mark.parametrize("use_rep", ["X_cellgraph", "X_context", "X"])

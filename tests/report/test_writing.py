@@ -165,7 +165,7 @@ def test_of_many_cells_a_sample_that_a_seed_draws(cells, tmp_path):
 def test_a_umap_is_made_where_there_is_none(tmp_path, monkeypatch):
     adata = make_cells(60)
     del adata.obsm["X_umap"]
-    monkeypatch.setattr(vectors, "_umap", lambda x, seed: x[:, :2] * seed)
+    monkeypatch.setattr(vectors, "umap", lambda x, seed: x[:, :2] * seed)
     assert '"name":"UMAP"' in cgc.report(adata, tmp_path / "a.html", random_state=3).read_text()
     assert "X_umap" not in adata.obsm
 
