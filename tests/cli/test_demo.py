@@ -8,8 +8,9 @@ from cellgraph_clr.cli import demo_colon, demo_planted
 from cellgraph_clr.tl import contexts
 
 
-def test_planted_figures_are_reached(tmp_path):
+def test_planted_figures_are_reached(monkeypatch):
     """5,000 cells, default noise, seed 0: where measured features fail, embedding and context do not."""
+    monkeypatch.setitem(contexts.CODES, "n_steps", 50)  # a fourth is enough
     adata = demo_planted.planted_cells(5000, random_state=0)
     measured = demo_planted.planted_figures(adata, types="X", place="X", niche="X")
     assert measured["types"] <= 0.75

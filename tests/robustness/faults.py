@@ -291,7 +291,7 @@ def raced(bench: Bench, job: Job) -> None:
     """Two processes write the same, over and over, while a third reads."""
     folder = bench.fresh(job, old=True)
     allowed = [{bench.references[job.name, v, n] for v in (OLD, NEW)} for n in job.outputs]
-    pids = [fork(job, folder, v, times=5) for v in (OLD, NEW)]
+    pids = [fork(job, folder, v, times=3) for v in (OLD, NEW)]
     try:
         while not all(_over(pid) for pid in pids):
             for name, known in zip(job.outputs, allowed, strict=True):
@@ -346,8 +346,8 @@ def rounds(jobs: list[Job], n: int) -> list[Job]:
     return out[:n]
 
 
-def run(root: Path, jobs: list[Job], *, kills: int, seed: int, singles: bool = True) -> Table:
-    """Try all faults: `kills` by signal, a quarter of that by Ctrl-C; with `singles` every other fault once or more a job."""
+def run(root: Path, jobs: list[Job], *, kills: int, seed: int, singles: int = 3) -> Table:
+    """Try all faults: `kills` by signal, a quarter of that by Ctrl-C; every other fault once a job, size limits `singles` times."""
     bench, table = Bench(root, jobs, random.Random(seed)), Table()
     bench.warm()
     for job in rounds(jobs, kills):
@@ -357,7 +357,7 @@ def run(root: Path, jobs: list[Job], *, kills: int, seed: int, singles: bool = T
     if not singles:
         return table
     for job in jobs:
-        for _ in range(1 if job.slow else 3):
+        for _ in range(1 if job.slow else singles):
             table.attempt("limit of file size", limited, bench, job)
         table.attempt("folder without rights", read_only, bench, job)
         if not job.command and not job.checkpoint:
@@ -389,7 +389,7 @@ def main() -> int:
         make_inputs(root / "inputs")
         given = root / "inputs"
         jobs = saves(given) if asked.only_saves else [*saves(given), *fits(given), *commands(given)]
-        table = run(root, jobs, kills=asked.kills, seed=asked.seed)
+        table = run(root, jobs, kills=asked.kills, seed=asked.seed, singles=1 if asked.only_saves else 3)
     finally:
         shutil.rmtree(root, ignore_errors=True)
     print("\n".join([str(table), *table.failures, f"{time.perf_counter() - start:.0f} s, seed {asked.seed}"]))
