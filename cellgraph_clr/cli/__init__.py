@@ -8,6 +8,7 @@ Whatever fails ends in one line on stderr and an exit code:
 3    out of memory
 130  interrupted (Ctrl-C)
 141  nobody reads what is printed (a closed pipe)
+143  asked to end (SIGTERM) while it learned
 """
 
 from __future__ import annotations

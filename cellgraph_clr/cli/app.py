@@ -177,7 +177,7 @@ app = typer.Typer(
     cls=Commands,
     help="Spatial cell graphs: from segmented cells to learned, queryable tissue in AnnData.",
     epilog="Exit codes: 0 done; 1 `inspect` found problems; 2 wrong usage, or an input, option or output that does not fit, in"
-    " one line on stderr; 3 out of memory; 130 interrupted; 141 nobody reads what is printed.",
+    " one line on stderr; 3 out of memory; 130 interrupted; 141 nobody reads what is printed; 143 asked to end.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

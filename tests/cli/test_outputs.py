@@ -172,6 +172,7 @@ def test_results_are_written_before_a_model_that_cannot_be(files, monkeypatch, c
         (MemoryError(), 3, "MemoryError: out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory:\nyou"), 3, "MemoryError: DefaultCPUAllocator"),
         (KeyboardInterrupt(), 130, "Interrupted"),
+        (SystemExit(143), 143, "Terminated"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, "BrokenPipeError"),
         (OptionError("two\nlines"), 2, "OptionError: two lines"),
     ],
@@ -207,12 +208,15 @@ def _heed_interrupts():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_a_closed_pipe_and_an_interrupt(files):
+def test_a_closed_pipe(files):
     closed = start("inspect", files / "a.h5ad")
     closed.stdout.close()
     with closed:
         assert closed.stderr.read() == "BrokenPipeError: nobody reads what is printed.\n"
     assert closed.returncode == 141
+
+
+def test_an_interrupt(files):
     checkpoint = files / "c.ckpt"
     long = start("embed", files / "a.h5ad", "-o", files / "b.h5ad", "--n-steps", 10**6, "--checkpoint", checkpoint)
     until = time.monotonic() + 120
@@ -228,6 +232,6 @@ def test_a_closed_pipe_and_an_interrupt(files):
 
 def test_the_codes_are_documented():
     assert cli.__doc__ is not None
-    for code in ("0", "1", "2", "3", "130", "141"):
+    for code in ("0", "1", "2", "3", "130", "141", "143"):
         assert f"\n{code} " in cli.__doc__
         assert f" {code} " in app_module.app.info.epilog
