@@ -61,7 +61,7 @@ def test_edges_are_drawn_as_often_as_their_weight_says_ever_more_gently():
             x, rate = at[1] - at[0], 1 - step / 4
             pull = min(2 * A * B * x ** (2 * B - 1) / (1 + A * x ** (2 * B)), 4)
             at += rate * pull * np.array([1, -1])
-        np.testing.assert_allclose(found[:, 0], at, atol=0.05)
+        np.testing.assert_allclose(found[:, 0], at, atol=1e-3)
 
 
 def test_near_cells_stay_near_and_groups_apart(rng):
