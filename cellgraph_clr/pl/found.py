@@ -279,7 +279,7 @@ class _Found:
         self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=7)
         self._query(ax, rows)
         first = hits[rank[hits] <= NAMED][::-1]
-        numbered(ax, self.field.xy[first], [str(int(r)) for r in rank[first]])
+        numbered(ax, self.field.xy[first], [str(int(r)) for r in rank[first]], self.field.xy[hits])
 
     def entries(self, asked: np.ndarray) -> list[Any]:
         """Return the entries of a legend for the query and the other cells."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cellgraph_clr.pl.numbers import FAR, HEIGHT, NEAR, beside
+from cellgraph_clr.pl.numbers import DOT, FAR, HEIGHT, NEAR, beside
 
 
 def over(middle, widths):
@@ -18,15 +18,28 @@ def test_no_text_is_written_over_another(spread):
         rng = np.random.default_rng(seed)
         points = spread * rng.random((10, 2))
         widths = rng.choice([5.0, 10.0], 10)
-        found = beside(points, widths)
+        found = beside(points, widths, points)
         assert len(over(points + found, widths)) == 0
         assert (np.hypot(*found.T) <= FAR).all()
 
 
+def test_dots_are_seen():
+    for seed in range(20):
+        points = 60 * np.random.default_rng(seed).random((10, 2))
+        texts = points + beside(points, [5.0] * 10, points)
+        apart = np.abs(texts[:, None] - points)
+        assert not (apart < [(5 + DOT) / 2, (HEIGHT + DOT) / 2]).all(axis=2).any()
+
+
 def test_texts_with_room_stand_right_above_their_points():
-    found = beside(np.array([[0.0, 0], [100, 0], [0, 100]]), [5.0, 5.0, 10.0])
-    assert np.allclose(found, NEAR / np.sqrt(2))
+    points = np.array([[0.0, 0], [100, 0], [0, 100]])
+    assert np.allclose(beside(points, [5.0, 5.0, 10.0], points), NEAR / np.sqrt(2))
+
+
+def test_where_there_is_no_room_the_first_place_is_taken():
+    everywhere = np.stack(np.meshgrid(*[np.arange(-60.0, 60, 2)] * 2), axis=-1).reshape(-1, 2)
+    assert np.allclose(beside(np.zeros((1, 2)), [5.0], everywhere), NEAR / np.sqrt(2))
 
 
 def test_no_points_give_no_texts():
-    assert beside(np.zeros((0, 2)), []).shape == (0, 2)
+    assert beside(np.zeros((0, 2)), [], np.zeros((0, 2))).shape == (0, 2)
