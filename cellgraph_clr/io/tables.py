@@ -85,7 +85,7 @@ def from_table(
     Warns
     -----
     UserWarning
-        Without a unit; and for features of which float32 makes one value of several that differ, which it names.
+        Without a unit; where neither `features` nor `obs` takes one of the other columns; and for features of which float32 makes one value of several that differ, which it names.
 
     Examples
     --------
@@ -116,6 +116,12 @@ def from_table(
     columns = {name: _obs_column(df[name]).array for name in obs}
     remedy = "Number the frames, or rename the column."
     frame = as_whole(df["frame"].to_numpy(), "the column 'frame'", low=None, remedy=remedy) if "frame" in obs else 0
+    left = [str(c) for c in df.columns if str(c) not in {*position, cell_id, library_key}]
+    if left and len(features) == len(obs) == 0:
+        said = (
+            f"The columns {listing(left)} are left out. Pass `features=` for those of `X`, `obs=` for labels of cells."
+        )
+        warn(said)
     cells = CellTable.build(
         _ids(df, cell_id),
         to_xyz(_matrix(df[list(position)]).astype(np.float64)),

@@ -14,6 +14,8 @@ from cellgraph_clr._core.errors import (
     OptionError,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:The columns .* are left out")
+
 
 def frame():
     return pd.DataFrame(
@@ -135,3 +137,13 @@ def test_text_with_nul_is_named():
         from_table(
             frame().assign(kind=["a\0", "b", "c"]), cell_id="id", position=["x", "y"], obs=["kind"], unit="pixel"
         )
+
+
+def test_columns_that_are_left_out_are_told_where_none_is_taken():
+    table = pd.DataFrame({"id": [1, 2], "x": [0.0, 1], "y": [0.0, 1], "CD3": [1.0, 2], "type": ["a", "b"]})
+    where = {"cell_id": "id", "position": ["x", "y"], "unit": "micrometer"}
+    with pytest.warns(UserWarning, match=r"The columns CD3, type are left out\. Pass `features=`") as told:
+        from_table(table, **where)
+    assert len(told) == 1
+    from_table(table, **where, obs=["type"])
+    from_table(table[["id", "x", "y"]], **where)
