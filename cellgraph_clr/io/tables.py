@@ -85,7 +85,8 @@ def from_table(
     Warns
     -----
     UserWarning
-        Without a unit; where neither `features` nor `obs` takes one of the other columns; and for features of which float32 makes one value of several that differ, which it names.
+        Without a unit; where neither `features` nor `obs` takes one of the other columns; and for features of which float32
+        makes one value of several that differ, which it names.
 
     Examples
     --------
