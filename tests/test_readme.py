@@ -38,6 +38,7 @@ def test_the_code_runs(tmp_path, monkeypatch):
     for marker, code in BLOCKS:
         if is_run(marker):
             exec(compile(code, "<README>", "exec"), names)
+    assert names["adata"].obs["leiden"].nunique() > 1  # scanpy's
     plt.close("all")
     assert sum(is_run(marker) for marker, _ in BLOCKS) >= 3
     assert {p.name for p in tmp_path.iterdir()} >= set(re.findall(r'"(\w+\.(?:png|h5ad))"', BLOCKS[0][1]))

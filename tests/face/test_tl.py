@@ -53,14 +53,6 @@ def test_embed_applies_a_fitted_model(embedded):
         tl.embed(embedded, model=model, n_steps=3)
 
 
-def test_scanpy_runs_on_it_untouched(embedded):
-    import scanpy as sc
-
-    sc.pp.neighbors(embedded, use_rep="X_cellgraph", random_state=0)
-    sc.tl.leiden(embedded, flavor="igraph", n_iterations=2, directed=False)
-    assert embedded.obs["leiden"].nunique() > 1
-
-
 def test_context_is_own_and_neighbours(adata):
     tl.morpho_context(adata, use_rep=None)
     out = adata.obsm["X_morphocontext"]
