@@ -1,10 +1,12 @@
 """Pages in a real browser: clicks, lassos and keys find what the library finds; nothing leaves the page, nothing is run in it."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import cellgraph_clr as cgc
 from tests.report.conftest import HOSTILE, make_cells
@@ -543,10 +545,32 @@ def test_accessibility(browser, which, scheme, request):
         opened.get("document.getElementById('flat').hidden = false")
         opened.page.locator("summary").click()
         opened.get(AXE.read_text() + "; 0")
+        plain = (
+            ".legend, .card, .scroll { background: var(--panel) !important }"  # axe gives up on contrast over shades
+        )
+        opened.page.add_style_tag(content=plain)
         for tab in ("cells", "regions"):
             opened.page.click(f"[data-tab={tab}]")
             found = opened.get("axe.run()")["violations"]
             assert [(v["impact"], v["id"], v["nodes"][0]["html"]) for v in found] == []
+
+
+def test_what_goes_on_below_is_shaded(browser, tmp_path):
+    """The last row of pixels of a list is darker than its ground, until it is scrolled to its end."""
+    with Opened(browser, cgc.report(make_cells(300), tmp_path / "cells.html")) as opened:
+        opened.page.fill("#find", "21")
+        opened.page.press("#find", "Enter")
+        opened.page.wait_for_timeout(300)
+        opened.get("document.querySelector('.card').style.maxHeight = '200px'")
+
+        def last_row():
+            box = opened.page.locator(".card").bounding_box()
+            clip = {"x": box["x"] + 3, "y": box["y"] + box["height"] - 4, "width": 6, "height": 2}
+            return np.asarray(Image.open(io.BytesIO(opened.page.screenshot(clip=clip))).convert("L")).mean()
+
+        before = last_row()
+        opened.get("document.querySelector('.card').scrollTop = 1e6")
+        assert before < last_row() - 15
 
 
 @pytest.mark.parametrize("missing", ["spatial", "vectors", "graph", "classes", "all"])
