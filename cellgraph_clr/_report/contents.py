@@ -36,7 +36,12 @@ FINE = 65535  # steps of a coordinate
 PER_PIXEL = 8  # steps of an outline
 MOST_OUTLINES = 30_000  # cells
 MOST_PICTURES = 12  # samples whose image is held
-CLASSES = ("cell_type_pred", "cell_type", "compartment", "leiden", "gmm")  # columns to begin with, the first there is
+CLASSES = (
+    "cell_type",
+    "compartment",
+    "leiden",
+    "gmm",
+)  # columns to begin with, the first there is, after predicted ones
 
 
 class Contents(NamedTuple):
@@ -95,7 +100,8 @@ def contents(adata: AnnData, rows: np.ndarray, options: Options) -> Contents:
     names = [c["name"] for c in about["columns"]]
     classes = [c["name"] for c in about["columns"] if c["kind"] == "classes" and len(c["names"]) > 1]
     classes.sort(key=lambda c: adata.obs[c].dtype == bool)  # what is true of a cell comes after what it is
-    first = [options.color, *(c for c in CLASSES if c in classes), *classes, *names]
+    predicted = [c for c in classes if c.endswith("_pred")]
+    first = [options.color, *predicted, *(c for c in CLASSES if c in classes), *classes, *names]
     about["color"] = next((c for c in first if c in names), None)
     return Contents(about, blocks, rows, plane)
 

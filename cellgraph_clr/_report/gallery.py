@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cellgraph_clr._core.checks import listing
 from cellgraph_clr._core.numbers import finite_percentiles
 from cellgraph_clr._core.units import PIXEL, round_length
 from cellgraph_clr._report.light import Lights, channels_of, typical_distance
@@ -62,7 +63,9 @@ def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Sec
     if not found.is_categorical:
         return None
     images = images_of(adata, about.library_key)
-    source = _Masks(about, images[0]) if about.labels is not None else _squares_of(about, images[0])
+    held = [set(np.unique(found.values[g.rows])) - {-1} for g in images]
+    most = int(np.argmax([len(h) for h in held]))  # the sample of most classes
+    source = _Masks(about, images[most]) if about.labels is not None else _squares_of(about, images[most])
     if source is None:
         return None
     typical = typical_rows(vectors[1][source.rows], found.values[source.rows], N_TYPICAL)
@@ -76,11 +79,13 @@ def gallery_section(about: Subject, key: str | None, use_rep: str | None) -> Sec
     ids, parts, at = cell_ids(adata), [], 0
     for code, rows in chosen.items():
         color = found.colors[code]
-        held = zip(rows, cuts.pictures[at : at + len(rows)], cuts.masks[at : at + len(rows)], strict=True)
-        pictures = "".join(_tile(picture, mask, int(ids[row]), color) for row, picture, mask in held)
+        cells = zip(rows, cuts.pictures[at : at + len(rows)], cuts.masks[at : at + len(rows)], strict=True)
+        pictures = "".join(_tile(picture, mask, int(ids[row]), color) for row, picture, mask in cells)
         parts.append(f'<h3>{dot(color)}{escape(found.names[code])}</h3><ul class="pictures">{pictures}</ul>')
         at += len(rows)
-    where = f" Sample {images[0].name}." if len(images) > 1 else ""
+    where = f" All are of sample {images[most].name}." if len(images) > 1 else ""
+    missing = [found.names[code] for code in sorted(set().union(*held) - held[most]) if found.names[code] != UNASSIGNED]
+    where += f" It has no cell of {listing(missing, limit=8)}." if missing else ""
     text = f"The cells nearest to the middle of each class of {key} by {vectors[0]}, all at one scale and brightness."
     body = lead(text + cuts.note + where) + _scale_bar(cuts.side, cuts.unit) + "".join(parts)
     return Section("gallery", "Typical cells", "Gallery", body)

@@ -75,7 +75,8 @@ def report(
     title : str or None, default None
         Of the page; None takes the name of the file.
     color : str or None, default None
-        Column of `obs` or feature to begin with; None takes a column of predicted types or clusters where there is one.
+        Column of `obs` or feature to begin with; None takes predicted classes ("…_pred") where there are any, else
+        "cell_type", "compartment" or clusters, else the first classes.
     truth_key : str or None, default None
         `obs` column of true classes; predicted types are judged on cells whose label was not learned from.
     use_rep : str or None, default None

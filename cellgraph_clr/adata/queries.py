@@ -11,7 +11,7 @@ import numpy as np
 from cellgraph_clr._core.checks import check_finite, check_key, expected, listing
 from cellgraph_clr._core.errors import EmptyQueryError, ShapeError
 from cellgraph_clr._core.ids import EXACT
-from cellgraph_clr.adata.samples import cell_ids
+from cellgraph_clr.adata.samples import cell_ids, sample_column
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -67,11 +67,13 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
         raise EmptyQueryError(expected("cells that are in the AnnData", found, hint))
     rows = np.flatnonzero(np.isin(known, wanted))
     if not names and len(rows) > len(np.unique(wanted)):
+        column = sample_column(adata) or ("frame" if "frame" in adata.obs else None)
+        where = f'Add what tells them apart: {{"{column}": …, "cell_id": …}}, or query' if column else "Query"
         raise EmptyQueryError(
             expected(
                 "ids that name one cell each",
                 f"{len(rows)} cells for {len(np.unique(wanted))} ids, in several samples or frames",
-                'Add the sample: {"library_id": …, "cell_id": …}, or query by `obs_names`.',
+                f"{where} by `obs_names`.",
             )
         )
     return rows

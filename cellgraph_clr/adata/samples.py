@@ -16,7 +16,7 @@ from cellgraph_clr.adata.provenance import entries_of
 if TYPE_CHECKING:
     from anndata import AnnData
 
-__all__ = ["cell_ids", "frame_of", "sample_of"]
+__all__ = ["cell_ids", "frame_of", "sample_column", "sample_of"]
 
 
 def cell_ids(adata: AnnData) -> np.ndarray:
@@ -43,17 +43,24 @@ def frame_of(adata: AnnData) -> np.ndarray:
     return as_whole(adata.obs["frame"].to_numpy(), "obs['frame']", low=None, remedy=remedy)
 
 
+def sample_column(adata: AnnData) -> str | None:
+    """Return the `obs` column of the samples where none is named; None where all cells are of one.
+
+    That which `concat` recorded, "library_id", or the one that the graph "spatial" was made with.
+    """
+    recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
+    of_graph = entries_of(adata, "spatial_neighbors", "params").get("library_key")
+    return next((str(key) for key in (recorded, of_graph) if key in adata.obs), None)
+
+
 def sample_of(adata: AnnData, library_key: str | None, *, option: str = "library_key") -> np.ndarray:
     """Return the sample of every cell as str.
 
-    `library_key` None takes the column that `concat` recorded, `obs["library_id"]` where it is there, or the column that the
-    graph "spatial" was made with; else one sample. `option` is what the column was named by. Raises `MissingKeyError` for an
-    unknown key, `CellGraphError` for cells without a sample.
+    `library_key` None takes `sample_column`. `option` is what the column was named by. Raises `MissingKeyError` for an unknown
+    key, `CellGraphError` for cells without a sample.
     """
     if library_key is None:
-        recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
-        of_graph = entries_of(adata, "spatial_neighbors", "params").get("library_key")
-        library_key = next((str(key) for key in (recorded, of_graph) if key in adata.obs), None)
+        library_key = sample_column(adata)
     if library_key is None:
         return np.full(adata.n_obs, "", dtype="U1")
     check_key(library_key, adata.obs.columns, where="adata.obs", remedy=f"Pass `{option}=` of the sample column.")

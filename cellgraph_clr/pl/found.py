@@ -8,13 +8,14 @@ import numpy as np
 
 from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import OptionError
+from cellgraph_clr.adata.images_of_cells import images_of
 from cellgraph_clr.adata.positions import position_of
 from cellgraph_clr.adata.queries import Query, query_rows
 from cellgraph_clr.adata.reading import adjacency_of
 from cellgraph_clr.adata.samples import cell_ids
 from cellgraph_clr.analysis.outlines import cell_reach, polygons
 from cellgraph_clr.pl.canvas import finish, legend_beside, panel_axes
-from cellgraph_clr.pl.cells import color_bar, dot, number_scale, outlined
+from cellgraph_clr.pl.cells import color_bar, dot, filled, number_scale, outlined
 from cellgraph_clr.pl.colors import GREY, PALETTE
 from cellgraph_clr.pl.door import drawn
 from cellgraph_clr.pl.field import Field, point_size
@@ -139,7 +140,7 @@ def retrieval(
     field = Field(
         adata, image, labels, library_id=library_id, library_key=library_key, projection=projection, slab=slab
     )
-    groups = field.groups
+    groups, several = field.groups, len(images_of(adata, library_key)) > 1
     if library_id is None and len(groups) > 1:  # samples without anything to show get no panel
         number = adata.obs[region_key if has_regions else rank_key].to_numpy()
         groups = [g for g in groups if (number[g.rows] > 0).any() or asked[g.rows].any()] or groups[:1]
@@ -152,8 +153,7 @@ def retrieval(
             drawing.regions(panel, group, adata.obs[region_key].to_numpy(), n_regions)
         else:
             drawing.ranks(panel, group, adata.obs[rank_key].to_numpy())
-        name = group.name if len(groups) > 1 else ""
-        text = name or ("retrieved regions" if has_regions else "retrieved cells")
+        text = group.name if several else "retrieved regions" if has_regions else "retrieved cells"
         field.frame(panel, group, field.titled(text, group) if title is None else title)
     last = axes[min(len(axes), n_columns) - 1]
     rows = np.concatenate([field.rows(g) for g in groups])
@@ -219,9 +219,9 @@ class _Found:
         """Return the size of n dots that are to be seen among thousands, and not to hide one another."""
         return self.size if self.given else max(self.size, min(LEAST, 3000 / max(n, 1)))
 
-    def _query(self, ax: Axes, rows: np.ndarray) -> None:
+    def _query(self, ax: Axes, rows: np.ndarray, *, z: int = 6) -> None:
         """Draw the query: black dots with a white rim, seen on any ground."""
-        self._dots(ax, rows[self.asked[rows]], "black", rim="white", z=6)
+        self._dots(ax, rows[self.asked[rows]], "black", rim="white", z=z)
 
     def regions(self, ax: Axes, group: Group, number: np.ndarray, n_regions: int) -> None:
         """Draw the regions of a sample with their outlines."""
@@ -270,16 +270,22 @@ class _Found:
         return polygons(position[beside], np.searchsorted(beside, rows), reach)
 
     def ranks(self, ax: Axes, group: Group, rank: np.ndarray) -> None:
-        """Draw ranked cells of a sample, the first ten with their number."""
+        """Draw ranked cells of a sample, filled masks where labels were given, else dots; the first ten with their number."""
         rows = self.field.rows(group)
         self._dots(ax, rows[(rank[rows] == 0) & ~self.asked[rows]], GREY, faint=True)
         hits = rows[rank[rows] > 0]
         hits = hits[np.argsort(-rank[hits], kind="stable")]  # the best are drawn last, over the others
-        scale = _rank_scale(rank)
-        self._dots(ax, hits, scale.to_rgba(rank[hits].astype(float)), rim="white", z=7)
-        self._query(ax, rows)
-        first = hits[rank[hits] <= NAMED][::-1]
-        numbered(ax, self.field.xy[first], [str(int(r)) for r in rank[first]], self.field.xy[hits])
+        color = _rank_scale(rank).to_rgba(rank[hits].astype(float))
+        masks = self.field.masks(group)
+        if masks is not None:
+            ids = cell_ids(self.field.adata)[hits]
+            ax.imshow(filled(masks[0], ids, color), extent=masks[1], interpolation="nearest", zorder=4)
+        else:
+            self._dots(ax, hits, color, rim="white", z=7)
+        self._query(ax, rows, z=8)
+        first, asked = hits[rank[hits] <= NAMED][::-1], rows[self.asked[rows]]
+        seen = self.field.xy[np.r_[hits, asked]]
+        numbered(ax, self.field.xy[first], [str(int(r)) for r in rank[first]], seen)
 
     def entries(self, asked: np.ndarray) -> list[Any]:
         """Return the entries of a legend for the query and the other cells."""

@@ -15,6 +15,7 @@ __all__ = ["beside", "numbered"]
 
 HEIGHT = 8.0  # of a text, points
 LETTER = 5.0  # width of a letter, points
+GAP = 4.0  # between texts side by side, which would be read as one
 DOT = 4.0  # width of a dot, points
 TURNS = np.pi / 4 * np.array([1, 3, 7, 5, 0, 2, 4, 6])  # right above first
 NEAR, FAR = 8.6, 36.0  # how far from its point a text stands: as a rule, and at most
@@ -36,7 +37,7 @@ def numbered(ax: Axes, xy: np.ndarray, texts: list[str], dots: np.ndarray) -> No
             ha="center",
             va="center",
             fontsize=8,
-            zorder=8,
+            zorder=9,
             arrowprops={"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 3} if np.hypot(*offset) > NEAR else None,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )
@@ -51,7 +52,7 @@ def beside(points: np.ndarray, widths: Sequence[float], dots: np.ndarray) -> np.
     out = np.empty((len(points), 2))
     for i, (at, width) in enumerate(zip(points, widths, strict=True)):
         middles, room = at + PLACES, np.array([width, HEIGHT])
-        others = np.stack([(width + np.asarray(widths[:i])) / 2, np.full(i, HEIGHT)], axis=1)
+        others = np.stack([(width + np.asarray(widths[:i])) / 2 + GAP, np.full(i, HEIGHT)], axis=1)
         over_text = _covers(middles, points[:i] + out[:i], others)
         over_dot = _covers(middles, dots, np.broadcast_to((room + DOT) / 2, dots.shape))
         out[i] = PLACES[np.argmin(2 * over_text + over_dot)]  # the first of the least

@@ -16,6 +16,7 @@ from cellgraph_clr.adata.provenance import record_run
 from cellgraph_clr.adata.queries import Query, query_vectors
 from cellgraph_clr.adata.reading import representation, searched, warn_of_other_vectors
 from cellgraph_clr.adata.results import forget_column
+from cellgraph_clr.adata.samples import sample_column, sample_of
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import (
     centred_directions,
@@ -162,8 +163,8 @@ def _places(adata: AnnData, rows: np.ndarray, position: np.ndarray | None) -> pd
 
     xyz = position[rows] if position is not None else np.zeros((len(rows), 0))
     table = pd.DataFrame(xyz, columns=list("xyz")[: xyz.shape[1]], index=adata.obs_names[rows])
-    if "library_id" in adata.obs:
-        table.insert(0, "library_id", adata.obs["library_id"].astype(str).to_numpy()[rows])
+    if sample_column(adata) is not None:
+        table.insert(0, "library_id", sample_of(adata, None)[rows])
     if "cell_id" in adata.obs:
         table.insert(0, "cell_id", adata.obs["cell_id"].to_numpy()[rows])
     return table

@@ -3,6 +3,7 @@
 import json
 import warnings
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,6 +69,17 @@ def test_context_is_own_and_neighbours(adata):
         tl.morpho_context(adata, use_rep=None, n_hops=10**9)
     far, near = (tl.morpho_context(adata, use_rep=None, n_hops=h, copy=True) for h in (3, 1))
     assert not np.allclose(far.obsm["X_morphocontext"], near.obsm["X_morphocontext"])
+
+
+def test_cells_found_are_told_apart_by_the_samples_of_the_graph(embedded):
+    both = ad.concat({"a": embedded, "b": embedded}, label="slide", index_unique="-")
+    gr.delaunay_graph(both, library_key="slide")
+    remedy = r'Add what tells them apart: \{"slide": …, "cell_id": …\}, or query by `obs_names`'
+    with pytest.raises(EmptyQueryError, match=remedy):
+        tl.retrieve(both, [3], use_rep="X")
+    table = tl.retrieve(both, {"slide": "a", "cell_id": 3}, k=5, use_rep="X")
+    assert table["library_id"].tolist() == both.obs.loc[table.index, "slide"].tolist()
+    assert table["library_id"].iloc[0] == "b"  # its copy
 
 
 def partly_labelled(adata, share=0.5):

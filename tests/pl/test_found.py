@@ -80,6 +80,25 @@ def test_ranked_cells_are_numbered(embedded):
     assert shade[-1] == shade.min()
 
 
+def test_the_query_lies_over_what_was_found_and_masks_are_filled(embedded, tissue_2d):
+    tl.retrieve(embedded, embedded.obs_names[[3]], k=12)
+    ax = pl.retrieval(embedded)
+    order = {len(c.get_offsets()): c.get_zorder() for c in ax.collections}
+    assert order[1] > order[12]
+    ax = pl.retrieval(embedded, labels=tissue_2d.image)
+    assert 12 not in {len(c.get_offsets()) for c in ax.collections}
+    shown = np.asarray(ax.get_images()[-1].get_array())[..., 3] > 0
+    hits = embedded.obs["cell_id"][embedded.obs["retrieval_rank"] > 0]
+    np.testing.assert_array_equal(shown, np.isin(tissue_2d.image.labels, hits))
+
+
+def test_one_of_several_samples_is_named(embedded):
+    both = cgc.concat({"a": embedded, "b": embedded})
+    tl.retrieve(both, {"library_id": "a", "cell_id": 3}, k=3)
+    both.obs.loc[both.obs["library_id"] == "b", "retrieval_rank"] = 0
+    assert pl.retrieval(both).get_title() == "a"
+
+
 def test_samples_without_an_answer_get_no_panel(asked):
     other = asked.copy()
     other.obs["retrieval_region"], other.obs["retrieval_query"] = 0, False

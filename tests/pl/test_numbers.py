@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from cellgraph_clr.pl.numbers import DOT, FAR, HEIGHT, NEAR, beside
+from cellgraph_clr.pl.numbers import DOT, FAR, GAP, HEIGHT, NEAR, beside
 
 
 def over(middle, widths):
     apart = np.abs(middle[:, None] - middle[None])
-    room = np.stack([(widths[:, None] + widths[None]) / 2, np.full((len(widths),) * 2, HEIGHT)], axis=-1)
+    room = np.stack([(widths[:, None] + widths[None]) / 2 + GAP, np.full((len(widths),) * 2, HEIGHT)], axis=-1)
     return np.argwhere(np.triu((apart < room - 1e-9).all(axis=-1), 1))
 
 

@@ -305,6 +305,9 @@ def test_interactions_are_drawn(cells, tmp_path):
 def test_a_flag_is_not_what_a_page_begins_with(cells, tmp_path):
     cells.obs.insert(0, "a_flag", np.arange(400) % 2 == 0)
     assert about_of(cgc.report(cells, tmp_path / "a.html").read_text())["color"] == "kind"
+    cells.obs["few_pred"] = cells.obs["kind"].to_numpy()
+    assert about_of(cgc.report(cells, tmp_path / "a.html").read_text())["color"] == "few_pred"
+    del cells.obs["few_pred"]
     cells.obs = cells.obs[["cell_id", "a_flag"]]
     assert about_of(cgc.report(cells, tmp_path / "a.html").read_text())["color"] == "a_flag"
 
@@ -326,6 +329,21 @@ def test_what_is_left_out_is_said(tmp_path, monkeypatch):
         page = text()
     assert f"<p>Small pictures of {adata.n_obs} cells are left out: the file would be more than" in page
     assert f"<p>Outlines of {adata.n_obs} cells are left out (more than 10).</p>" in page
+
+
+def test_typical_cells_are_of_the_sample_of_most_classes(tissue_2d, tmp_path):
+    one, other = tissue_2d.adata(), tissue_2d.adata()
+    one.obs["kind"] = pd.Categorical(["rare"] * one.n_obs)
+    other.obs["kind"] = pd.Categorical(["left", "right"] * (other.n_obs // 2))
+    both = cgc.concat({"a": one, "b": other})
+    both.obsm["X_flat"] = both.obsm["spatial"].copy()
+    image = tissue_2d.image
+    page = cgc.report(
+        both, tmp_path / "a.html", embedding="X_flat", color="kind", labels={"a": image, "b": image}
+    ).read_text()
+    gallery = page[page.index('id="gallery"') :]
+    assert "All are of sample b. It has no cell of rare." in gallery
+    assert [name for name in ("left", "right", "rare") if f"</span>{name}</h3>" in gallery] == ["left", "right"]
 
 
 def test_typical_cells_are_seen_in_the_light_of_the_image(adata, tissue_2d, tissue_3d, tmp_path):
