@@ -295,7 +295,7 @@ def test_missing_representation(measured):
     cgc.tl.cluster(bare, use_rep="X_some", method="gmm", n_clusters=2, key_added="again")
 
 
-@tried("Query by `obs_names`", "Look at `adata.obs_names`", "The nearest ids are", '{"library_id": …, "cell_id": …}')
+@tried("Query by `obs_names`", "Look at `adata.obs_names`", "The nearest ids are", "Add what tells them apart: ")
 def test_queries(embedded):
     fails(lambda: cgc.tl.retrieve(embedded, [10**6]), f"The nearest ids are {embedded.obs['cell_id'].max()}")
     fails(lambda: cgc.tl.retrieve(embedded, ["cell x"]), "Look at `adata.obs_names`")

@@ -68,12 +68,14 @@ def query_rows(adata: AnnData, query: Query) -> np.ndarray:
     rows = np.flatnonzero(np.isin(known, wanted))
     if not names and len(rows) > len(np.unique(wanted)):
         column = sample_column(adata) or ("frame" if "frame" in adata.obs else None)
-        where = f'Add what tells them apart: {{"{column}": …, "cell_id": …}}, or query' if column else "Query"
+        remedy = "Query by `obs_names`."
+        if column:
+            remedy = f'Add what tells them apart: {{"{column}": …, "cell_id": …}}, or query by `obs_names`.'
         raise EmptyQueryError(
             expected(
                 "ids that name one cell each",
                 f"{len(rows)} cells for {len(np.unique(wanted))} ids, in several samples or frames",
-                f"{where} by `obs_names`.",
+                remedy,
             )
         )
     return rows

@@ -50,7 +50,7 @@ def sample_column(adata: AnnData) -> str | None:
     """
     recorded = entries_of(adata, PACKAGE_KEY).get("library_key", "library_id")
     of_graph = entries_of(adata, "spatial_neighbors", "params").get("library_key")
-    return next((str(key) for key in (recorded, of_graph) if key in adata.obs), None)
+    return next((key for key in (recorded, of_graph) if isinstance(key, str) and key in adata.obs), None)
 
 
 def sample_of(adata: AnnData, library_key: str | None, *, option: str = "library_key") -> np.ndarray:

@@ -75,7 +75,7 @@ def intersect_graphs(
         graph_from_anndata(adata, neighbors_key=key, library_key=library_key, features=False)
         for key in (first_key, second_key)
     )
-    params = {"method": "intersection", "of": [first_key, second_key], **named(library_key)}
+    params = {"method": "intersection", "of": [first_key, second_key], **named(adata, library_key)}
     graph = combine.intersection(a, b)
     return write_or_return("gr.intersect_graphs", adata, graph, key_added=key_added, params=params, copy=copy)
 

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cellgraph_clr._core.checks import check_key_added
 from cellgraph_clr._core.log import log_written
+from cellgraph_clr._core.notices import warn
 from cellgraph_clr.adata.copies import check_writable
+from cellgraph_clr.adata.provenance import entries_of
 from cellgraph_clr.adata.reading import table_from_anndata
+from cellgraph_clr.adata.samples import sample_column
 from cellgraph_clr.adata.writing import write_graph
 
 if TYPE_CHECKING:
@@ -70,9 +73,15 @@ def write_or_return(
 def cells_of(adata: AnnData, library_key: str | None) -> CellTable:
     """Return the cells without their features. Raises as `table_from_anndata`, and for a selection of what is on disk."""
     check_writable(adata)
+    if library_key is None and sample_column(adata) is None:
+        gone = entries_of(adata, "spatial_neighbors", "params").get("library_key")
+        if isinstance(gone, str):
+            said = f"The graph was made with the samples of obs[{gone!r}], which is gone: all cells count as those of one sample."
+            warn(f"{said} Pass `library_key=`.")
     return table_from_anndata(adata, library_key=library_key, features=False)
 
 
-def named(library_key: str | None) -> dict[str, str]:
-    """Return the entry of `params` that names the sample column, when one was given."""
-    return {"library_key": library_key} if library_key else {}
+def named(adata: AnnData, library_key: str | None) -> dict[str, str]:
+    """Return the entry of `params` that names the sample column, when there is one: builders take it up where none is named."""
+    column = library_key or sample_column(adata)
+    return {"library_key": column} if column else {}

@@ -128,7 +128,7 @@ def contact_graph(
     scales = {scale_of(adata, g) for g in parts}
     if len(scales) == 1 and None not in scales:
         params["spacing"] = [float(x) for x in next(iter(scales)).spacing]  # type: ignore[union-attr]
-    params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(library_key)}
+    params |= {"max_gap": float(max_gap), "min_area": float(min_area), **named(adata, library_key)}
     columns = {}
     if labels is None and not copy:
         degree = np.bincount(graph.edges.ravel(), minlength=len(cells)).astype(np.int32)

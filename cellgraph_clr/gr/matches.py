@@ -198,7 +198,7 @@ def matches_of(
         "features": list(features),
     }
     run |= {"min_overlap": float(min_overlap)} if labels is not None else {}
-    return TemporalMatches(table, split_scores(values, names)), {**run, **named(library_key)}
+    return TemporalMatches(table, split_scores(values, names)), {**run, **named(adata, library_key)}
 
 
 def write_matches(

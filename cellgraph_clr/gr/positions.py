@@ -102,7 +102,7 @@ def delaunay_graph(
         rng=as_rng(random_state),
     )
     graph = with_isolates(graph, isolates)
-    params: dict[str, Any] = {"method": "delaunay", "max_distance": float(longest), **named(library_key)}
+    params: dict[str, Any] = {"method": "delaunay", "max_distance": float(longest), **named(adata, library_key)}
     params |= {"duplicates": duplicates, "degenerate": degenerate, "isolates": isolates}
     return write_or_return("gr.delaunay_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
@@ -161,7 +161,7 @@ def knn_graph(
     4
     """
     graph = proximity.knn(cells_of(adata, library_key), n_neighbors=n_neighbors, mutual=mutual, n_jobs=n_jobs)
-    params = {"method": "knn", "n_neighbors": int(n_neighbors), "mutual": bool(mutual), **named(library_key)}
+    params = {"method": "knn", "n_neighbors": int(n_neighbors), "mutual": bool(mutual), **named(adata, library_key)}
     return write_or_return("gr.knn_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 
@@ -233,7 +233,7 @@ def radius_graph(
     else:
         graph = with_isolates(_near_surfaces(adata, cells, labels, radius, n_jobs), isolates)
     params: dict[str, Any] = {"method": "radius", "radius": float(radius), "distance": distance, "isolates": isolates}
-    params |= named(library_key)
+    params |= named(adata, library_key)
     return write_or_return("gr.radius_graph", adata, graph, key_added=key_added, params=params, copy=copy)
 
 

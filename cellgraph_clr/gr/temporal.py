@@ -92,7 +92,7 @@ def temporal_graph(
         )
     check_frames(adata)
     cells = cells_of(adata, library_key)
-    params: dict[str, Any] = {"method": "temporal", **named(library_key)}
+    params: dict[str, Any] = {"method": "temporal", **named(adata, library_key)}
     if tracks is not None:
         check_key(tracks, list(adata.obs.columns), where="adata.obs", error=MissingKeyError)
         graph = temporal.from_tracks(cells, adata.obs[tracks].to_numpy(), parents=parents)

@@ -289,7 +289,7 @@ def graph(
         if labels is None:
             dot = point_size(len(rows)) / 2 if size is None else size
             draw_cells(panel, field, group, found, scale=scale, size=dot)
-        name = f"{group.name}: " if len(groups) > 1 else ""
+        name = f"{group.name}\n" if len(groups) > 1 else ""
         text = field.titled(f"{name}{len(rows)} cells, {int(keep.sum())} edges", group)
         field.frame(panel, group, text if title is None else title)
     if scale is not None:

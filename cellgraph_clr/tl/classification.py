@@ -89,8 +89,7 @@ def classify(
         A fitted `CellGraphCLR`: its encoder is fine-tuned together with the classifier (`models.CellGraphClassifier`,
         on `X`; "auto" is "soft_infonce" here); `use_rep` is then left out. None: a classifier on vectors.
     library_key : str or None, default None
-        `obs` column of samples, which "auto" leaves out as a whole; None takes the one that `concat` recorded, or
-        "library_id" where it is there.
+        `obs` column of samples, which "auto" leaves out as a whole; None as in `gr.contact_graph`.
     min_confidence : float or None, default None
         Cells below are called "unassigned"; None calls every cell.
     calibrate : bool, default True

@@ -79,7 +79,7 @@ def context(
         codes, principal components of genes).
     learn : bool, default True
         Add soft types of a code that is learned from `use_rep`: alike for cells within two steps on the graph
-        (`models.CellGraphCLR` with InfoNCEp; a few seconds).
+        (`models.CellGraphCLR` with InfoNCEp; about a minute for 5,000 cells).
     n_types : int or None, default 64
         Soft types of each representation; None takes the features themselves as codes.
     batch_key : str or None, default None

@@ -95,7 +95,8 @@ def retrieve(
     -----
     Exact: one matrix product over all cells, in blocks of 16 MiB; O(n d) for a query, and for each of its members with "max"
     and "each". Vectors of unit length take 4 n d bytes. No cell in `adata` is an empty query. Many queries one after the
-    other: `tl.build_index`.
+    other: `tl.build_index`. Cells of one sample are often most like one another, by `X_context` above all: for those of other
+    samples, exclude it (``adata[adata.obs["library_id"] != "a"]`` as `reference`), or make the context with `batch_key`.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellgraph_clr._core.arguments import checked
-from cellgraph_clr._core.checks import expected
+from cellgraph_clr._core.checks import expected, listing
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr._core.notices import warn
 from cellgraph_clr._core.numbers import as_numbers
@@ -27,6 +27,7 @@ def select_region(
     *,
     projection: str = "xy",
     slab: tuple[float, float] | None = None,
+    library_id: object = None,
 ) -> np.ndarray:
     """Return which cells lie inside a drawn outline: a mask (n,) bool, a query for `retrieve` and `retrieve_regions`.
 
@@ -41,6 +42,8 @@ def select_region(
         The plane it is drawn in: "xy", "xz" or "yz".
     slab : tuple of float, float or None, default None
         Lowest and highest coordinate along the third axis (3D); None takes all depths.
+    library_id : object, default None
+        Sample that it is drawn on, or frame of a movie, or a list of these; None takes cells of all.
 
     Returns
     -------
@@ -52,12 +55,12 @@ def select_region(
     ShapeError
         If the outline has fewer than three corners or other than two columns.
     MissingKeyError, OptionError
-        For missing positions or another projection.
+        For missing positions, a sample that is not there, or another projection.
 
     Warns
     -----
     UserWarning
-        If no cell lies inside, with the extents of cells and outline.
+        If no cell lies inside, with the extents of cells and outline; or those of several samples that were not asked for.
 
     Notes
     -----
@@ -74,6 +77,7 @@ def select_region(
     """
     from matplotlib.path import Path
 
+    from cellgraph_clr.adata.images_of_cells import chosen_images
     from cellgraph_clr.adata.planes import in_slab, plane
 
     corners = as_numbers(outline, "the corners of an outline").astype(float)
@@ -81,7 +85,16 @@ def select_region(
         raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
     at = plane(adata, projection)
     inside: np.ndarray = Path(corners).contains_points(at) & in_slab(adata, projection, slab)
+    drawn_on = chosen_images(adata, library_id)
+    if library_id is None:
+        several = [g.sample for g in drawn_on if inside[g.rows].any()]
+        if len(set(several)) > 1:
+            names = list(dict.fromkeys(several))
+            warn(f"Cells of {len(names)} samples lie inside: {listing(names)}. Pass `library_id=` for those of one.")
+    else:
+        inside &= np.isin(np.arange(adata.n_obs), np.concatenate([g.rows for g in drawn_on]))
     if not inside.any():
+        at = at[np.concatenate([g.rows for g in drawn_on])] if drawn_on else at
         spans = (_span(at[np.isfinite(at).all(axis=1)], projection), _span(corners, projection))
         warn(f"No cell lies inside the outline: cells have {spans[0]}; the outline has {spans[1]}.")
     return inside

@@ -19,6 +19,7 @@ from torch.utils.data._utils import signal_handling
 from cellgraph_clr._core.checks import check_key, expected, listing
 from cellgraph_clr._core.errors import ModelFileError, NonFiniteError, TaskError
 from cellgraph_clr.training.devices import one_thread, reseed
+from cellgraph_clr.training.drawing import begin_drawing
 from cellgraph_clr.training.saved import check_moments
 from cellgraph_clr.training.task import Lowered
 
@@ -144,6 +145,7 @@ class TaskModule(lightning.LightningModule):
             batch_size=None,
             sampler=_Steps(self),
             num_workers=self._num_workers,
+            worker_init_fn=begin_drawing,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # the global one is left alone
         )

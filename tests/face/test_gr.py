@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from anndata import AnnData
 from scipy.sparse import csr_matrix
 
 from cellgraph_clr import from_labels, gr, validate
@@ -13,6 +14,7 @@ from cellgraph_clr._core.errors import (
     NonFiniteError,
     OptionError,
 )
+from cellgraph_clr.adata.samples import sample_of
 
 CALLS = {
     "contact": lambda a, **k: gr.contact_graph(a, **k),
@@ -189,3 +191,33 @@ def test_common_edges_of_two_graphs(plain):
     assert plain.uns["spatial_neighbors"]["params"]["of"] == ["touching", "near"]
     with pytest.raises(NoGraphError):
         gr.intersect_graphs(plain, "touching", "nothing")
+
+
+def test_graphs_built_again_keep_the_samples(rng):
+    cells = AnnData(rng.normal(size=(120, 3)).astype(np.float32))
+    cells.obsm["spatial"] = rng.uniform(0, 100, (120, 2))
+    cells.obs["slide"] = np.repeat(["one", "two"], 60)
+    builders = {"knn": {"n_neighbors": 4}, "radius": {"radius": 15}, "delaunay": {}}
+
+    def crossing():
+        pairs = cells.obsp["spatial_connectivities"].tocoo()
+        return int((cells.obs["slide"].to_numpy()[pairs.row] != cells.obs["slide"].to_numpy()[pairs.col]).sum())
+
+    for first in builders:
+        getattr(gr, f"{first}_graph")(cells, library_key="slide", **builders[first])
+        for name, options in [*builders.items()] * 2:
+            getattr(gr, f"{name}_graph")(cells, **options)
+            assert crossing() == 0
+            assert cells.uns["spatial_neighbors"]["params"]["library_key"] == "slide"
+    gr.knn_graph(cells, n_neighbors=4, key_added="near")
+    assert cells.uns["near_neighbors"]["params"]["library_key"] == "slide"
+    cells.obs = cells.obs.rename(columns={"slide": "section"})
+    with pytest.warns(UserWarning, match=r"the samples of obs\['slide'\], which is gone.*Pass `library_key=`"):
+        gr.knn_graph(cells, n_neighbors=4)
+
+
+@pytest.mark.parametrize("odd", [["slide"], np.array(["slide"]), {"a": 1}, 3, None])
+def test_odd_records_of_a_graph_name_no_samples(adata, odd):
+    adata.uns["spatial_neighbors"]["params"]["library_key"] = odd
+    del adata.uns["cellgraph_clr"]
+    assert set(sample_of(adata, None)) == {""}

@@ -71,8 +71,26 @@ def test_context_is_own_and_neighbours(adata):
     assert not np.allclose(far.obsm["X_morphocontext"], near.obsm["X_morphocontext"])
 
 
+def test_an_outline_is_drawn_on_a_sample(embedded):
+    both = concat({"a": embedded, "b": embedded})
+    inner = np.quantile(embedded.obsm["spatial"], [0.3, 0.7], axis=0)
+    box = [(x, y) for x, y in zip(inner[[0, 1, 1, 0], 0], inner[[0, 0, 1, 1], 1], strict=True)]
+    alone = tl.select_region(embedded, box)
+    assert alone.any()
+    with pytest.warns(UserWarning, match=r"Cells of 2 samples lie inside: a, b\. Pass `library_id=`"):
+        assert tl.select_region(both, box).sum() == 2 * alone.sum()
+    for name in "ab":
+        np.testing.assert_array_equal(
+            tl.select_region(both, box, library_id=name)[(both.obs["library_id"] == name)], alone
+        )
+        assert tl.select_region(both, box, library_id=name).sum() == alone.sum()
+    with pytest.raises(MissingKeyError, match="'c' in `the samples`"):
+        tl.select_region(both, box, library_id="c")
+
+
 def test_cells_found_are_told_apart_by_the_samples_of_the_graph(embedded):
     both = ad.concat({"a": embedded, "b": embedded}, label="slide", index_unique="-")
+    del both.obs["n_neighbors"]
     gr.delaunay_graph(both, library_key="slide")
     remedy = r'Add what tells them apart: \{"slide": …, "cell_id": …\}, or query by `obs_names`'
     with pytest.raises(EmptyQueryError, match=remedy):

@@ -125,7 +125,7 @@ def test_every_sample_has_a_panel_of_its_own(adata):
     assert len(one.collections[0].get_offsets()) == 60
     ranges = {c.get_clim() for ax in axes[2:] for c in ax.collections if c.get_array() is not None}
     assert len(ranges) <= 1
-    assert [ax.get_title()[:2] for ax in pl.graph(both)] == ["a:", "b:"]
+    assert [ax.get_title()[:2] for ax in pl.graph(both)] == ["a\n", "b\n"]
     with pytest.raises(OptionError, match=r"one panel for `ax`, found 2 panels"):
         pl.spatial(both, "area", ax=plt.subplots()[1])
     with pytest.raises(MissingKeyError, match="an image for each of 2 samples"):

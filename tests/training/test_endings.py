@@ -24,6 +24,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -49,9 +50,14 @@ class Line:
     def draw(self, step):
         if step == 5 and self.rank == "draws":
             os.kill(os.getpid(), self.sent)
+        if self.rank == "trains":  # more than a pipe holds
+            return {"x": torch.randn(5, 3), "step": step, "ballast": np.zeros(10**5)}
         return {"x": torch.randn(5, 3, generator=generators(self.seed, step)[1]), "step": step}
 
     def loss(self, networks, batch):
+        if batch["step"] == 5 and self.rank == "trains":
+            time.sleep(1)  # until those that draw wait for it
+            os.kill(os.getpid(), signal.SIGKILL)
         if batch["step"] == 5 and process()[0] == self.rank:
             os.kill(os.getpid() if self.sent else os.getppid(), self.sent or signal.SIGKILL)
         return (networks["body"](batch["x"])[:, 0] - batch["x"].sum(1)).square().mean(), {}
@@ -90,6 +96,10 @@ def parent_killed(saved):
 def drawing(saved):
     task = Line("draws", signal.SIGKILL)
     named(lambda: train(task, Runtime(device="cpu", progress=False, num_workers=1), Watch(saved, 100)))
+
+
+def trainer_killed(saved):
+    train(Line("trains"), Runtime(device="cpu", progress=False, num_workers=2))
 
 
 if __name__ == "__main__":
@@ -164,6 +174,26 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
 def test_a_killed_process_that_draws_batches_is_named(tmp_path):
     printed = ran("drawing", tmp_path)
     assert "found one killed that draws batches. Nothing was saved in" in printed
+
+
+def test_processes_that_draw_end_with_the_one_that_trains(tmp_path):
+    assert ran("trainer_killed", tmp_path) == ""
+
+
+def test_an_interrupt_is_left_to_the_process_that_trains():
+    """A terminal sends it to all: those that draw would die of it while the other waits for them."""
+    left = []
+
+    class Told(Line):
+        def draw(self, step):
+            return {**super().draw(step), "left": signal.getsignal(signal.SIGINT) == signal.SIG_IGN}
+
+        def loss(self, networks, batch):
+            left.append(batch.pop("left"))
+            return super().loss(networks, batch)
+
+    train(Told(), Runtime(device="cpu", progress=False, num_workers=1))
+    assert left == [True] * Line().schedule.n_steps
 
 
 def test_the_end_of_a_process_is_heard_of_in_every_run():
