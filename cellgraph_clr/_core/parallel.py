@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +11,9 @@ from cellgraph_clr._core.checks import expected
 from cellgraph_clr._core.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-__all__ = ["n_workers", "over_rows", "torch_threads_kept"]
+__all__ = ["n_workers", "over_rows"]
 
 MOST = 4096
 
@@ -50,15 +48,3 @@ def over_rows(work: Callable[[int, int], object], n_rows: int, *, n_threads: int
         return
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda i: work(cuts[i], cuts[i + 1]), range(parts)))
-
-
-@contextmanager
-def torch_threads_kept() -> Iterator[None]:
-    """Give torch, where it is loaded, its number of threads back: Numba of others (UMAP) shares OpenMP with it and changes it."""
-    torch = sys.modules.get("torch")
-    before = None if torch is None else torch.get_num_threads()
-    try:
-        yield
-    finally:
-        if torch is not None and torch.get_num_threads() != before:
-            torch.set_num_threads(before)

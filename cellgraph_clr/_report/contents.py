@@ -36,12 +36,7 @@ FINE = 65535  # steps of a coordinate
 PER_PIXEL = 8  # steps of an outline
 MOST_OUTLINES = 30_000  # cells
 MOST_PICTURES = 12  # samples whose image is held
-CLASSES = (
-    "cell_type",
-    "compartment",
-    "leiden",
-    "gmm",
-)  # columns to begin with, the first there is, after predicted ones
+CLASSES = ("cell_type", "compartment", "leiden", "gmm")  # columns to begin with where no class is predicted
 
 
 class Contents(NamedTuple):

@@ -276,12 +276,12 @@ class _Found:
         hits = rows[rank[rows] > 0]
         hits = hits[np.argsort(-rank[hits], kind="stable")]  # the best are drawn last, over the others
         color = _rank_scale(rank).to_rgba(rank[hits].astype(float))
-        masks = self.field.masks(group)
+        masks, dots = self.field.masks(group), np.ones(len(hits), bool)
         if masks is not None:
             ids = cell_ids(self.field.adata)[hits]
             ax.imshow(filled(masks[0], ids, color), extent=masks[1], interpolation="nearest", zorder=4)
-        else:
-            self._dots(ax, hits, color, rim="white", z=7)
+            dots = ~np.isin(ids, masks[0])  # of those that the plane of a volume does not cut
+        self._dots(ax, hits[dots], color[dots], rim="white", z=7)
         self._query(ax, rows, z=8)
         first, asked = hits[rank[hits] <= NAMED][::-1], rows[self.asked[rows]]
         seen = self.field.xy[np.r_[hits, asked]]

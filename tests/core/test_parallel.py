@@ -8,10 +8,9 @@ import threading
 import joblib
 import numpy as np
 import pytest
-import torch
 
 from cellgraph_clr._core.errors import OptionError
-from cellgraph_clr._core.parallel import n_workers, over_rows, torch_threads_kept
+from cellgraph_clr._core.parallel import n_workers, over_rows
 
 
 def test_negative_numbers_count_from_all_cores(monkeypatch):
@@ -79,12 +78,3 @@ def test_threads_that_wait_sleep_unless_the_user_says_otherwise_and_no_kernel_ta
         [sys.executable, "-c", RAISED], capture_output=True, text=True, check=True, env=env | given
     ).stdout
     assert out.split() == ["1", policy]
-
-
-def test_threads_of_torch_are_given_back():
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), torch_threads_kept():
-        torch.set_num_threads(before + 1)
-        assert torch.get_num_threads() == before + 1
-        1 / 0  # noqa: B018
-    assert torch.get_num_threads() == before

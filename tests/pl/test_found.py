@@ -92,6 +92,16 @@ def test_the_query_lies_over_what_was_found_and_masks_are_filled(embedded, tissu
     np.testing.assert_array_equal(shown, np.isin(tissue_2d.image.labels, hits))
 
 
+def test_cells_beside_the_plane_of_a_volume_are_dots(tissue_3d):
+    cells = tissue_3d.adata()
+    tl.retrieve(cells, [3], use_rep="X", k=20)
+    ax = pl.retrieval(cells, labels=tissue_3d.image)
+    plane = tissue_3d.image.labels[tissue_3d.image.labels.shape[0] // 2]
+    beside = ~np.isin(cells.obs["cell_id"][cells.obs["retrieval_rank"] > 0], plane)
+    assert 0 < beside.sum() < 20
+    assert beside.sum() in {len(c.get_offsets()) for c in ax.collections}
+
+
 def test_one_of_several_samples_is_named(embedded):
     both = cgc.concat({"a": embedded, "b": embedded})
     tl.retrieve(both, {"library_id": "a", "cell_id": 3}, k=3)
