@@ -92,9 +92,9 @@ def _check_one_each(adata: AnnData, labels: Labels, images: Sequence[Group]) -> 
     samples = {g.sample for g in images}
     stack = isinstance(labels, Movie) or _is_stack(adata, labels)
     if len(samples) > 1 or not stack:
-        what = "a movie" if stack else "an image"
+        what = "a movie" if stack else "a label image"
         remedy = "Pass {sample: labels, …}, or the movie or plate they were measured in."
-        found = f"one for {listing([g.name for g in images], limit=3)}"
+        found = f"a single one for {listing([g.name for g in images], limit=3)}"
         n = len(samples) if stack else len(images)
         noun = "samples" if n == len(samples) else "frames"
         raise MissingKeyError(expected(f"{what} for each of {n} {noun}", found, remedy))

@@ -99,7 +99,7 @@ def test_a_movie_is_of_one_sample():
     for given in (movies, stacks):
         assert area(cells, given) == pytest.approx(truth)
     for wrong in (movies["a"], stacks["a"]):
-        with pytest.raises(MissingKeyError, match="a movie for each of 2 samples, found one for"):
+        with pytest.raises(MissingKeyError, match="a movie for each of 2 samples, found a single one for"):
             cgc.gr.contact_graph(cells, wrong)
         with pytest.raises(MissingKeyError, match="of 2 samples"):
             cgc.gr.temporal_graph(cells, labels=wrong)
@@ -113,7 +113,7 @@ def test_a_movie_is_of_one_sample():
         rows = (cells.obs["library_id"] == name).to_numpy()
         assert edges[rows].nnz == alone.obsp["temporal_connectivities"].nnz > 0
     cgc.pl.spatial(cells, "area", movies, labels=movies)
-    with pytest.raises(MissingKeyError, match="an image for each of"):
+    with pytest.raises(MissingKeyError, match="a label image for each of"):
         cgc.pl.spatial(cells, "area", movies["a"])
 
 

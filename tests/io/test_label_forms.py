@@ -195,7 +195,7 @@ def test_cells_remember_the_scale_of_their_labels(cells, tmp_path):
         cgc.gr.contact_graph(adata, moved)
     with pytest.raises(OptionError, match="labels in micrometer, as the positions of the cells, found labels in pixel"):
         cgc.gr.contact_graph(adata, LabelImage.build(labels, spacing=SPACING[d]))
-    with pytest.raises(MissingKeyError, match="an image for each of 2 samples, found one for a, b"):
+    with pytest.raises(MissingKeyError, match="a label image for each of 2 samples, found a single one for a, b"):
         cgc.gr.contact_graph(many, labels)
 
 
