@@ -113,7 +113,7 @@ def test_a_movie_is_of_one_sample():
         rows = (cells.obs["library_id"] == name).to_numpy()
         assert edges[rows].nnz == alone.obsp["temporal_connectivities"].nnz > 0
     cgc.pl.spatial(cells, "area", movies, labels=movies)
-    with pytest.raises(MissingKeyError, match="a label image for each of"):
+    with pytest.raises(MissingKeyError, match="an image for each of"):
         cgc.pl.spatial(cells, "area", movies["a"])
 
 
