@@ -10,7 +10,7 @@ from cellgraph_clr._core.checks import check_key, expected
 from cellgraph_clr._core.errors import ShapeError
 from cellgraph_clr.adata.keys import X_CONTEXT
 from cellgraph_clr.adata.reading import read_features, scales_are_weights
-from cellgraph_clr.analysis.retrieval import centred_directions, nearest, standardised_directions
+from cellgraph_clr.analysis.retrieval import compared_directions, nearest
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -93,7 +93,7 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
     -----
     O(n d^2).
     """
-    directions = _directions(vectors, weighted=weighted)
+    directions = compared_directions(vectors, weighted=weighted)
     square = directions.T.astype(np.float64) @ directions.astype(np.float64)
     axes = np.linalg.eigh(square)[1][:, ::-1]
     turned = directions @ np.ascontiguousarray(axes, np.float32)
@@ -116,11 +116,6 @@ def coded(vectors: np.ndarray, *, weighted: bool, n_dims: int | None, rng: np.ra
                 return best
     assert best is not None
     return best
-
-
-def _directions(vectors: np.ndarray, *, weighted: bool) -> np.ndarray:
-    """Return the directions that `tl.retrieve` compares; columns whose scales are weights are not standardised."""
-    return (centred_directions if weighted else standardised_directions)(vectors)
 
 
 def _same(vectors: np.ndarray, tried: np.ndarray, truth: np.ndarray) -> float:
@@ -166,7 +161,7 @@ def flat_embedding(
         return _spoken(key), values[rows, :2]
     if vectors is None or len(vectors) < 3:
         return None
-    directions = _directions(vectors, weighted=weighted)
+    directions = compared_directions(vectors, weighted=weighted)
     if len(vectors) > MOST_UMAP or len(vectors) < LEAST_UMAP:
         return "principal axes", _principal(directions)
     return "UMAP", umap(directions, seed)

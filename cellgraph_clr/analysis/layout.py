@@ -43,7 +43,7 @@ def laid_out(weights: csr_matrix, start: np.ndarray, *, random_state: int) -> np
     n_steps = STEPS_OF_FEW if n <= FEW else STEPS_OF_MANY
     edges = weights.tocoo()
     most = edges.data.max(initial=0.0)
-    drawn = edges.data * n_steps >= most if most > 0 else np.zeros(0, bool)  # others would not be drawn once
+    drawn = (edges.data > 0) & (edges.data * n_steps >= most)  # others would not be drawn once
     every = (most / edges.data[drawn]).astype(np.float64)
     rng = np.random.default_rng(random_state)
     spread = np.abs(start).max(initial=0.0)

@@ -15,6 +15,7 @@ __all__ = [
     "AGGREGATES",
     "centred_directions",
     "column_scale",
+    "compared_directions",
     "nearest",
     "query_similarity",
     "standardised_directions",
@@ -65,6 +66,11 @@ def centred_directions(vectors: np.ndarray, reference: np.ndarray | None = None)
     """Return unit vectors about the mean of `reference` (itself by default), columns as they are: their scales are weights."""
     mean = np.asarray(vectors if reference is None else reference).mean(axis=0, dtype=np.float64)
     return unit_rows(vectors, mean, np.ones_like(mean))
+
+
+def compared_directions(vectors: np.ndarray, reference: np.ndarray | None = None, *, weighted: bool) -> np.ndarray:
+    """Return the unit vectors that searches compare: centred alone where scales of columns are weights, else standardised."""
+    return (centred_directions if weighted else standardised_directions)(vectors, reference)
 
 
 def query_similarity(directions: np.ndarray, query: np.ndarray, *, aggregate: str = "mean") -> np.ndarray:

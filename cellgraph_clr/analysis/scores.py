@@ -10,7 +10,7 @@ from cellgraph_clr._core.arguments import checked
 from cellgraph_clr._core.checks import check_finite, check_same_length, expected
 from cellgraph_clr._core.errors import EmptyQueryError
 from cellgraph_clr._core.rng import RandomState, as_rng, as_seed
-from cellgraph_clr.analysis.retrieval import centred_directions, standardised_directions
+from cellgraph_clr.analysis.retrieval import compared_directions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +101,7 @@ def mask_retrieval(
     >>> table = cgc.metrics.mask_retrieval(vectors, {"organ": mask}, n_queries=5, random_state=0)
     """
     rng = as_rng(random_state)
-    directions = (standardised_directions if standardize else centred_directions)(vectors)
+    directions = compared_directions(vectors, weighted=not standardize)
     out = {}
     for name, mask in masks.items():
         members = np.flatnonzero(mask)

@@ -29,7 +29,7 @@ from cellgraph_clr.adata.reading import adjacency_of, check_edges, raw_values, s
 from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.analysis import regions as region_search
 from cellgraph_clr.analysis.outlines import Outlines, cell_reach
-from cellgraph_clr.analysis.retrieval import centred_directions, query_similarity, standardised_directions
+from cellgraph_clr.analysis.retrieval import compared_directions, query_similarity
 from cellgraph_clr.tl.common import check_apart
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def retrieve_regions(
     check_edges(adjacency.nnz, adata.n_obs, neighbors_key)
     image = _images_of_regions(adata, adjacency, neighbors_key)
     is_scattered = _warn_of_pieces(adjacency, rows)
-    directions = (centred_directions if weighted else standardised_directions)(vectors)
+    directions = compared_directions(vectors, weighted=weighted)
     if not directions.any():
         remedy = "Describe cells by what differs: `cgc.tl.context` or `cgc.tl.embed`."
         raise CellGraphError(

@@ -19,10 +19,9 @@ from cellgraph_clr.adata.results import forget_column
 from cellgraph_clr.adata.samples import sample_column, sample_of
 from cellgraph_clr.analysis.index import VectorIndex
 from cellgraph_clr.analysis.retrieval import (
-    centred_directions,
+    compared_directions,
     nearest,
     query_similarity,
-    standardised_directions,
     top_k,
 )
 
@@ -125,8 +124,8 @@ def retrieve(
         raise EmptyQueryError(
             expected("cells outside the query to search", "a query of all cells", "Pass `exclude_query=False`.")
         )
-    to_directions = centred_directions if weighted else standardised_directions
-    directions, wanted = to_directions(vectors), to_directions(chosen, vectors)
+    directions = compared_directions(vectors, weighted=weighted)
+    wanted = compared_directions(chosen, vectors, weighted=weighted)
     allowed = np.ones(len(directions), bool)
     if reference is None and exclude_query:
         allowed[rows] = False

@@ -83,19 +83,16 @@ def select_region(
     corners = as_numbers(outline, "the corners of an outline").astype(float)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
         raise ShapeError(expected("an outline of three corners (v, 2) or more", corners.shape, "Pass its x and y."))
+    images, asked = chosen_images(adata, library_id), np.zeros(adata.n_obs, bool)
+    for image in images:
+        asked[image.rows] = True
     at = plane(adata, projection)
-    inside: np.ndarray = Path(corners).contains_points(at) & in_slab(adata, projection, slab)
-    drawn_on = chosen_images(adata, library_id)
-    if library_id is None:
-        several = [g.sample for g in drawn_on if inside[g.rows].any()]
-        if len(set(several)) > 1:
-            names = list(dict.fromkeys(several))
-            warn(f"Cells of {len(names)} samples lie inside: {listing(names)}. Pass `library_id=` for those of one.")
-    else:
-        inside &= np.isin(np.arange(adata.n_obs), np.concatenate([g.rows for g in drawn_on]))
+    inside: np.ndarray = Path(corners).contains_points(at) & in_slab(adata, projection, slab) & asked
+    names = list(dict.fromkeys(g.sample for g in images if inside[g.rows].any()))
+    if library_id is None and len(names) > 1:
+        warn(f"Cells of {len(names)} samples lie inside: {listing(names)}. Pass `library_id=` for those of one.")
     if not inside.any():
-        at = at[np.concatenate([g.rows for g in drawn_on])] if drawn_on else at
-        spans = (_span(at[np.isfinite(at).all(axis=1)], projection), _span(corners, projection))
+        spans = (_span(at[asked & np.isfinite(at).all(axis=1)], projection), _span(corners, projection))
         warn(f"No cell lies inside the outline: cells have {spans[0]}; the outline has {spans[1]}.")
     return inside
 

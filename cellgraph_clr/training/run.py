@@ -179,8 +179,8 @@ def train(
         For a device that cannot be used, or several processes on one numbered device.
     LostProcessError
         When one of several processes, or one that draws batches, is killed; a checkpoint keeps what was saved last.
-    KeyboardInterrupt
-        When it is interrupted; a checkpoint keeps what was saved last.
+    KeyboardInterrupt, SystemExit
+        When it is interrupted, or asked to end by SIGTERM; a checkpoint keeps what was saved last.
     ModelFileError
         If the checkpoint is truncated or that of another run; the options that differ are named.
     """

@@ -354,8 +354,6 @@ def run(root: Path, jobs: list[Job], *, kills: int, seed: int, singles: int = 3)
         table.attempt("kill -9", killed, bench, job)
     for job in rounds(jobs, max(1, kills // 4)):
         table.attempt("Ctrl-C", interrupted, bench, job)
-    if not singles:
-        return table
     for job in jobs:
         for _ in range(1 if job.slow else singles):
             table.attempt("limit of file size", limited, bench, job)

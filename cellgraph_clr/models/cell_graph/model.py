@@ -253,8 +253,8 @@ class CellGraphCLR(Recipe[CellGraphCLRConfig]):
             For a device that cannot be used, or callbacks that are none of Lightning's.
         ShapeError, TaskError
             If an encoder of your own gives other than one vector of `n_dims` per cell, or none that depends on its weights.
-        KeyboardInterrupt
-            When it is interrupted; the model is then as it was before.
+        KeyboardInterrupt, SystemExit
+            When it is interrupted, or asked to end by SIGTERM; the model is then as it was before.
         LabelKeyError
             If `positives` is neither a mode nor a key of `obs` or `obsp`.
         ModelFileError

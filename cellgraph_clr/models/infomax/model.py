@@ -178,8 +178,8 @@ class DeepInfoMax(Recipe[DeepInfoMaxConfig]):
             For fields smaller than `window_px`, or of other channels.
         MissingKeyError, OptionError, NonFiniteError, ModelFileError
             For an unknown sample, labels that are not there, a loss that stops being finite, a checkpoint of another run.
-        KeyboardInterrupt
-            When it is interrupted; the model is then as it was before.
+        KeyboardInterrupt, SystemExit
+            When it is interrupted, or asked to end by SIGTERM; the model is then as it was before.
 
         Notes
         -----

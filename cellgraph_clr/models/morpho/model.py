@@ -164,8 +164,8 @@ class MorphoFeatures(Recipe[MorphoFeaturesConfig]):
             If every kind asked for needs an image and there is none.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
-        KeyboardInterrupt
-            When it is interrupted; the model is then as it was before.
+        KeyboardInterrupt, SystemExit
+            When it is interrupted, or asked to end by SIGTERM; the model is then as it was before.
 
         Examples
         --------

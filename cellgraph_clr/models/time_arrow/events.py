@@ -193,8 +193,8 @@ class EventClassifier(Recipe[EventClassifierConfig]):
         ShapeError, MissingKeyError, OptionError
             For tables that do not fit the movies, movies that do not fit `arrow`, or without labels or tracks where no places are
             given; with `fine_tune` for volumes whose spacing differs.
-        KeyboardInterrupt
-            When it is interrupted; the model is then as it was before.
+        KeyboardInterrupt, SystemExit
+            When it is interrupted, or asked to end by SIGTERM; the model is then as it was before.
 
         Examples
         --------

@@ -152,8 +152,8 @@ class TimeArrow(Recipe[TimeArrowConfig]):
             For a device that cannot be used, callbacks that are none of Lightning's, or a backbone that does not fit `crop_px`.
         NonFiniteError, ModelFileError
             When the loss stops being finite; for a checkpoint of another run.
-        KeyboardInterrupt
-            When it is interrupted; the model is then as it was before.
+        KeyboardInterrupt, SystemExit
+            When it is interrupted, or asked to end by SIGTERM; the model is then as it was before.
 
         Examples
         --------
